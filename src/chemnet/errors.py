@@ -1,0 +1,74 @@
+"""The errors that chemnet shows to its users, and the exit codes they stand for."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ChemNetError(Exception):
+    """Base of every error that a user can cause or must see.
+
+    Parameters
+    ----------
+    message
+        What is wrong and where: the file, key, row or column, what was found and what is allowed.
+    hint
+        The next step, in one sentence.
+    """
+
+    exit_code = 2
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  hint: {self.hint}" if self.hint else self.message
+
+
+class ConfigError(ChemNetError, KeyError):
+    """An unknown key, a wrong type, an unknown registered name or a file that is not TOML."""
+
+    # KeyError would print the repr of the message
+    __str__ = ChemNetError.__str__
+
+
+class DataError(ChemNetError):
+    """Input data that chemnet refuses: missing columns, NaN, negative abundances, truncated files."""
+
+
+class ResultsError(ChemNetError):
+    """A result directory that is missing, unfinished, changed or of the wrong kind."""
+
+
+class ModelError(ChemNetError):
+    """Weights, shapes or roles of a model that do not fit."""
+
+
+class NotFoundError(ChemNetError):
+    """A search that was well formed and found nothing."""
+
+    exit_code = 1
+
+
+class RunFailedError(ChemNetError):
+    """A computation that was well posed and failed: a loss that is not finite, a solver that gave up."""
+
+    exit_code = 3
+
+
+def nearest(word: str, allowed: Iterable[str], count: int = 3) -> list[str]:
+    """Return up to `count` of the `allowed` words that look like `word`, best first."""
+    by_lower = {name.lower(): name for name in allowed}
+    matches = difflib.get_close_matches(word.lower(), by_lower, n=count, cutoff=0.5)
+    return [by_lower[match] for match in matches]
+
+
+def suggest(word: str, allowed: Iterable[str]) -> str:
+    """Return a hint that lists the near misses of `word`, or else every allowed word."""
+    names = sorted(allowed)
+    near = nearest(word, names)
+    listed = ", ".join(names) if names else "none"
+    return f"did you mean {' or '.join(repr(name) for name in near)}? (all: {listed})" if near else f"allowed: {listed}"
