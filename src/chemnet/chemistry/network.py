@@ -1,0 +1,313 @@
+"""A chemical network: species, typed reactions, and the checks that make them one consistent whole."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from chemnet.chemistry.species import parse_species
+from chemnet.chemistry.stoichiometry import charges, element_names, stoichiometric_matrix
+from chemnet.errors import DataError, suggest
+
+if TYPE_CHECKING:
+    from chemnet.chemistry.solver import Solution
+
+REACTION_KINDS = (
+    "TWOBODY",
+    "CRP",
+    "CRPHOT",
+    "PHOTON",
+    "FREEZE",
+    "THERM",
+    "DESOH2",
+    "DESCR",
+    "DEUVCR",
+    "H2FORM",
+    "ER",
+    "ERDES",
+    "LH",
+    "LHDES",
+    "BULKSWAP",
+    "SURFSWAP",
+    "IONPOL1",
+    "IONPOL2",
+    "EXPRESSION",
+)
+"""UCLCHEM's keywords, KIDA's ion-polar formulae 4 and 5, and KROME's rate expressions."""
+
+_GRAIN_CHARGE_KINDS = frozenset({"FREEZE", "THERM", "DESOH2", "DESCR", "DEUVCR"})
+"""The grain takes or gives the charge that these rows seem to lose."""
+
+
+@dataclass(frozen=True)
+class NetworkSpecies:
+    """One species and the surface properties that reactions look up.
+
+    Parameters
+    ----------
+    name
+        Formula in UCLCHEM's spelling: `H2O`, `HCO+`, `E-`, `#H2O` on the surface, `@H2O` in the bulk of the ice.
+    mass
+        Mass [amu].
+    binding_energy
+        Energy that binds it to the ice [K]; 0 for gas that never sticks.
+    enthalpy
+        Enthalpy of formation [kcal/mol].
+    solid_fraction, mono_fraction, volcano_fraction
+        UCLCHEM's fractions of episodic desorption; 0 when unknown.
+    reference
+        Where the figures come from.
+    """
+
+    name: str
+    mass: float
+    binding_energy: float = 0.0
+    enthalpy: float = 0.0
+    solid_fraction: float = 0.0
+    mono_fraction: float = 0.0
+    volcano_fraction: float = 0.0
+    reference: str = ""
+
+    @cached_property
+    def elements(self) -> dict[str, int]:
+        """Atoms by element, in UCLCHEM's capitals."""
+        return parse_species(self.name).elements
+
+    @cached_property
+    def charge(self) -> int:
+        """Charge in units of the elementary charge."""
+        return parse_species(self.name).charge
+
+    @cached_property
+    def phase(self) -> str:
+        """Where it is: `gas`, `surface` or `bulk`."""
+        return parse_species(self.name).phase
+
+
+@dataclass(frozen=True)
+class Reaction:
+    """One typed reaction with its rate parameters.
+
+    Parameters
+    ----------
+    reactants, products
+        Species names; keywords such as `CRP` are no reactants.
+    kind
+        One of `REACTION_KINDS`: which formula the rate follows.
+    alpha, beta, gamma
+        The three parameters of that formula.
+    t_min, t_max
+        Range [K] within which a gas-phase row is valid.
+    extrapolate
+        Whether the row is used outside that range too.
+    reduced_mass
+        Reduced mass for tunnelling [amu]; 0 where the formula needs none.
+    reference, source
+        The publication, and `file:line` of the row for messages.
+    expression
+        For `EXPRESSION`: a callable of arrays (Tgas, Av, zeta, radfield) that returns the rate coefficient.
+    """
+
+    reactants: tuple[str, ...]
+    products: tuple[str, ...]
+    kind: str
+    alpha: float
+    beta: float = 0.0
+    gamma: float = 0.0
+    t_min: float = 0.0
+    t_max: float = math.inf
+    extrapolate: bool = False
+    reduced_mass: float = 0.0
+    reference: str = ""
+    source: str = ""
+    expression: Callable[..., NDArray[np.float64]] | None = None
+
+    def __str__(self) -> str:
+        return f"{' + '.join(self.reactants)} -> {' + '.join(self.products) or 'nothing'} ({self.kind})"
+
+
+class Network:
+    """Species and reactions that have passed the consistency checks.
+
+    Make one with `Network.read` or `Network.from_parts`; the object never changes afterwards.
+    """
+
+    def __init__(
+        self, species: tuple[NetworkSpecies, ...], reactions: tuple[Reaction, ...], name: str
+    ) -> None:
+        self.species = species
+        self.reactions = reactions
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"Network({self.name!r}, {len(self.species)} species, {len(self.reactions)} reactions)"
+
+    @classmethod
+    def from_parts(
+        cls, species: Sequence[NetworkSpecies], reactions: Sequence[Reaction], name: str = "network"
+    ) -> Network:
+        """Build a network after checking every species name and the balance of every reaction.
+
+        Parameters
+        ----------
+        species, reactions
+            The parts, in the order that arrays will follow.
+        name
+            What messages and result files call it.
+
+        Raises
+        ------
+        DataError
+            If a species is listed twice or unknown, a kind is unknown, or a reaction does not conserve elements or
+            charge. Freeze-out and desorption may change the charge of the gas: the grain carries it.
+        """
+        counts = Counter(one.name for one in species)
+        repeated = sorted(name for name, count in counts.items() if count > 1)
+        if repeated:
+            raise DataError(
+                f"network {name!r} lists species twice: {', '.join(repeated)}",
+                hint="keep one row per species",
+            )
+        known = {one.name: one for one in species}
+        for reaction in reactions:
+            _check_reaction(reaction, known)
+        return cls(tuple(species), tuple(reactions), name)
+
+    @classmethod
+    def read(cls, path: str | Path) -> Network:
+        """Read a network in any supported format, told apart by content, or one that chemnet ships, by name.
+
+        Parameters
+        ----------
+        path
+            A file or folder (UCLCHEM, UMIST, KIDA, KROME or chemnet's own format), or a name such as `"collapse"`.
+
+        Raises
+        ------
+        DataError
+            If nothing is there, the format is not recognised, or the content fails the checks of `from_parts`.
+        """
+        from chemnet.chemistry.formats import read_parts
+
+        species, reactions, name = read_parts(path)
+        return cls.from_parts(species, reactions, name=name)
+
+    @cached_property
+    def species_names(self) -> tuple[str, ...]:
+        """Names in the order of every abundance array."""
+        return tuple(one.name for one in self.species)
+
+    @cached_property
+    def elements(self) -> tuple[str, ...]:
+        """Elements in the network, lightest first."""
+        return element_names(self.species_names)
+
+    @cached_property
+    def stoichiometry(self) -> NDArray[np.float64]:
+        """Atoms of each element in each species, shape (n_species, n_elements)."""
+        return stoichiometric_matrix(self.species_names, self.elements)
+
+    @cached_property
+    def charges(self) -> NDArray[np.float64]:
+        """Charge of each species, shape (n_species,)."""
+        return np.asarray(charges(self.species_names), dtype=np.float64)
+
+    @cached_property
+    def has_bulk(self) -> bool:
+        """Whether the ice has a bulk under its surface (three-phase network)."""
+        return any(one.phase == "bulk" for one in self.species)
+
+    def index(self, species: str) -> int:
+        """Return the position of `species` in every abundance array.
+
+        Raises
+        ------
+        DataError
+            If the network has no such species.
+        """
+        try:
+            return self._positions[species]
+        except KeyError:
+            raise DataError(
+                f"network {self.name!r} has no species {species!r}", hint=suggest(species, self.species_names)
+            ) from None
+
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        """Species name to position."""
+        return {name: position for position, name in enumerate(self.species_names)}
+
+    def solve(
+        self,
+        tracer: Mapping[str, ArrayLike],
+        initial: ArrayLike | Mapping[str, float],
+        uclchem_compatible: bool = False,
+        **options: Any,
+    ) -> Solution:
+        """Integrate the chemistry along one tracer.
+
+        Parameters
+        ----------
+        tracer
+            Arrays of shape (steps,): `time` [yr], `Density` [H nuclei cm^-3], `Radfield` [Habing], `Av` [mag],
+            `gasTemp` [K]; optionally `zeta` [1.3e-17 s^-1] and `dustTemp` [K].
+        initial
+            Abundances relative to H nuclei at the first step, shape (n_species,), or a mapping from species to abundance.
+        uclchem_compatible
+            Whether to reproduce UCLCHEM's known quirks instead of the intended physics.
+        **options
+            `rtol`, `atol`, `method`, `interpolation`: see `chemnet.chemistry.solver.solve`.
+
+        Returns
+        -------
+        Solution
+            `abundances` of shape (steps, n_species), the result `code` and `statistics`.
+
+        Raises
+        ------
+        DataError
+            If the tracer or the initial abundances are not usable; a solver that gives up raises nothing, see `code`.
+        """
+        from chemnet.chemistry.solver import solve
+
+        return solve(self, tracer, initial, uclchem_compatible=uclchem_compatible, **options)
+
+
+def _check_reaction(reaction: Reaction, known: Mapping[str, NetworkSpecies]) -> None:
+    """Refuse a reaction of unknown kind, with unknown species or out of balance."""
+    where = reaction.source or "reaction"
+    if reaction.kind not in REACTION_KINDS:
+        raise DataError(
+            f"{where}: unknown reaction type {reaction.kind!r}", hint=suggest(reaction.kind, REACTION_KINDS)
+        )
+    for name in (*reaction.reactants, *reaction.products):
+        if name not in known:
+            raise DataError(f"{where}: {reaction} names unknown species {name!r}", hint=suggest(name, known))
+    atoms, charge = _imbalance(reaction, known)
+    if atoms or (charge and reaction.kind not in _GRAIN_CHARGE_KINDS):
+        parts = [f"{element} {change:+d}" for element, change in atoms.items()]
+        parts += [f"charge {charge:+d}"] if charge else []
+        raise DataError(
+            f"{where}: {reaction} is not balanced (products minus reactants: {', '.join(parts)})",
+            hint="correct the row: every reaction must conserve elements and charge",
+        )
+
+
+def _imbalance(reaction: Reaction, known: Mapping[str, NetworkSpecies]) -> tuple[dict[str, int], int]:
+    """Return what the products have more than the reactants: atoms by element, and charge."""
+    atoms: Counter[str] = Counter()
+    charge = 0
+    for names, sign in ((reaction.reactants, -1), (reaction.products, 1)):
+        for name in names:
+            charge += sign * known[name].charge
+            for element, count in known[name].elements.items():
+                atoms[element] += sign * count
+    return {element: count for element, count in atoms.items() if count}, charge
