@@ -2,15 +2,15 @@
 # Makes .venv with chemnet (editable) and its development tools, and installs the pre-commit hooks.
 # Idempotent: an environment that already matches pyproject.toml and constraints.txt is left as it is.
 #
-#   bash .setup_dev.sh            CPU torch, as pinned in constraints.txt
+#   bash .setup_dev.sh            the CPU build of torch, as pinned in constraints.txt
 #   bash .setup_dev.sh --cuda     leave the choice of torch build to pip
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-constraint=(-c constraints.txt)
+torch_build=cpu
 for word in "$@"; do
     case "$word" in
-        --cuda) constraint=() ;;
+        --cuda) torch_build=cuda ;;
         *) echo "unknown option '$word'; allowed: --cuda" >&2; exit 2 ;;
     esac
 done
@@ -27,21 +27,62 @@ find_python() {
     return 1
 }
 
-stamp=".venv/.chemnet-setup"
-wanted="$(cat pyproject.toml constraints.txt .setup_dev.sh | sha256sum | cut -d' ' -f1) ${constraint[*]:-cuda}"
-if [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$wanted" ] || ! .venv/bin/python -c 'import chemnet' 2>/dev/null; then
+make_venv() {
+    if .venv/bin/python -m pip --version >/dev/null 2>&1; then
+        return
+    fi
+    local python
     python="$(find_python)"
-    [ -x .venv/bin/python ] || "$python" -m venv .venv || {
+    if ! "$python" -m venv --clear .venv; then
+        rm -rf .venv
         echo "could not make .venv; on Debian: apt-get install python3-venv" >&2
-        exit 1
-    }
-    # torch first: a later requirement then finds it installed and does not choose a build of its own
-    .venv/bin/python -m pip install --quiet "${constraint[@]}" torch
-    .venv/bin/python -m pip install --quiet "${constraint[@]}" -e '.[dev,docs]'
+        return 1
+    fi
+}
+
+# -qq: errors only
+pip_install() {
+    .venv/bin/python -m pip install -qq --disable-pip-version-check "$@"
+}
+
+# PyPI's Linux wheels of torch bring gigabytes of CUDA; the CPU build is named by its local version and lives on
+# PyTorch's own index, unless a configured index or wheel folder has it. Elsewhere the plain version is the CPU build.
+install_cpu_torch() {
+    local version
+    version="$(sed -n 's/^torch==//p' constraints.txt)"
+    if [ "$(uname -s)" = Linux ]; then
+        pip_install "torch==$version+cpu" 2>/dev/null && return
+        pip_install "torch==$version+cpu" --extra-index-url https://download.pytorch.org/whl/cpu 2>/dev/null && return
+    fi
+    pip_install "torch==$version"
+}
+
+# torch first: chemnet's own requirement then finds it installed and chooses no other build
+install_packages() {
+    if [ "$torch_build" = cuda ]; then
+        pip_install torch
+        pip_install -e '.[dev,docs]'
+    else
+        install_cpu_torch
+        pip_install -c constraints.txt -e '.[dev,docs]'
+    fi
+}
+
+install_hooks() {
+    if ! git rev-parse --git-dir >/dev/null 2>&1 || [ ! -f .pre-commit-config.yaml ]; then
+        return
+    fi
+    .venv/bin/pre-commit install >/dev/null ||
+        echo "pre-commit hooks were not installed (see above); run .venv/bin/pre-commit run --all-files by hand" >&2
+}
+
+stamp=".venv/.chemnet-setup"
+wanted="$torch_build $(cat pyproject.toml constraints.txt .setup_dev.sh | sha256sum | cut -d' ' -f1)"
+if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ] || ! .venv/bin/python -c 'import chemnet' 2>/dev/null; then
+    echo "installing chemnet and its tools into .venv (a few minutes) ..."
+    make_venv
+    install_packages
     echo "$wanted" > "$stamp"
 fi
-
-if git rev-parse --git-dir >/dev/null 2>&1 && [ -f .pre-commit-config.yaml ]; then
-    .venv/bin/pre-commit install --install-hooks >/dev/null
-fi
+install_hooks
 echo "ready: .venv/bin/chemnet --help"
