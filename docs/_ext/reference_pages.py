@@ -1,0 +1,112 @@
+"""Write the reference pages that the code itself can tell: configuration keys, command line, API.
+
+The pages go to ``docs/reference/generated/`` before Sphinx reads its sources, so they cannot fall behind the code.
+"""
+
+from __future__ import annotations
+
+import argparse
+import pkgutil
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
+import chemnet
+from chemnet import cli
+from chemnet.config import KeySpec, Schema
+from chemnet.config.manager import PACKAGED_DEFAULTS
+from chemnet.config.overrides import join_key
+from chemnet.registry import VERBS, verb_descriptions
+
+# the names that users and plugins import; everything else stands under its module
+_PUBLIC = "chemnet"
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register the generator with Sphinx."""
+    app.connect("builder-inited", write_pages)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def write_pages(app: Sphinx) -> None:
+    """Write every generated page below ``reference/generated``."""
+    folder = Path(app.srcdir) / "reference" / "generated"
+    write(folder / "configuration.md", configuration_page())
+    write(folder / "command_line.md", command_line_page())
+    modules = list(public_modules())
+    for name in modules:
+        write(folder / "api" / f"{name}.rst", module_page(name))
+    write(folder / "api" / "index.rst", api_index(modules))
+
+
+def write(path: Path, text: str) -> None:
+    """Write a page, unless it stands there already: Sphinx then reads only what changed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
+
+
+def configuration_page() -> str:
+    """Return one section per table with each key's default, type and meaning."""
+    schema = Schema()
+    schema.add_file(PACKAGED_DEFAULTS)
+    tables: dict[tuple[str, ...], list[KeySpec]] = defaultdict(list)
+    for key, spec in schema.keys.items():
+        tables[key[:-1]].append(spec)
+    lines = [
+        "# Configuration keys",
+        "",
+        "Every key, from `default_config.toml`. `false` means *not set*. "
+        "`chemnet config --explain KEY` tells the same for one key, with its value and who set it.",
+    ]
+    for table, specs in tables.items():
+        lines += ["", f"## `[{join_key(table)}]`" if table else "## top level", ""]
+        for spec in specs:
+            lines += key_entry(spec)
+    return "\n".join(lines) + "\n"
+
+
+def key_entry(spec: KeySpec) -> list[str]:
+    """Return one definition-list entry."""
+    default = str(spec.default).lower() if isinstance(spec.default, bool) else repr(spec.default)
+    meaning = spec.comment or "no comment"
+    return [f"`{spec.key[-1]}` = `{default}` ({spec.allowed})", f": {meaning}", ""]
+
+
+def command_line_page() -> str:
+    """Return the help of the program and of each verb, as printed by argparse."""
+    lines = ["# Command line", "", "```text", help_text(cli.build_parser()), "```"]
+    for name, description in verb_descriptions().items():
+        parser = argparse.ArgumentParser(prog=f"chemnet {name}", description=description)
+        cli.add_common_options(parser)
+        VERBS.get(name).setup_parser(parser)
+        lines += ["", f"## `chemnet {name}`", "", "```text", help_text(parser), "```"]
+    return "\n".join(lines) + "\n"
+
+
+def help_text(parser: argparse.ArgumentParser) -> str:
+    """Return a parser's help at a fixed width, whatever the terminal."""
+    parser.formatter_class = lambda prog: argparse.HelpFormatter(prog, width=100)
+    return parser.format_help().rstrip()
+
+
+def public_modules() -> Iterator[str]:
+    """Yield every module of the package, private ones left out."""
+    yield _PUBLIC
+    for module in pkgutil.walk_packages(chemnet.__path__, "chemnet."):
+        if not any(part.startswith("_") for part in module.name.split(".")):
+            yield module.name
+
+
+def module_page(name: str) -> str:
+    """Return a page that lets autodoc read one module."""
+    title = f"``{name}``"
+    return f"{title}\n{'=' * len(title)}\n\n.. automodule:: {name}\n"
+
+
+def api_index(modules: Iterable[str]) -> str:
+    """Return the table of contents of the API pages."""
+    entries = "\n".join(f"   {name}" for name in modules)
+    return f"API\n===\n\n.. toctree::\n   :maxdepth: 1\n\n{entries}\n"
