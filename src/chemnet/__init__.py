@@ -1,1 +1,45 @@
+"""chemnet: neural surrogates of astrochemistry that say how far they can be trusted."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from chemnet.config import ConfigDict
+from chemnet.core import ChemNet
+from chemnet.errors import ChemNetError
+from chemnet.registry import chem_dataset, chem_model, chem_verb
+from chemnet.verbs.base import Verb
+
+if TYPE_CHECKING:
+    from chemnet.datasets.base import ChemDataset
+    from chemnet.datasets.inference_results import InferenceDataset
+
+__all__ = [
+    "ChemDataset",
+    "ChemNet",
+    "ChemNetError",
+    "ConfigDict",
+    "InferenceDataset",
+    "Verb",
+    "chem_dataset",
+    "chem_model",
+    "chem_verb",
+]
+
+# imported when first asked for: they need NumPy or torch, which `import chemnet` does not load
+_LAZY = {
+    "ChemDataset": "chemnet.datasets.base",
+    "InferenceDataset": "chemnet.datasets.inference_results",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        import importlib
+
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'chemnet' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -71,4 +71,8 @@ def suggest(word: str, allowed: Iterable[str]) -> str:
     names = sorted(allowed)
     near = nearest(word, names)
     listed = ", ".join(names) if names else "none"
-    return f"did you mean {' or '.join(repr(name) for name in near)}? (all: {listed})" if near else f"allowed: {listed}"
+    return (
+        f"did you mean {' or '.join(repr(name) for name in near)}? (all: {listed})"
+        if near
+        else f"allowed: {listed}"
+    )

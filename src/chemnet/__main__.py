@@ -1,0 +1,7 @@
+"""``python -m chemnet``: the command line."""
+
+import sys
+
+from chemnet.cli import main
+
+sys.exit(main())

@@ -1,0 +1,175 @@
+"""The command line: ``chemnet VERB [-c FILE]... [table.key=value]...``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+from chemnet.config import ConfigManager
+from chemnet.errors import ChemNetError, ConfigError, nearest
+from chemnet.progress import configure_logging
+from chemnet.registry import VERBS, verb_descriptions
+
+EXIT_DONE = 0
+EXIT_WRONG_USE = 2
+EXIT_FAILED = 3
+EXIT_INTERRUPTED = 130
+_OVERRIDE = re.compile(r"[^-/\\=\s][^/\\=\s]*=")
+_COMMON = ("config_files", "overrides", "debug", "json", "quiet", "verbose")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code.
+
+    Parameters
+    ----------
+    argv
+        The words after ``chemnet``; those of the process by default.
+
+    Returns
+    -------
+    int
+        0 done, 1 nothing found, 2 wrong use or input, 3 the run failed, 130 interrupted.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in words
+    try:
+        return _dispatch(words)
+    except SystemExit as stop:  # argparse has printed its message
+        return stop.code if isinstance(stop.code, int) else EXIT_WRONG_USE
+    except ChemNetError as error:
+        _print_error(str(error), debug)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("chemnet: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # whoever read our output has gone; keep the interpreter from complaining at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_DONE
+    except Exception as error:
+        _print_error(
+            f"unexpected {type(error).__name__}: {error}\n  hint: a defect of chemnet or of a plugin; "
+            "run again with --debug for the traceback",
+            debug,
+        )
+        return EXIT_FAILED
+
+
+def _dispatch(words: list[str]) -> int:
+    """Find the verb, read its words, run it and print its result."""
+    if not words or words[0] in ("-h", "--help"):
+        print(_overview())
+        return EXIT_DONE if words else EXIT_WRONG_USE
+    if words[0] in ("-V", "--version"):
+        from importlib.metadata import version
+
+        print(f"chemnet {version('chemnet')}")
+        return EXIT_DONE
+    name = words[0]
+    if name not in VERBS and name not in VERBS.names():
+        near = nearest(name, VERBS.names())
+        raise ConfigError(
+            f"no verb is called '{name}'",
+            hint=f"did you mean {' or '.join(near)}?" if near else "`chemnet --help` lists the verbs",
+        )
+    verb_class = VERBS.get(name)
+    args = _parse(verb_class, name, words[1:])
+    result = _run(verb_class, args)
+    if result is not None and not (args.quiet and not args.json):
+        print(json.dumps(result.to_dict(), indent=2, default=str) if args.json else result)
+    return EXIT_DONE
+
+
+def _run(verb_class: Any, args: argparse.Namespace) -> Any:
+    """Merge the configuration and run the verb with its own options."""
+    manager = ConfigManager(args.config_files, args.overrides)
+    general = manager.config["general"]
+    level = "warning" if args.quiet else "debug" if args.verbose else general["log_level"]
+    configure_logging(level, general["log_destination"])
+    verb = verb_class(manager.config)
+    if hasattr(verb, "manager"):
+        verb.manager = manager
+    own = {name: value for name, value in vars(args).items() if name not in _COMMON}
+    return verb.run_cli(argparse.Namespace(**own))
+
+
+def _parse(verb_class: Any, name: str, words: list[str]) -> argparse.Namespace:
+    """Read a verb's words; ``table.key=value`` may stand anywhere."""
+    parser = build_parser(verb_class, name)
+    overrides: list[str] = []
+    rest: list[str] = []
+    for previous, word in zip(["", *words], words, strict=False):
+        is_value = previous in ("-c", "--config")
+        (overrides if _OVERRIDE.match(word) and not is_value else rest).append(word)
+    args = parser.parse_intermixed_args(rest)
+    args.overrides = overrides
+    return args
+
+
+def build_parser(verb_class: Any, name: str) -> argparse.ArgumentParser:
+    """Return the parser of one verb, common options included."""
+    parser = argparse.ArgumentParser(
+        prog=f"chemnet {name}",
+        usage=f"chemnet {name} [-c FILE]... [table.key=value]... [options]",
+        description=f"{verb_class.description}.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        **dict(verb_class.add_parser_kwargs),
+    )
+    verb_class.setup_parser(parser)
+    common = parser.add_argument_group("common options")
+    common.add_argument(
+        "-c",
+        "--config",
+        dest="config_files",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a TOML file; repeatable",
+    )
+    common.add_argument("--json", action="store_true", help="print the result as JSON")
+    common.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    loudness = common.add_mutually_exclusive_group()
+    loudness.add_argument("--quiet", action="store_true", help="no progress, warnings only")
+    loudness.add_argument("--verbose", action="store_true", help="log in detail")
+    return parser
+
+
+def _overview() -> str:
+    """Return the text of ``chemnet --help``."""
+    described = verb_descriptions()
+    width = max(len(name) for name in described)
+    lines = [f"  {name:<{width}}  {text}" for name, text in described.items()]
+    return "\n".join(
+        [
+            "usage: chemnet VERB [-c FILE]... [table.key=value]... [--json] [--debug] [--quiet | --verbose]",
+            "",
+            "Neural surrogates of astrochemistry: from the tracers of a simulation to a trusted emulator.",
+            "",
+            "verbs:",
+            *lines,
+            "",
+            "chemnet VERB --help        options of one verb",
+            "chemnet config             every configuration key with its value",
+            "chemnet demo               the whole chain on a small set",
+            "",
+            "exit codes: 0 done, 1 nothing found, 2 wrong use or input, 3 the run failed, 130 interrupted",
+        ]
+    )
+
+
+def _print_error(text: str, debug: bool) -> None:
+    """Print an error in one place and, for ``--debug``, its traceback first."""
+    if debug:
+        traceback.print_exc()
+    print(f"chemnet: error: {text}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

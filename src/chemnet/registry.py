@@ -1,0 +1,200 @@
+"""Named classes that configuration and the command line can ask for: models, datasets, verbs and more.
+
+A `Registry` knows chemnet's own classes by the module that defines them and imports that module when the name
+is asked for; classes from elsewhere join through a decorator, a dotted name or the entry-point group
+`chemnet.plugins`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar, overload
+
+from chemnet import plugins
+from chemnet.errors import ConfigError, suggest
+
+T = TypeVar("T", bound=type)
+
+
+class Registry(Generic[T]):
+    """Classes of one kind under unique names.
+
+    Parameters
+    ----------
+    kind
+        What the classes are, for messages: ``"model"``, ``"dataset"``, ...
+    builtin
+        chemnet's own names and the module whose import registers each.
+    prepare
+        Dotted name (``"package.module:function"``) of a function that checks and completes every class as it
+        is registered. It is named, not imported, so that this floor stays below the one that defines it.
+    name_attribute
+        Attribute of the class that holds its name; the class's own name when it has none.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        builtin: Mapping[str, str] | None = None,
+        prepare: str | None = None,
+        name_attribute: str = "registry_name",
+    ) -> None:
+        self.kind = kind
+        self._builtin = dict(builtin or {})
+        self._prepare = prepare
+        self._name_attribute = name_attribute
+        self._classes: dict[str, T] = {}
+
+    @overload
+    def register(self, cls: T, /) -> T: ...
+
+    @overload
+    def register(self, cls: None = None, /, *, name: str | None = None) -> Callable[[T], T]: ...
+
+    def register(self, cls: T | None = None, /, *, name: str | None = None) -> T | Callable[[T], T]:
+        """Register a class, as ``@registry.register`` or ``@registry.register(name="Other")``.
+
+        Raises
+        ------
+        ConfigError
+            When another class holds the name already.
+        """
+        if cls is None:
+            return lambda decorated: self._add(decorated, name)
+        return self._add(cls, name)
+
+    def _add(self, cls: T, name: str | None) -> T:
+        """Check, prepare and store one class."""
+        key = name or cls.__dict__.get(self._name_attribute) or cls.__name__
+        self._refuse_second(key, cls)
+        if self._prepare:
+            cls = _resolve(self._prepare)(cls)
+        self._classes[key] = cls
+        return cls
+
+    def _refuse_second(self, name: str, cls: T) -> None:
+        """Raise when `name` belongs to a class other than `cls`."""
+        held = self._classes.get(name)
+        owner = f"{held.__module__}.{held.__qualname__}" if held else self._builtin.get(name)
+        same = held is not None and (held.__module__, held.__qualname__) == (cls.__module__, cls.__qualname__)
+        if owner is None or same or (held is None and owner == cls.__module__):
+            return
+        raise ConfigError(
+            f"the {self.kind} name '{name}' is taken by {owner}; "
+            f"{cls.__module__}.{cls.__qualname__} cannot have it too",
+            hint=f"rename the class or register it under another name: @chem_{self.kind}(name=...)",
+        )
+
+    def get(self, name: str) -> T:
+        """Return the class registered as `name`, importing what defines it when needed.
+
+        Raises
+        ------
+        ConfigError
+            For a name that nobody registered (with near misses), or a dotted name that cannot be imported.
+        """
+        if name not in self._classes and name in self._builtin:
+            importlib.import_module(self._builtin[name])
+        if name not in self._classes and "." in name:
+            return self._import_dotted(name)
+        if name not in self._classes:
+            plugins.load_entry_points()
+        if name not in self._classes:
+            raise ConfigError(f"no {self.kind} is called '{name}'", hint=suggest(name, self.names()))
+        return self._classes[name]
+
+    def _import_dotted(self, name: str) -> T:
+        """Import ``package.module.Class`` and register it if its own decorator did not."""
+        cls = plugins.import_dotted(name, self.kind)
+        if not any(held is cls for held in self._classes.values()):
+            cls = self._add(cls, name)
+        return cls
+
+    def names(self) -> list[str]:
+        """Return every known name: chemnet's own, plugins' and those registered in this process."""
+        plugins.load_entry_points()
+        return sorted({*self._builtin, *self._classes})
+
+    def registered_name(self, cls: type) -> str:
+        """Return the name under which `cls` is registered."""
+        return next((name for name, held in self._classes.items() if held is cls), cls.__qualname__)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._builtin or name in self._classes
+
+
+def _resolve(dotted: str) -> Callable[[Any], Any]:
+    """Return the function that ``package.module:function`` names."""
+    module, function = dotted.split(":")
+    return getattr(importlib.import_module(module), function)
+
+
+_BUILTIN_MODELS = {
+    "Autoencoder": "chemnet.models.autoencoder",
+    "LatentEmulator": "chemnet.models.latent_emulator",
+}
+_BUILTIN_DATASETS = {
+    "TracerTable": "chemnet.datasets.tracer_tables",
+}
+_BUILTIN_PREPROCESSING = {
+    "sequential": "chemnet.preprocessing.sequential",
+    "timeless": "chemnet.preprocessing.timeless",
+    "random": "chemnet.preprocessing.random",
+}
+_BUILTIN_REDUCERS: dict[str, str] = {}
+_BUILTIN_VECTOR_DBS: dict[str, str] = {
+    "chromadb": "chemnet.search.chroma",
+}
+# verb -> (module, the line that --help prints); the command line lists verbs without importing them
+_BUILTIN_VERBS: dict[str, tuple[str, str]] = {
+    "config": ("chemnet.verbs.config", "print the merged configuration, or explain one key"),
+    "results": ("chemnet.verbs.results", "list results with status, component and lineage"),
+    "preprocess": (
+        "chemnet.verbs.preprocess",
+        "turn raw tracers into scaled train, validate and test splits",
+    ),
+    "train": ("chemnet.verbs.train", "train a component: an autoencoder or an emulator"),
+    "infer": ("chemnet.verbs.infer", "encode a split with an autoencoder, or roll an emulator out along it"),
+    "umap": ("chemnet.verbs.umap", "reduce latents to two or three dimensions"),
+    "visualize": ("chemnet.verbs.visualize", "make an interactive page of a reduced latent space"),
+    "save_to_database": ("chemnet.verbs.save_to_database", "store latents in a vector database"),
+    "lookup": ("chemnet.verbs.lookup", "find the known states nearest to a given one"),
+    "model": ("chemnet.verbs.model", "summarise a model: layers, parameters and shapes"),
+}
+
+MODELS: Registry = Registry("model", _BUILTIN_MODELS, prepare="chemnet.models.base:equip_model")
+DATASETS: Registry = Registry("dataset", _BUILTIN_DATASETS)
+PREPROCESSING: Registry = Registry("preprocessing method", _BUILTIN_PREPROCESSING)
+REDUCERS: Registry = Registry("reducer", _BUILTIN_REDUCERS)
+VECTOR_DBS: Registry = Registry("vector database", _BUILTIN_VECTOR_DBS)
+VERBS: Registry = Registry(
+    "verb", {name: module for name, (module, _) in _BUILTIN_VERBS.items()}, name_attribute="cli_name"
+)
+
+
+def verb_descriptions() -> dict[str, str]:
+    """Return every verb's one-line description without importing chemnet's own verbs."""
+    described = {name: text for name, (_, text) in _BUILTIN_VERBS.items()}
+    for name in VERBS.names():
+        if name not in described:
+            described[name] = VERBS.get(name).description
+    return described
+
+
+def chem_model(cls: Any = None, /, *, name: str | None = None) -> Any:
+    """Register a model (`torch.nn.Module`) and equip it with what every model shares.
+
+    The class states `forward`, `train_batch` and `infer_batch`; `chemnet.models.base` tells what is added.
+    """
+    return MODELS.register(cls, name=name) if cls is None else MODELS.register(cls)
+
+
+def chem_dataset(cls: Any = None, /, *, name: str | None = None) -> Any:
+    """Register a dataset: a subclass of `chemnet.ChemDataset` that reads raw tracers."""
+    return DATASETS.register(cls, name=name) if cls is None else DATASETS.register(cls)
+
+
+def chem_verb(cls: Any = None, /, *, name: str | None = None) -> Any:
+    """Register a verb: a subclass of `chemnet.Verb`, under its `cli_name`."""
+    return VERBS.register(cls, name=name) if cls is None else VERBS.register(cls)

@@ -1,0 +1,23 @@
+"""Result directories: born hidden, whole when they have their name, and aware of what they were made from."""
+
+from chemnet.results.directory import (
+    ParentRef,
+    ResultDirectory,
+    find_most_recent_results_dir,
+    list_results,
+    resolve_input,
+)
+from chemnet.results.reader import Answer, VerbResult
+from chemnet.results.writer import ResultWriter, create_results_dir
+
+__all__ = [
+    "Answer",
+    "ParentRef",
+    "ResultDirectory",
+    "ResultWriter",
+    "VerbResult",
+    "create_results_dir",
+    "find_most_recent_results_dir",
+    "list_results",
+    "resolve_input",
+]

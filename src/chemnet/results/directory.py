@@ -1,0 +1,302 @@
+"""Finding and opening result directories."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from chemnet.config import ConfigDict, load_config
+from chemnet.config.overrides import join_key, split_key
+from chemnet.errors import ResultsError, suggest
+from chemnet.progress import get_logger
+from chemnet.results.lineage import FileRecord, ParentRef, file_digest
+
+RESULT_FILE = "result.toml"
+RUNNING_FILE = "running.toml"
+PARTIAL_PREFIX = ".partial-"
+DONE = "done"
+# files up to this size are read again whenever a result is used; of larger ones the size must do [bytes]
+_QUICK_DIGEST_LIMIT = 16 * 2**20
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class ResultDirectory:
+    """One whole result directory.
+
+    Attributes
+    ----------
+    path
+        Where it stands.
+    verb, component, status, created
+        Who made it, under what name, how it ended (``"done"`` or ``"interrupted"``) and when (UTC, ISO 8601).
+    digest
+        Digest over its files and its parents' digests.
+    summary
+        What the verb noted: a few plain values.
+    parents
+        The results that it was made from, by role.
+    """
+
+    path: Path
+    verb: str
+    component: str | None
+    status: str
+    created: str
+    wall_time_s: float
+    digest: str
+    versions: dict[str, str]
+    summary: dict[str, Any]
+    parents: dict[str, ParentRef]
+    files: dict[str, FileRecord] = field(repr=False)
+
+    @classmethod
+    def open(cls, path: str | Path) -> ResultDirectory:
+        """Read a result's description.
+
+        Raises
+        ------
+        ResultsError
+            When there is no such directory, or it is unfinished or damaged.
+        """
+        path = Path(path).resolve()
+        info = _read_info(path)
+        try:
+            return cls(
+                path=path,
+                verb=info["verb"],
+                component=info["component"] or None,
+                status=info["status"],
+                created=info["created"],
+                wall_time_s=float(info["wall_time_s"]),
+                digest=info["digest"],
+                versions=info["versions"],
+                summary=info["summary"],
+                parents={
+                    name: ParentRef(Path(p["path"]), p["digest"]) for name, p in info["parents"].items()
+                },
+                files={name: FileRecord(f["size"], f["digest"]) for name, f in info["files"].items()},
+            )
+        except KeyError as error:
+            raise ResultsError(
+                f"{path / RESULT_FILE} has no entry {error}", hint="the result is damaged; make it again"
+            ) from error
+
+    @property
+    def name(self) -> str:
+        """The directory's name."""
+        return self.path.name
+
+    @cached_property
+    def config(self) -> ConfigDict:
+        """The configuration that made this result."""
+        return load_config([self.file("runtime_config.toml")])
+
+    def file(self, name: str) -> Path:
+        """Return the path of one of the result's files.
+
+        Raises
+        ------
+        ResultsError
+            When the file is missing.
+        """
+        path = self.path / name
+        if not path.exists():
+            raise ResultsError(
+                f"{self.path} has no file '{name}'",
+                hint=f"a result of `{self.verb}` holds: {', '.join(sorted(self.files)) or 'nothing'}",
+            )
+        return path
+
+    def verify(self, every_byte: bool = True) -> None:
+        """Compare the files with their records.
+
+        Parameters
+        ----------
+        every_byte
+            Read large files too; otherwise their size must do.
+
+        Raises
+        ------
+        ResultsError
+            When a file is missing or holds something else than it did.
+        """
+        for name, record in self.files.items():
+            path = self.file(name)
+            same = path.stat().st_size == record.size
+            if same and (every_byte or record.size <= _QUICK_DIGEST_LIMIT):
+                same = file_digest(path) == record.digest
+            if not same:
+                raise ResultsError(
+                    f"{path} changed after `{self.verb}` wrote it (other size or digest)",
+                    hint=f"run `chemnet {self.verb}` again; results are never edited in place",
+                )
+
+    def parent(self, role: str) -> ResultDirectory:
+        """Return the result that this one was made from: the very one, by digest, wherever it stands now.
+
+        Raises
+        ------
+        ResultsError
+            When this result has no such parent, or the parent is gone or was made again with other content.
+        """
+        if role not in self.parents:
+            raise ResultsError(f"{self.name} has no parent '{role}'", hint=suggest(role, self.parents))
+        reference = self.parents[role]
+        candidates = [reference.path, self.path.parent / reference.path.name]
+        siblings = (result for result in list_results(self.path.parent) if result.digest == reference.digest)
+        for candidate in [*(_opened(path) for path in dict.fromkeys(candidates)), *siblings]:
+            if candidate is not None and candidate.digest == reference.digest:
+                candidate.verify(every_byte=False)
+                return candidate
+        raise ResultsError(
+            f"{self.name} was made from {reference.path} (digest {reference.digest[:12]}), "
+            "which is gone or has changed",
+            hint=f"bring that result back, or run `chemnet {self.verb}` again on the new one",
+        )
+
+
+def _read_info(path: Path) -> dict[str, Any]:
+    """Return the content of a result's `result.toml`."""
+    if not path.is_dir():
+        raise ResultsError(f"no such result directory: {path}", hint="`chemnet results` lists what there is")
+    if path.name.startswith(PARTIAL_PREFIX) or not (path / RESULT_FILE).is_file():
+        raise ResultsError(
+            f"{path} is not a finished result (no {RESULT_FILE})",
+            hint="`chemnet results` lists finished results; an unfinished training goes on with train.resume",
+        )
+    try:
+        return tomllib.loads((path / RESULT_FILE).read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ResultsError(
+            f"{path / RESULT_FILE} is damaged: {error}", hint="make the result again"
+        ) from error
+
+
+def _opened(path: Path) -> ResultDirectory | None:
+    """Open a result, or return None when there is none."""
+    try:
+        return ResultDirectory.open(path)
+    except ResultsError:
+        return None
+
+
+def list_results(results_dir: str | Path) -> list[ResultDirectory]:
+    """Return every whole result under `results_dir`, oldest first; what is broken is left out."""
+    results_dir = Path(results_dir)
+    if not results_dir.is_dir():
+        return []
+    opened = (_opened(path) for path in results_dir.iterdir() if not path.name.startswith("."))
+    return sorted((result for result in opened if result is not None), key=lambda result: result.created)
+
+
+def list_partial(results_dir: str | Path) -> Iterator[Path]:
+    """Yield the hidden directories of running and broken-off verbs, oldest first."""
+    results_dir = Path(results_dir)
+    if results_dir.is_dir():
+        yield from sorted(results_dir.glob(f"{PARTIAL_PREFIX}*"))
+
+
+def find_most_recent_results_dir(
+    config: ConfigDict, verb: str, fits: Callable[[ResultDirectory], bool] | None = None
+) -> ResultDirectory | None:
+    """Return the newest finished result of `verb` for which `fits` holds, or None."""
+    for result in reversed(list_results(config["general"]["results_dir"])):
+        if result.verb == verb and result.status == DONE and (fits is None or fits(result)):
+            return result
+    return None
+
+
+def resolve_input(
+    config: ConfigDict,
+    key: str,
+    verb: str,
+    fits: Callable[[ResultDirectory], bool] | None = None,
+    what: str | None = None,
+    make_with: str | None = None,
+) -> ResultDirectory:
+    """Return the result that the configuration key `key` asks for.
+
+    Parameters
+    ----------
+    config
+        The merged configuration.
+    key
+        Dotted key: a path, a directory name, a component name, or false for the newest that fits.
+    verb
+        The verb that produces it.
+    fits
+        Further condition, for the newest and for an explicit one alike.
+    what
+        The wanted thing in words, for messages; ``"<verb> result"`` by default.
+    make_with
+        The command that makes one, for the hint; ``"chemnet <verb>"`` by default.
+
+    Raises
+    ------
+    ResultsError
+        When nothing fits, or what is named is missing, of another verb, unfit or changed since then.
+    """
+    what = what or f"{verb} result"
+    wanted = config.lookup(key)
+    if wanted is False:
+        found = find_most_recent_results_dir(config, verb, fits)
+        if found is None:
+            raise ResultsError(
+                f"found no {what} in {config['general']['results_dir']} for {key}",
+                hint=f"run `{make_with or f'chemnet {verb}'}` first, or set {key} to a path or name",
+            )
+    else:
+        found = _named(config, str(wanted), key, verb)
+        if fits is not None and not fits(found):
+            raise ResultsError(
+                f"{key} = {str(wanted)!r} is not a {what}", hint="`chemnet results` lists what there is"
+            )
+    found.verify(every_byte=False)
+    _log.info("%s: using %s", join_key(split_key(key)), found.name)
+    return found
+
+
+def _named(config: ConfigDict, wanted: str, key: str, verb: str) -> ResultDirectory:
+    """Return the result with this path, directory name or component name (the newest of that component)."""
+    results_dir = Path(config["general"]["results_dir"])
+    for path in (Path(wanted), results_dir / wanted):
+        if path.is_dir():
+            found = ResultDirectory.open(path)
+            if found.verb != verb:
+                raise ResultsError(
+                    f"{key} = {wanted!r} is a result of `{found.verb}`; a result of `{verb}` is needed",
+                    hint="`chemnet results` lists results with their verbs",
+                )
+            return found
+    results = [result for result in list_results(results_dir) if result.verb == verb]
+    by_component = [result for result in results if result.component == wanted]
+    if by_component:
+        return by_component[-1]
+    names = [result.name for result in results] + [result.component for result in results if result.component]
+    raise ResultsError(f"{key} = {wanted!r}: no such path, result or component", hint=suggest(wanted, names))
+
+
+def unfinished(config: ConfigDict, verb: str, wanted: str) -> Path:
+    """Return the hidden directory of an unfinished run: ``"latest"``, or a path or name.
+
+    Raises
+    ------
+    ResultsError
+        When there is none.
+    """
+    results_dir = Path(config["general"]["results_dir"])
+    partial = [path for path in list_partial(results_dir) if f"-{verb}-" in path.name]
+    if wanted == "latest" and partial:
+        return partial[-1]
+    for path in (Path(wanted), results_dir / wanted, results_dir / f"{PARTIAL_PREFIX}{wanted}"):
+        if wanted != "latest" and path.is_dir():
+            return path
+    raise ResultsError(
+        f"no unfinished `{verb}` called {wanted!r} in {results_dir}",
+        hint="`chemnet results` lists unfinished runs; start afresh without resume",
+    )

@@ -1,0 +1,81 @@
+"""Digests: what a result holds, and what it was made from.
+
+A result's digest is taken over the digests of its files, so a file that changes changes the result. Parents
+are remembered by digest: a result that was made again under the same name is another result.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_BLOCK = 1 << 22  # bytes read at a time
+# files that a result grows while it is used, or that only describe it
+NOT_HASHED = frozenset({"result.toml", "runtime_config.toml"})
+
+
+@dataclass(frozen=True)
+class ParentRef:
+    """A result that another was made from: where it stood, and the digest of what it held."""
+
+    path: Path
+    digest: str
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """Size in bytes and BLAKE2 digest of one file of a result."""
+
+    size: int
+    digest: str
+
+
+def file_digest(path: Path) -> str:
+    """Return the BLAKE2b digest (128 bit) of a file's bytes."""
+    with path.open("rb") as stream:
+        digest = hashlib.blake2b(digest_size=16)
+        while block := stream.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def record_files(folder: Path, living: tuple[str, ...] = ()) -> dict[str, FileRecord]:
+    """Return the record of every file under `folder`.
+
+    Parameters
+    ----------
+    folder
+        The result directory.
+    living
+        Names of subfolders whose files change in normal use (a database), which have no digest.
+    """
+    paths = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.relative_to(folder).parts[0] not in (*NOT_HASHED, *living)
+    ]
+    with ThreadPoolExecutor() as pool:  # hashing releases the interpreter lock
+        digests = list(pool.map(file_digest, paths))
+    return {
+        path.relative_to(folder).as_posix(): FileRecord(path.stat().st_size, digest)
+        for path, digest in zip(paths, digests, strict=True)
+    }
+
+
+def combined_digest(files: Mapping[str, FileRecord], *identity: str) -> str:
+    """Return the digest of a whole result, from its files' records and what else tells it apart."""
+    digest = hashlib.blake2b(digest_size=16)
+    for word in identity:
+        digest.update(f"{word}\n".encode())
+    for name in sorted(files):
+        digest.update(f"{name} {files[name].size} {files[name].digest}\n".encode())
+    return digest.hexdigest()
+
+
+def parent_table(parents: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Return what `result.toml` keeps of the parents; takes `ResultDirectory` or `ParentRef` values."""
+    return {name: {"path": str(parent.path), "digest": parent.digest} for name, parent in parents.items()}

@@ -1,0 +1,199 @@
+"""Making a result directory: hidden until whole."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import time
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from chemnet.config import ConfigDict
+from chemnet.config.manager import write_config
+from chemnet.errors import ResultsError
+from chemnet.progress import get_logger
+from chemnet.results.directory import PARTIAL_PREFIX, RESULT_FILE, RUNNING_FILE, ResultDirectory
+from chemnet.results.lineage import combined_digest, parent_table, record_files
+
+CONFIG_FILE = "runtime_config.toml"
+_PACKAGES = ("chemnet", "numpy", "torch", "numba", "h5py")
+_log = get_logger(__name__)
+
+
+class ResultWriter:
+    """A context in which a verb writes its one result directory.
+
+    The directory is ``.partial-<final name>`` until the block ends; then its files are hashed, `result.toml`
+    is written and synced, and the directory takes its name. An exception removes it (`keep_on_error`: leaves it
+    hidden for a later resume).
+
+    Parameters
+    ----------
+    config
+        The merged configuration; written into the directory as `runtime_config.toml`.
+    verb
+        Name of the verb that writes.
+    component
+        Name of the trained component, where the result is one.
+    parents
+        The results that were read, by role.
+    keep_on_error
+        Leave the hidden directory on an exception.
+    living
+        Subfolders whose files change in normal use and carry no digest.
+    resume
+        A hidden directory of an unfinished run to go on in.
+
+    Raises
+    ------
+    ResultsError
+        When the results directory cannot be written.
+
+    Examples
+    --------
+    >>> with ResultWriter(config, verb="infer", parents={"train": trained}) as writer:  # doctest: +SKIP
+    ...     np.save(writer.path / "latents.npy", latents)
+    ...     writer.summary["rows"] = len(latents)
+    >>> writer.result.path  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        config: ConfigDict,
+        verb: str,
+        component: str | None = None,
+        parents: Mapping[str, Any] | None = None,
+        keep_on_error: bool = False,
+        living: tuple[str, ...] = (),
+        resume: Path | None = None,
+    ) -> None:
+        self.config = config
+        self.verb = verb
+        self.component = component
+        self.parents = dict(parents or {})
+        self.summary: dict[str, Any] = {}
+        self.keep_on_error = keep_on_error
+        self.result: ResultDirectory | None = None
+        self._living = living
+        self._started = time.perf_counter()
+        self.path = self._reopen(resume) if resume else self._make(Path(config["general"]["results_dir"]))
+        self._final = self.path.with_name(self.path.name.removeprefix(PARTIAL_PREFIX))
+        write_config(config, self.path / CONFIG_FILE)
+        (self.path / RUNNING_FILE).write_text(
+            f'verb = "{verb}"\npid = {os.getpid()}\nhost = "{socket.gethostname()}"\n', encoding="utf-8"
+        )
+
+    def _make(self, results_dir: Path) -> Path:
+        """Make the hidden directory of a new result."""
+        stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+        name = f"{PARTIAL_PREFIX}{stamp}-{self.verb}-{uuid.uuid4().hex[:6]}"
+        try:
+            (results_dir / name).mkdir(parents=True)
+        except OSError as error:
+            raise ResultsError(
+                f"cannot make a result directory in {results_dir}: {error.strerror}",
+                hint="set general.results_dir to a folder that can be written",
+            ) from error
+        return results_dir / name
+
+    def _reopen(self, path: Path) -> Path:
+        """Take over the hidden directory of an unfinished run."""
+        if not path.name.startswith(PARTIAL_PREFIX) or not path.is_dir():
+            raise ResultsError(
+                f"{path} is no unfinished result", hint="`chemnet results` lists unfinished runs"
+            )
+        return path
+
+    def __enter__(self) -> ResultWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self.result is not None:
+            return
+        if kind is None:
+            self.finish()
+        elif self.keep_on_error:
+            (self.path / RUNNING_FILE).unlink(missing_ok=True)
+            _log.info("unfinished result kept in %s", self.path)
+        else:
+            shutil.rmtree(self.path, ignore_errors=True)
+
+    def finish(self, status: str = "done") -> ResultDirectory:
+        """Hash, describe and reveal the directory; after this `path` is its final place."""
+        (self.path / RUNNING_FILE).unlink(missing_ok=True)
+        files = record_files(self.path, self._living)
+        identity = (self.verb, *sorted(parent.digest for parent in self.parents.values()))
+        info = {
+            "status": status,
+            "verb": self.verb,
+            "component": self.component or "",
+            "created": datetime.now(UTC).isoformat(timespec="microseconds"),
+            "wall_time_s": round(time.perf_counter() - self._started, 3),
+            "digest": combined_digest(files, *identity),
+            "versions": _versions(),
+            "summary": _toml_ready(self.summary),
+            "parents": parent_table(self.parents),
+            "files": {name: {"size": record.size, "digest": record.digest} for name, record in files.items()},
+        }
+        _write_synced(self.path / RESULT_FILE, info)
+        self.path.rename(self._final)
+        _sync_folder(self._final.parent)
+        self.path = self._final
+        self.result = ResultDirectory.open(self._final)
+        return self.result
+
+
+def create_results_dir(config: ConfigDict, verb: str, **kwargs: Any) -> ResultWriter:
+    """Return a `ResultWriter`; the name that Hyrax users know."""
+    return ResultWriter(config, verb, **kwargs)
+
+
+def _write_synced(path: Path, info: Mapping[str, Any]) -> None:
+    """Write TOML and wait until it has reached the disk."""
+    import tomlkit
+
+    with path.open("w", encoding="utf-8") as stream:
+        stream.write(tomlkit.dumps(info))
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Wait until a rename inside `folder` has reached the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _versions() -> dict[str, str]:
+    """Return the versions of the packages that shape a result."""
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
+    versions = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return versions
+
+
+def _toml_ready(value: Any) -> Any:
+    """Return `value` as TOML can hold it: plain types, no None, no paths."""
+    if isinstance(value, Mapping):
+        return {str(key): _toml_ready(item) for key, item in value.items() if item is not None}
+    if isinstance(value, (list, tuple)):
+        return [_toml_ready(item) for item in value]
+    if hasattr(value, "item") and getattr(value, "shape", None) == ():
+        return value.item()
+    return value if isinstance(value, (bool, int, float, str)) else str(value)

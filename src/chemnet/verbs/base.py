@@ -1,0 +1,48 @@
+"""The contract of a verb."""
+
+from __future__ import annotations
+
+import argparse
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from chemnet.config import ConfigDict
+
+
+class Verb(ABC):
+    """One thing that chemnet does, on the command line and as a method of `chemnet.ChemNet`.
+
+    Register a subclass with `@chem_verb`. Heavy packages are imported inside `run`: listing verbs stays fast.
+
+    Attributes
+    ----------
+    cli_name
+        Its name: ``chemnet <cli_name>`` and ``ChemNet().<cli_name>()``.
+    description
+        One line for ``--help``.
+    inputs
+        Configuration key -> verb whose results it reads there.
+    add_parser_kwargs
+        Further keyword arguments of its `argparse.ArgumentParser` (an `epilog` with examples, for one).
+    """
+
+    cli_name: ClassVar[str]
+    description: ClassVar[str] = ""
+    inputs: ClassVar[Mapping[str, str]] = {}
+    add_parser_kwargs: ClassVar[Mapping[str, Any]] = {}
+
+    def __init__(self, config: ConfigDict) -> None:
+        self.config = config
+
+    @staticmethod  # noqa: B027  (most verbs have no options of their own)
+    def setup_parser(parser: argparse.ArgumentParser) -> None:
+        """Add the options that only this verb has; their `dest` are keyword arguments of `run`."""
+
+    @abstractmethod
+    def run(self, **kwargs: Any) -> Any:
+        """Do the work and return a result that prints itself; an argument wins over the configuration key."""
+
+    def run_cli(self, args: argparse.Namespace) -> Any:
+        """Call `run` with this verb's own options."""
+        return self.run(**{name: value for name, value in vars(args).items() if value is not None})

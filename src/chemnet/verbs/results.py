@@ -1,0 +1,136 @@
+"""`chemnet results`: what there is, and what was made from what."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from chemnet.registry import chem_verb
+from chemnet.results import Answer, ResultDirectory, list_results
+from chemnet.results.directory import PARTIAL_PREFIX, RUNNING_FILE, list_partial
+from chemnet.verbs.base import Verb
+
+
+@chem_verb
+class Results(Verb):
+    """List the results in `general.results_dir`."""
+
+    cli_name = "results"
+    description = "list results with status, component and lineage"
+
+    @staticmethod
+    def setup_parser(parser: argparse.ArgumentParser) -> None:
+        """Add ``--tree``."""
+        parser.add_argument("--tree", action="store_true", default=None, help="show what was made from what")
+
+    def run(self, tree: bool = False) -> Answer:
+        """Return a table of results, oldest first, or with `tree` their lineage."""
+        results_dir = Path(self.config["general"]["results_dir"])
+        results = list_results(results_dir)
+        partial = [_partial_row(path) for path in list_partial(results_dir)]
+        content = {"results_dir": str(results_dir), "results": [_row(result) for result in results] + partial}
+        if not content["results"]:
+            text = f"no results in {results_dir}\n  hint: `chemnet demo` makes some"
+        elif tree:
+            text = "\n".join(_tree_lines(results) + [f"{row['name']}  [{row['status']}]" for row in partial])
+        else:
+            text = _table(content["results"])
+        return Answer(content, text, results_dir)
+
+
+def _row(result: ResultDirectory) -> dict[str, Any]:
+    """Return what the table shows of a whole result."""
+    return {
+        "name": result.name,
+        "verb": result.verb,
+        "component": result.component or "",
+        "status": result.status,
+        "wall_time_s": result.wall_time_s,
+        "parents": {role: reference.path.name for role, reference in result.parents.items()},
+    }
+
+
+def _partial_row(path: Path) -> dict[str, Any]:
+    """Return what the table shows of a run that is under way or broke off."""
+    parts = path.name.removeprefix(PARTIAL_PREFIX).split("-")
+    status = "running" if _is_running(path) else "unfinished"
+    return {
+        "name": path.name,
+        "verb": "-".join(parts[2:-1]),
+        "component": "",
+        "status": status,
+        "wall_time_s": None,
+        "parents": {},
+    }
+
+
+def _is_running(path: Path) -> bool:
+    """Return whether the process that writes `path` is alive on this machine."""
+    try:
+        owner = tomllib.loads((path / RUNNING_FILE).read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError):
+        return False
+    if owner.get("host") != socket.gethostname():
+        return False
+    try:
+        os.kill(int(owner["pid"]), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    """Lay rows out in aligned columns."""
+    header = ("name", "verb", "component", "status", "wall time", "made from")
+    cells = [header]
+    for row in rows:
+        wall = "" if row["wall_time_s"] is None else f"{row['wall_time_s']:.1f} s"
+        cells.append(
+            (
+                row["name"],
+                row["verb"],
+                row["component"],
+                row["status"],
+                wall,
+                ", ".join(row["parents"].values()),
+            )
+        )
+    widths = [max(len(line[column]) for line in cells) for column in range(len(header))]
+    return "\n".join(
+        "  ".join(f"{cell:<{w}}" for cell, w in zip(line, widths, strict=True)).rstrip() for line in cells
+    )
+
+
+def _tree_lines(results: list[ResultDirectory]) -> list[str]:
+    """Draw each result under every result that it was made from."""
+    known = {result.digest for result in results}
+    children: dict[str, list[ResultDirectory]] = {}
+    roots = []
+    for result in results:
+        parents = [reference.digest for reference in result.parents.values() if reference.digest in known]
+        for parent in dict.fromkeys(parents):
+            children.setdefault(parent, []).append(result)
+        if not parents:
+            roots.append(result)
+    lines: list[str] = []
+    for root in roots:
+        _draw(root, children, "", lines)
+    return lines
+
+
+def _draw(
+    result: ResultDirectory, children: dict[str, list[ResultDirectory]], indent: str, lines: list[str]
+) -> None:
+    """Append a result and, indented, what was made from it."""
+    component = f" ({result.component})" if result.component else ""
+    status = "" if result.status == "done" else f"  [{result.status}]"
+    lines.append(f"{indent}{result.name}{component}{status}")
+    for child in children.get(result.digest, []):
+        if child.digest != result.digest:
+            _draw(child, children, indent + "    ", lines)
