@@ -1,0 +1,252 @@
+"""Write an infer result: batches appended as they come, in flat memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from chemnet.datasets.npy_files import NpyAppender, open_npy
+from chemnet.errors import DataError
+
+ROWS_PER_FILE = 2**18
+METADATA_FILE = "inference.json"
+DATASET_CONFIG_FILE = "original_dataset_config.toml"
+_ROW_FIELDS = ("tracer", "step", "time", "split", "split_row")
+
+
+class InferenceWriter:
+    """Append inferred batches to an infer result, in order, in flat memory.
+
+    Parameters
+    ----------
+    path
+        The (still hidden) result directory.
+    tracer_ids
+        Ids of all tracers that may be appended; `append` refers to them by index.
+    largest_step
+        The largest step index that may be appended; with the tracer ids it fixes the width of the sample ids.
+    physical_names
+        Names of the physical parameters, in column order.
+    species
+        Names of the species, in the order of all abundance arrays.
+    splits
+        The preprocess splits that the samples come from.
+    dataset_config
+        The ``[data_set]`` table that the samples were read with.
+
+    Examples
+    --------
+    >>> with InferenceWriter(
+    ...     path, tracer_ids=["7"], largest_step=9, physical_names=["Av"]
+    ... ) as writer:  # doctest: +SKIP
+    ...     writer.append(
+    ...         tracer=[0, 0], step=[0, 1], time=[0.0, 90.0], physical=[[1.0], [1.2]],
+    ...         tensor=latents, split_row=[0, 1],
+    ...     )
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        tracer_ids: Sequence[str],
+        largest_step: int,
+        physical_names: Sequence[str],
+        species: Sequence[str] = (),
+        splits: Sequence[str] = ("test",),
+        dataset_config: Mapping[str, Any] | None = None,
+    ) -> None:
+        reserved = sorted(set(physical_names) & set(_ROW_FIELDS))
+        if reserved:
+            raise DataError(
+                f"physical parameters named {reserved} clash with chemnet's own columns",
+                hint="rename them in [data_set] physical",
+            )
+        self.path = Path(path)
+        self.physical_names = tuple(physical_names)
+        self.species = tuple(species)
+        self.splits = tuple(splits)
+        self.tracer_ids = tuple(str(name) for name in tracer_ids)
+        self._names = _SampleNames(self.tracer_ids, largest_step)
+        self._rows = NpyAppender(self.path / "rows.npy", self._row_dtype())
+        self._files: dict[str, NpyAppender] = {}
+        self._widths: dict[str, int] = {}
+        self._batch_rows: list[int] = []
+        self._write_dataset_config(dataset_config)
+
+    def _row_dtype(self) -> np.dtype:
+        """Return the structured dtype of ``rows.npy``."""
+        head = [("tracer", "<i4"), ("step", "<i4"), ("time", "<f8")]
+        physical = [(name, "<f8") for name in self.physical_names]
+        return np.dtype([*head, *physical, ("split", "u1"), ("split_row", "<i8")])
+
+    def _write_dataset_config(self, dataset_config: Mapping[str, Any] | None) -> None:
+        """Keep the table that the samples were read with beside them."""
+        import tomlkit
+
+        document = tomlkit.dumps({"data_set": dict(dataset_config)} if dataset_config else {})
+        (self.path / DATASET_CONFIG_FILE).write_text(document, encoding="utf-8")
+
+    def append(
+        self,
+        *,
+        tracer: np.ndarray,
+        step: np.ndarray,
+        time: np.ndarray,
+        physical: np.ndarray,
+        tensor: np.ndarray,
+        split_row: np.ndarray,
+        split: str | None = None,
+        **fields: np.ndarray,
+    ) -> None:
+        """Append one batch of B samples.
+
+        Parameters
+        ----------
+        tracer
+            Index into `tracer_ids`, ``(B,)``.
+        step
+            Index along the tracer, ``(B,)``.
+        time
+            Time [yr], ``(B,)``.
+        physical
+            Physical parameters in raw units, ``(B, P)``.
+        tensor
+            Latents, ``(B, L)``.
+        split_row
+            Row of each sample in its split's file, ``(B,)``: `InferenceDataset.truth` looks there.
+        split
+            The split that the samples come from; by default the first (and usually only) one.
+        fields
+            Further outputs by name, ``(B, width)`` each; every batch must bring the same ones.
+        """
+        rows = np.empty(len(tensor), dtype=self._rows.dtype)
+        tracer, step = np.asarray(tracer), np.asarray(step)
+        rows["tracer"], rows["step"], rows["time"] = tracer, step, time
+        for name, column in zip(self.physical_names, np.asarray(physical).T, strict=True):
+            rows[name] = column
+        rows["split"] = self.splits.index(self.splits[0] if split is None else split)
+        rows["split_row"] = split_row
+        self._rows.append(rows)
+        self._append_outputs(self._names.of(tracer, step), {"tensor": np.asarray(tensor), **fields})
+
+    def _append_outputs(self, ids: np.ndarray, outputs: Mapping[str, np.ndarray]) -> None:
+        """Spread one batch over the output files, starting new ones where `ROWS_PER_FILE` is reached."""
+        widths = {name: int(np.shape(values)[1]) for name, values in outputs.items()}
+        if self._widths and widths != self._widths:
+            raise DataError(f"a batch brought the outputs {widths}, the batches before it {self._widths}")
+        self._widths = widths
+        start = 0
+        while start < len(ids):
+            if not self._batch_rows or self._batch_rows[-1] == ROWS_PER_FILE:
+                self._start_files()
+            stop = min(len(ids), start + ROWS_PER_FILE - self._batch_rows[-1])
+            for name, values in outputs.items():
+                piece = np.ascontiguousarray(values[start:stop], dtype="<f4")
+                self._files[name].append(piece if name != "tensor" else _batch(ids[start:stop], piece))
+            self._batch_rows[-1] += stop - start
+            start = stop
+
+    def _start_files(self) -> None:
+        """Close the current set of output files and open the next."""
+        self._close_files()
+        number = len(self._batch_rows)
+        self._batch_rows.append(0)
+        for name, width in self._widths.items():
+            if name == "tensor":
+                dtype = np.dtype([("id", self._names.dtype), ("tensor", "<f4", (width,))])
+                self._files[name] = NpyAppender(self.path / f"batch_{number}.npy", dtype)
+            else:
+                self._files[name] = NpyAppender(self.path / f"{name}_{number}.npy", np.dtype("<f4"), (width,))
+
+    def _close_files(self) -> None:
+        """Close the output files that are open."""
+        for file in self._files.values():
+            file.close()
+        self._files = {}
+
+    def close(self) -> None:
+        """Finish all files, sort the index and write the description.
+
+        Raises
+        ------
+        DataError
+            When nothing was appended or one sample was appended twice.
+        """
+        self._close_files()
+        self._rows.close()
+        if not self._batch_rows:
+            raise DataError("nothing was inferred: no sample was appended")
+        numbers = range(len(self._batch_rows))
+        ids = np.concatenate([open_npy(self.path / f"batch_{number}.npy")["id"] for number in numbers])
+        np.save(self.path / "batch_index.npy", _sorted_index(ids))
+        description = {
+            "rows": sum(self._batch_rows),
+            "batches": self._batch_rows,
+            "outputs": self._widths,
+            "physical_names": list(self.physical_names),
+            "species": list(self.species),
+            "splits": list(self.splits),
+            "tracer_ids": list(self.tracer_ids),
+        }
+        (self.path / METADATA_FILE).write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+            return
+        self._close_files()
+        self._rows.close()
+
+
+class _SampleNames:
+    """Sample ids ``"<tracer>-<step>"`` for whole columns at once."""
+
+    def __init__(self, tracer_ids: Sequence[str], largest_step: int) -> None:
+        self._tracers = np.array([f"{name}-" for name in tracer_ids])
+        self._steps = np.array([str(step) for step in range(largest_step + 1)])
+        width = int(np.strings.str_len(self._tracers).max(initial=1)) + len(str(largest_step))
+        self.dtype = np.dtype(f"<U{width}")
+        self._ascii = all(name.isascii() for name in tracer_ids)
+        if self._ascii:
+            # joining bytes and widening them later is seven times faster than joining UCS-4 strings
+            self._tracers, self._steps = self._tracers.astype(np.bytes_), self._steps.astype(np.bytes_)
+
+    def of(self, tracer: np.ndarray, step: np.ndarray) -> np.ndarray:
+        """Return the ids of `tracer` and `step`, ``(B,)`` of `dtype`."""
+        names = np.strings.add(self._tracers[tracer], self._steps[step])
+        if not self._ascii:
+            return names.astype(self.dtype)
+        width = self.dtype.itemsize // 4
+        return names.astype(f"S{width}").view(np.uint8).astype("<u4").view(self.dtype)
+
+
+def _batch(ids: np.ndarray, tensor: np.ndarray) -> np.ndarray:
+    """Return ids and latents as one structured array."""
+    batch = np.empty(len(ids), dtype=[("id", ids.dtype), ("tensor", "<f4", (tensor.shape[1],))])
+    batch["id"], batch["tensor"] = ids, tensor
+    return batch
+
+
+def _sorted_index(ids: np.ndarray) -> np.ndarray:
+    """Return ``(id, batch, row)`` sorted by id; DataError when an id occurs twice."""
+    # stable sorting merges the runs that tracers leave: linear for ids that come in order
+    order = np.argsort(ids, kind="stable")
+    index = np.empty(len(ids), dtype=[("id", ids.dtype), ("batch", "<i4"), ("row", "<i8")])
+    index["id"] = ids[order]
+    index["batch"], index["row"] = np.divmod(order, ROWS_PER_FILE)
+    twice = index["id"][1:] == index["id"][:-1]
+    if twice.any():
+        repeated = str(index["id"][int(np.argmax(twice))])
+        raise DataError(f"sample {repeated!r} was inferred twice; sample ids must be unique")
+    return index

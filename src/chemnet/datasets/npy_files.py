@@ -1,0 +1,89 @@
+"""Growing and reading ``.npy`` files without holding them in memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+
+import numpy as np
+
+from chemnet.errors import ResultsError
+
+
+class NpyAppender:
+    """Write one ``.npy`` file row by row block, without knowing its length beforehand.
+
+    NumPy pads the header so that the first axis may grow; closing the file writes the final length over it.
+
+    Parameters
+    ----------
+    path
+        The file to create.
+    dtype
+        Type of one element; may be structured.
+    row_shape
+        Shape of one row, ``()`` for a flat array.
+    """
+
+    def __init__(self, path: str | Path, dtype: np.dtype, row_shape: tuple[int, ...] = ()) -> None:
+        self.dtype = np.dtype(dtype)
+        self._row_shape = tuple(row_shape)
+        self._rows = 0
+        self._file: BinaryIO = Path(path).open("wb")  # noqa: SIM115 (closed by close)
+        self._write_header()
+
+    def _write_header(self) -> None:
+        """Write the header for the current number of rows at the start of the file."""
+        header: dict[str, Any] = {
+            "descr": np.lib.format.dtype_to_descr(self.dtype),
+            "fortran_order": False,
+            "shape": (self._rows, *self._row_shape),
+        }
+        self._file.seek(0)
+        np.lib.format.write_array_header_2_0(self._file, header)
+
+    def append(self, rows: np.ndarray) -> None:
+        """Append ``(n, *row_shape)`` values of this file's dtype."""
+        rows = np.ascontiguousarray(rows, dtype=self.dtype)
+        if rows.shape[1:] != self._row_shape:
+            raise ValueError(f"rows of shape {rows.shape[1:]} do not fit a file of rows {self._row_shape}")
+        self._file.write(rows.reshape(-1).view(np.uint8).data if rows.size else b"")
+        self._rows += len(rows)
+
+    def close(self) -> None:
+        """Write the final length; a second call does nothing."""
+        if not self._file.closed:
+            self._write_header()
+            self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_npy(path: str | Path) -> np.ndarray:
+    """Open an ``.npy`` file as a read-only memory map; nothing in it is ever executed.
+
+    Raises
+    ------
+    ResultsError
+        When the file is missing, truncated or holds Python objects.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size == 0:
+            raise ValueError("the file is empty")
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError as error:
+        raise ResultsError(
+            f"{path} is missing", hint="the result is not whole: run the verb that made it again"
+        ) from error
+    except (ValueError, OSError) as error:
+        raise ResultsError(
+            f"{path} cannot be read: {error}", hint="the result is damaged: run its verb again"
+        ) from error
