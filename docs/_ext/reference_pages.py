@@ -1,14 +1,16 @@
 """Write the reference pages that the code itself can tell: configuration keys, command line, API.
 
-The pages go to ``docs/reference/generated/`` before Sphinx reads its sources, so they cannot fall behind the code.
+The pages go to ``docs/reference/generated/`` before Sphinx reads its sources: they cannot fall behind.
 """
 
 from __future__ import annotations
 
-import argparse
+import io
+import os
 import pkgutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import redirect_stdout
 from pathlib import Path
 
 from sphinx.application import Sphinx
@@ -18,7 +20,7 @@ from chemnet import cli
 from chemnet.config import KeySpec, Schema
 from chemnet.config.manager import PACKAGED_DEFAULTS
 from chemnet.config.overrides import join_key
-from chemnet.registry import VERBS, verb_descriptions
+from chemnet.registry import verb_descriptions
 
 # the names that users and plugins import; everything else stands under its module
 _PUBLIC = "chemnet"
@@ -33,6 +35,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
 def write_pages(app: Sphinx) -> None:
     """Write every generated page below ``reference/generated``."""
     folder = Path(app.srcdir) / "reference" / "generated"
+    os.environ["COLUMNS"] = "100"  # argparse wraps at the terminal's width otherwise
     write(folder / "configuration.md", configuration_page())
     write(folder / "command_line.md", command_line_page())
     modules = list(public_modules())
@@ -76,20 +79,18 @@ def key_entry(spec: KeySpec) -> list[str]:
 
 
 def command_line_page() -> str:
-    """Return the help of the program and of each verb, as printed by argparse."""
-    lines = ["# Command line", "", "```text", help_text(cli.build_parser()), "```"]
-    for name, description in verb_descriptions().items():
-        parser = argparse.ArgumentParser(prog=f"chemnet {name}", description=description)
-        cli.add_common_options(parser)
-        VERBS.get(name).setup_parser(parser)
-        lines += ["", f"## `chemnet {name}`", "", "```text", help_text(parser), "```"]
+    """Return the help of the program and of each verb, as the command line prints it."""
+    lines = ["# Command line", "", *printed("--help")]
+    for name in verb_descriptions():
+        lines += ["", f"## `chemnet {name}`", "", *printed(name, "--help")]
     return "\n".join(lines) + "\n"
 
 
-def help_text(parser: argparse.ArgumentParser) -> str:
-    """Return a parser's help at a fixed width, whatever the terminal."""
-    parser.formatter_class = lambda prog: argparse.HelpFormatter(prog, width=100)
-    return parser.format_help().rstrip()
+def printed(*words: str) -> list[str]:
+    """Return what ``chemnet`` prints for some words, as a literal block."""
+    with redirect_stdout(io.StringIO()) as page:
+        cli.main(words)
+    return ["```text", page.getvalue().rstrip(), "```"]
 
 
 def public_modules() -> Iterator[str]:

@@ -1,0 +1,69 @@
+"""`chemnet --help` answers at once: nothing heavy is imported before a verb runs."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from command_line import chemnet, chemnet_process
+
+from chemnet.registry import verb_descriptions
+
+HEAVY = {"torch", "numba", "mlflow", "chromadb", "umap", "pandas", "numpy", "h5py", "sklearn", "matplotlib"}
+LIMIT_CPU_SECONDS = 0.25
+
+
+def loaded_by(statement: str) -> set[str]:
+    """The top-level modules that a fresh interpreter holds after `statement`."""
+    code = f"{statement}; import sys; print('\\n'.join(sys.modules), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return {name.partition(".")[0] for name in done.stderr.split()}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import chemnet",
+        "import chemnet; chemnet.ChemNet().config",
+        "from chemnet.cli import main; assert main(['--help']) == 0",
+        "from chemnet.cli import main; assert main(['--version']) == 0",
+        "from chemnet.cli import main; assert main(['config']) == 0",
+    ],
+)
+def test_no_heavy_package_is_loaded_before_a_verb_runs(statement: str) -> None:
+    assert not loaded_by(statement) & HEAVY
+
+
+def test_no_verb_loads_a_heavy_package_for_its_own_help() -> None:
+    helps = "; ".join(f"assert main(['{name}', '--help']) == 0" for name in verb_descriptions())
+    assert not loaded_by(f"from chemnet.cli import main; {helps}") & HEAVY
+
+
+@pytest.mark.parametrize("word", ["--help", "--version"])
+def test_help_and_version_answer_within_a_quarter_of_a_second(word: str, tmp_path: Path) -> None:
+    def cpu_seconds() -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert chemnet_process(word, cwd=tmp_path).code == 0
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    # the best of several: a busy machine can only add
+    assert min(cpu_seconds() for _ in range(5)) < LIMIT_CPU_SECONDS
+
+
+def test_help_describes_every_verb_in_one_line() -> None:
+    outcome = chemnet("--help")
+    assert outcome.code == 0
+    for name, description in verb_descriptions().items():
+        line = next(line for line in outcome.out.splitlines() if line.strip().startswith(f"{name} "))
+        assert description in line
+
+
+def test_every_verb_explains_itself() -> None:
+    for name, description in verb_descriptions().items():
+        outcome = chemnet(name, "--help")
+        assert outcome.code == 0, f"{name}: {outcome.err}"
+        assert description in outcome.out
