@@ -24,7 +24,7 @@ ATOMIC_WEIGHTS: dict[str, float] = {
     "Ta": 180.95, "W": 183.84, "Re": 186.21, "Os": 190.23, "Ir": 192.22, "Pt": 195.08, "Au": 196.97,
     "Hg": 200.59, "Tl": 204.38, "Pb": 207.2, "Bi": 208.98, "Th": 232.04, "Pa": 231.04, "U": 238.03,
 }  # fmt: skip
-"""Standard atomic weight [amu] by symbol in normal spelling; elements without a standard weight are absent."""
+"""Standard atomic weight [amu] by symbol in normal spelling; elements without a weight are absent."""
 
 WEIGHTS_IN_CAPITALS: dict[str, float] = {symbol.upper(): weight for symbol, weight in ATOMIC_WEIGHTS.items()}
 """The same weights [amu] by symbol in capitals, which is how `Species.elements` names an element."""
@@ -35,9 +35,9 @@ _SPLIT_IN_CAPITALS = frozenset("HDBCNOFPS")
 def symbols_in_capitals() -> frozenset[str]:
     """Return the symbols that a name written in capitals can hold.
 
-    `SI` can only be silicon there, but `CO` is carbon and oxygen: a pair whose two letters are both among the
-    light elements H, D, B, C, N, O, F, P and S stands for these two, never for one heavier element. Co, Cs, Sc,
-    Hf, Ho, Nb, Nd, Cd, Os, Pb, Pd, Sb and Sn therefore need their normal spelling.
+    `SI` can only be silicon there, but `CO` is carbon and oxygen: a pair whose two letters are both among
+    H, D, B, C, N, O, F, P and S stands for these two, never for one heavier element. Co, Cs, Sc, Hf, Ho, Nb,
+    Nd, Cd, Os, Pb, Pd, Sb and Sn therefore need their normal spelling.
 
     Examples
     --------

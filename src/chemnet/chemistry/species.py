@@ -2,17 +2,20 @@
 
 Reading rules, in this order:
 
-1. ``#`` before the formula or ``_ice``, ``_surface``, ``_dust`` after it: on the surface of grains; ``@`` before
-   or ``_bulk`` after it: in the bulk of the ice; else gas.
-2. ``E-``, ``e-``, ``E``, ``e``, ``electron``: the electron. ``GRAIN``, ``GRAIN0``, ``GRAIN-``, ``GRAIN+``: a dust
-   grain, without elements.
-3. A trailing run of ``+`` or ``-`` is the charge (``He++``: 2; ``Fe2+`` is a dimer of charge 1, as in ``H2+``).
-4. Isomer and state labels belong to the name, not to the formula: ``l-``, ``c-``, ``o-``, ``p-``, ``cis-``, ...
-   (single letters also without the hyphen: ``lC3H``), ``_ortho``, ``_para``, ..., ``*``, a term symbol as in ``O(1D)``.
-5. What is left is a formula: symbols, counts, groups in parentheses with a count (``CH3(CH2)2OH``). If it holds a
-   lower-case letter, it is in normal spelling (``Co`` cobalt, ``CO`` carbon monoxide). Without one it is in UCLCHEM's
-   capitals: two-letter symbols win (``SI``, ``CL``, ``NA``) unless both letters are light elements (``CO``, ``CS``,
-   ``HS``, ``SN`` are two atoms each); see `chemnet.chemistry.elements.symbols_in_capitals`.
+1. ``#`` before the formula or ``_ice``, ``_surface``, ``_dust`` after it: on the surface of grains; ``@`` or
+   ``_bulk``: in the bulk of the ice; else gas.
+2. ``E-``, ``e-``, ``E``, ``e``, ``electron``: the electron. ``GRAIN``, ``GRAIN0``, ``GRAIN-``, ``GRAIN+``: a
+   dust grain, without elements.
+3. A trailing run of ``+`` or ``-`` is the charge (``He++``: 2; ``Fe2+`` is a dimer of charge 1, like
+   ``H2+``).
+4. Isomer and state labels belong to the name, not to the formula: ``l-``, ``c-``, ``o-``, ``p-``, ``cis-``,
+   ... (also ``c_C3H2``, and single letters as in ``lC3H``), ``_ortho``, ``_para``, ..., ``*``, and term
+   symbols as in ``O(1D)``.
+5. What is left is a formula: symbols, counts, groups in parentheses with a count (``CH3(CH2)2OH``). If it
+   holds a lower-case letter, it is in normal spelling (``Co`` cobalt, ``CO`` carbon monoxide). Without one it
+   is in UCLCHEM's capitals: two-letter symbols win (``SI``, ``CL``, ``NA``) unless both letters are light
+   elements (``CO``, ``CS``, ``HS``, ``SN`` are two atoms each), see
+   `chemnet.chemistry.elements.symbols_in_capitals`.
 """
 
 from __future__ import annotations
@@ -38,7 +41,7 @@ _ELECTRON_NAMES = frozenset({"E-", "e-", "E", "e", "electron", "ELECTRON"})
 _SURFACE_SUFFIXES = frozenset({"ice", "surface", "dust"})
 _STATE_SUFFIXES = frozenset({"ortho", "para", "meta", "cis", "trans", "anti", "gauche", "excited"})
 _GRAIN = re.compile(r"GRAIN(0|\++|-+)?", re.IGNORECASE)
-_PREFIX = re.compile(r"(?:(?:cis|trans|anti|gauche|ortho|para|meta|cyc|lin|[a-zEZ])-|[lcopmti](?=[A-Z(]))")
+_PREFIX = re.compile(r"(?:(?:cis|trans|anti|gauche|ortho|para|meta|cyc|lin|[a-zEZ])[-_]|[lcopmti](?=[A-Z(]))")
 _CHARGE = re.compile(r"\++$|-+$")
 _STATE_MARK = re.compile(r"(?:\(\d[SPDFG]\)|\*)(?=[+-]*$)")
 
@@ -58,8 +61,8 @@ class Species:
     phase
         "gas", "surface" or "bulk".
     mass
-        Sum of the standard atomic weights less the mass of the missing electrons [amu]; that of a grain is not
-        known and left out.
+        Sum of the standard atomic weights less the mass of the missing electrons [amu]; a grain's own mass is
+        not known and left out.
     isomer
         Labels that tell isomers or states apart, as they were written; empty without one.
     """
@@ -248,5 +251,5 @@ def _refusal(name: str, reason: str) -> DataError:
     """Return the error for a name that is no species."""
     return DataError(
         f"{name!r} is not a species name: {reason}",
-        hint="write symbols with counts, as in CH3OH, SIO+ or SiO+, #H2O (surface), @H2O (bulk), E- (electron)",
+        hint="write symbols with counts, as in CH3OH, SIO+, SiO+, #H2O (surface), @H2O (bulk), E- (electron)",
     )

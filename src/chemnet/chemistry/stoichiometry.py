@@ -46,8 +46,8 @@ def stoichiometric_matrix(
     species
         Species names, `n_species` of them.
     elements
-        Columns of the matrix, as symbols in either spelling; None: `element_names(species)`. An element that is
-        left out has no column.
+        Columns of the matrix, as symbols in either spelling; None: `element_names(species)`. An element
+        that is left out has no column.
 
     Returns
     -------
