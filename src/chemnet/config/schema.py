@@ -1,8 +1,8 @@
 """What the defaults say of each key: its type, meaning and place.
 
 The default's type is the schema. The comment above a key may begin with a marker in brackets that says more
-than the default can: ``[path]``, ``[result]``, ``[str]``, ``[int]``, ``[float]``, ``[list]``, alternatives such
-as ``[float or false]``, or ``[one of: a, b]``. A default of ``false`` with a marker means "not set".
+than the default can: ``[path]``, ``[result]``, ``[str]``, ``[int]``, ``[float]``, ``[list]``, alternatives
+such as ``[float or false]``, or ``[one of: a, b]``. A default of ``false`` with a marker means "not set".
 """
 
 from __future__ import annotations

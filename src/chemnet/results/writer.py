@@ -29,8 +29,8 @@ class ResultWriter:
     """A context in which a verb writes its one result directory.
 
     The directory is ``.partial-<final name>`` until the block ends; then its files are hashed, `result.toml`
-    is written and synced, and the directory takes its name. An exception removes it (`keep_on_error`: leaves it
-    hidden for a later resume).
+    is written and synced, and the directory takes its name. An exception removes it (`keep_on_error`:
+    leaves it hidden for a later resume).
 
     Parameters
     ----------

@@ -1,0 +1,205 @@
+"""Result directories: hidden until whole, found by fit, never stale."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from chemnet.config import load_config
+from chemnet.errors import ResultsError
+from chemnet.results import (
+    ResultDirectory,
+    ResultWriter,
+    VerbResult,
+    find_most_recent_results_dir,
+    list_results,
+    resolve_input,
+)
+from chemnet.results.directory import list_partial, unfinished
+
+
+@pytest.fixture
+def config(tmp_path):
+    return load_config(overrides=[f"general.results_dir={tmp_path / 'results'}"])
+
+
+@pytest.fixture
+def make(config):
+    def _make(verb="train", content="weights", component=None, parents=None, status="done"):
+        with ResultWriter(config, verb, component=component, parents=parents) as writer:
+            (writer.path / "file.txt").write_text(content)
+            writer.summary["length"] = len(content)
+            writer.finish(status)
+        return writer.result
+
+    return _make
+
+
+def test_a_result_is_hidden_until_it_is_whole(config):
+    with ResultWriter(config, "train") as writer:
+        assert writer.path.name.startswith(".partial-")
+        assert list_results(writer.path.parent) == []
+        assert find_most_recent_results_dir(config, "train") is None
+    assert writer.path.name == writer.result.name
+    assert not writer.path.name.startswith(".")
+    assert [result.path for result in list_results(writer.path.parent)] == [writer.path]
+
+
+def test_a_failed_run_leaves_nothing(config):
+    with pytest.raises(ValueError, match="boom"), ResultWriter(config, "train"):
+        raise ValueError("boom")
+    assert list(Path(config["general"]["results_dir"]).iterdir()) == []
+
+
+def test_a_run_that_can_be_resumed_stays_hidden(config):
+    with pytest.raises(ValueError, match="boom"), ResultWriter(config, "train", keep_on_error=True) as writer:
+        raise ValueError("boom")
+    assert unfinished(config, "train", "latest") == writer.path
+    assert find_most_recent_results_dir(config, "train") is None
+    with ResultWriter(config, "train", resume=writer.path) as again:
+        pass
+    assert again.path.name == writer.path.name.removeprefix(".partial-")
+    assert list(list_partial(again.path.parent)) == []
+
+
+def test_a_killed_process_leaves_no_result_to_chain_onto(config):
+    code = (
+        "import sys, time; from chemnet.config import load_config; from chemnet.results import ResultWriter\n"
+        "with ResultWriter(load_config(overrides=[sys.argv[1]]), 'train'):\n"
+        "    print('writing', flush=True); time.sleep(60)\n"
+    )
+    word = f"general.results_dir={config['general']['results_dir']}"
+    with subprocess.Popen([sys.executable, "-c", code, word], stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"writing\n"
+        process.send_signal(signal.SIGKILL)
+    assert find_most_recent_results_dir(config, "train") is None
+    assert len(list(list_partial(config["general"]["results_dir"]))) == 1
+
+
+def test_result_toml_tells_how_the_result_came_to_be(make):
+    parent = make("preprocess")
+    child = make("train", component="ae", parents={"preprocess": parent})
+    info = tomllib.loads(child.file("result.toml").read_text())
+    assert (info["status"], info["verb"], info["component"]) == ("done", "train", "ae")
+    assert info["parents"]["preprocess"] == {"path": str(parent.path), "digest": parent.digest}
+    assert info["versions"]["chemnet"]
+    assert info["wall_time_s"] >= 0
+    assert info["summary"] == {"length": 7}
+
+
+def test_the_newest_that_fits_is_found(config, make):
+    small, large = make(content="abc"), make(content="a" * 50)
+    assert resolve_input(config, "general.dask", "train").path == large.path
+    fitting = resolve_input(
+        config, "general.dask", "train", fits=lambda result: result.summary["length"] < 10
+    )
+    assert fitting.path == small.path
+
+
+def test_interrupted_results_are_used_only_by_name(config, make):
+    whole, broken = make(), make(content="half", status="interrupted")
+    assert resolve_input(config, "general.dask", "train").path == whole.path
+    named = config.replace({"general.dask": broken.name})
+    assert resolve_input(named, "general.dask", "train").path == broken.path
+
+
+@pytest.mark.parametrize("name_it", [lambda r: str(r.path), lambda r: r.name, lambda r: r.component])
+def test_an_input_is_named_by_path_name_or_component(config, make, name_it):
+    wanted = make(component="first")
+    make(component="second")
+    named = config.replace({"general.dask": name_it(wanted)})
+    assert resolve_input(named, "general.dask", "train").path == wanted.path
+
+
+def test_without_a_result_the_error_says_what_to_run(config):
+    with pytest.raises(ResultsError, match=r"found no train result in .*\n.*run `chemnet train` first"):
+        resolve_input(config, "general.dask", "train")
+
+
+def test_an_unknown_name_suggests_what_there_is(config, make):
+    make(component="autoencoder")
+    with pytest.raises(ResultsError, match="did you mean 'autoencoder'"):
+        resolve_input(config.replace({"general.dask": "autoencodr"}), "general.dask", "train")
+
+
+def test_a_result_of_another_verb_is_refused(config, make):
+    other = make("infer")
+    with pytest.raises(ResultsError, match="is a result of `infer`; a result of `train` is needed"):
+        resolve_input(config.replace({"general.dask": other.name}), "general.dask", "train")
+
+
+def test_a_result_edited_in_place_is_refused(config, make):
+    result = make()
+    (result.path / "file.txt").write_text("WEIGHTS")
+    with pytest.raises(ResultsError, match=r"file\.txt changed after `train` wrote it"):
+        resolve_input(config, "general.dask", "train")
+    with pytest.raises(ResultsError, match="changed"):
+        result.verify()
+
+
+def test_a_parent_is_found_by_digest_after_the_results_have_moved(make, tmp_path):
+    parent = make("preprocess")
+    child = make("train", parents={"preprocess": parent})
+    shutil.move(parent.path.parent, tmp_path / "moved")
+    moved = ResultDirectory.open(tmp_path / "moved" / child.name)
+    assert moved.parent("preprocess").digest == parent.digest
+
+
+def test_a_parent_made_again_with_other_content_is_not_taken(make):
+    parent = make("train", content="first")
+    child = make("infer", parents={"train": parent})
+    shutil.rmtree(parent.path)
+    again = make("train", content="second")
+    again.path.rename(parent.path)
+    with pytest.raises(ResultsError, match="gone or has changed"):
+        child.parent("train")
+
+
+def test_the_same_content_made_again_serves_as_the_parent(make):
+    parent = make("train", content="same")
+    child = make("infer", parents={"train": parent})
+    shutil.rmtree(parent.path)
+    again = make("train", content="same")
+    assert child.parent("train").path == again.path
+
+
+def test_unfinished_and_damaged_directories_are_refused(config, make):
+    result = make()
+    (result.path / "result.toml").write_text("not = [toml")
+    with pytest.raises(ResultsError, match="damaged"):
+        ResultDirectory.open(result.path)
+    (result.path / "result.toml").unlink()
+    with pytest.raises(ResultsError, match="not a finished result"):
+        ResultDirectory.open(result.path)
+    with pytest.raises(ResultsError, match="no such result directory"):
+        ResultDirectory.open(result.path / "absent")
+    assert list_results(result.path.parent) == []
+
+
+def test_a_missing_file_lists_what_there_is(make):
+    with pytest.raises(ResultsError, match=r"has no file 'weights'\n.*file\.txt"):
+        make().file("weights")
+
+
+def test_a_results_dir_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    config = load_config(overrides=[f"general.results_dir={tmp_path / 'file' / 'results'}"])
+    with pytest.raises(ResultsError, match="cannot make a result directory"):
+        ResultWriter(config, "train")
+
+
+def test_a_result_reloads_and_prints_itself(make):
+    result = make(component="ae")
+    loaded = VerbResult.load(result.path)
+    assert loaded.summary == {"length": 7}
+    assert str(result.path) in str(loaded)
+    assert json.loads(json.dumps(loaded.to_dict()))["component"] == "ae"
+
+
+def test_the_configuration_of_a_result_is_the_one_that_made_it(config, make):
+    assert make().config == config

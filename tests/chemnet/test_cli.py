@@ -1,0 +1,135 @@
+"""The command line: words, exit codes, messages."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from chemnet.cli import main
+from chemnet.errors import DataError, NotFoundError, RunFailedError
+from chemnet.registry import VERBS
+from chemnet.results import Answer
+from chemnet.verbs.base import Verb
+
+
+@pytest.fixture
+def throw(monkeypatch):
+    """Register a verb that raises, or returns, what it is given."""
+
+    def _throw(what):
+        class Throw(Verb):
+            cli_name = "throw"
+            description = "throw something"
+
+            def run(self):
+                if isinstance(what, BaseException):
+                    raise what
+                return what
+
+        monkeypatch.setitem(VERBS._classes, "throw", Throw)
+        return main(["throw"])
+
+    return _throw
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code"),
+    [
+        (Answer({}, "fine"), 0),
+        (NotFoundError("nothing there"), 1),
+        (DataError("bad row"), 2),
+        (RunFailedError("diverged"), 3),
+        (ZeroDivisionError("oops"), 3),
+        (KeyboardInterrupt(), 130),
+    ],
+)
+def test_exit_codes_mean_something(throw, outcome, code):
+    assert throw(outcome) == code
+
+
+def test_an_error_is_one_clear_message_with_a_hint(throw, capsys):
+    throw(DataError("tracers.h5: row 3, column CO: NaN", hint="set data_set.nan_mode"))
+    error = capsys.readouterr().err
+    assert error == "chemnet: error: tracers.h5: row 3, column CO: NaN\n  hint: set data_set.nan_mode\n"
+
+
+def test_a_defect_shows_no_traceback_unless_asked(throw, capsys):
+    throw(ZeroDivisionError("oops"))
+    error = capsys.readouterr().err
+    assert "unexpected ZeroDivisionError: oops" in error
+    assert "Traceback" not in error
+
+
+def test_debug_shows_the_traceback(capsys):
+    assert main(["config", "general.seeed=1", "--debug"]) == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_help_lists_every_verb_with_a_description(capsys):
+    assert main(["--help"]) == 0
+    printed = capsys.readouterr().out
+    for name in VERBS.names():
+        assert f"\n  {name} " in printed
+
+
+def test_no_words_print_the_help_and_count_as_wrong_use(capsys):
+    assert main([]) == 2
+    assert "usage: chemnet VERB" in capsys.readouterr().out
+
+
+def test_an_unknown_verb_suggests_the_nearest(capsys):
+    assert main(["preproces"]) == 2
+    assert "did you mean preprocess?" in capsys.readouterr().err
+
+
+def test_an_unknown_option_is_wrong_use(capsys):
+    assert main(["config", "--colour"]) == 2
+    assert "--colour" in capsys.readouterr().err
+
+
+def test_words_override_files_wherever_they_stand(tmp_path, capsys):
+    (tmp_path / "run.toml").write_text("[general]\nseed = 5\n")
+    assert (
+        main(
+            [
+                "config",
+                "general.log_level=error",
+                "-c",
+                str(tmp_path / "run.toml"),
+                "--json",
+                "general.seed=6",
+            ]
+        )
+        == 0
+    )
+    printed = json.loads(capsys.readouterr().out)["general"]
+    assert (printed["seed"], printed["log_level"]) == (6, "error")
+
+
+def test_explain_prints_one_key(capsys):
+    assert main(["config", "--explain", "general.seed"]) == 0
+    assert "seed of every random choice" in capsys.readouterr().out
+    assert main(["config", "--explain", "general.sed"]) == 2
+    assert "general.seed" in capsys.readouterr().err
+
+
+def test_quiet_prints_no_result(capsys):
+    assert main(["config", "--quiet"]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_results_lists_what_there_is(tmp_path, capsys):
+    assert main(["results", f"general.results_dir={tmp_path}"]) == 0
+    assert "no results" in capsys.readouterr().out
+
+
+def test_the_module_runs_as_the_command_does():
+    done = subprocess.run([sys.executable, "-m", "chemnet", "--version"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout[:8]) == (0, "chemnet ")
+
+
+def test_a_reader_that_leaves_early_causes_no_traceback():
+    command = f"{sys.executable} -m chemnet config | head -n 1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert done.stderr == ""

@@ -1,0 +1,43 @@
+"""`ChemNet`: verbs as methods."""
+
+import pytest
+
+from chemnet import ChemNet, ConfigDict
+from chemnet.errors import ConfigError
+from chemnet.registry import VERBS
+
+
+def test_every_verb_is_a_documented_method_that_tab_completion_finds():
+    chemnet = ChemNet()
+    for name in VERBS.names():
+        if name == "config":  # the merged configuration itself
+            continue
+        assert name in dir(chemnet)
+        assert VERBS.get(name).description in getattr(chemnet, name).__doc__
+        assert f".{name}()" in repr(chemnet)
+
+
+def test_a_typing_error_raises_attribute_error_with_the_nearest_verb():
+    with pytest.raises(AttributeError, match="no verb or attribute 'trian'; did you mean train"):
+        ChemNet().trian()
+
+
+def test_set_config_is_checked_like_a_file():
+    chemnet = ChemNet()
+    chemnet.set_config("general.seed", 4)
+    assert chemnet.config["general"]["seed"] == 4
+    assert isinstance(chemnet.config, ConfigDict)
+    with pytest.raises(ConfigError, match="did you mean"):
+        chemnet.set_config("general.sed", 4)
+
+
+def test_a_missing_configuration_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"absent\.toml"):
+        ChemNet(tmp_path / "absent.toml")
+
+
+def test_a_verb_returns_what_it_prints(tmp_path):
+    chemnet = ChemNet(overrides=[f"general.results_dir={tmp_path}"])
+    answer = chemnet.results()
+    assert answer.to_dict()["results"] == []
+    assert "no results" in str(answer)
