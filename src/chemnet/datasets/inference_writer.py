@@ -132,8 +132,8 @@ class InferenceWriter:
             rows[name] = column
         rows["split"] = self.splits.index(self.splits[0] if split is None else split)
         rows["split_row"] = split_row
-        self._rows.append(rows)
         self._append_outputs(self._names.of(tracer, step), {"tensor": np.asarray(tensor), **fields})
+        self._rows.append(rows)
 
     def _append_outputs(self, ids: np.ndarray, outputs: Mapping[str, np.ndarray]) -> None:
         """Spread one batch over the output files, starting new ones where `ROWS_PER_FILE` is reached."""

@@ -149,11 +149,12 @@ def test_a_run_without_samples_is_refused(tmp_path):
 
 
 def test_outputs_that_change_between_batches_are_refused(tmp_path, columns):
+    unlike = {name: values for name, values in columns.items() if name != "reconstruction"}
     writer = InferenceWriter(tmp_path, tracer_ids=TRACERS, largest_step=9, physical_names=PHYSICAL)
-    writer.append(**columns)
-    del columns["reconstruction"]
-    with pytest.raises(DataError, match="the batches before it"):
+    with writer:
         writer.append(**columns)
+        with pytest.raises(DataError, match="the batches before it"):
+            writer.append(**unlike)
 
 
 def test_physical_names_that_clash_are_refused(tmp_path):
