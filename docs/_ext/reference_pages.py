@@ -5,6 +5,7 @@ The pages go to ``docs/reference/generated/`` before Sphinx reads its sources: t
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
 import pkgutil
@@ -14,6 +15,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 
 from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
 
 import chemnet
 from chemnet import cli
@@ -21,9 +23,6 @@ from chemnet.config import KeySpec, Schema
 from chemnet.config.manager import PACKAGED_DEFAULTS
 from chemnet.config.overrides import join_key
 from chemnet.registry import verb_descriptions
-
-# the names that users and plugins import; everything else stands under its module
-_PUBLIC = "chemnet"
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -89,22 +88,40 @@ def command_line_page() -> str:
 def printed(*words: str) -> list[str]:
     """Return what ``chemnet`` prints for some words, as a literal block."""
     with redirect_stdout(io.StringIO()) as page:
-        cli.main(words)
+        code = cli.main(words)
+    if code != 0:
+        raise ExtensionError(f"`chemnet {' '.join(words)}` ended with {code}")
     return ["```text", page.getvalue().rstrip(), "```"]
 
 
 def public_modules() -> Iterator[str]:
     """Yield every module of the package, private ones left out."""
-    yield _PUBLIC
+    yield chemnet.__name__
     for module in pkgutil.walk_packages(chemnet.__path__, "chemnet."):
         if not any(part.startswith("_") for part in module.name.split(".")):
             yield module.name
 
 
 def module_page(name: str) -> str:
-    """Return a page that lets autodoc read one module."""
+    """Return a page that lets autodoc read one module, and links what the module offers from elsewhere."""
     title = f"``{name}``"
-    return f"{title}\n{'=' * len(title)}\n\n.. automodule:: {name}\n"
+    page = f"{title}\n{'=' * len(title)}\n\n.. automodule:: {name}\n"
+    homes = re_exports(name)
+    if homes:
+        links = "\n".join(f"- :py:obj:`{short} <{home}>`" for short, home in homes.items())
+        page += f"\nTo be imported from here:\n\n{links}\n"
+    return page
+
+
+def re_exports(name: str) -> dict[str, str]:
+    """Return the names in a module's ``__all__`` that another module of chemnet defines, and where."""
+    module = importlib.import_module(name)
+    homes: dict[str, str] = {}
+    for short in getattr(module, "__all__", ()):
+        home = getattr(getattr(module, short), "__module__", name)
+        if home != name and home.startswith("chemnet"):
+            homes[short] = f"{home}.{short}"
+    return homes
 
 
 def api_index(modules: Iterable[str]) -> str:
