@@ -34,6 +34,9 @@ class ConfigDict(Mapping[str, Any]):
     """
 
     __slots__ = ("_prefix", "_schema", "_values")
+    _prefix: tuple[str, ...]
+    _schema: Schema | None
+    _values: dict[str, Any]
 
     def __init__(
         self, values: Mapping[str, Any], prefix: tuple[str, ...] = (), schema: Schema | None = None
