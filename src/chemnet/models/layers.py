@@ -1,0 +1,123 @@
+"""Building blocks that the models share: activations, normalisation, perceptrons and the folding of BatchNorm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from chemnet.errors import ConfigError, suggest
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "gelu": nn.GELU,
+    "relu": nn.ReLU,
+    "silu": nn.SiLU,
+    "tanh": nn.Tanh,
+    "none": nn.Identity,
+}
+# rows that robust statistics are taken from, spread evenly over the training split
+_STATISTICS_ROWS = 200_000
+
+
+def activation(name: str) -> nn.Module:
+    """Return the activation called `name`, one of `ACTIVATIONS`.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown name.
+    """
+    if name not in ACTIVATIONS:
+        raise ConfigError(f"no activation is called '{name}'", hint=suggest(name, ACTIVATIONS))
+    return ACTIVATIONS[name]()
+
+
+def normalisation(name: str, width: int) -> nn.Module:
+    """Return the normalisation called `name`: ``"batch"``, ``"layer"`` or ``"none"``, for `(..., width)`.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown name.
+    """
+    kinds: dict[str, Callable[[], nn.Module]] = {
+        "batch": lambda: nn.BatchNorm1d(width),
+        "layer": lambda: nn.LayerNorm(width),
+        "none": nn.Identity,
+    }
+    if name not in kinds:
+        raise ConfigError(f"no normalisation is called '{name}'", hint=suggest(name, kinds))
+    return kinds[name]()
+
+
+def perceptron(widths: Sequence[int], activation_name: str, dropout: float) -> nn.Sequential:
+    """Return linear layers of `widths` with an activation and dropout between them, and none after the last."""
+    layers: list[nn.Module] = []
+    for n_in, n_out in zip(widths[:-1], widths[1:], strict=True):
+        layers += [nn.Linear(n_in, n_out), activation(activation_name), nn.Dropout(dropout)]
+    return nn.Sequential(*layers[:-2])
+
+
+def folded(weight: Tensor, bias: Tensor | None, norm: nn.Module) -> list[nn.Module]:
+    """Return the layers of ``norm(x weight^T + bias)`` in evaluation mode: one `Linear` where `norm` can be folded in.
+
+    Parameters
+    ----------
+    weight, bias
+        Of the linear map, `(n_out, n_in)` and `(n_out,)`.
+    norm
+        What follows it: BatchNorm and the identity disappear, LayerNorm stays.
+    """
+    weight = weight.detach().double()
+    shift = torch.zeros_like(weight[:, 0]) if bias is None else bias.detach().double()
+    rest: list[nn.Module] = []
+    if isinstance(norm, nn.BatchNorm1d):
+        gain, offset = batch_norm_map(norm)
+        weight, shift = weight * gain[:, None], shift * gain + offset
+    elif not isinstance(norm, nn.Identity):
+        rest = [norm]
+    return [linear(weight, shift), *rest]
+
+
+def batch_norm_map(norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
+    """Return (gain, offset) of BatchNorm in evaluation mode, ``gain x + offset``, each `(width,)` float64."""
+    if norm.running_mean is None or norm.running_var is None:
+        raise ValueError("BatchNorm without running statistics has no evaluation map")
+    gain = (norm.running_var.double() + norm.eps).rsqrt()
+    offset = -norm.running_mean.double() * gain
+    if norm.affine:
+        weight, bias = norm.weight.detach().double(), norm.bias.detach().double()
+        gain, offset = gain * weight, offset * weight + bias
+    return gain, offset
+
+
+def linear(weight: Tensor, bias: Tensor) -> nn.Linear:
+    """Return a frozen float32 `Linear` of `weight` `(n_out, n_in)` and `bias` `(n_out,)`."""
+    layer = nn.Linear(weight.shape[1], weight.shape[0], device=weight.device)
+    with torch.no_grad():
+        layer.weight.copy_(weight)
+        layer.bias.copy_(bias)
+    return layer.requires_grad_(False)
+
+
+def robust_range(values: Tensor, tail: float) -> tuple[Tensor, Tensor]:
+    """Return the `tail` and ``1 - tail`` quantile of each column of `values` `(rows, width)`, each `(width,)`.
+
+    The range of a column that hardly varies is widened to 1e-3, so that dividing by it stays harmless.
+    """
+    ordered = spread(values).double().sort(dim=0).values
+    last = len(ordered) - 1
+    low, high = ordered[round(tail * last)], ordered[round((1.0 - tail) * last)]
+    narrow = (high - low) < 1e-3
+    return torch.where(narrow, low - 5e-4, low), torch.where(narrow, high + 5e-4, high)
+
+
+def spread(values: Tensor) -> Tensor:
+    """Return at most `_STATISTICS_ROWS` rows of `values`, evenly spaced: enough for quantiles, whatever the split."""
+    return values[:: max(1, -(-len(values) // _STATISTICS_ROWS))]
+
+
+def concatenated(parts: Iterable[Tensor]) -> Tensor:
+    """Return the parts one after another along the first axis."""
+    return torch.cat(list(parts))

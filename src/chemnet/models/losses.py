@@ -1,0 +1,222 @@
+"""Losses and validation metrics as pure functions, and the criterion that combines them.
+
+Everything works on scaled abundances s in [0, 1] (see `chemnet.preprocessing.scaling`), any number of leading axes and
+species last: ``d = |s_predicted - s_target|`` times the decades of the scaling is an error in dex. A loss returns
+``(loss, diagnostics)``; the diagnostics are detached scalars, averaged over the rows of an epoch by whoever trains.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from chemnet.errors import ConfigError, suggest
+
+if TYPE_CHECKING:
+    from chemnet.datasets.preprocessed import DataDescription
+
+LN10 = math.log(10.0)
+# d = 1 is the whole scaled range: above it exponentials continue as straight lines, or float32 would overflow
+LARGEST_EXPONENTIATED = 1.0
+# width of a bin of `dex_histogram` [dex] and its last edge; what lies beyond counts into the last bin
+DEX_BIN, DEX_LIMIT = 0.005, 20.0
+
+ErrorFunction = Callable[[Tensor, float], Tensor]
+
+
+def exponential_error(distance: Tensor, power: float) -> Tensor:
+    """Return ``10^(power d) - 1``: with `power` = decades, the relative error of an over-prediction.
+
+    The published training error of AstroChemNet's surrogates. Continued linearly above d = 1.
+    """
+    inside = distance.clamp(max=LARGEST_EXPONENTIATED)
+    slope = power * LN10 * math.exp(power * LN10 * LARGEST_EXPONENTIATED)
+    return torch.expm1(power * LN10 * inside) + slope * (distance - inside)
+
+
+def squared_exponential_error(distance: Tensor, power: float) -> Tensor:
+    """Return ``10^(power d^2) - 1``, the newer published form: flat for small errors, as steep for large ones."""
+    inside = distance.clamp(max=LARGEST_EXPONENTIATED)
+    slope = 2.0 * power * LN10 * math.exp(power * LN10 * LARGEST_EXPONENTIATED**2)
+    return torch.expm1(power * LN10 * inside.square()) + slope * (distance - inside)
+
+
+def absolute_error(distance: Tensor, power: float) -> Tensor:
+    """Return ``power d``: with `power` = decades, the error in dex, whose mean is mLAE."""
+    return power * distance
+
+
+def smooth_error(distance: Tensor, power: float) -> Tensor:
+    """Return ``D + D^2 / 2`` with ``D = power d``: mLAE for small errors, with growing weight on those above 1 dex."""
+    dex = power * distance
+    return dex + 0.5 * dex.square()
+
+
+def squared_error(distance: Tensor, power: float) -> Tensor:
+    """Return ``(power d)^2``."""
+    return (power * distance).square()
+
+
+ERRORS: Mapping[str, ErrorFunction] = {
+    "exponential": exponential_error,
+    "squared_exponential": squared_exponential_error,
+    "absolute": absolute_error,
+    "smooth": smooth_error,
+    "squared": squared_error,
+}
+
+
+def mean_and_worst(error: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the sum over species averaged over rows, and the largest error of a row averaged over rows."""
+    return error.sum(-1).mean(), error.amax(-1).mean()
+
+
+def conservation_error(predicted: Tensor, target: Tensor, stoichiometry: Tensor, decades: float) -> Tensor:
+    """Return ``sum_e |log10 n_predicted - log10 n_target|`` averaged over rows, ``n = x . stoichiometry``.
+
+    Parameters
+    ----------
+    predicted, target
+        Scaled abundances, `(..., S)`.
+    stoichiometry
+        Atoms of each element in each species, `(S, E)`.
+    decades
+        Decades between the abundance floor and 1.
+    """
+    if not stoichiometry.shape[-1]:
+        return predicted.new_zeros(())
+    totals = element_totals(predicted, stoichiometry, decades)
+    difference = totals.log10() - element_totals(target, stoichiometry, decades).log10()
+    return difference.abs().sum(-1).mean()
+
+
+def element_totals(scaled: Tensor, stoichiometry: Tensor, decades: float) -> Tensor:
+    """Return the nuclei of each element per H nucleus, `(..., E)` float32, from scaled abundances `(..., S)`."""
+    # an untrained net may leave [0, 1] far enough for 10^x to overflow
+    abundance = torch.exp(LN10 * decades * (scaled.float().clamp(max=1.5) - 1.0))
+    return (abundance @ stoichiometry.float()).clamp_min(torch.finfo(torch.float32).tiny)
+
+
+class ChemistryLoss(nn.Module):
+    """The training loss ``scale (mean + worst_weight worst + conservation_weight conservation)``.
+
+    With ``error="exponential"``, `power` 20, `worst_weight` 2, `conservation_weight` 100 and `scale` 1e-3 this is the
+    published loss of AstroChemNet's autoencoder; with ``"squared_exponential"`` its newer form.
+
+    Parameters
+    ----------
+    stoichiometry
+        Atoms of each element in each species, `(S, E)`.
+    decades
+        Decades between the abundance floor and 1.
+    error
+        Name of the error of one value, one of `ERRORS`.
+    power
+        Its steepness; the number of decades makes it an error in dex.
+    worst_weight, conservation_weight, scale
+        Weights of the terms and of their sum.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown error.
+    """
+
+    def __init__(
+        self,
+        stoichiometry: Tensor,
+        decades: float,
+        *,
+        error: str,
+        power: float,
+        worst_weight: float,
+        conservation_weight: float,
+        scale: float,
+    ) -> None:
+        super().__init__()
+        if error not in ERRORS:
+            raise ConfigError(f"the loss knows no error called '{error}'", hint=suggest(error, ERRORS))
+        self.error = ERRORS[error]
+        self.power, self.decades, self.scale = power, decades, scale
+        self.worst_weight, self.conservation_weight = worst_weight, conservation_weight
+        # not persistent: it belongs to the data, and model.toml holds it
+        self.register_buffer("stoichiometry", stoichiometry, persistent=False)
+
+    @classmethod
+    def for_data(cls, data: DataDescription, **options: Any) -> ChemistryLoss:
+        """Return the loss for a data set; `options` are the keywords of the class."""
+        stoichiometry = torch.as_tensor(data.stoichiometry, dtype=torch.float32)
+        return cls(stoichiometry, data.abundance_scaling.decades, **options)
+
+    def forward(self, predicted: Tensor, target: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss and its terms for scaled abundances `(..., S)`."""
+        mean, worst = mean_and_worst(self.error(floor_distance(predicted, target), self.power))
+        loss, terms = mean + self.worst_weight * worst, {"mean_error": mean, "worst_error": worst}
+        if self.conservation_weight:
+            conservation = conservation_error(predicted, target, self.stoichiometry, self.decades)
+            loss, terms["conservation"] = loss + self.conservation_weight * conservation, conservation
+        return self.scale * loss, {name: self.scale * term.detach() for name, term in terms.items()}
+
+
+def floor_distance(predicted: Tensor, target: Tensor) -> Tensor:
+    """Return ``|predicted - target|``, counting a prediction below the floor as one at the floor.
+
+    What the truth held below the floor is noise that scaling has clipped to 0, so it is no error to go lower. The
+    prediction itself is not clipped: where the truth is above the floor, the gradient must bring it back.
+    """
+    below_both = (predicted < 0.0) & (target <= 0.0)
+    return (predicted - target).abs().masked_fill(below_both, 0.0)
+
+
+def apply_criterion(criterion: nn.Module, predicted: Tensor, target: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return (loss, diagnostics) of any criterion; one of `torch.nn` returns the loss alone."""
+    result = criterion(predicted, target)
+    return result if isinstance(result, tuple) else (result, {})
+
+
+def dex_error(predicted: Tensor, target: Tensor, decades: float) -> Tensor:
+    """Return ``|log10 x_predicted - log10 x_target|`` with both clipped to the scaled range, any shape."""
+    return decades * (predicted.clamp(0.0, 1.0) - target).abs()
+
+
+def relative_error(predicted: Tensor, target: Tensor, decades: float) -> Tensor:
+    """Return ``|x_predicted - x_target| / x_target`` of scaled abundances, any shape."""
+    return torch.expm1(LN10 * decades * (predicted.clamp(0.0, 1.0) - target)).abs()
+
+
+def dex_histogram(dex: Tensor) -> Tensor:
+    """Return how many errors fall into each bin of `DEX_BIN` dex, `(bins,)`: sums over batches keep quantiles exact."""
+    bins = round(DEX_LIMIT / DEX_BIN)
+    return torch.histc(dex.detach().float().clamp(max=DEX_LIMIT), bins=bins, min=0.0, max=DEX_LIMIT)
+
+
+def histogram_quantile(counts: Tensor, quantile: float) -> float:
+    """Return the upper edge [dex] of the first bin at which `quantile` of all `counts` of `dex_histogram` is reached.
+
+    Examples
+    --------
+    >>> histogram_quantile(dex_histogram(torch.tensor([0.001, 0.002, 0.003, 0.5])), 0.75)
+    0.005
+    """
+    cumulated = counts.double().cumsum(0).cpu()
+    bin_reached = int(torch.searchsorted(cumulated, quantile * float(cumulated[-1]) - 1e-9))
+    return round((min(bin_reached, len(counts) - 1) + 1) * DEX_BIN, 9)
+
+
+def validation_metrics(predicted: Tensor, target: Tensor, decades: float) -> dict[str, Tensor]:
+    """Return mLAE [dex], the mean relative error, and the histogram that LAE99 is read from.
+
+    Parameters
+    ----------
+    predicted, target
+        Scaled abundances, `(..., S)`.
+    decades
+        Decades between the abundance floor and 1.
+    """
+    dex = dex_error(predicted, target, decades)
+    relative = relative_error(predicted, target, decades)
+    return {"mlae": dex.mean(), "mean_relative_error": relative.mean(), "dex_histogram": dex_histogram(dex)}

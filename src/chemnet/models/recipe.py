@@ -1,0 +1,112 @@
+"""Optimizer, criterion and scheduler from the configuration, as Hyrax users write them.
+
+``[optimizer] name = "torch.optim.AdamW"`` names the class, and the table ``["torch.optim.AdamW"]`` holds its keyword
+arguments. What a model defines itself wins, with a warning.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+from torch.optim import Optimizer
+
+from chemnet.config import ConfigDict
+from chemnet.errors import ConfigError, ModelError
+from chemnet.plugins import import_dotted
+from chemnet.progress import get_logger
+
+if TYPE_CHECKING:
+    from chemnet.datasets.preprocessed import DataDescription
+
+_log = get_logger(__name__)
+
+
+def make_criterion(config: ConfigDict, data: DataDescription) -> nn.Module:
+    """Return the criterion that ``[criterion]`` names; a class with `for_data` is built for the data set.
+
+    Raises
+    ------
+    ConfigError
+        When there is no such class, or it refuses its keyword arguments.
+    """
+    name = config["criterion"]["name"]
+    cls = import_dotted(name, "criterion")
+    if hasattr(cls, "for_data"):
+        return _call(cls.for_data, name, data, **keywords(config, name))
+    return _call(cls, name, **keywords(config, name))
+
+
+def make_optimizer(self: nn.Module, config: ConfigDict) -> Optimizer:
+    """Return the optimizer that ``[optimizer]`` names, for the trainable parameters of this model.
+
+    Weight decay spares biases and normalisation unless ``optimizer.decay_biases_and_norms`` asks for it.
+
+    Raises
+    ------
+    ConfigError
+        When there is no such class, or it refuses its keyword arguments.
+    ModelError
+        When the model has nothing to train.
+    """
+    table = config["optimizer"]
+    options = keywords(config, table["name"])
+    if table["lr"] is not False:
+        options["lr"] = table["lr"]
+    cls = import_dotted(table["name"], "optimizer")
+    groups = parameter_groups(self, options.get("weight_decay", 0.0), table["decay_biases_and_norms"])
+    return _call(cls, table["name"], groups, **options)
+
+
+def make_scheduler(self: nn.Module, config: ConfigDict, optimizer: Optimizer) -> Any | None:
+    """Return the learning-rate scheduler that ``[scheduler]`` names, or None when it names none."""
+    name = config["scheduler"]["name"]
+    if name is False:
+        return None
+    return _call(import_dotted(name, "scheduler"), name, optimizer, **keywords(config, name))
+
+
+def parameter_groups(model: nn.Module, weight_decay: float, decay_all: bool) -> list[dict[str, Any]]:
+    """Return the trainable parameters in two groups: matrices with `weight_decay`, vectors without.
+
+    Raises
+    ------
+    ModelError
+        When nothing is trainable.
+    """
+    trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if not trainable:
+        raise ModelError(f"the model {type(model).__name__} has no parameters to train")
+    if decay_all or not weight_decay:
+        return [{"params": trainable}]
+    matrices = [parameter for parameter in trainable if parameter.ndim > 1]
+    vectors = [parameter for parameter in trainable if parameter.ndim <= 1]
+    groups = [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
+    return [group for group in groups if group["params"]]
+
+
+def keywords(config: ConfigDict, name: str) -> dict[str, Any]:
+    """Return the keyword arguments in the table named after a class; empty when there is no such table."""
+    return dict(config[name]) if name in config else {}
+
+
+def warn_of_own(model: nn.Module, part: str, config: ConfigDict) -> None:
+    """Warn that the model's own optimizer, criterion or scheduler replaces the configured one."""
+    _log.warning(
+        "the model %s defines its own %s; [%s] name = %r is not used",
+        type(model).__name__,
+        part,
+        part,
+        config[part]["name"],
+    )
+
+
+def _call(cls: Any, name: str, *args: Any, **options: Any) -> Any:
+    """Call a class, turning refused keyword arguments into a `ConfigError` that names their table."""
+    try:
+        return cls(*args, **options)
+    except (TypeError, ValueError) as error:
+        given = ", ".join(f"{key} = {value!r}" for key, value in options.items()) or "nothing"
+        raise ConfigError(
+            f"{name} does not accept its keyword arguments: {error}", hint=f'the table ["{name}"] holds: {given}'
+        ) from error

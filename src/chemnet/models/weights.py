@@ -1,0 +1,86 @@
+"""Weights on disk: safetensors, checked name by name and shape by shape, never a pickle."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from chemnet.errors import ModelError
+
+BEST_WEIGHTS = "weights.safetensors"
+LAST_WEIGHTS = "weights_last.safetensors"
+
+
+def save(self: nn.Module, path: str | Path) -> None:
+    """Write the weights to a `.safetensors` file, whole or not at all."""
+    write_tensors(path, self.state_dict())
+
+
+def load_weights(self: nn.Module, path: str | Path) -> None:
+    """Read the weights from a `.safetensors` file.
+
+    Raises
+    ------
+    ModelError
+        When the file is missing or damaged, or its tensors do not fit; the message names each with both shapes.
+    """
+    state = read_tensors(path)
+    check_shapes(state, self.state_dict(), str(path))
+    self.load_state_dict(state)
+
+
+def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
+    """Write named tensors as safetensors, atomically: a reader sees the old file or the new one."""
+    from safetensors.torch import save_file
+
+    path = Path(path)
+    hidden = path.with_name(f".{path.name}.new")
+    detached = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    save_file(detached, hidden, metadata=dict(metadata or {}))
+    with hidden.open("rb") as stream:
+        os.fsync(stream.fileno())
+    hidden.replace(path)
+
+
+def read_tensors(path: str | Path) -> dict[str, Tensor]:
+    """Return the named tensors of a safetensors file.
+
+    Raises
+    ------
+    ModelError
+        When the file is missing or damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    path = Path(path)
+    if not path.is_file():
+        raise ModelError(f"no weights file {path}", hint="name a .safetensors file, or a training result that has one")
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise ModelError(f"{path} is no whole safetensors file: {error}", hint="train the model again") from error
+
+
+def check_shapes(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], source: str) -> None:
+    """Raise `ModelError` unless `found` has the names and shapes of `wanted`."""
+    faults = [
+        f"'{name}' is {_shape(found.get(name))} in the file and {_shape(wanted.get(name))} in the model"
+        for name in dict.fromkeys([*wanted, *found])
+        if _shape(found.get(name)) != _shape(wanted.get(name))
+    ]
+    if faults:
+        more = f"; and {len(faults) - 4} more" if len(faults) > 4 else ""
+        raise ModelError(
+            f"{source} does not fit the model: {'; '.join(faults[:4])}{more}",
+            hint="use the configuration (runtime_config.toml) and the species that the weights were trained with",
+        )
+
+
+def _shape(tensor: Tensor | None) -> str:
+    """Return the shape of a tensor in words."""
+    return "absent" if tensor is None else str(tuple(torch.as_tensor(tensor).shape))
