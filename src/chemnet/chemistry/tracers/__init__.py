@@ -1,0 +1,24 @@
+"""Tracers: the physical histories that a network is integrated along, made from a seed or read from files."""
+
+from chemnet.chemistry.tracers.density import FAMILIES
+from chemnet.chemistry.tracers.generate import (
+    DEFAULT_WEIGHTS,
+    check_options,
+    generate_tracer,
+    generate_tracers,
+)
+from chemnet.chemistry.tracers.readers import read_tracers
+from chemnet.chemistry.tracers.tracer import PHYSICAL_NAMES, PHYSICAL_UNITS, StaticPhase, Tracer
+
+__all__ = [
+    "DEFAULT_WEIGHTS",
+    "FAMILIES",
+    "PHYSICAL_NAMES",
+    "PHYSICAL_UNITS",
+    "StaticPhase",
+    "Tracer",
+    "check_options",
+    "generate_tracer",
+    "generate_tracers",
+    "read_tracers",
+]

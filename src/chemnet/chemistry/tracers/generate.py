@@ -1,0 +1,132 @@
+"""Whole tracers from a seed: a density family, its surroundings, perhaps heating and a phase before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chemnet.chemistry.tracers import environment
+from chemnet.chemistry.tracers.density import FAMILIES, HIGHEST, LOWEST
+from chemnet.chemistry.tracers.noise import log_uniform
+from chemnet.chemistry.tracers.tracer import StaticPhase, Tracer
+from chemnet.errors import ConfigError, suggest
+
+# share of each family in the reference tracers
+DEFAULT_WEIGHTS: Mapping[str, float] = {
+    "freefall": 0.27,
+    "sigmoid": 0.18,
+    "turbulent": 0.22,
+    "rebound": 0.10,
+    "diffuse": 0.11,
+    "twostage": 0.09,
+    "static": 0.03,
+}
+
+
+def generate_tracers(
+    n_tracers: int,
+    seed: int,
+    *,
+    n_steps: int = 298,
+    end_time: float = 1e6,
+    weights: Mapping[str, float] = DEFAULT_WEIGHTS,
+    pre_phase_share: float = 1 / 3,
+    heating_share: float = 1 / 3,
+) -> list[Tracer]:
+    """Return `n_tracers` varied tracers; tracer i depends on the seed and on i alone.
+
+    Parameters
+    ----------
+    n_tracers, seed
+        How many, and the seed of all.
+    n_steps, end_time
+        Rows per tracer, equally spaced from 0 to `end_time` [yr].
+    weights
+        Relative frequency per family (see `FAMILIES`).
+    pre_phase_share, heating_share
+        Fraction of tracers with a static phase before step 0, and with heating events.
+
+    Raises
+    ------
+    ConfigError
+        An unknown family, a negative weight, weights that are all zero, fewer than 2 steps, no time.
+    """
+    check_options(n_steps, end_time, weights)
+    time = np.linspace(0.0, end_time, n_steps)
+    return [
+        generate_tracer(index, seed, time, weights, pre_phase_share, heating_share)
+        for index in range(n_tracers)
+    ]
+
+
+def generate_tracer(
+    index: int,
+    seed: int,
+    time: NDArray[np.float64],
+    weights: Mapping[str, float] = DEFAULT_WEIGHTS,
+    pre_phase_share: float = 1 / 3,
+    heating_share: float = 1 / 3,
+) -> Tracer:
+    """Return tracer `index` of the set that `seed` stands for, over `time`, shape ``(steps,)`` [yr]."""
+    rng = np.random.default_rng([seed, index])
+    names = list(weights)
+    chances = np.array([weights[name] for name in names], dtype=float)
+    family = names[int(rng.choice(len(names), p=chances / chances.sum()))]
+    has_pre_phase, is_heated = rng.random() < pre_phase_share, rng.random() < heating_share
+    physical = _physical(rng, time, family, is_heated)
+    pre_phase = _static_phase(rng, physical[0]) if has_pre_phase else None
+    return Tracer(str(index), time, physical, family, pre_phase)
+
+
+def check_options(n_steps: int, end_time: float, weights: Mapping[str, float]) -> None:
+    """Refuse a set of options that no tracer can be made from, with a ConfigError."""
+    if n_steps < 2:
+        raise ConfigError(
+            f"a tracer needs at least 2 steps, got {n_steps}", hint="set simulate.n_steps to 2 or more"
+        )
+    if not end_time > 0.0:
+        raise ConfigError(
+            f"a tracer must last longer than 0 yr, got {end_time}", hint="set simulate.end_time [yr]"
+        )
+    for name, weight in weights.items():
+        if name not in FAMILIES:
+            raise ConfigError(f"there is no tracer family {name!r}", hint=suggest(name, FAMILIES))
+        if not weight >= 0.0:
+            raise ConfigError(f"the weight of tracer family {name!r} is {weight}; it must be 0 or greater")
+    if not sum(weights.values()) > 0.0:
+        raise ConfigError(
+            "the weights of all tracer families are 0, so there is nothing to draw from",
+            hint="give at least one family of simulate.families a positive weight",
+        )
+
+
+def _physical(
+    rng: np.random.Generator, time: NDArray[np.float64], family: str, is_heated: bool
+) -> NDArray[np.float64]:
+    """Return density, radiation field, extinction and temperature, shape ``(steps, 4)``."""
+    fraction = time / time[-1]
+    log_density = np.clip(FAMILIES[family](rng, time), LOWEST, HIGHEST)
+    log_av = environment.extinction(rng, fraction, log_density)
+    log_radfield = environment.radiation_field(rng, fraction, log_density, log_av)
+    log_temperature = environment.temperature(rng, fraction, log_density)
+    if is_heated:
+        log_temperature = environment.heating_events(rng, fraction, log_temperature)
+    return 10.0 ** np.stack([log_density, log_radfield, log_av, log_temperature], axis=1)
+
+
+def _static_phase(rng: np.random.Generator, first_row: NDArray[np.float64]) -> StaticPhase:
+    """Return conditions before `first_row`: thinner, less shielded, for 1e4 to 3e6 yr."""
+    density, radfield, av, gas_temperature = first_row
+    thinning = rng.uniform(0.0, 1.3)
+    coldest, warmest = 10.0 ** np.array(environment.TEMPERATURE_LIMITS)
+    return StaticPhase(
+        duration=float(log_uniform(rng, 1e4, 3e6)),
+        density=float(density / 10.0**thinning),
+        radfield=float(radfield),
+        av=float(max(av / 10.0 ** (0.5 * thinning), 0.1)),
+        gas_temperature=float(
+            np.clip(gas_temperature * log_uniform(rng, 0.7, 1.5), coldest, min(warmest, 60.0))
+        ),
+    )
