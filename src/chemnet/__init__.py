@@ -31,13 +31,16 @@ _LAZY = {
     "ChemDataset": "chemnet.datasets.base",
     "InferenceDataset": "chemnet.datasets.inference_results",
 }
+_PACKAGES = ("chemistry", "datasets", "models", "plots", "preprocessing", "search", "training")
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        import importlib
+    import importlib
 
+    if name in _LAZY:
         return getattr(importlib.import_module(_LAZY[name]), name)
+    if name in _PACKAGES:
+        return importlib.import_module(f"chemnet.{name}")
     raise AttributeError(f"module 'chemnet' has no attribute '{name}'")
 
 
