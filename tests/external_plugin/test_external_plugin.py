@@ -1,0 +1,155 @@
+"""A package outside chemnet brings a model, a dataset, a verb and keys; the CLI drives all of them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from command_line import Outcome, chemnet_process, entries
+
+PACKAGE = Path(__file__).parent / "chemnet_example_plugin"
+DOTTED_MODEL = "chemnet_example_plugin.models.LinearAutoencoder"
+DOTTED_DATASET = "chemnet_example_plugin.datasets.FreezeOut"
+SHORT_RUN = ("train.epochs=2", "train.batch_size=64", "general.device=cpu", "--quiet", "--json")
+
+Run = Callable[..., Outcome]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The plugin, installed by pip into a folder of its own, entry points included."""
+    folder = tmp_path_factory.mktemp("plugin")
+    # a copy: building in place would leave files in the checkout
+    source = shutil.copytree(PACKAGE, folder / "source")
+    target = folder / "site-packages"
+    words = [
+        "pip",
+        "install",
+        "-qq",
+        "--no-build-isolation",
+        "--no-deps",
+        "--no-index",
+        "--target",
+        target,
+        source,
+    ]
+    subprocess.run([sys.executable, "-m", *map(str, words)], check=True, timeout=240)
+    return target
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working directory whose results the tests of this module share, in the order of a user's work."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def run(installed: Path, home: Path) -> Run:
+    """Run ``chemnet`` where the plugin is installed."""
+    return lambda *words: chemnet_process(*words, cwd=home, env={"PYTHONPATH": str(installed)})
+
+
+@pytest.fixture(scope="module")
+def run_uninstalled(home: Path) -> Run:
+    """Run ``chemnet`` where the plugin is only a folder on the path, without entry points."""
+    return lambda *words: chemnet_process(*words, cwd=home, env={"PYTHONPATH": str(PACKAGE / "src")})
+
+
+@pytest.fixture(scope="module")
+def preprocessed(run: Run) -> Path:
+    """A preprocess result of the plugin's own dataset."""
+    outcome = run("preprocess", "data_set.name=FreezeOut", "--json", "--quiet")
+    assert outcome.code == 0, outcome.err
+    return outcome.path
+
+
+def test_its_verb_stands_in_the_help(run: Run) -> None:
+    outcome = run("--help")
+    assert outcome.code == 0
+    assert "census" in outcome.out
+    assert "count the species that are present in each split" in outcome.out
+
+
+def test_without_the_package_its_names_are_unknown(tmp_path: Path) -> None:
+    outcome = chemnet_process("census", cwd=tmp_path)
+    assert outcome.code == 2
+    assert "no verb is called 'census'" in outcome.err
+
+
+def test_its_configuration_is_explained_like_chemnets_own(run: Run) -> None:
+    outcome = run("config", "--explain", "model.LinearAutoencoder.latent_dim", "--json")
+    assert outcome.code == 0, outcome.err
+    assert outcome.answer["value"] == 3
+    assert outcome.answer["meaning"] == "number of latents"
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("model.LinearAutoencoder.latent_dim=many", "latent_dim = 'many' is of type str; allowed: int"),
+        ("model.LinearAutoencoder.latent_dims=3", "did you mean 'model.LinearAutoencoder.latent_dim'"),
+        ("census.treshold=0.1", "did you mean 'census.threshold'"),
+    ],
+)
+def test_its_configuration_is_checked_before_any_work(run: Run, home: Path, word: str, told: str) -> None:
+    before = entries(home / "results")
+    outcome = run("train", "model.name=LinearAutoencoder", word)
+    assert outcome.code == 2
+    assert told in outcome.err
+    assert entries(home / "results") == before
+
+
+def test_its_keys_join_the_merge_through_a_dotted_name_alone(run_uninstalled: Run) -> None:
+    named = run_uninstalled(
+        "config", f"model.name={DOTTED_MODEL}", "model.LinearAutoencoder.latent_dim=2", "--json"
+    )
+    assert named.code == 0, named.err
+    assert named.answer["model"]["LinearAutoencoder"]["latent_dim"] == 2
+    unnamed = run_uninstalled("config", "model.LinearAutoencoder.latent_dim=2")
+    assert unnamed.code == 2
+    assert "unknown configuration key" in unnamed.err
+
+
+def test_its_dataset_is_preprocessed(preprocessed: Path) -> None:
+    metadata = json.loads((preprocessed / "metadata.json").read_text(encoding="utf-8"))
+    assert metadata["species"] == ["H2", "CO", "#CO"]
+    assert metadata["physical_names"] == ["Density", "gasTemp"]
+
+
+def test_its_model_trains_through_the_entry_point(run: Run, preprocessed: Path) -> None:
+    outcome = run("train", "model.name=LinearAutoencoder", "train.component=by_entry_point", *SHORT_RUN)
+    assert outcome.code == 0, outcome.err
+    assert (outcome.path / "weights.safetensors").is_file()
+
+
+def test_its_model_trains_through_its_dotted_name(run_uninstalled: Run, preprocessed: Path) -> None:
+    words = (
+        f"model.name={DOTTED_MODEL}",
+        f"data_set.name={DOTTED_DATASET}",
+        "train.component=by_dotted_name",
+    )
+    outcome = run_uninstalled("train", *words, *SHORT_RUN)
+    assert outcome.code == 0, outcome.err
+    inferred = run_uninstalled("infer", *words[:2], "infer.model_dir=by_dotted_name", "--json", "--quiet")
+    assert inferred.code == 0, inferred.err
+    assert entries(inferred.path)
+
+
+def test_its_verb_reads_the_chain_and_writes_one_result(run: Run, home: Path, preprocessed: Path) -> None:
+    before = set(entries(home / "results"))
+    outcome = run("census", "--json")
+    assert outcome.code == 0, outcome.err
+    assert outcome.answer["summary"] == {"train": 3, "validate": 3, "test": 3}
+    assert set(entries(home / "results")) - before == {outcome.path.name}
+
+
+def test_its_own_settings_are_recorded_with_the_result(run: Run, preprocessed: Path) -> None:
+    outcome = run("census", "census.threshold=0.99", "--json")
+    assert outcome.code == 0, outcome.err
+    again = run("census", "-c", outcome.path / "runtime_config.toml", "--json")
+    assert again.answer["summary"] == outcome.answer["summary"] == {"train": 0, "validate": 0, "test": 0}
