@@ -135,7 +135,7 @@ _BUILTIN_MODELS = {
     "LatentEmulator": "chemnet.models.latent_emulator",
 }
 _BUILTIN_DATASETS = {
-    "TracerTable": "chemnet.datasets.tracer_tables",
+    "TracerTable": "chemnet.datasets.tracer_tables.dataset",
 }
 _BUILTIN_PREPROCESSING = {
     "sequential": "chemnet.preprocessing.sequential",

@@ -115,8 +115,7 @@ class PhysicalScaling:
     @classmethod
     def from_range(cls, minimum: Sequence[float], maximum: Sequence[float]) -> PhysicalScaling:
         """Return the scaling for an observed range, each bound rounded outward to two significant figures."""
-        lows = tuple(round_outward(float(value), upwards=False) for value in minimum)
-        return cls(lows, tuple(round_outward(float(value), upwards=True) for value in maximum))
+        return cls(tuple(map(round_down, minimum)), tuple(map(round_up, maximum)))
 
     def scale(self, physical: Any) -> Any:
         """Return `physical` `(..., n_physical)` scaled; inside the range the values are in [0, 1]."""
@@ -156,17 +155,33 @@ class PhysicalScaling:
         return self._offset.astype(dtype), self._width.astype(dtype)
 
 
-def round_outward(value: float, upwards: bool) -> float:
-    """Round a positive `value` to two significant figures, never inward.
+def round_down(value: float) -> float:
+    """Round a positive `value` down to two significant figures.
 
     Examples
     --------
-    >>> round_outward(1284211415.0, upwards=True), round_outward(68481.0, upwards=False)
-    (1300000000.0, 68000.0)
+    >>> round_down(68481.0), round_down(0.1)
+    (68000.0, 0.1)
     """
-    exact = Decimal(repr(value))
+    return _two_figures(value, ROUND_FLOOR)
+
+
+def round_up(value: float) -> float:
+    """Round a positive `value` up to two significant figures.
+
+    Examples
+    --------
+    >>> round_up(1284211415.0), round_up(133.0)
+    (1300000000.0, 140.0)
+    """
+    return _two_figures(value, ROUND_CEILING)
+
+
+def _two_figures(value: float, rounding: str) -> float:
+    """Round in decimal arithmetic, where 0.1 is exactly two figures long."""
+    exact = Decimal(repr(float(value)))
     last_kept_digit = Decimal(1).scaleb(exact.adjusted() - 1)
-    return float(exact.quantize(last_kept_digit, rounding=ROUND_CEILING if upwards else ROUND_FLOOR))
+    return float(exact.quantize(last_kept_digit, rounding=rounding))
 
 
 def _is_torch(values: Any) -> bool:

@@ -1,0 +1,148 @@
+"""What the columns of a tracer table mean: bookkeeping, physical parameters and species under their many names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chemnet.chemistry.species import is_species
+from chemnet.errors import DataError, nearest, suggest
+
+TRACER, TIME = "Tracer", "Time"
+# Spellings met in UCLCHEM, AstroChemNet and Carbox tables, in lower case, and the name that chemnet uses.
+ALIASES = {
+    "model": TRACER,
+    "tracer": TRACER,
+    "tracer_id": TRACER,
+    "time": TIME,
+    "density": "Density",
+    "radfield": "Radfield",
+    "rad_field": "Radfield",
+    "av": "Av",
+    "gastemp": "gasTemp",
+    "temperature": "gasTemp",
+    "dusttemp": "dustTemp",
+    "index": "Index",
+    "dstep": "dstep",
+    "zeta": "zeta",
+    "point": "point",
+    "parcel": "point",
+    "surface": "SURFACE",
+    "bulk": "BULK",
+}
+# A row number: never data.
+BOOKKEEPING = frozenset({"Index", "", "level_0"})
+
+
+@dataclass(frozen=True)
+class ColumnPlan:
+    """Where a table keeps what chemnet needs, as column indices.
+
+    Attributes
+    ----------
+    tracer
+        Column of the tracer id; None: the table is one tracer.
+    time
+        Column of the time.
+    physical
+        Columns of the physical parameters, in the order asked for.
+    species
+        Columns of the species.
+    species_names
+        Their names.
+    """
+
+    tracer: int | None
+    time: int
+    physical: tuple[int, ...]
+    species: tuple[int, ...]
+    species_names: tuple[str, ...]
+
+
+def canonical_name(column: str) -> str:
+    """Return chemnet's name of a column.
+
+    Examples
+    --------
+    >>> canonical_name("radfield"), canonical_name(" temperature "), canonical_name("H2O")
+    ('Radfield', 'gasTemp', 'H2O')
+    """
+    stripped = column.strip()
+    return ALIASES.get(stripped.lower(), stripped)
+
+
+def plan_columns(
+    columns: Sequence[str], where: str, physical: Sequence[str], species: Sequence[str], dropped: Sequence[str]
+) -> ColumnPlan:
+    """Find tracer id, time, physical parameters and species among the columns of a table.
+
+    Parameters
+    ----------
+    columns
+        The table's column names.
+    where
+        File (and group), for messages.
+    physical
+        Names of the physical parameters wanted.
+    species
+        Species wanted; empty: every column that is a species.
+    dropped
+        Columns to leave out.
+
+    Raises
+    ------
+    DataError
+        When a column is missing, stands twice, or is neither known nor a species.
+    """
+    wanted = [canonical_name(name) for name in physical]
+    left_out = {canonical_name(name) for name in dropped} - set(wanted)
+    index = _index_by_name(columns, where, left_out)
+    names = tuple(species) or _species_among(index, where, {TRACER, TIME, *wanted, *left_out, *BOOKKEEPING})
+    return ColumnPlan(
+        tracer=index.get(TRACER),
+        time=_find(TIME, index, where),
+        physical=tuple(_find(name, index, where) for name in wanted),
+        species=tuple(_find(name, index, where) for name in names),
+        species_names=names,
+    )
+
+
+def _index_by_name(columns: Sequence[str], where: str, left_out: set[str]) -> dict[str, int]:
+    """Return the position of each column under chemnet's name."""
+    index: dict[str, int] = {}
+    for position, column in enumerate(columns):
+        name = canonical_name(column)
+        if name in left_out or name in BOOKKEEPING:
+            continue
+        if name in index:
+            raise DataError(
+                f"{where}: columns {index[name]} ('{columns[index[name]]}') and {position} ('{column}') both mean '{name}'",
+                hint="remove one of them from the table",
+            )
+        index[name] = position
+    return index
+
+
+def _species_among(index: dict[str, int], where: str, known: set[str]) -> tuple[str, ...]:
+    """Return the columns that are species; refuse one that is nothing known."""
+    names = tuple(name for name in index if name not in known)
+    for name in names:
+        if not is_species(name):
+            near = nearest(name, [*known - BOOKKEEPING, *(other for other in names if is_species(other))])
+            meant = f"did you mean {' or '.join(repr(word) for word in near)}? " if near else ""
+            raise DataError(
+                f"{where}: unknown species column '{name}' (column {index[name]}): no chemical formula, "
+                "physical parameter or bookkeeping column",
+                hint=f"{meant}rename it, name it in data_set.physical if it is a physical parameter, "
+                "or leave it out by data_set.drop_columns",
+            )
+    if not names:
+        raise DataError(f"{where}: no species among the columns {', '.join(index)}", hint="check the column names")
+    return names
+
+
+def _find(name: str, index: dict[str, int], where: str) -> int:
+    """Return the position of a column that must be there."""
+    if name not in index:
+        raise DataError(f"{where}: no column '{name}' among {len(index)} columns", hint=suggest(name, index))
+    return index[name]

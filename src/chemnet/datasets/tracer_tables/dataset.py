@@ -1,0 +1,176 @@
+"""`TracerTable`: the dataset that reads every table format."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import cached_property, partial
+from pathlib import Path
+
+import numpy as np
+
+from chemnet.chemistry.stoichiometry import stoichiometric_matrix
+from chemnet.config import ConfigDict
+from chemnet.datasets.base import ChemDataset, TracerBlock, tracer_groups
+from chemnet.datasets.tracer_tables.catalogue import Catalogue, Run, build_catalogue
+from chemnet.datasets.tracer_tables.checks import check_physical, check_time, clip_abundance
+from chemnet.datasets.tracer_tables.columns import canonical_name
+from chemnet.datasets.tracer_tables.trajectories import insert_rows, parameters_to_start, standard_initial
+from chemnet.errors import ConfigError, DataError
+from chemnet.progress import get_logger
+from chemnet.registry import chem_dataset
+from chemnet.results.lineage import file_digest
+
+_log = get_logger(__name__)
+
+# Years per unit of `data_set.time_unit`; UCLCHEM's year has 3.16e7 s.
+YEARS_PER_UNIT = {"yr": 1.0, "kyr": 1e3, "Myr": 1e6, "s": 1.0 / 3.16e7}
+_CONTENT_KEYS = (
+    "group", "physical", "species", "physical_alignment", "prepend_initial", "time_unit", "unequal_length", "nan_mode",
+)  # fmt: skip
+
+
+@chem_dataset
+class TracerTable(ChemDataset):
+    """Tracers in tables: pandas-HDF5, plain HDF5, Carbox HDF5, npy with columns.json, Parquet or CSV.
+
+    The format is found by content. Only ids are read on construction; `read` streams whole tracers.
+
+    Parameters
+    ----------
+    config
+        The whole configuration; `[data_set]` is used.
+
+    Raises
+    ------
+    DataError
+        When the data is missing, damaged, incomplete or holds values that no tracer can have.
+    """
+
+    def __init__(self, config: ConfigDict) -> None:
+        super().__init__(config)
+        self._options = config["data_set"]
+        catalogue = build_catalogue(_data_path(self._options), self._options)
+        plan = catalogue.parts[0].plan
+        self.species = plan.species_names
+        self.physical_names = tuple(canonical_name(name) for name in self._options["physical"])
+        stoichiometric_matrix(self.species)  # refuses what is no formula before any row is read
+        self._prepended = int(self._options["prepend_initial"])
+        self._initial = standard_initial(self.species)
+        if self._options["nan_mode"] == "drop_tracer":
+            catalogue = self._without_nan(catalogue)
+        self._catalogue = _of_agreed_length(catalogue, self._options["unequal_length"])
+        self.tracer_ids = self._catalogue.ids
+        self.lengths = self._catalogue.lengths + self._prepended
+
+    def read(self, tracers: Sequence[int]) -> TracerBlock:
+        """Return some tracers in raw units, checked and in chemnet's convention.
+
+        Raises
+        ------
+        DataError
+            For NaN, negative abundances, parameters that are not positive, or times that do not increase.
+        """
+        return self._assemble(tracers, species=True)
+
+    def read_conditions(self, tracers: Sequence[int]) -> TracerBlock:
+        """Return time and physical parameters alone; formats with separate arrays do not touch the abundances."""
+        return self._assemble(tracers, species=False)
+
+    @cached_property
+    def digest(self) -> str:
+        """Digest of the files' content and of the keys of `[data_set]` that change what is read from them."""
+        words = [file_digest(part.source.path) for part in self._catalogue.parts]
+        words += [f"{key}={self._options[key]!r}" for key in _CONTENT_KEYS]
+        return hashlib.blake2b("\n".join(words).encode(), digest_size=16).hexdigest()
+
+    def _assemble(self, tracers: Sequence[int], species: bool) -> TracerBlock:
+        """Read runs of tracers, check them and bring them to chemnet's convention."""
+        chosen = np.asarray(tracers, dtype=np.int64)
+        lengths = self._catalogue.lengths[chosen]
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        rows = [_read_run(run, species) for run in self._catalogue.runs(chosen)]
+        time, physical, abundance = (np.concatenate(arrays) for arrays in zip(*rows, strict=True))
+        time *= YEARS_PER_UNIT[self._options["time_unit"]]
+        place = partial(_place, self._catalogue, chosen, offsets)
+        check_time(time, offsets, place)
+        check_physical(physical, self.physical_names, place)
+        if species and (clipped := clip_abundance(abundance, self.species, place)):
+            _log.info("%d abundances between -1e-20 and 0 were set to 0", clipped)
+        ids = tuple(self.tracer_ids[tracer] for tracer in chosen)
+        return self._aligned(TracerBlock(time, physical, abundance, offsets, ids), place)
+
+    def _aligned(self, block: TracerBlock, place: partial[str]) -> TracerBlock:
+        """Prepend the initial row and move the parameters to the start of their steps, as configured."""
+        time, physical, abundance, offsets = block.time, block.physical, block.abundance, block.offsets
+        if self._prepended:
+            for row in offsets[:-1][time[offsets[:-1]] <= 0.0]:
+                raise DataError(
+                    f"{place(row)}: this tracer begins at time {time[row]:g}, so it has an initial row already",
+                    hint="set data_set.prepend_initial = false",
+                )
+            time = insert_rows(time, offsets, 0.0)
+            physical = insert_rows(physical, offsets, physical[offsets[:-1]])
+            abundance = insert_rows(abundance, offsets, self._initial[: abundance.shape[1]])
+            offsets = offsets + np.arange(len(offsets))
+        if self._options["physical_alignment"] == "end":
+            physical = parameters_to_start(physical, offsets)
+        return TracerBlock(time, physical, abundance, offsets, block.tracer_ids)
+
+    def _without_nan(self, catalogue: Catalogue) -> Catalogue:
+        """Read everything once and leave out the tracers with a value that is not finite."""
+        keep = np.ones(len(catalogue.ids), dtype=bool)
+        for group in tracer_groups(catalogue.lengths, self.n_columns):
+            rows = [_read_run(run, species=True) for run in catalogue.runs(group)]
+            finite = np.concatenate([np.isfinite(np.column_stack(arrays)).all(axis=1) for arrays in rows])
+            first_rows = np.concatenate([[0], np.cumsum(catalogue.lengths[group])[:-1]])
+            keep[group] = np.logical_and.reduceat(finite, first_rows)
+        if not keep.all():
+            dropped = [tracer for tracer, kept in zip(catalogue.ids, keep, strict=True) if not kept]
+            _log.warning("left out %d of %d tracers with NaN: %s", len(dropped), len(keep), ", ".join(dropped[:10]))
+        if not keep.any():
+            raise DataError(f"{catalogue.parts[0].source.where}: every tracer holds a NaN", hint="check the table")
+        return catalogue.chosen(keep)
+
+
+def _data_path(options: ConfigDict) -> Path:
+    """Return the configured path."""
+    if options["path"] is False:
+        raise ConfigError(
+            "data_set.path is not set: there is no table to read", hint='data_set.path = "tracers.h5" or a folder'
+        )
+    return Path(options["path"]).expanduser()
+
+
+def _of_agreed_length(catalogue: Catalogue, mode: str) -> Catalogue:
+    """Apply `data_set.unequal_length`."""
+    shortest, longest = int(catalogue.lengths.min()), int(catalogue.lengths.max())
+    if shortest == longest or mode == "keep":
+        return catalogue
+    if mode == "truncate":
+        shortened = int((catalogue.lengths > shortest).sum())
+        _log.warning("cut %d of %d tracers down to %d rows", shortened, len(catalogue.ids), shortest)
+        return catalogue.truncated(shortest)
+    short, long = (catalogue.ids[int(np.argmax(catalogue.lengths == length))] for length in (shortest, longest))
+    raise DataError(
+        f"{catalogue.parts[0].source.where}: tracers of unequal length: tracer '{short}' has {shortest} rows, "
+        f"tracer '{long}' has {longest}",
+        hint='set data_set.unequal_length to "truncate" (all as short as the shortest) or "keep"',
+    )
+
+
+def _read_run(run: Run, species: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Read time, physical parameters and (or no) abundances of neighbouring tracers."""
+    plan = run.part.plan
+    wanted = [plan.time, *plan.physical, *(plan.species if species else ())]
+    values = run.part.source.read(run.start, run.stop, wanted)
+    if len(values) != run.stop - run.start:
+        raise DataError(f"{run.part.source.where}: ends at row {run.start + len(values)}, {run.stop} rows expected")
+    first_species = 1 + len(plan.physical)
+    return values[:, 0].copy(), values[:, 1:first_species].copy(), values[:, first_species:].copy()
+
+
+def _place(catalogue: Catalogue, tracers: np.ndarray, offsets: np.ndarray, row: int) -> str:
+    """Say where a row of a block comes from."""
+    tracer = int(np.searchsorted(offsets, row, side="right")) - 1
+    return catalogue.place(int(tracers[tracer]), int(row - offsets[tracer]))

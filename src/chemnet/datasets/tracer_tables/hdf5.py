@@ -1,0 +1,100 @@
+"""HDF5 files: opening them with plain messages, and the column tables that Carbox and others keep inside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import h5py
+import hdf5plugin  # noqa: F401  # registers blosc and the other filters of PyTables
+import numpy as np
+
+from chemnet.datasets.tracer_tables.source import Segments, TableSource, tracer_label
+from chemnet.errors import DataError
+
+T = TypeVar("T")
+
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+LABEL_ROWS = 1 << 20
+
+
+def open_hdf5(path: Path) -> h5py.File:
+    """Open an HDF5 file for reading.
+
+    Raises
+    ------
+    DataError
+        When the file is truncated or damaged.
+    """
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        raise damaged(path, error) from error
+
+
+def damaged(path: Path, error: Exception) -> DataError:
+    """Return the error for a file that HDF5 cannot read."""
+    kind = "a truncated HDF5 file" if "truncated" in str(error) else "not a readable HDF5 file"
+    return DataError(f"{path}: {kind} ({error})", hint="copy or write the file again; it may not have been closed")
+
+
+def guarded(path: Path, read: Callable[[], T]) -> T:
+    """Return what `read` returns, with HDF5's errors on damaged chunks as `DataError`."""
+    try:
+        return read()
+    except OSError as error:
+        raise damaged(path, error) from error
+
+
+def texts(values: Any) -> list[str]:
+    """Return an array of byte strings, text or numbers as stripped text."""
+    return [tracer_label(value) for value in np.asarray(values).ravel()]
+
+
+class ColumnTable(TableSource):
+    """A group with `data` (rows, columns) and `columns`, as in Carbox sets.
+
+    `tracer_ptr` (n_tracers, 3) = [id, first row, rows] is used where the group has one.
+    """
+
+    def __init__(self, path: Path, group: h5py.Group) -> None:
+        self.path = path
+        self.where = f"{path} (group '{group.name.strip('/') or '/'}')"
+        self._data: h5py.Dataset = group["data"]
+        self._pointers = group["tracer_ptr"][:] if "tracer_ptr" in group else None
+        self.columns = tuple(texts(group["columns"][:]))
+        if self._data.ndim != 2 or self._data.shape[1] != len(self.columns):
+            raise DataError(f"{self.where}: data of shape {self._data.shape} does not have {len(self.columns)} columns")
+
+    @staticmethod
+    def matches(group: h5py.Group) -> bool:
+        """Tell whether a group holds such a table."""
+        return isinstance(group.get("data"), h5py.Dataset) and isinstance(group.get("columns"), h5py.Dataset)
+
+    def read(self, start: int, stop: int, columns: Sequence[int]) -> np.ndarray:
+        """Return rows of some columns, float64."""
+        rows = guarded(self.path, lambda: self._data[start:stop])
+        return take_columns(rows, columns)
+
+    def labels(self, column: int) -> Iterator[np.ndarray]:
+        """Yield one column in pieces."""
+        for start in range(0, len(self._data), LABEL_ROWS):
+            yield guarded(self.path, lambda start=start: self._data[start : start + LABEL_ROWS, column])
+
+    def segments(self, tracer_column: int | None, time_column: int) -> Segments:
+        """Return the tracers, from `tracer_ptr` where there is one."""
+        if self._pointers is None:
+            return super().segments(tracer_column, time_column)
+        pointers = np.asarray(self._pointers, dtype=np.int64).reshape(-1, 3)
+        if len(pointers) and (pointers[:, 1:].min() < 0 or pointers[:, 1:].sum(axis=1).max() > len(self._data)):
+            raise DataError(f"{self.where}: tracer_ptr points beyond the {len(self._data)} rows of data")
+        return Segments([str(tracer) for tracer in pointers[:, 0]], pointers[:, 1], pointers[:, 2])
+
+
+def take_columns(rows: np.ndarray, columns: Sequence[int]) -> np.ndarray:
+    """Return some columns of a 2-D array as float64; a run of neighbours is a slice, which copies faster."""
+    first, count = (columns[0], len(columns)) if len(columns) else (0, 0)
+    if list(columns) == list(range(first, first + count)):
+        return rows[:, first : first + count].astype(np.float64)
+    return rows[:, list(columns)].astype(np.float64, copy=False)

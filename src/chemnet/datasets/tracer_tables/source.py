@@ -1,0 +1,109 @@
+"""What every table format offers to `TracerTable`: column names, tracers and blocks of rows."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from chemnet.errors import DataError
+
+
+@dataclass(frozen=True)
+class Segments:
+    """Which rows of a table belong to which tracer: ids, first rows and lengths, `(n_tracers,)` each."""
+
+    ids: list[str]
+    starts: np.ndarray
+    lengths: np.ndarray
+
+
+class TableSource(ABC):
+    """A table of one row per (tracer, step), in one file.
+
+    Attributes
+    ----------
+    path
+        The file.
+    where
+        File and what was chosen inside it, for messages.
+    columns
+        Column names as the file has them.
+    """
+
+    path: Path
+    where: str
+    columns: tuple[str, ...]
+
+    @abstractmethod
+    def read(self, start: int, stop: int, columns: Sequence[int]) -> np.ndarray:
+        """Return rows ``start:stop`` of some columns, float64 `(stop - start, len(columns))`."""
+
+    @abstractmethod
+    def labels(self, column: int) -> Iterator[np.ndarray]:
+        """Yield one column from its first row to its last, in pieces, as numbers or as text."""
+
+    def segments(self, tracer_column: int | None, time_column: int) -> Segments:
+        """Return the tracers of the table.
+
+        Parameters
+        ----------
+        tracer_column
+            Column of the tracer id; None: the whole table is one tracer, called after the file.
+        time_column
+            Any column that has a value in each row.
+
+        Raises
+        ------
+        DataError
+            When the rows of a tracer do not stand together.
+        """
+        if tracer_column is None:
+            n_rows = sum(len(piece) for piece in self.labels(time_column))
+            ids = [self.path.stem] if n_rows else []
+            return Segments(ids, np.zeros(len(ids), dtype=np.int64), np.full(len(ids), n_rows, dtype=np.int64))
+        ids, starts, n_rows = _runs(self.labels(tracer_column))
+        seen: dict[str, int] = {}
+        for tracer, start in zip(ids, starts, strict=True):
+            if seen.setdefault(tracer, start) != start:
+                raise DataError(
+                    f"{self.where}: rows of tracer '{tracer}' stand apart: they begin at row {seen[tracer]} and again at "
+                    f"row {start} (column '{self.columns[tracer_column]}')",
+                    hint="sort the table by tracer and time",
+                )
+        edges = np.array([*starts, n_rows], dtype=np.int64)
+        return Segments(ids, edges[:-1], np.diff(edges))
+
+
+def tracer_label(value: object) -> str:
+    """Return a tracer id as text; whole numbers lose their decimal point, whatever their dtype.
+
+    Examples
+    --------
+    >>> tracer_label(np.float32(12.0)), tracer_label(b"run-3 "), tracer_label(7)
+    ('12', 'run-3', '7')
+    """
+    if isinstance(value, bytes):
+        return value.decode().strip()
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        return str(int(value))
+    return str(value).strip()
+
+
+def _runs(pieces: Iterator[np.ndarray]) -> tuple[list[str], list[int], int]:
+    """Return label and first row of each run of equal labels, and the number of rows."""
+    ids: list[str] = []
+    starts: list[int] = []
+    n_rows = 0
+    for piece in pieces:
+        changes = np.flatnonzero(piece[1:] != piece[:-1]) + 1
+        for first in [0, *changes.tolist()] if len(piece) else []:
+            label = tracer_label(piece[first])
+            if not ids or label != ids[-1]:
+                ids.append(label)
+                starts.append(n_rows + first)
+        n_rows += len(piece)
+    return ids, starts, n_rows
