@@ -80,8 +80,8 @@ def _reactions(line: str, where: str) -> list[Reaction]:
     if len(fields) < _FIXED + 5:
         raise DataError(
             f"{where}: {len(fields)} columns, but a UMIST row has at least {_FIXED + 5}",
-            hint="columns:
-            number:type:R1:R2:P1:P2:P3:P4:NTR:alpha:beta:gamma:Tl:Tu:ST:accuracy:DOI:reference",
+            hint="columns: "
+            "number:type:R1:R2:P1:P2:P3:P4:NTR:alpha:beta:gamma:Tl:Tu:ST:accuracy:DOI:reference",
         )
     kind, reactants, products = _participants(fields, where)
     return [
