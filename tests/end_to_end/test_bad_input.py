@@ -1,0 +1,215 @@
+"""Every fault of the user's input: one clear message, exit code 2, no traceback, and no result left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from command_line import Outcome, chemnet, chemnet_process
+from made_tracers import make_tracers, write_plain_hdf5
+from workspace import Workspace
+
+Copy = Callable[..., Workspace]
+
+
+def edit_table(workspace: Workspace, change: Callable[[Any], Any]) -> None:
+    """Apply a change to the table of tracers, a pandas DataFrame."""
+    import pandas as pd
+
+    path = workspace.folder / "tracers.h5"
+    table = pd.read_hdf(path, "df")
+    changed = change(table)
+    (table if changed is None else changed).to_hdf(path, key="df", mode="w")
+
+
+def assert_refused(outcome: Outcome, *told: str) -> None:
+    """The command ended as wrong input, said all of `told` and a next step, and showed no traceback."""
+    assert outcome.code == 2, outcome
+    for text in told:
+        assert text in outcome.err
+    assert "hint:" in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+def test_a_missing_file(workspace: Workspace) -> None:
+    outcome = workspace.run("preprocess", "data_set.path=elsewhere.h5")
+    assert_refused(outcome, "elsewhere.h5")
+    assert not workspace.made
+
+
+def test_a_missing_configuration_file(workspace: Workspace) -> None:
+    assert_refused(chemnet("preprocess", "-c", workspace.folder / "none.toml"), "none.toml")
+
+
+def test_a_missing_column(workspace: Workspace) -> None:
+    edit_table(workspace, lambda table: table.drop(columns="gasTemp"))
+    assert_refused(workspace.run("preprocess"), "gasTemp", "tracers.h5")
+    assert not workspace.made
+
+
+def test_a_value_that_is_not_a_number(workspace: Workspace) -> None:
+    def change(table: Any) -> None:
+        table.loc[37, "CO"] = np.nan
+
+    edit_table(workspace, change)
+    assert_refused(workspace.run("preprocess"), "tracers.h5", "CO", "37", "nan")
+    assert not workspace.made
+
+
+def test_a_negative_abundance(workspace: Workspace) -> None:
+    def change(table: Any) -> None:
+        table.loc[41, "H2O"] = -1e-9
+
+    edit_table(workspace, change)
+    assert_refused(workspace.run("preprocess"), "tracers.h5", "H2O", "41", "-1e-09")
+    assert not workspace.made
+
+
+def test_a_column_that_is_no_species(workspace: Workspace) -> None:
+    edit_table(workspace, lambda table: table.rename(columns={"OH": "Xy7?"}))
+    assert_refused(workspace.run("preprocess"), "Xy7?")
+    assert not workspace.made
+
+
+def test_tracers_shorter_than_a_window(workspace: Workspace) -> None:
+    assert_refused(workspace.run("preprocess", "preprocess.window=31"), "31", "30")
+    assert not workspace.made
+
+
+def test_an_unknown_key(workspace: Workspace) -> None:
+    with workspace.config.open("a") as file:
+        file.write("[umap]\nfit_sample_sise = 5\n")
+    line = len(workspace.config.read_text().splitlines())
+    assert_refused(
+        workspace.run("preprocess"), f"tiny.toml:{line}", "fit_sample_sise", "'umap.fit_sample_size'"
+    )
+    assert not workspace.made
+
+
+def test_a_wrong_type(workspace: Workspace) -> None:
+    outcome = workspace.run("train", "train.epochs=many")
+    assert_refused(outcome, "train.epochs", "'many'", "int", "command line")
+    assert not workspace.made
+
+
+@pytest.mark.parametrize("kept", [0.9, 0.5, 0.01])
+def test_a_truncated_file(workspace: Workspace, kept: float) -> None:
+    path = workspace.folder / "tracers.h5"
+    content = path.read_bytes()
+    path.write_bytes(content[: int(kept * len(content))])
+    assert_refused(workspace.run("preprocess"), "tracers.h5")
+    assert not workspace.made
+
+
+def test_weights_of_another_shape(copy_of_chain: Copy) -> None:
+    workspace = copy_of_chain("preprocess", "train")
+    before = workspace.made
+    weights = next(workspace.results.glob("*-train-*")) / "weights.safetensors"
+    outcome = workspace.run("train", f"train.model_weights_file={weights}", "model.Autoencoder.latent_dim=2")
+    assert_refused(outcome, "weights.safetensors", "3", "2")
+    assert workspace.made == before
+
+
+@pytest.mark.parametrize(
+    ("verb", "first"),
+    [
+        ("train", "chemnet preprocess"),
+        ("infer", "chemnet"),
+        ("umap", "chemnet infer"),
+        ("visualize", "chemnet umap"),
+        ("save_to_database", "chemnet infer"),
+        ("lookup", "chemnet save_to_database"),
+    ],
+)
+def test_no_earlier_result(workspace: Workspace, verb: str, first: str) -> None:
+    words = ("--id", "0-1") if verb == "lookup" else ()
+    assert_refused(workspace.run(verb, *words), first)
+    assert not workspace.made
+
+
+def test_an_emulator_without_an_autoencoder(copy_of_chain: Copy) -> None:
+    workspace = copy_of_chain("preprocess")
+    before = workspace.made
+    assert_refused(workspace.run("train", "model.name=LatentEmulator"), "autoencoder")
+    assert workspace.made == before
+
+
+def test_a_damaged_result(copy_of_chain: Copy) -> None:
+    workspace = copy_of_chain("preprocess", "train")
+    weights = next(workspace.results.glob("*-train-*")) / "weights.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-5] ^= 0xFF
+    weights.write_bytes(content)
+    before = workspace.made
+    assert_refused(workspace.run("infer"), "weights.safetensors")
+    assert workspace.made == before
+
+
+def test_resume_and_pretrained_weights_at_once(copy_of_chain: Copy) -> None:
+    workspace = copy_of_chain("preprocess", "train")
+    trained = next(workspace.results.glob("*-train-*"))
+    before = workspace.made
+    outcome = workspace.run(
+        "train", f"train.resume={trained}", f"train.model_weights_file={trained / 'weights.safetensors'}"
+    )
+    assert_refused(outcome, "train.resume", "train.model_weights_file")
+    assert workspace.made == before
+
+
+def test_an_unknown_model_names_the_nearest(copy_of_chain: Copy) -> None:
+    workspace = copy_of_chain("preprocess")
+    before = workspace.made
+    assert_refused(workspace.run("train", "model.name=Autoencodr"), "Autoencodr", "'Autoencoder'")
+    assert workspace.made == before
+
+
+def test_fractions_that_sum_to_more_than_one(workspace: Workspace) -> None:
+    assert_refused(workspace.run("preprocess", "preprocess.train_size=0.8"), "train_size", "1.2")
+    assert not workspace.made
+
+
+def test_tracers_of_unequal_length_are_welcome(workspace: Workspace) -> None:
+    edit_table(workspace, lambda table: table[~((table["Model"] == 3) & (table["dstep"] > 20))])
+    outcome = workspace.run("preprocess")
+    assert outcome.code == 0, outcome.err
+    rows = 0
+    for split in ("train", "validate", "test"):
+        with h5py.File(outcome.path / f"{split}.h5") as file:
+            rows += len(file["time"])
+            lengths = np.diff(file["offsets"][:])
+            expected = [21 if name == "3" else 30 for name in file["tracer_id"].asstr()[:]]
+            assert lengths.tolist() == expected
+    assert rows == 12 * 30 - 9
+
+
+def test_an_abundance_above_one_is_refused_or_clipped_never_silently_scaled(workspace: Workspace) -> None:
+    tracers = make_tracers(n_tracers=5)
+    tracers.abundance[2, 4, 0] = 7.0
+    write_plain_hdf5(workspace.folder / "tracers.h5", tracers)
+    outcome = workspace.run("preprocess")
+    if outcome.code == 0:
+        for split in ("train", "validate", "test"):
+            with h5py.File(outcome.path / f"{split}.h5") as file:
+                assert file["abundance"][:].max() <= 1.0
+    else:
+        assert_refused(outcome, "7")
+
+
+def test_the_message_stands_alone_and_debug_adds_the_traceback(workspace: Workspace) -> None:
+    plain = chemnet_process("train", "-c", workspace.config, cwd=workspace.folder)
+    assert plain.code == 2
+    assert len(plain.err.strip().splitlines()) == 2
+    debugged = chemnet_process("train", "-c", workspace.config, "--debug", cwd=workspace.folder)
+    assert debugged.code == 2
+    assert "Traceback" in debugged.err
+    assert plain.err.strip() in debugged.err
+
+
+def test_wrong_words_on_the_command_line(tmp_path: Path) -> None:
+    assert_refused(chemnet("trian"), "trian", "train")
+    assert chemnet("train", "--no-such-option").code == 2
+    assert chemnet("train", "stray").code == 2
