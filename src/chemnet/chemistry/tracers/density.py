@@ -49,7 +49,7 @@ def collapse_profile(fraction: Array) -> Array:
     Examples
     --------
     >>> round(float(collapse_profile(np.array([0.5]))[0]), 3)
-    0.425
+    0.232
     """
     # the angle that is left, pi/2 - xi, is smooth in the time that is left: interpolating it stays precise
     angle_left = np.linspace(1e-3, 0.5 * np.pi, 4001)

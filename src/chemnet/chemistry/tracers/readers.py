@@ -24,9 +24,9 @@ def read_tracers(path: str | Path) -> list[Tracer]:
     """Read every tracer of a file, in the order in which they first appear.
 
     Tables (CSV with a header, Parquet, pandas HDF5) hold one row per tracer and step with the columns `Time`
-    [yr], `Density` [H nuclei cm^-3], `Radfield` [Habing], `Av` [mag], `gasTemp` [K] and, if there is more than
-    one tracer, `Tracer`, `tracer_id` or `Model`; case does not matter and further columns are ignored. Plain
-    HDF5 holds `time` of shape ``(tracers, steps)`` or ``(steps,)`` and `physical` of shape
+    [yr], `Density` [H nuclei cm^-3], `Radfield` [Habing], `Av` [mag], `gasTemp` [K] and, if there is more
+    than one tracer, `Tracer`, `tracer_id` or `Model`; case does not matter and further columns are ignored.
+    Plain HDF5 holds `time` of shape ``(tracers, steps)`` or ``(steps,)`` and `physical` of shape
     ``(tracers, steps, columns)`` whose attribute `names` lists the columns; rows that are NaN throughout pad
     shorter tracers.
 
