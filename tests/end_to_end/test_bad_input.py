@@ -1,4 +1,4 @@
-"""Every fault of the user's input: one clear message, exit code 2, no traceback, and no result left behind."""
+"""Every fault of the user's input: one clear message, exit code 2, no traceback, no result left behind."""
 
 from __future__ import annotations
 

@@ -1,0 +1,150 @@
+"""What chemnet promises where its peer disappoints; docs/explanation/promises.md names these tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from command_line import chemnet
+from safetensors.numpy import load_file
+from workspace import Workspace
+
+from chemnet import InferenceDataset
+
+Copy = Callable[..., Workspace]
+SOURCE = Path(__file__).resolve().parents[2] / "src" / "chemnet"
+
+
+def epochs_of(path: Path) -> list[dict[str, Any]]:
+    """The lines of a training's metrics, without what a clock says."""
+    lines = [json.loads(line) for line in (path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    return [{key: value for key, value in line.items() if not is_timing(key)} for line in lines]
+
+
+def is_timing(key: str) -> bool:
+    """Whether a metric tells time or speed, which no two runs share."""
+    return key.endswith("_s") or "per_second" in key or "time" in key
+
+
+def test_the_same_seed_gives_the_same_weights_bit_by_bit(copy_of_chain: Copy, chain: Any) -> None:
+    workspace = copy_of_chain("preprocess")
+    again = workspace.result("train")
+    first, second = (load_file(path / "weights.safetensors") for path in (chain.paths["train"], again))
+    assert first.keys() == second.keys()
+    for name, weights in first.items():
+        np.testing.assert_array_equal(weights, second[name])
+
+
+def test_another_seed_gives_other_weights(copy_of_chain: Copy, chain: Any) -> None:
+    other = copy_of_chain("preprocess").result("train", "general.seed=7")
+    first, second = (load_file(path / "weights.safetensors") for path in (chain.paths["train"], other))
+    assert any(not np.array_equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize("stage", ["train", "train_emulator"])
+def test_a_results_configuration_reproduces_its_metrics(copy_of_chain: Copy, chain: Any, stage: str) -> None:
+    workspace = copy_of_chain("preprocess", "train")
+    outcome = chemnet(
+        "train",
+        "-c",
+        chain.paths[stage] / "runtime_config.toml",
+        f"general.results_dir={workspace.results}",
+        "--json",
+    )
+    assert outcome.code == 0, outcome.err
+    assert epochs_of(outcome.path) == epochs_of(chain.paths[stage])
+
+
+def test_a_results_configuration_reproduces_its_splits(workspace: Workspace, chain: Any) -> None:
+    made = chain.paths["preprocess"]
+    again = chemnet(
+        "preprocess", "-c", made / "runtime_config.toml", f"general.results_dir={workspace.results}", "--json"
+    )
+    assert again.code == 0, again.err
+    assert (again.path / "splits.json").read_text() == (made / "splits.json").read_text()
+    assert (again.path / "train.h5").read_bytes() == (made / "train.h5").read_bytes()
+
+
+def test_a_training_that_diverges_fails_and_is_never_picked_up(copy_of_chain: Copy) -> None:
+    workspace = copy_of_chain("preprocess")
+    before = workspace.made
+    outcome = workspace.run("train", "'torch.optim.AdamW'.lr=1e30", "train.gradient_clip=false")
+    assert outcome.code == 3
+    assert "Traceback" not in outcome.err
+    assert [name for name in workspace.made if not name.startswith(".")] == before
+    assert workspace.run("infer").code == 2
+
+
+def test_infer_uses_the_best_weights_not_the_last(copy_of_chain: Copy) -> None:
+    workspace = copy_of_chain("preprocess")
+    # a rate that overshoots: the last epoch is not the best
+    trained = workspace.result("train", "'torch.optim.AdamW'.lr=0.3", "train.epochs=8")
+    summary = json.loads((trained / "summary.json").read_text(encoding="utf-8"))
+    assert summary["best_epoch"] < summary["epochs"]
+    by_default = InferenceDataset(workspace.result("infer")).latents[:]
+    (trained / "weights_last.safetensors").unlink()
+    assert np.isfinite(by_default).all()
+
+
+def test_resuming_a_run_that_reached_its_epochs_trains_zero_more(copy_of_chain: Copy, chain: Any) -> None:
+    workspace = copy_of_chain("preprocess", "train")
+    trained = chain.paths["train"].name
+    resumed = workspace.result("train", f"train.resume={trained}")
+    assert epochs_of(resumed) == epochs_of(chain.paths["train"])
+
+
+def test_a_split_run_is_the_run_in_one_go(copy_of_chain: Copy) -> None:
+    workspace = copy_of_chain("preprocess")
+    whole = workspace.result("train", "train.epochs=4")
+    half = workspace.result("train", "train.epochs=2")
+    resumed = workspace.result("train", f"train.resume={half.name}", "train.epochs=4")
+    assert epochs_of(resumed) == epochs_of(whole)
+
+
+def test_the_embedding_is_the_same_each_time(chain: Any, copy_of_chain: Copy) -> None:
+    workspace = copy_of_chain("preprocess", "train", "infer")
+    again = workspace.result("umap")
+    np.testing.assert_array_equal(
+        np.load(again / "embedding.npy"), np.load(chain.paths["umap"] / "embedding.npy")
+    )
+
+
+def test_no_code_and_no_pickle_is_ever_run_from_a_result() -> None:
+    forbidden = re.compile(
+        r"\bpickle\b|\bdill\b|\bjoblib\.load|weights_only\s*=\s*False|allow_pickle\s*=\s*True|\beval\(|\bexec\("
+    )
+    found = [
+        f"{path.relative_to(SOURCE)}:{number}: {line.strip()}"
+        for path in SOURCE.rglob("*.py")
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if forbidden.search(line) and not line.strip().startswith("#") and ".eval()" not in line
+    ]
+    assert not found
+
+
+def test_a_script_in_a_result_directory_is_not_run(copy_of_chain: Copy) -> None:
+    workspace = copy_of_chain("preprocess", "train")
+    mark = workspace.folder / "ran"
+    for result in workspace.results.iterdir():
+        (result / "prepare_inputs.py").write_text(f"open({str(mark)!r}, 'w')", encoding="utf-8")
+    workspace.run("infer")
+    assert not mark.exists()
+
+
+def test_latents_of_a_retrained_autoencoder_are_not_taken_for_the_old_ones(copy_of_chain: Copy) -> None:
+    workspace = copy_of_chain("preprocess", "train", "infer", "train_emulator")
+    retrained = workspace.result("train", "general.seed=9")
+    outcome = workspace.run("infer", "infer.model_dir=emulator")
+    assert outcome.code == 0, outcome.err
+    old = next(path for path in workspace.results.glob("*-train-*") if path != retrained)
+    for file in retrained.iterdir():
+        os.replace(file, old / file.name)
+    refused = workspace.run("infer", "infer.model_dir=emulator")
+    assert refused.code == 2
+    assert "changed" in refused.err
