@@ -13,7 +13,7 @@ from chemnet.chemistry.stoichiometry import stoichiometric_matrix
 from chemnet.config import ConfigDict
 from chemnet.datasets.base import ChemDataset, TracerBlock, tracer_groups
 from chemnet.datasets.tracer_tables.catalogue import Catalogue, Run, build_catalogue
-from chemnet.datasets.tracer_tables.checks import check_physical, check_time, clip_abundance
+from chemnet.datasets.checks import check_physical, check_time, clip_abundance
 from chemnet.datasets.tracer_tables.columns import canonical_name
 from chemnet.datasets.tracer_tables.trajectories import insert_rows, parameters_to_start, standard_initial
 from chemnet.errors import ConfigError, DataError

@@ -1,0 +1,353 @@
+"""Reading a preprocess result: its splits, scalings and what a model must know of its data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from chemnet.datasets.base import TracerBlock
+from chemnet.errors import DataError, ResultsError, suggest
+from chemnet.preprocessing.scaling import AbundanceScaling, PhysicalScaling
+from chemnet.preprocessing.sequences import time_steps, window_rows
+from chemnet.preprocessing.splits import SPLIT_NAMES
+from chemnet.results import ResultDirectory
+
+RowIndex = slice | np.ndarray | Sequence[int]
+ALL_ROWS = slice(None)
+
+
+@dataclass(frozen=True)
+class DataDescription:
+    """What a model knows of its data: names, scalings, shapes and one collated batch.
+
+    Attributes
+    ----------
+    species, elements, physical_names
+        Names, in the order of the columns.
+    stoichiometry
+        Atoms of each element in each species, float64 `(n_species, n_elements)`.
+    abundance_scaling, physical_scaling
+        How the columns were scaled.
+    window, horizon
+        Rows per window, and how many of them at its end are predicted; None where the data has no windows.
+    sample
+        One collated batch of torch tensors; empty when the description was read back with a trained model.
+    """
+
+    species: tuple[str, ...]
+    elements: tuple[str, ...]
+    stoichiometry: np.ndarray
+    physical_names: tuple[str, ...]
+    abundance_scaling: AbundanceScaling
+    physical_scaling: PhysicalScaling
+    window: int | None = None
+    horizon: int | None = None
+    sample: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def n_species(self) -> int:
+        """Number of species."""
+        return len(self.species)
+
+    @property
+    def n_physical(self) -> int:
+        """Number of physical parameters."""
+        return len(self.physical_names)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the sample as plain values, to be kept with a trained model."""
+        return {
+            "species": list(self.species),
+            "elements": list(self.elements),
+            "stoichiometry": self.stoichiometry.tolist(),
+            "physical_names": list(self.physical_names),
+            **self.abundance_scaling.to_dict(),
+            **self.physical_scaling.to_dict(),
+            "window": self.window or 0,
+            "horizon": self.horizon or 0,
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> DataDescription:
+        """Rebuild a description from `to_dict`'s values."""
+        n_species = len(values["species"])
+        return cls(
+            species=tuple(values["species"]),
+            elements=tuple(values["elements"]),
+            stoichiometry=np.array(values["stoichiometry"], dtype=np.float64).reshape(n_species, -1),
+            physical_names=tuple(values["physical_names"]),
+            abundance_scaling=AbundanceScaling.from_dict(values),
+            physical_scaling=PhysicalScaling.from_dict(values),
+            window=int(values["window"]) or None,
+            horizon=int(values["horizon"]) or None,
+        )
+
+
+class Split:
+    """The rows of one split, read from its file when they are asked for.
+
+    The whole-array properties read once and stay in memory; `read` reads some rows and keeps nothing.
+
+    Parameters
+    ----------
+    path
+        The split's HDF5 file.
+    data
+        The result that it belongs to.
+    """
+
+    def __init__(self, path: Path, data: PreprocessedData) -> None:
+        self.path = path
+        self.name = path.stem
+        self._data = data
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return self.n_rows
+
+    def __repr__(self) -> str:
+        return f"Split({self.name!r}, {len(self.tracer_ids)} tracers, {self.n_rows} rows)"
+
+    @cached_property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(self._file["time"])
+
+    @cached_property
+    def abundance(self) -> np.ndarray:
+        """Scaled abundances, float32 `(rows, n_species)`."""
+        return self._file["abundance"][:]
+
+    @cached_property
+    def physical(self) -> np.ndarray:
+        """Scaled physical parameters, float32 `(rows, n_physical)`; row i drives the step to row i + 1."""
+        return self._file["physical"][:]
+
+    @cached_property
+    def time(self) -> np.ndarray:
+        """Time [yr], float64 `(rows,)`."""
+        return self._file["time"][:]
+
+    @cached_property
+    def tracer_ids(self) -> tuple[str, ...]:
+        """Ids of the tracers of this split."""
+        return tuple(self._file["tracer_id"].asstr()[:])
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether each tracer's rows stand together and in order."""
+        return "offsets" in self._file
+
+    @cached_property
+    def offsets(self) -> np.ndarray:
+        """Tracer t owns rows ``offsets[t]:offsets[t + 1]``, int64 `(n_tracers + 1,)`.
+
+        Raises
+        ------
+        DataError
+            When the rows are shuffled.
+        """
+        return self._index("offsets", "trajectories")
+
+    @cached_property
+    def window_start(self) -> np.ndarray:
+        """First row of each window, int64 `(n_windows,)`.
+
+        Raises
+        ------
+        DataError
+            When the preprocessing method made no windows.
+        """
+        return self._index("window_start", "windows")
+
+    @cached_property
+    def tracer_of_row(self) -> np.ndarray:
+        """Tracer of each row, as an index into `tracer_ids`, `(rows,)`."""
+        if not self.is_ordered:
+            return self._file["tracer"][:]
+        return np.repeat(np.arange(len(self.tracer_ids)), np.diff(self.offsets))
+
+    @cached_property
+    def steps(self) -> np.ndarray:
+        """Index of each row along its tracer, `(rows,)`."""
+        if not self.is_ordered:
+            return self._file["step"][:]
+        return np.arange(self.n_rows) - np.repeat(self.offsets[:-1], np.diff(self.offsets))
+
+    @cached_property
+    def dt(self) -> np.ndarray:
+        """Time from each row to the next of its tracer [yr], 0 at its end and in shuffled rows, float64 `(rows,)`."""
+        dt = np.zeros(self.n_rows)
+        if self.is_ordered and self.n_rows:
+            dt[:-1] = np.where(np.diff(self.tracer_of_row) == 0, np.diff(self.time), 0.0)
+        return dt
+
+    def sample_ids(self, rows: RowIndex = ALL_ROWS) -> np.ndarray:
+        """Return ``"<tracer>-<step>"`` of some rows, text `(rows,)`."""
+        tracers = np.array(self.tracer_ids, dtype=str)[self.tracer_of_row[rows]]
+        return np.char.add(np.char.add(tracers, "-"), self.steps[rows].astype(str))
+
+    def read(self, name: str, rows: RowIndex = ALL_ROWS) -> np.ndarray:
+        """Return some rows of a dataset of the file.
+
+        Parameters
+        ----------
+        name
+            "abundance", "physical", "time", or, in the test split, "abundance_raw" and "physical_raw".
+        rows
+            A slice, or row indices in any order; chunks that hold none of them are not read.
+        """
+        if name not in self._file:
+            raise DataError(f"{self.path}: no dataset '{name}'", hint=suggest(name, self._file))
+        if isinstance(rows, slice):
+            return self._file[name][rows]
+        # HDF5 wants increasing indices without repeats
+        unique, inverse = np.unique(np.asarray(rows, dtype=np.int64), return_inverse=True)
+        return self._file[name][unique][inverse]
+
+    def raw_abundance(self, rows: RowIndex = ALL_ROWS) -> np.ndarray:
+        """Return abundances relative to H nuclei, float64 `(rows, n_species)`.
+
+        The test split holds them as they were read; for the others the scaling is undone, so values below the floor are at
+        the floor.
+        """
+        if "abundance_raw" in self._file:
+            return self.read("abundance_raw", rows)
+        return self._data.abundance_scaling.unscale(self.read("abundance", rows).astype(np.float64))
+
+    def raw_physical(self, rows: RowIndex = ALL_ROWS) -> np.ndarray:
+        """Return physical parameters in their own units, float64 `(rows, n_physical)`."""
+        if "physical_raw" in self._file:
+            return self.read("physical_raw", rows)
+        return self._data.physical_scaling.unscale(self.read("physical", rows).astype(np.float64))
+
+    def windows(self, which: RowIndex = ALL_ROWS) -> dict[str, np.ndarray]:
+        """Return some windows as a batch of arrays.
+
+        Parameters
+        ----------
+        which
+            Windows, as indices into `window_start`.
+
+        Returns
+        -------
+        dict
+            `abundance` `(B, window, n_species)`, `physical` `(B, window - 1, n_physical)`, `dt` `(B, window - 1)` [yr].
+        """
+        rows = window_rows(self.window_start[which], self._data.window or 0)
+        return {
+            "abundance": self.abundance[rows],
+            "physical": self.physical[rows[:, :-1]],
+            "dt": time_steps(self.time[rows]),
+        }
+
+    def block(self) -> TracerBlock:
+        """Return the whole split in raw units, as a dataset would."""
+        return TracerBlock(self.time, self.raw_physical(), self.raw_abundance(), self.offsets, self.tracer_ids)
+
+    @cached_property
+    def _file(self) -> h5py.File:
+        """The open file."""
+        return h5py.File(self.path, "r")
+
+    def _index(self, name: str, what: str) -> np.ndarray:
+        """Return an index that only some methods write."""
+        if name not in self._file:
+            raise DataError(
+                f"{self.path}: the split has no {what}: it was preprocessed with method '{self._data.method}'",
+                hint='run `chemnet preprocess preprocess.method="sequential"`',
+            )
+        return self._file[name][:]
+
+
+class PreprocessedData:
+    """A preprocess result.
+
+    Parameters
+    ----------
+    result
+        The result directory, or its path.
+
+    Raises
+    ------
+    ResultsError
+        When it is no result of `preprocess`.
+    """
+
+    def __init__(self, result: ResultDirectory | str | Path) -> None:
+        self.directory = result if isinstance(result, ResultDirectory) else ResultDirectory.open(result)
+        if self.directory.verb != "preprocess":
+            raise ResultsError(f"{self.directory.path} is a result of `{self.directory.verb}`, not of `preprocess`")
+        self.path = self.directory.path
+        self.metadata: dict[str, Any] = json.loads(self.directory.file("metadata.json").read_text(encoding="utf-8"))
+        self.species = tuple(self.metadata["species"])
+        self.elements = tuple(self.metadata["elements"])
+        self.physical_names = tuple(self.metadata["physical_names"])
+        self.abundance_scaling = AbundanceScaling.from_dict(self.metadata["scaling"])
+        self.physical_scaling = PhysicalScaling.from_dict(self.metadata["scaling"])
+        self.method: str = self.metadata["method"]
+        self.window: int | None = self.metadata["window"]
+        self.horizon: int | None = self.metadata["horizon"]
+        self.stride: int | None = self.metadata["stride"]
+        self.digest: str = self.metadata["data_digest"]
+        self._splits: dict[str, Split] = {}
+
+    @cached_property
+    def stoichiometry(self) -> np.ndarray:
+        """Atoms of each element in each species, float64 `(n_species, n_elements)`."""
+        return np.load(self.directory.file("stoichiometry.npy"), allow_pickle=False)
+
+    def split(self, name: str) -> Split:
+        """Return a split: "train", "validate" or "test".
+
+        Raises
+        ------
+        DataError
+            For another name.
+        """
+        if name not in SPLIT_NAMES:
+            raise DataError(f"no split is called '{name}'", hint=suggest(name, SPLIT_NAMES))
+        if name not in self._splits:
+            self._splits[name] = Split(self.directory.file(f"{name}.h5"), self)
+        return self._splits[name]
+
+    def describe(self, feed: str = "rows", size: int = 2) -> DataDescription:
+        """Return what a model must know of this data.
+
+        Parameters
+        ----------
+        feed
+            "rows" or "windows": what the sample batch holds.
+        size
+            Rows or windows in the sample.
+        """
+        return DataDescription(
+            species=self.species,
+            elements=self.elements,
+            stoichiometry=self.stoichiometry,
+            physical_names=self.physical_names,
+            abundance_scaling=self.abundance_scaling,
+            physical_scaling=self.physical_scaling,
+            window=self.window,
+            horizon=self.horizon,
+            sample=self._sample(feed, size),
+        )
+
+    def _sample(self, feed: str, size: int) -> dict[str, Any]:
+        """Return one small batch of torch tensors from the training split."""
+        import torch
+
+        train = self.split("train")
+        if feed == "windows":
+            arrays = train.windows(slice(size))
+        else:
+            arrays = {name: train.read(name, slice(size)) for name in ("abundance", "physical")}
+            arrays["dt"] = train.dt[:size]
+        return {name: torch.from_numpy(np.asarray(values, dtype=np.float32)) for name, values in arrays.items()}

@@ -1,0 +1,161 @@
+"""From raw tracers to the files of a preprocess result, streamed in blocks of whole tracers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chemnet.chemistry.stoichiometry import element_names, stoichiometric_matrix
+from chemnet.config import ConfigDict
+from chemnet.datasets.base import ChemDataset, TracerBlock, tracer_groups
+from chemnet.datasets.checks import check_physical, check_time, clip_abundance
+from chemnet.preprocessing.method import Labels, PreprocessingMethod
+from chemnet.preprocessing.scaling import AbundanceScaling, PhysicalScaling
+from chemnet.preprocessing.splits import SPLIT_FILE_NAME, SPLIT_NAMES
+from chemnet.preprocessing.survey import Survey, survey
+from chemnet.preprocessing.writing import Rows, SplitLayout, SplitWriter
+from chemnet.progress import progress
+from chemnet.registry import PREPROCESSING
+
+METADATA_FILE = "metadata.json"
+STOICHIOMETRY_FILE = "stoichiometry.npy"
+
+
+def preprocess(dataset: ChemDataset, config: ConfigDict, folder: Path) -> dict[str, Any]:
+    """Split, scale and write a data set.
+
+    The conditions are read once for the ranges of the training split, then everything once, block by block; a thread
+    reads the next block while one is scaled and written.
+
+    Parameters
+    ----------
+    dataset
+        The raw tracers.
+    config
+        The whole configuration; `[preprocess]` and the seed are used.
+    folder
+        Directory for `train.h5`, `validate.h5`, `test.h5`, `metadata.json`, `stoichiometry.npy` and `splits.json`.
+
+    Returns
+    -------
+    dict
+        The content of `metadata.json`.
+
+    Raises
+    ------
+    DataError
+        For values that no tracer can have, and for splits or windows that the data does not allow.
+    """
+    method = PREPROCESSING.get(config["preprocess"]["method"])(config, dataset)
+    seen = survey(dataset, method.labels)
+    layout = SplitLayout(
+        abundance_scaling=AbundanceScaling(config["preprocess"]["abundance_floor"]),
+        physical_scaling=PhysicalScaling.from_range(*seen.range_of("train")),
+        n_species=len(dataset.species),
+        n_physical=len(dataset.physical_names),
+        tracer_ids=list(dataset.tracer_ids),
+        compression=config["preprocess"]["compression"] or None,
+    )
+    writers = _write_splits(dataset, method, layout, folder)
+    metadata = _metadata(dataset, config, method, layout, seen, writers)
+    method.write_split_file(folder / SPLIT_FILE_NAME)
+    np.save(folder / STOICHIOMETRY_FILE, stoichiometric_matrix(dataset.species))
+    (folder / METADATA_FILE).write_text(json.dumps(metadata, indent=1), encoding="utf-8")
+    return metadata
+
+
+def _write_splits(
+    dataset: ChemDataset, method: PreprocessingMethod, layout: SplitLayout, folder: Path
+) -> list[SplitWriter]:
+    """Stream every row into the file of its split."""
+    tracers = method.labels.tracers
+    groups = [tracers[group] for group in tracer_groups(dataset.lengths[tracers], dataset.n_columns)]
+    with ExitStack() as on_error:
+        writers = []
+        for split in SPLIT_NAMES:
+            writers.append(method.writer(split, folder / f"{split}.h5", layout))
+            on_error.callback(writers[-1].discard)
+        bar = progress(total=int(dataset.lengths[tracers].sum()), desc="preprocess", unit="row")
+        for group, block in zip(groups, read_ahead(dataset.read, groups), strict=True):
+            _check(block, dataset)
+            _append(block, group, method.labels, writers)
+            bar.update(block.n_rows)
+        bar.close()
+        for writer in writers:
+            writer.finish()
+        on_error.pop_all()
+    return writers
+
+
+def read_ahead(
+    read: Callable[[Sequence[int]], TracerBlock], groups: Sequence[Sequence[int]]
+) -> Iterator[TracerBlock]:
+    """Yield ``read(group)`` for each group, the next one being read while the caller works on this one."""
+    with ThreadPoolExecutor(1) as pool:
+        pending = [pool.submit(read, group) for group in groups[:1]]
+        for following in [*groups[1:], None]:
+            block = pending.pop().result() if pending else None
+            if following is not None:
+                pending.append(pool.submit(read, following))
+            if block is not None:
+                yield block
+            del block
+
+
+def _check(block: TracerBlock, dataset: ChemDataset) -> None:
+    """Hold any data set, a plugin's too, to the promises of `TracerBlock`."""
+    source = type(dataset).__name__
+
+    def place(row: int) -> str:
+        tracer = int(block.tracer_of_row[row])
+        return f"{source}: tracer '{block.tracer_ids[tracer]}', step {row - block.offsets[tracer]}"
+
+    check_time(block.time, block.offsets, place)
+    check_physical(block.physical, dataset.physical_names, place)
+    clip_abundance(block.abundance, dataset.species, place)
+
+
+def _append(block: TracerBlock, tracers: Sequence[int], labels: Labels, writers: Sequence[SplitWriter]) -> None:
+    """Hand each row of a block to the writer of its split."""
+    numbers = np.asarray(tracers)[block.tracer_of_row]
+    rows = Rows(block.time, block.physical, block.abundance, numbers, block.steps)
+    label = labels.of_rows(tracers)
+    for index, writer in enumerate(writers):
+        keep = label == index
+        if keep.any():
+            writer.append(rows.chosen(keep))
+
+
+def _metadata(
+    dataset: ChemDataset,
+    config: ConfigDict,
+    method: PreprocessingMethod,
+    layout: SplitLayout,
+    seen: Survey,
+    writers: Sequence[SplitWriter],
+) -> dict[str, Any]:
+    """Return what `metadata.json` holds."""
+    named = dict(zip(SPLIT_NAMES, writers, strict=True))
+    return {
+        "species": list(dataset.species),
+        "elements": list(element_names(dataset.species)),
+        "physical_names": list(dataset.physical_names),
+        "scaling": {**layout.abundance_scaling.to_dict(), **layout.physical_scaling.to_dict()},
+        "method": method.name,
+        **method.metadata(),
+        "dataset": config["data_set"]["name"],
+        "source_alignment": config["data_set"]["physical_alignment"],
+        "data_digest": dataset.digest,
+        "observed": seen.to_dict(),
+        "counts": {
+            name: {"tracers": writer.n_tracers, "rows": writer.n_rows, "windows": writer.n_windows}
+            for name, writer in named.items()
+        },
+        "rows_outside_training_range": {name: writer.rows_outside_range for name, writer in named.items()},
+    }

@@ -1,0 +1,99 @@
+"""Method "timeless": rows without their order in time, for networks that see one state at a time.
+
+Tracers are split as in "sequential"; the rows of the training split are then shuffled, so that even a reader that goes
+through the file from front to back sees well-mixed batches. Validation and test keep their trajectories.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from chemnet.config import ConfigDict
+from chemnet.datasets.base import BLOCK_VALUES, ChemDataset
+from chemnet.preprocessing.method import PreprocessingMethod, keeps_raw
+from chemnet.preprocessing.splits import write_split_file
+from chemnet.preprocessing.writing import LooseRowWriter, Rows, SplitLayout, SplitWriter, TrajectoryWriter
+from chemnet.registry import PREPROCESSING
+
+
+@PREPROCESSING.register(name="timeless")
+class Timeless(PreprocessingMethod):
+    """Split by tracer and shuffle the rows of the training split."""
+
+    name = "timeless"
+
+    def __init__(self, config: ConfigDict, dataset: ChemDataset) -> None:
+        super().__init__(config, dataset)
+        self.labels = self.split_tracers()
+        n_rows = int((self.labels.labels[self.labels.tracers] == 0) @ dataset.lengths[self.labels.tracers])
+        self._n_buckets = -(-n_rows * dataset.n_columns // BLOCK_VALUES)
+
+    def writer(self, split: str, path: Path, layout: SplitLayout) -> SplitWriter:
+        """Return a shuffling writer for the training split, an ordered one for the others."""
+        if split == "train":
+            return ShuffledWriter(path, layout, self._n_buckets, self.seed)
+        return TrajectoryWriter(path, layout, keeps_raw(split))
+
+    def write_split_file(self, path: Path) -> None:
+        """Write the tracers of each split."""
+        write_split_file(path, self.dataset.tracer_ids, self.labels.labels)
+
+
+class ShuffledWriter(LooseRowWriter):
+    """Rows in a random order, shuffled on disk in two passes.
+
+    Each row first goes to a random bucket, a temporary file beside the split; at the end each bucket, small enough for
+    the memory, is shuffled and appended. All orders of the rows are equally likely.
+
+    Parameters
+    ----------
+    path
+        The file to make.
+    layout
+        Scalings and shapes.
+    n_buckets
+        Number of buckets, at least 1.
+    seed
+        Seed of the order.
+    """
+
+    def __init__(self, path: Path, layout: SplitLayout, n_buckets: int, seed: int) -> None:
+        super().__init__(path, layout, keep_raw=False)
+        self._rng = np.random.default_rng((seed, 1))
+        self._folder = tempfile.TemporaryDirectory(prefix="shuffle-", dir=path.parent)
+        self._buckets = [Path(self._folder.name) / f"{index}.f8" for index in range(n_buckets)]
+
+    def append(self, rows: Rows) -> None:
+        """Spread rows over the buckets."""
+        table = np.column_stack([rows.time, rows.tracer, rows.step, rows.physical, rows.abundance])
+        bucket = self._rng.integers(len(self._buckets), size=len(table))
+        for index, path in enumerate(self._buckets):
+            with path.open("ab") as stream:
+                table[bucket == index].tofile(stream)
+
+    def finish(self) -> None:
+        """Write the buckets, shuffled, and remove them."""
+        for rows in self._shuffled_buckets():
+            super().append(rows)
+        self._folder.cleanup()
+        super().finish()
+
+    def discard(self) -> None:
+        """Remove the buckets and close the file after an error."""
+        self._folder.cleanup()
+        super().discard()
+
+    def _shuffled_buckets(self) -> Iterator[Rows]:
+        """Yield the rows of each bucket in random order."""
+        width = 3 + self._layout.n_physical + self._layout.n_species
+        for path in self._buckets:
+            if path.exists():
+                table = self._rng.permutation(np.fromfile(path).reshape(-1, width))
+                path.unlink()
+                time, tracer, step = table[:, :3].T
+                physical, abundance = np.split(table[:, 3:], [self._layout.n_physical], axis=1)
+                yield Rows(time, physical, abundance, tracer.astype(np.int64), step.astype(np.int64))

@@ -1,0 +1,202 @@
+"""Writing the rows of a split: scaled, chunked, appended block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from chemnet.preprocessing.scaling import AbundanceScaling, PhysicalScaling
+
+# Bytes of one HDF5 chunk of abundances: a chunk is read whole, so not much more than a batch of scattered rows needs.
+_CHUNK_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows on their way into a split, in raw units.
+
+    `time` `(rows,)` [yr], `physical` `(rows, n_physical)`, `abundance` `(rows, n_species)`, and the tracer and step of each
+    row: `tracer` indexes the data set's tracers, both int64 `(rows,)`.
+    """
+
+    time: np.ndarray
+    physical: np.ndarray
+    abundance: np.ndarray
+    tracer: np.ndarray
+    step: np.ndarray
+
+    def chosen(self, keep: np.ndarray) -> Rows:
+        """Return the rows for which `keep` `(rows,)` is true."""
+        if keep.all():
+            return self
+        return Rows(self.time[keep], self.physical[keep], self.abundance[keep], self.tracer[keep], self.step[keep])
+
+
+@dataclass(frozen=True)
+class SplitLayout:
+    """What the files of all splits have in common.
+
+    Attributes
+    ----------
+    abundance_scaling, physical_scaling
+        Scalings of the two kinds of columns.
+    n_species, n_physical
+        Numbers of columns.
+    tracer_ids
+        Ids of all tracers of the data set.
+    compression
+        HDF5 compression, or None.
+    """
+
+    abundance_scaling: AbundanceScaling
+    physical_scaling: PhysicalScaling
+    n_species: int
+    n_physical: int
+    tracer_ids: list[str]
+    compression: str | None
+
+    @property
+    def chunk_rows(self) -> int:
+        """Rows per HDF5 chunk."""
+        return max(1, _CHUNK_BYTES // (4 * self.n_species))
+
+
+class SplitWriter:
+    """Append rows to the HDF5 file of one split.
+
+    Parameters
+    ----------
+    path
+        The file to make.
+    layout
+        Scalings and shapes.
+    keep_raw
+        Store the raw values as well, in float64: the test split is scored against them.
+    """
+
+    def __init__(self, path: Path, layout: SplitLayout, keep_raw: bool) -> None:
+        self._file = h5py.File(path, "w")
+        self._layout = layout
+        self._keep_raw = keep_raw
+        self.n_rows = 0
+        self.n_tracers = 0
+        self.n_windows = 0
+        self.rows_outside_range = 0
+        self._columns = {name: self._create(name, width, dtype) for name, width, dtype in self._specification()}
+
+    def append(self, rows: Rows) -> None:
+        """Scale rows and write them behind those that are there."""
+        layout = self._layout
+        physical = layout.physical_scaling.scale(rows.physical)
+        self.rows_outside_range += int(((physical < -1e-9) | (physical > 1 + 1e-9)).any(axis=1).sum())
+        self._append_columns(
+            {
+                # float32 throughout: half the memory traffic, and what the file holds anyway
+                "abundance": layout.abundance_scaling.scale(rows.abundance.astype(np.float32)),
+                "physical": physical,
+                "time": rows.time,
+                "abundance_raw": rows.abundance,
+                "physical_raw": rows.physical,
+                "tracer": rows.tracer,
+                "step": rows.step,
+            }
+        )
+
+    def finish(self) -> None:
+        """Write the index of the rows and close the file."""
+        self._file.close()
+
+    def discard(self) -> None:
+        """Close the file after an error."""
+        self._file.close()
+
+    def _specification(self) -> list[tuple[str, int, str]]:
+        """Return name, width (0: one value per row) and dtype of each column."""
+        columns = [
+            ("abundance", self._layout.n_species, "f4"),
+            ("physical", self._layout.n_physical, "f4"),
+            ("time", 0, "f8"),
+        ]
+        if self._keep_raw:
+            columns += [
+                ("abundance_raw", self._layout.n_species, "f8"),
+                ("physical_raw", self._layout.n_physical, "f8"),
+            ]
+        return columns
+
+    def _create(self, name: str, width: int, dtype: str) -> h5py.Dataset:
+        """Make an empty, growing dataset."""
+        tail = (width,) if width else ()
+        return self._file.create_dataset(
+            name,
+            shape=(0, *tail),
+            maxshape=(None, *tail),
+            chunks=(self._layout.chunk_rows, *tail),
+            dtype=dtype,
+            compression=self._layout.compression,
+        )
+
+    def _append_columns(self, values: Mapping[str, np.ndarray]) -> None:
+        """Grow each of this writer's datasets by its values."""
+        n_new = len(values["time"])
+        for name, dataset in self._columns.items():
+            dataset.resize(self.n_rows + n_new, axis=0)
+            dataset[self.n_rows :] = values[name]
+        self.n_rows += n_new
+
+    def _write_tracer_ids(self, tracers: np.ndarray) -> None:
+        """Write the ids of the split's tracers."""
+        ids = [self._layout.tracer_ids[tracer] for tracer in tracers]
+        self._file.create_dataset("tracer_id", data=ids, dtype=h5py.string_dtype(), shape=(len(ids),))
+        self.n_tracers = len(ids)
+
+
+class TrajectoryWriter(SplitWriter):
+    """A split of whole tracers: `offsets` say which rows each owns."""
+
+    def __init__(self, path: Path, layout: SplitLayout, keep_raw: bool) -> None:
+        super().__init__(path, layout, keep_raw)
+        self._tracers: list[np.ndarray] = []
+        self._lengths: list[np.ndarray] = []
+
+    def append(self, rows: Rows) -> None:
+        """Write the rows of whole tracers."""
+        tracers, first = np.unique(rows.tracer, return_index=True)
+        order = np.argsort(first)
+        self._tracers.append(tracers[order])
+        self._lengths.append(np.diff(np.append(first[order], len(rows.tracer))))
+        super().append(rows)
+
+    def finish(self) -> None:
+        """Write ids and offsets and close the file."""
+        self._write_index(self.offsets)
+        super().finish()
+
+    @property
+    def offsets(self) -> np.ndarray:
+        """First row of each tracer, and the number of rows, int64 `(n_tracers + 1,)`."""
+        return np.concatenate([[0], np.cumsum(np.concatenate([np.empty(0, dtype=np.int64), *self._lengths]))])
+
+    def _write_index(self, offsets: np.ndarray) -> None:
+        """Write what says which rows belong together."""
+        self._write_tracer_ids(np.concatenate([np.empty(0, dtype=np.int64), *self._tracers]))
+        self._file["offsets"] = offsets.astype(np.int64)
+
+
+class LooseRowWriter(SplitWriter):
+    """A split of rows that stand apart from their tracer: each row carries its tracer and step."""
+
+    def finish(self) -> None:
+        """Write the ids of the tracers that occur, renumber `tracer` to them, and close the file."""
+        tracer = self._columns["tracer"]
+        present, numbers = np.unique(tracer[:], return_inverse=True)
+        tracer[:] = numbers
+        self._write_tracer_ids(present)
+        super().finish()
+
+    def _specification(self) -> list[tuple[str, int, str]]:
+        return [*super()._specification(), ("tracer", 0, "i4"), ("step", 0, "i4")]

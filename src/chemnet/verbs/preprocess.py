@@ -1,0 +1,82 @@
+"""`chemnet preprocess`: raw tracers become scaled train, validate and test splits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from chemnet.registry import DATASETS, chem_verb
+from chemnet.results import ResultWriter, VerbResult
+from chemnet.verbs.base import Verb
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from chemnet.datasets.preprocessed import PreprocessedData
+
+
+class PreprocessResult(VerbResult):
+    """Splits of tracers, ready to train on."""
+
+    verb = "preprocess"
+
+    @property
+    def data(self) -> PreprocessedData:
+        """The splits, with their scalings and names."""
+        from chemnet.datasets.preprocessed import PreprocessedData
+
+        return PreprocessedData(self.directory)
+
+    def plot(self) -> Figure:
+        """Return histograms of the physical parameters in each split: what the training data covers."""
+        from chemnet.plots.coverage import coverage_figure
+
+        return coverage_figure(self.data)
+
+
+@chem_verb
+class Preprocess(Verb):
+    """Read raw tracers, split them, scale them and write the splits."""
+
+    cli_name = "preprocess"
+    description = "turn raw tracers into scaled train, validate and test splits"
+    inputs: ClassVar = {}
+
+    def run(self, path: str | None = None, **_: Any) -> PreprocessResult:
+        """Preprocess the data set that ``[data_set]`` describes.
+
+        Parameters
+        ----------
+        path
+            The table to read; wins over ``data_set.path``.
+
+        Raises
+        ------
+        DataError
+            Naming the file, row and column of what is wrong with the data; no result is left.
+        """
+        from chemnet.preprocessing.pipeline import preprocess
+
+        config = self.config if path is None else self.config.replace({"data_set.path": str(path)})
+        dataset = DATASETS.get(config["data_set"]["name"])(config)
+        with ResultWriter(config, verb=self.cli_name) as writer:
+            writer.summary.update(_summary(preprocess(dataset, config, writer.path)))
+        return PreprocessResult(writer.result)
+
+
+def _summary(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return the few values that are printed."""
+    scaling = metadata["scaling"]
+    ranges = zip(metadata["physical_names"], scaling["physical_min"], scaling["physical_max"], strict=True)
+    summary = {
+        "species": len(metadata["species"]),
+        "elements": " ".join(metadata["elements"]),
+        "method": metadata["method"],
+        **{name: f"{low:.3g} .. {high:.3g}" for name, low, high in ranges},
+    }
+    if metadata["window"]:
+        summary["window"] = f"{metadata['window']} rows, {metadata['horizon']} predicted, stride {metadata['stride']}"
+    for name, counts in metadata["counts"].items():
+        outside = metadata["rows_outside_training_range"][name]
+        words = [f"{counts[unit]} {unit}" for unit in ("tracers", "rows", "windows") if counts[unit]]
+        summary[name] = ", ".join(words) + (f" ({outside} outside the training range)" if outside else "")
+    return summary
