@@ -1,0 +1,306 @@
+"""chemnet's own format: a folder with `network.toml`, `species.csv` and `reactions.csv`, made to be edited by people.
+
+`network.toml` holds `format = "chemnet"`, `version = 1` and, all optional: `name`, `description`,
+`generate_grain_rows` (true: freeze-out, desorption, ... follow from the species table, see `grain_rows`),
+`extends` (a folder whose two tables are used, relative to this one), `bulk` (true: each ice species also
+exists in the bulk of the ice) and the table `[initial_abundances]`. In both tables lines that begin with `!` are
+comments, empty fields stand for the default, and columns may come in any order.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from chemnet.chemistry.formats.grain_rows import bulk_of, grain_rows, tunnelling_mass
+from chemnet.chemistry.formats.native_tables import (
+    REACTION_COLUMNS,
+    SPECIES_COLUMNS,
+    read_table,
+    write_table,
+)
+from chemnet.chemistry.formats.rows import decimal, read_rows, species_names
+from chemnet.chemistry.network import REACTION_KINDS, NetworkSpecies, Reaction
+from chemnet.chemistry.species import parse_species
+from chemnet.errors import DataError, suggest
+
+FORMAT = "chemnet"
+VERSION = 1
+HEADER = "network.toml"
+
+_HEADER_KEYS: Mapping[str, type] = {
+    "format": str,
+    "version": int,
+    "name": str,
+    "description": str,
+    "generate_grain_rows": bool,
+    "extends": str,
+    "bulk": bool,
+    "initial_abundances": dict,
+}
+_KINDS = tuple(kind for kind in REACTION_KINDS if kind != "EXPRESSION")
+_TRUTH = {"yes": True, "no": False, "": False}
+
+
+def matches(path: Path) -> bool:
+    """Whether `path` is a folder in chemnet's own format, or the `network.toml` of one."""
+    file = _header_file(path)
+    try:
+        return file.name == HEADER and tomllib.loads(file.read_text(encoding="utf-8")).get("format") == FORMAT
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return False
+
+
+def read(path: Path) -> tuple[list[NetworkSpecies], list[Reaction]]:
+    """Read the network in the folder `path`.
+
+    Parameters
+    ----------
+    path
+        The folder, or its `network.toml`.
+
+    Returns
+    -------
+    tuple
+        Species and reactions; with the generated rows and the bulk of the ice when `network.toml` asks for them.
+
+    Raises
+    ------
+    DataError
+        A file is missing, a key or column is unknown, or a row cannot be read; names file and line.
+    """
+    header, folder = _read_header(path)
+    species, freeze_as = _read_species(folder / "species.csv")
+    reactions = _read_reactions(folder / "reactions.csv")
+    if header.get("generate_grain_rows", False):
+        reactions = [_with_tunnelling_mass(one) for one in reactions]
+        reactions += grain_rows(species, freeze_as, reactions)
+    if header.get("bulk", False):
+        bulk_species, bulk_reactions = bulk_of(species, reactions)
+        species, reactions = species + bulk_species, reactions + bulk_reactions
+    return species, reactions
+
+
+def initial_abundances(path: Path) -> dict[str, float]:
+    """Return the standard initial abundances that come with a network.
+
+    Parameters
+    ----------
+    path
+        The folder, or its `network.toml`.
+
+    Returns
+    -------
+    dict
+        Abundance relative to H nuclei by species; empty if the network brings none.
+
+    Raises
+    ------
+    DataError
+        A value is no number or is negative.
+    """
+    header, _ = _read_header(path)
+    given = header.get("initial_abundances", {})
+    for name, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value < math.inf:
+            raise DataError(
+                f"{_header_file(path)}: initial abundance of {name!r} is {value!r}",
+                hint="give a finite number of 0 or more, relative to H nuclei",
+            )
+    return {species_names([name], HEADER)[0]: float(value) for name, value in given.items()}
+
+
+def write(
+    folder: Path,
+    species: Sequence[NetworkSpecies],
+    reactions: Sequence[Reaction],
+    *,
+    name: str = "network",
+    description: str = "",
+    abundances: Mapping[str, float] | None = None,
+) -> None:
+    """Write a network in chemnet's own format; every row is written out, none is left to be generated.
+
+    Parameters
+    ----------
+    folder
+        Where to write; made if it does not exist.
+    species, reactions
+        The network.
+    name, description
+        What `network.toml` says about it.
+    abundances
+        Standard initial abundances relative to H nuclei.
+
+    Raises
+    ------
+    DataError
+        A reaction has a rate expression, which this format cannot hold.
+    """
+    for reaction in reactions:
+        if reaction.kind not in _KINDS:
+            raise DataError(
+                f"{reaction.source or reaction}: this format cannot hold a reaction of type {reaction.kind}",
+                hint="keep such a network in KROME's format",
+            )
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / HEADER).write_text(_header_text(name, description, abundances or {}), encoding="utf-8")
+    write_table(folder / "species.csv", SPECIES_COLUMNS, map(_species_fields, species))
+    write_table(folder / "reactions.csv", REACTION_COLUMNS, map(_reaction_fields, reactions))
+
+
+def _header_file(path: Path) -> Path:
+    """Return the `network.toml` that `path` stands for."""
+    return path / HEADER if path.is_dir() else path
+
+
+def _read_header(path: Path) -> tuple[dict[str, Any], Path]:
+    """Return the checked content of `network.toml` and the folder that holds the two tables."""
+    file = _header_file(path)
+    try:
+        header = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise DataError(f"{file}: cannot be read ({error})", hint="it must be TOML text in UTF-8") from error
+    for key, value in header.items():
+        if key not in _HEADER_KEYS:
+            raise DataError(f"{file}: unknown key {key!r}", hint=suggest(key, _HEADER_KEYS))
+        if not isinstance(value, _HEADER_KEYS[key]):
+            raise DataError(
+                f"{file}: {key!r} is {value!r}", hint=f"it must be of type {_HEADER_KEYS[key].__name__}"
+            )
+    if header.get("version") != VERSION:
+        raise DataError(
+            f"{file}: version {header.get('version')!r} of the format",
+            hint=f"this chemnet reads version {VERSION}",
+        )
+    folder = file.parent / header.get("extends", ".")
+    if not folder.is_dir():
+        raise DataError(
+            f"{file}: 'extends' names {folder}, which is no folder", hint="give it relative to the file"
+        )
+    return header, folder
+
+
+def _read_species(file: Path) -> tuple[list[NetworkSpecies], dict[str, tuple[str, ...]]]:
+    """Return the species, and what each becomes when it freezes out."""
+    species: list[NetworkSpecies] = []
+    freeze_as: dict[str, tuple[str, ...]] = {}
+    for number, row in read_table(file, SPECIES_COLUMNS, needed=("name",)):
+        where = f"{file.name}:{number}"
+        name = _one_name(row["name"], where)
+        species.append(
+            NetworkSpecies(
+                name=name,
+                mass=_number(row, "mass", where, parse_species(name).mass),
+                binding_energy=_number(row, "binding_energy", where, 0.0),
+                enthalpy=_number(row, "enthalpy", where, 0.0),
+                solid_fraction=_number(row, "solid_fraction", where, 0.0),
+                mono_fraction=_number(row, "mono_fraction", where, 0.0),
+                volcano_fraction=_number(row, "volcano_fraction", where, 0.0),
+                reference=row.get("reference", ""),
+            )
+        )
+        if row.get("freeze_as"):
+            freeze_as[name] = _side(row["freeze_as"], where)
+    return species, freeze_as
+
+
+def _read_reactions(file: Path) -> list[Reaction]:
+    """Return the rows of the reaction table."""
+    rows = dict(read_table(file, REACTION_COLUMNS, needed=("reaction", "kind", "alpha")))
+    return read_rows(
+        file, ((number, str(number)) for number in rows), lambda at, where: [_reaction(rows[int(at)], where)]
+    )
+
+
+def _reaction(row: Mapping[str, str], where: str) -> Reaction:
+    """Make a reaction of one row."""
+    sides = row["reaction"].split("->")
+    if len(sides) != 2:
+        raise DataError(
+            f"{where}: {row['reaction']!r} is no reaction", hint="write it as in 'C+ + H2O -> HCO+ + H'"
+        )
+    if row["kind"] not in _KINDS:
+        raise DataError(f"{where}: unknown reaction type {row['kind']!r}", hint=suggest(row["kind"], _KINDS))
+    if row.get("extrapolate", "") not in _TRUTH:
+        raise DataError(f"{where}: extrapolate is {row['extrapolate']!r}", hint="write yes or no")
+    return Reaction(
+        reactants=_side(sides[0], where),
+        products=_side(sides[1], where),
+        kind=row["kind"],
+        alpha=_number(row, "alpha", where, 0.0),
+        beta=_number(row, "beta", where, 0.0),
+        gamma=_number(row, "gamma", where, 0.0),
+        t_min=_number(row, "t_min", where, 0.0),
+        t_max=_number(row, "t_max", where, math.inf),
+        extrapolate=_TRUTH[row.get("extrapolate", "")],
+        reduced_mass=_number(row, "reduced_mass", where, 0.0),
+        reference=row.get("reference", ""),
+        source=where,
+    )
+
+
+def _with_tunnelling_mass(reaction: Reaction) -> Reaction:
+    """Return a surface reaction with the mass that tunnels; a mass in the table stays."""
+    if reaction.kind != "LH" or reaction.reduced_mass > 0.0:
+        return reaction
+    return replace(reaction, reduced_mass=tunnelling_mass(*reaction.reactants))
+
+
+def _number(row: Mapping[str, str], column: str, where: str, default: float) -> float:
+    """Return a figure, or the default where the field is empty or the table has no such column."""
+    text = row.get(column, "")
+    return decimal(text, column, where) if text else default
+
+
+def _side(text: str, where: str) -> tuple[str, ...]:
+    """Return the species of one side of a reaction, separated by plus signs with blanks around them."""
+    return species_names(text.split(" + "), where)
+
+
+def _one_name(text: str, where: str) -> str:
+    """Return the one species name in a field."""
+    names = species_names([text], where)
+    if not names:
+        raise DataError(f"{where}: a species without a name", hint="remove the row or name the species")
+    return names[0]
+
+
+def _header_text(name: str, description: str, abundances: Mapping[str, float]) -> str:
+    """Return the text of `network.toml`."""
+    lines = [f'format = "{FORMAT}"', f"version = {VERSION}", f"name = {_quoted(name)}"]
+    lines += [f"description = {_quoted(description)}"] if description else []
+    lines += ["", "[initial_abundances]"] if abundances else []
+    lines += [f"{_quoted(species)} = {float(value)!r}" for species, value in abundances.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    """Return a TOML string."""
+    import tomlkit
+
+    return tomlkit.string(text).as_string()
+
+
+def _species_fields(species: NetworkSpecies) -> list[str]:
+    """Return one row of the species table."""
+    energies = [repr(species.mass), repr(species.binding_energy), repr(species.enthalpy)]
+    fractions = [repr(species.solid_fraction), repr(species.mono_fraction), repr(species.volcano_fraction)]
+    return [species.name, *energies, "", *fractions, species.reference]
+
+
+def _reaction_fields(reaction: Reaction) -> list[str]:
+    """Return one row of the reaction table."""
+    return [
+        f"{' + '.join(reaction.reactants)} -> {' + '.join(reaction.products)}",
+        reaction.kind,
+        *(repr(value) for value in (reaction.alpha, reaction.beta, reaction.gamma, reaction.t_min)),
+        "" if math.isinf(reaction.t_max) else repr(reaction.t_max),
+        "yes" if reaction.extrapolate else "no",
+        repr(reaction.reduced_mass),
+        reaction.reference,
+    ]

@@ -1,0 +1,99 @@
+"""The two tables of chemnet's own network format: comma-separated text whose first line names the columns."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from chemnet.chemistry.formats.rows import data_lines
+from chemnet.errors import DataError, suggest
+
+SPECIES_COLUMNS = (
+    "name",
+    "mass",
+    "binding_energy",
+    "enthalpy",
+    "freeze_as",
+    "solid_fraction",
+    "mono_fraction",
+    "volcano_fraction",
+    "reference",
+)
+REACTION_COLUMNS = (
+    "reaction",
+    "kind",
+    "alpha",
+    "beta",
+    "gamma",
+    "t_min",
+    "t_max",
+    "extrapolate",
+    "reduced_mass",
+    "reference",
+)
+
+
+def read_table(file: Path, known: Sequence[str], needed: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
+    """Return line number and fields of each row.
+
+    Parameters
+    ----------
+    file
+        The table; lines that begin with `!` are comments.
+    known, needed
+        Columns that it may have, and those that it must have.
+
+    Raises
+    ------
+    DataError
+        The table is empty, a column is unknown or missing, or a row has more or fewer fields than there are columns.
+    """
+    lines = data_lines(file, ("!",))
+    if not lines:
+        raise DataError(
+            f"{file}: the table is empty", hint=f"the first line names the columns: {','.join(known)}"
+        )
+    columns = _fields(lines[0][1])
+    for name in columns:
+        if name not in known:
+            raise DataError(f"{file.name}:{lines[0][0]}: unknown column {name!r}", hint=suggest(name, known))
+    missing = [name for name in needed if name not in columns]
+    if missing:
+        raise DataError(
+            f"{file.name}:{lines[0][0]}: column {missing[0]!r} is missing",
+            hint=f"columns are {', '.join(known)}",
+        )
+    rows = []
+    for number, line in lines[1:]:
+        fields = _fields(line)
+        if len(fields) != len(columns):
+            raise DataError(
+                f"{file.name}:{number}: {len(fields)} fields, but the table has {len(columns)} columns",
+                hint="separate fields by commas; put a field that holds a comma in double quotes",
+            )
+        rows.append((number, dict(zip(columns, fields, strict=True))))
+    return rows
+
+
+def write_table(file: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Write a table with its column names.
+
+    Parameters
+    ----------
+    file
+        Where to write.
+    columns
+        Names of the columns.
+    rows
+        Fields of each row, in that order.
+    """
+    with file.open("w", newline="", encoding="utf-8") as handle:
+        writer = csv.writer(handle, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+
+
+def _fields(line: str) -> list[str]:
+    """Return the fields of one line of comma-separated text."""
+    return [field.strip() for field in next(csv.reader([line]))]
