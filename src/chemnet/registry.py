@@ -148,6 +148,11 @@ _BUILTIN_VECTOR_DBS: dict[str, str] = {
 }
 # verb -> (module, the line that --help prints); the command line lists verbs without importing them
 _BUILTIN_VERBS: dict[str, tuple[str, str]] = {
+    "demo": ("chemnet.verbs.demo", "run the whole chain on a small set: from tracers to a lookup"),
+    "simulate": (
+        "chemnet.verbs.simulate",
+        "integrate a chemical network along tracers: the truth that surrogates learn from",
+    ),
     "config": ("chemnet.verbs.config", "print the merged configuration, or explain one key"),
     "results": ("chemnet.verbs.results", "list results with status, component and lineage"),
     "preprocess": (

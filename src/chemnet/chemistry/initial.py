@@ -40,8 +40,8 @@ def initial_abundances(network: Network, given: Mapping[str, float] | None = Non
     network
         The network whose species they are for.
     given
-        Abundance relative to H nuclei by species name; without it `STANDARD_ABUNDANCES`, as far as the network
-        has the elements.
+        Abundance relative to H nuclei by species name; without it `STANDARD_ABUNDANCES`, as far as the
+        network has the elements.
 
     Returns
     -------

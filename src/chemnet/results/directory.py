@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -199,6 +201,23 @@ def list_partial(results_dir: str | Path) -> Iterator[Path]:
     results_dir = Path(results_dir)
     if results_dir.is_dir():
         yield from sorted(results_dir.glob(f"{PARTIAL_PREFIX}*"))
+
+
+def is_running(path: Path) -> bool:
+    """Return whether the process that writes the hidden directory `path` is alive on this machine."""
+    try:
+        owner = tomllib.loads((path / RUNNING_FILE).read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError):
+        return False
+    if owner.get("host") != socket.gethostname():
+        return False
+    try:
+        os.kill(int(owner["pid"]), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def find_most_recent_results_dir(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from chemnet.config import ConfigDict
 from chemnet.registry import DATASETS, chem_verb
-from chemnet.results import ResultWriter, VerbResult
+from chemnet.results import ResultDirectory, ResultWriter, VerbResult, find_most_recent_results_dir
 from chemnet.verbs.base import Verb
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Preprocess(Verb):
 
     cli_name = "preprocess"
     description = "turn raw tracers into scaled train, validate and test splits"
-    inputs: ClassVar = {}
+    inputs: ClassVar = {"data_set.path": "simulate"}
 
     def run(self, path: str | None = None, **_: Any) -> PreprocessResult:
         """Preprocess the data set that ``[data_set]`` describes.
@@ -57,10 +58,22 @@ class Preprocess(Verb):
         from chemnet.preprocessing.pipeline import preprocess
 
         config = self.config if path is None else self.config.replace({"data_set.path": str(path)})
+        simulated = _newest_simulated(config)
+        if simulated is not None:
+            config = config.replace({"data_set.path": str(simulated.file("tracers.h5"))})
+        parents = {} if simulated is None else {"simulate": simulated}
         dataset = DATASETS.get(config["data_set"]["name"])(config)
-        with ResultWriter(config, verb=self.cli_name) as writer:
+        with ResultWriter(config, verb=self.cli_name, parents=parents) as writer:
             writer.summary.update(_summary(preprocess(dataset, config, writer.path)))
         return PreprocessResult(writer.result)
+
+
+def _newest_simulated(config: ConfigDict) -> ResultDirectory | None:
+    """Return the newest result of `simulate` where the table reader was given no path."""
+    options = config["data_set"]
+    if options["path"] is not False or options["name"] != "TracerTable":
+        return None
+    return find_most_recent_results_dir(config, "simulate")
 
 
 def _summary(metadata: dict[str, Any]) -> dict[str, Any]:
@@ -74,7 +87,9 @@ def _summary(metadata: dict[str, Any]) -> dict[str, Any]:
         **{name: f"{low:.3g} .. {high:.3g}" for name, low, high in ranges},
     }
     if metadata["window"]:
-        summary["window"] = f"{metadata['window']} rows, {metadata['horizon']} predicted, stride {metadata['stride']}"
+        summary["window"] = (
+            f"{metadata['window']} rows, {metadata['horizon']} predicted, stride {metadata['stride']}"
+        )
     for name, counts in metadata["counts"].items():
         outside = metadata["rows_outside_training_range"][name]
         words = [f"{counts[unit]} {unit}" for unit in ("tracers", "rows", "windows") if counts[unit]]

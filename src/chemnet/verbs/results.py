@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
-import socket
-import tomllib
 from pathlib import Path
 from typing import Any
 
 from chemnet.registry import chem_verb
 from chemnet.results import Answer, ResultDirectory, list_results
-from chemnet.results.directory import PARTIAL_PREFIX, RUNNING_FILE, list_partial
+from chemnet.results.directory import PARTIAL_PREFIX, is_running, list_partial
 from chemnet.verbs.base import Verb
 
 
@@ -57,7 +54,7 @@ def _row(result: ResultDirectory) -> dict[str, Any]:
 def _partial_row(path: Path) -> dict[str, Any]:
     """Return what the table shows of a run that is under way or broke off."""
     parts = path.name.removeprefix(PARTIAL_PREFIX).split("-")
-    status = "running" if _is_running(path) else "unfinished"
+    status = "running" if is_running(path) else "unfinished"
     return {
         "name": path.name,
         "verb": "-".join(parts[2:-1]),
@@ -66,23 +63,6 @@ def _partial_row(path: Path) -> dict[str, Any]:
         "wall_time_s": None,
         "parents": {},
     }
-
-
-def _is_running(path: Path) -> bool:
-    """Return whether the process that writes `path` is alive on this machine."""
-    try:
-        owner = tomllib.loads((path / RUNNING_FILE).read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError):
-        return False
-    if owner.get("host") != socket.gethostname():
-        return False
-    try:
-        os.kill(int(owner["pid"]), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _table(rows: list[dict[str, Any]]) -> str:

@@ -12,8 +12,8 @@ import numpy as np
 from chemnet.chemistry.stoichiometry import stoichiometric_matrix
 from chemnet.config import ConfigDict
 from chemnet.datasets.base import ChemDataset, TracerBlock, tracer_groups
-from chemnet.datasets.tracer_tables.catalogue import Catalogue, Run, build_catalogue
 from chemnet.datasets.checks import check_physical, check_time, clip_abundance
+from chemnet.datasets.tracer_tables.catalogue import Catalogue, Run, build_catalogue
 from chemnet.datasets.tracer_tables.columns import canonical_name
 from chemnet.datasets.tracer_tables.trajectories import insert_rows, parameters_to_start, standard_initial
 from chemnet.errors import ConfigError, DataError
@@ -74,7 +74,7 @@ class TracerTable(ChemDataset):
         return self._assemble(tracers, species=True)
 
     def read_conditions(self, tracers: Sequence[int]) -> TracerBlock:
-        """Return time and physical parameters alone; formats with separate arrays do not touch the abundances."""
+        """Return time and physical parameters alone; separate arrays of abundances are not touched."""
         return self._assemble(tracers, species=False)
 
     @cached_property
@@ -127,9 +127,13 @@ class TracerTable(ChemDataset):
             keep[group] = np.logical_and.reduceat(finite, first_rows)
         if not keep.all():
             dropped = [tracer for tracer, kept in zip(catalogue.ids, keep, strict=True) if not kept]
-            _log.warning("left out %d of %d tracers with NaN: %s", len(dropped), len(keep), ", ".join(dropped[:10]))
+            _log.warning(
+                "left out %d of %d tracers with NaN: %s", len(dropped), len(keep), ", ".join(dropped[:10])
+            )
         if not keep.any():
-            raise DataError(f"{catalogue.parts[0].source.where}: every tracer holds a NaN", hint="check the table")
+            raise DataError(
+                f"{catalogue.parts[0].source.where}: every tracer holds a NaN", hint="check the table"
+            )
         return catalogue.chosen(keep)
 
 
@@ -137,7 +141,8 @@ def _data_path(options: ConfigDict) -> Path:
     """Return the configured path."""
     if options["path"] is False:
         raise ConfigError(
-            "data_set.path is not set: there is no table to read", hint='data_set.path = "tracers.h5" or a folder'
+            "data_set.path is not set and there are no simulated tracers to read",
+            hint='run `chemnet simulate`, or set data_set.path = "tracers.h5" or a folder',
         )
     return Path(options["path"]).expanduser()
 
@@ -151,7 +156,9 @@ def _of_agreed_length(catalogue: Catalogue, mode: str) -> Catalogue:
         shortened = int((catalogue.lengths > shortest).sum())
         _log.warning("cut %d of %d tracers down to %d rows", shortened, len(catalogue.ids), shortest)
         return catalogue.truncated(shortest)
-    short, long = (catalogue.ids[int(np.argmax(catalogue.lengths == length))] for length in (shortest, longest))
+    short, long = (
+        catalogue.ids[int(np.argmax(catalogue.lengths == length))] for length in (shortest, longest)
+    )
     raise DataError(
         f"{catalogue.parts[0].source.where}: tracers of unequal length: tracer '{short}' has {shortest} rows, "
         f"tracer '{long}' has {longest}",
@@ -165,7 +172,9 @@ def _read_run(run: Run, species: bool) -> tuple[np.ndarray, np.ndarray, np.ndarr
     wanted = [plan.time, *plan.physical, *(plan.species if species else ())]
     values = run.part.source.read(run.start, run.stop, wanted)
     if len(values) != run.stop - run.start:
-        raise DataError(f"{run.part.source.where}: ends at row {run.start + len(values)}, {run.stop} rows expected")
+        raise DataError(
+            f"{run.part.source.where}: ends at row {run.start + len(values)}, {run.stop} rows expected"
+        )
     first_species = 1 + len(plan.physical)
     return values[:, 0].copy(), values[:, 1:first_species].copy(), values[:, first_species:].copy()
 

@@ -1,12 +1,14 @@
 """Plain HDF5 with one array per kind of quantity, as `chemnet simulate` writes it.
 
 `physical` (tracers, steps, n_physical) with attribute `names`, `abundances` (tracers, steps, n_species), `time`
-(tracers, steps) or (steps,) [yr], `species`, and the ids of the tracers in `model` or `tracer` where there are any.
+(tracers, steps) or (steps,) [yr] and `species`. Optional: the ids of the tracers in `tracer_id`, `tracer` or
+`model`; in `steps` how many rows of each tracer count, the rest being padding.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import h5py
@@ -17,7 +19,7 @@ from chemnet.datasets.tracer_tables.hdf5 import guarded, take_columns, texts
 from chemnet.datasets.tracer_tables.source import Segments, TableSource
 from chemnet.errors import DataError
 
-_ID_NAMES = ("tracer", "tracer_id", "tracer_ids", "model")
+_ID_NAMES = ("tracer_id", "tracer_ids", "tracer", "model")
 
 
 class PlainHDF5(TableSource):
@@ -45,6 +47,7 @@ class PlainHDF5(TableSource):
             if name not in group:
                 raise DataError(f"{self.where}: no dataset '{name}'", hint=f"found: {', '.join(group)}")
         self._physical, self._abundances, self._time = group["physical"], group["abundances"], group["time"]
+        self._steps = group.get("steps")
         species = texts(group["species"][:])
         names = texts(self._physical.attrs.get("names", list(physical_names)))
         self._check_shapes(len(names), len(species))
@@ -53,6 +56,7 @@ class PlainHDF5(TableSource):
         self._ids = [str(index) for index in range(self._n_tracers)] if ids is None else texts(ids[:])
         if len(self._ids) != self._n_tracers:
             raise DataError(f"{self.where}: {len(self._ids)} tracer ids for {self._n_tracers} tracers")
+        self._counted = group["steps"][:].astype(np.int64) if "steps" in group else None
         self.columns = (TRACER, TIME, *names, *species)
         self._n_physical = len(names)
 
@@ -67,7 +71,7 @@ class PlainHDF5(TableSource):
         rows = slice(start - first * self._n_steps, stop - first * self._n_steps)
         out = np.empty((stop - start, len(columns)))
         edges = (1, 2, 2 + self._n_physical, len(self.columns))
-        for kind, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+        for kind, (low, high) in enumerate(pairwise(edges)):
             targets = [i for i, column in enumerate(columns) if low <= column < high]
             if targets:
                 values = guarded(self.path, lambda kind=kind: self._flat(kind, first, last))[rows]
@@ -80,8 +84,12 @@ class PlainHDF5(TableSource):
             yield self.read(tracer * self._n_steps, (tracer + 1) * self._n_steps, [column])[:, 0]
 
     def segments(self, tracer_column: int | None, time_column: int) -> Segments:
-        """Return the tracers: all have the same number of steps."""
+        """Return the tracers; `steps` says how long each is where some are padded."""
         lengths = np.full(self._n_tracers, self._n_steps, dtype=np.int64)
+        if self._counted is not None:
+            lengths = np.minimum(self._counted, lengths)
+        if self._steps is not None:
+            lengths = np.clip(self._steps[:].astype(np.int64), 0, self._n_steps)
         return Segments(self._ids, np.arange(self._n_tracers) * self._n_steps, lengths)
 
     def _flat(self, kind: int, first: int, last: int) -> np.ndarray:

@@ -1,0 +1,296 @@
+"""`chemnet simulate`: integrate a network along tracers, in parallel and resumably."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chemnet.config import ConfigDict, load_config
+from chemnet.errors import ResultsError, RunFailedError
+from chemnet.progress import get_logger, progress
+from chemnet.registry import chem_verb
+from chemnet.results import ResultWriter, VerbResult
+from chemnet.results.directory import is_running, unfinished
+from chemnet.verbs.base import Verb
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from chemnet.chemistry.outcomes import FinishedTracers
+    from chemnet.chemistry.plan import SimulationPlan
+    from chemnet.chemistry.tracers import Tracer
+    from chemnet.datasets.simulated import SimulatedSet
+
+TRACERS_FILE = "tracers.h5"
+FAILED_FILE = "failed.json"
+PANDAS_FILE = "pandas/tracers.h5"
+_FINISHED_FOLDER = "finished"
+_PLAN_FILE = "plan.json"
+_log = get_logger(__name__)
+
+
+class SimulateResult(VerbResult):
+    """Simulated tracers."""
+
+    verb = "simulate"
+
+    @property
+    def tracers_file(self) -> Path:
+        """The set in chemnet's layout."""
+        return self.directory.file(TRACERS_FILE)
+
+    @property
+    def failed(self) -> list[dict[str, Any]]:
+        """What was left out: index, tracer_id, family and reason of each."""
+        return json.loads(self.directory.file(FAILED_FILE).read_text(encoding="utf-8"))
+
+    def open(self) -> SimulatedSet:
+        """Open the set for reading."""
+        from chemnet.datasets.simulated import SimulatedSet
+
+        return SimulatedSet(self.tracers_file)
+
+    def plot(self) -> Figure:
+        """Draw the physical parameters and a few species along some tracers."""
+        from chemnet.plots.simulated import draw_simulated
+
+        with self.open() as simulated:
+            return draw_simulated(simulated)
+
+
+@chem_verb
+class Simulate(Verb):
+    """Make tracers, integrate the chemistry along them and store both."""
+
+    cli_name = "simulate"
+    description = "integrate a chemical network along tracers: the truth that surrogates learn from"
+
+    def run(
+        self,
+        network: str | None = None,
+        n_tracers: int | None = None,
+        tracers: str | None = None,
+        resume: str | None = None,
+    ) -> SimulateResult:
+        """Integrate and return the set.
+
+        Parameters
+        ----------
+        network
+            Name of a shipped network, or a file or folder; as `simulate.network`.
+        n_tracers
+            How many tracers to generate; as `simulate.n_tracers`.
+        tracers
+            A file with your own tracers instead; as `simulate.tracers`.
+        resume
+            ``"latest"``, or the path or name of an unfinished run to go on with; as `simulate.resume`.
+
+        Raises
+        ------
+        ChemNetError
+            A network, tracer or abundance that cannot be used; RunFailedError when no tracer could be
+            integrated.
+        """
+        given = {
+            "network": _absolute(network),
+            "n_tracers": n_tracers,
+            "tracers": _absolute(tracers),
+            "resume": resume,
+        }
+        changes = {f"simulate.{key}": value for key, value in given.items() if value is not None}
+        config = self.config.replace(changes)
+        unfinished_run = _unfinished_run(config)
+        if unfinished_run is not None:
+            config = _config_of(unfinished_run, config)
+        plan = _make_plan(config)
+        keep = unfinished_run is not None
+        with ResultWriter(config, verb="simulate", resume=unfinished_run, keep_on_error=keep) as writer:
+            _check_same_plan(writer.path, plan)
+            if not (writer.path / TRACERS_FILE).is_file():
+                _integrate(config, plan, writer)
+            _finish(config, writer)
+        return SimulateResult(writer.result)
+
+
+def _absolute(path: str | None) -> str | None:
+    """Return an existing path in full, as the configuration holds paths; names stay as they are."""
+    return str(Path(path).resolve()) if path is not None and Path(path).exists() else path
+
+
+def _unfinished_run(config: ConfigDict) -> Path | None:
+    """Return the hidden directory that `simulate.resume` names, or None."""
+    wanted = config["simulate"]["resume"]
+    if wanted is False:
+        return None
+    path = unfinished(config, "simulate", str(wanted))
+    if is_running(path):
+        raise ResultsError(f"{path.name} is running still", hint="wait for it, or stop that process first")
+    return path
+
+
+def _config_of(unfinished_run: Path, config: ConfigDict) -> ConfigDict:
+    """Return the configuration that an unfinished run began with; only the number of workers is today's."""
+    _log.info("going on with %s as it was configured", unfinished_run.name)
+    begun = load_config([unfinished_run / "runtime_config.toml"])
+    return begun.replace({"simulate.workers": config["simulate"]["workers"]})
+
+
+def _make_plan(config: ConfigDict) -> SimulationPlan:
+    """Read or generate all that the integration needs, so that bad input stops the run here."""
+    from chemnet.chemistry.initial import initial_abundances
+    from chemnet.chemistry.network import Network
+    from chemnet.chemistry.plan import SimulationPlan
+
+    options = config["simulate"]
+    network = Network.read(options["network"])
+    return SimulationPlan(
+        network=network,
+        tracers=_tracers(config),
+        initial=initial_abundances(network, options["initial"].to_dict()),
+        options={
+            "rtol": options["rtol"],
+            "atol": options["atol"],
+            "uclchem_compatible": options["uclchem_compatible"],
+        },
+    )
+
+
+def _tracers(config: ConfigDict) -> list[Tracer]:
+    """Return the user's tracers, or generated ones."""
+    from chemnet.chemistry.tracers import generate_tracers, read_tracers
+
+    options = config["simulate"]
+    if options["tracers"] is not False:
+        return read_tracers(options["tracers"])
+    return generate_tracers(
+        options["n_tracers"],
+        config["general"]["seed"],
+        n_steps=options["n_steps"],
+        end_time=options["end_time"],
+        weights=options["families"],
+        pre_phase_share=options["pre_phase_share"],
+        heating_share=options["heating_share"],
+    )
+
+
+def _check_same_plan(folder: Path, plan: SimulationPlan) -> None:
+    """Note the plan in a new directory; in an old one refuse to mix it with another."""
+    path = folder / _PLAN_FILE
+    digests = plan.digests()
+    if not path.is_file():
+        path.write_text(json.dumps(digests, indent=2), encoding="utf-8")
+        return
+    begun = json.loads(path.read_text(encoding="utf-8"))
+    changed = [part for part, digest in digests.items() if begun.get(part) != digest]
+    if changed:
+        raise ResultsError(
+            f"{folder.name} cannot go on: changed since it began: {', '.join(changed)}",
+            hint="bring the old input back, or start afresh without simulate.resume",
+        )
+
+
+def _integrate(config: ConfigDict, plan: SimulationPlan, writer: ResultWriter) -> None:
+    """Integrate what is not finished yet, then gather everything in `TRACERS_FILE`."""
+    from chemnet.chemistry.outcomes import FinishedTracers
+    from chemnet.chemistry.simulation import integrate_tracers, worker_count
+
+    finished = FinishedTracers(writer.path / _FINISHED_FOLDER)
+    workers = worker_count(config["simulate"]["workers"])
+    if len(finished):
+        _log.info("%d of %d tracers were finished before", len(finished), len(plan.tracers))
+    with _kept_once_it_holds_something(writer, finished), _bar(len(plan.tracers), len(finished)) as bar:
+        for outcome in integrate_tracers(plan, finished, workers):
+            if outcome.reason:
+                _log.warning("tracer %s failed: %s", plan.tracers[outcome.index].tracer_id, outcome.reason)
+            bar.update()
+    _gather(config, plan, finished, writer.path)
+
+
+@contextmanager
+def _kept_once_it_holds_something(writer: ResultWriter, finished: FinishedTracers) -> Iterator[None]:
+    """Leave the hidden directory for a resume if the run breaks off after its first tracer."""
+    try:
+        yield
+    except BaseException:
+        writer.keep_on_error = len(finished) > 0
+        if writer.keep_on_error:
+            _log.warning(
+                "stopped with %d tracers finished; go on with: chemnet simulate simulate.resume=latest",
+                len(finished),
+            )
+        raise
+
+
+def _bar(total: int, done: int) -> Any:
+    """Return a progress bar that starts at `done` and estimates from today's pace."""
+    bar = progress(total=total, desc="simulate", unit="tracer")
+    bar.initial = bar.n = done
+    return bar
+
+
+def _gather(config: ConfigDict, plan: SimulationPlan, finished: FinishedTracers, folder: Path) -> None:
+    """Write the finished tracers in order into one file, and why the others failed into another."""
+    from chemnet.datasets.simulated import SimulatedWriter
+
+    outcomes = [(index, finished.load(index).reason) for index in range(len(plan.tracers))]
+    failed = [_failure(plan, index, reason) for index, reason in outcomes if reason]
+    if len(failed) == len(outcomes):
+        raise RunFailedError(
+            f"none of {len(failed)} tracers could be integrated; the first: {failed[0]['reason']}",
+            hint="loosen simulate.rtol, or look at the network with `chemnet network`",
+        )
+    (folder / FAILED_FILE).write_text(json.dumps(failed, indent=2), encoding="utf-8")
+    good = [index for index, reason in outcomes if not reason]
+    hidden = folder / f".{TRACERS_FILE}"
+    names = plan.network.species_names
+    with SimulatedWriter(hidden, names, len(good), plan.longest, _provenance(config, plan)) as writer:
+        for index in good:
+            writer.add(plan.tracers[index], index, finished.load(index).abundances)
+    hidden.replace(folder / TRACERS_FILE)
+
+
+def _failure(plan: SimulationPlan, index: int, reason: str) -> dict[str, Any]:
+    """Return what `failed.json` keeps of a tracer."""
+    tracer = plan.tracers[index]
+    return {"index": index, "tracer_id": tracer.tracer_id, "family": tracer.family, "reason": reason}
+
+
+def _provenance(config: ConfigDict, plan: SimulationPlan) -> dict[str, Any]:
+    """Return what made the set, without anything that differs between equal runs."""
+    from importlib.metadata import version
+
+    options = config["simulate"]
+    return {
+        "chemnet_version": version("chemnet"),
+        "network": plan.network.name,
+        "seed": config["general"]["seed"],
+        "tracers": "generated" if options["tracers"] is False else Path(options["tracers"]).name,
+        "solver_options": json.dumps(dict(plan.options)),
+        **{f"{part.replace(' ', '_')}_digest": digest for part, digest in plan.digests().items()},
+    }
+
+
+def _finish(config: ConfigDict, writer: ResultWriter) -> None:
+    """Add table and figure, drop what only a resume needs, and sum up."""
+    from chemnet.datasets.pandas_layout import write_pandas_layout
+    from chemnet.datasets.simulated import SimulatedSet
+    from chemnet.plots.simulated import draw_simulated
+
+    failed = json.loads((writer.path / FAILED_FILE).read_text(encoding="utf-8"))
+    with SimulatedSet(writer.path / TRACERS_FILE) as simulated:
+        if config["simulate"]["pandas_layout"]:
+            (writer.path / PANDAS_FILE).parent.mkdir(exist_ok=True)
+            write_pandas_layout(simulated, writer.path / PANDAS_FILE)
+        draw_simulated(simulated).savefig(writer.path / "tracers.png", dpi=100)
+        writer.summary |= {
+            "network": str(simulated.provenance["network"]),
+            "species": len(simulated.species),
+            "tracers": len(simulated),
+            "rows": simulated.n_rows,
+            "failed": len(failed),
+        }
+    shutil.rmtree(writer.path / _FINISHED_FOLDER, ignore_errors=True)
