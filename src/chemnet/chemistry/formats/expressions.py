@@ -15,12 +15,12 @@ from chemnet.errors import DataError, nearest
 
 INPUTS = {
     "tgas": "gas temperature [K]",
-    "av": "visual extinction [mag]",
-    "zeta": "cosmic-ray ionisation rate [s^-1]",
-    "radfield": "UV field [Habing]",
-    "hnuclei": "density of H nuclei [cm^-3]",
+    "state_av": "visual extinction [mag]",
+    "state_zeta": "cosmic-ray ionisation rate [s^-1]",
+    "state_radfield": "UV field [Habing]",
+    "get_hnuclei": "density of H nuclei [cm^-3]",
 }
-"""Names that an expression takes from the physical state."""
+"""Names that an expression takes from the physical state; a file cannot define them."""
 
 SHORTCUTS = {
     "t": "tgas",
@@ -42,11 +42,14 @@ SHORTCUTS = {
     "tgas2": "tgas**2",
     "tgas3": "tgas**3",
     "tgas4": "tgas**4",
-    "user_av": "av",
-    "user_crate": "zeta",
-    "user_crflux": "zeta",
-    "user_zeta": "zeta",
-    "user_g0": "radfield",
+    "av": "state_av",
+    "zeta": "state_zeta",
+    "radfield": "state_radfield",
+    "user_av": "state_av",
+    "user_crate": "state_zeta",
+    "user_crflux": "state_zeta",
+    "user_zeta": "state_zeta",
+    "user_g0": "state_radfield",
 }
 """KROME's temperature shortcuts (Grassi et al. 2014) and the usual names of its user variables."""
 
@@ -94,7 +97,7 @@ class RateExpression:
         radfield
             UV field [Habing].
         density
-            Density of H nuclei [cm^-3]; needed only where `inputs` has "hnuclei".
+            Density of H nuclei [cm^-3]; needed only where `inputs` has "get_hnuclei".
 
         Returns
         -------
@@ -106,11 +109,11 @@ class RateExpression:
         DataError
             The expression depends on the density and none is given.
         """
-        state = {"tgas": Tgas, "av": Av, "radfield": radfield}
+        state = {"tgas": Tgas, "state_av": Av, "state_radfield": radfield}
         values = {name: np.asarray(value, dtype=np.float64) for name, value in state.items()}
-        values["zeta"] = np.asarray(zeta, dtype=np.float64) * COSMIC_RAY_UNIT
+        values["state_zeta"] = np.asarray(zeta, dtype=np.float64) * COSMIC_RAY_UNIT
         if density is not None:
-            values["hnuclei"] = np.asarray(density, dtype=np.float64)
+            values["get_hnuclei"] = np.asarray(density, dtype=np.float64)
         shape = np.broadcast_shapes(*(value.shape for value in values.values()))
         with np.errstate(all="ignore"):
             result = _value(self.text, dict(self.definitions), values)
@@ -143,7 +146,7 @@ def compile_expression(text: str, scope: Mapping[str, str] | None = None) -> Rat
     >>> float(rate(Tgas=75.0))
     4e-09
     """
-    known = {name.lower(): value for name, value in (scope or {}).items()}
+    known = {name.lower(): value for name, value in (scope or {}).items() if name.lower() not in INPUTS}
     text = _normal(text)
     needed = _names_below(text, known)
     definitions = {name: _normal(known[name]) for name in needed if name in known}
@@ -152,7 +155,7 @@ def compile_expression(text: str, scope: Mapping[str, str] | None = None) -> Rat
 
 def _normal(text: str) -> str:
     """Return an expression in small letters, without a Fortran comment, its one known call resolved."""
-    return _NUCLEI.sub("hnuclei", text.split("!")[0].strip().lower())
+    return _NUCLEI.sub("get_hnuclei", text.split("!")[0].strip().lower())
 
 
 def _names_below(text: str, known: Mapping[str, str], above: tuple[str, ...] = ()) -> set[str]:
@@ -177,7 +180,7 @@ def _value(
     """Evaluate an expression; its variables are evaluated once and kept in `values` under @name."""
 
     def lookup(name: str) -> NDArray[np.float64]:
-        if name in values and name not in known:
+        if name in values:
             return values[name]
         if f"@{name}" not in values:
             if name not in known and name not in SHORTCUTS:
@@ -197,5 +200,5 @@ def _unknown_name(name: str, known: set[str]) -> DataError:
     meant = f"did you mean {' or '.join(repr(word) for word in near)}? " if near else ""
     return DataError(
         f"unknown name {name!r} in a rate",
-        hint=f"{meant}define it in the file, as in @var:{name}=1d0; chemnet gives {', '.join(INPUTS)}",
+        hint=f"{meant}define it in the file, as in @var:{name}=1d0; chemnet gives Tgas, Av, zeta, radfield",
     )

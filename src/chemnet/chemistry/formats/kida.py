@@ -1,8 +1,9 @@
 """The Kinetic Database for Astrochemistry, KIDA (Wakelam et al. 2012, 2015): rows of fixed width.
 
 Columns (from 0): 0-33 three reactants of 11 characters and a blank; 34-89 five products and a blank; A, B, C
-of 10 characters and a blank each, from 90; 123-149 uncertainties and reaction class; Tmin and Tmax of 6
-characters and a blank each, from 150; formula, 164-165. Formulae that chemnet knows, T in K, zeta in s^-1:
+of 10 characters and a blank each, from 90; 123-148 uncertainties and reaction class; from 149 Tmin, Tmax,
+formula and notes, apart by blanks (printed descriptions differ by a column there). Formulae that chemnet
+knows, T in K, zeta in s^-1:
 
 | formula | rate coefficient | kind |
 |---|---|---|
@@ -43,9 +44,8 @@ _COMMENTS = ("!", "#")
 _NAME = 11
 _REACTANTS = range(0, 33, _NAME)
 _PRODUCTS = range(34, 89, _NAME)
-_NUMBERS = {"A": (90, 101), "B": (101, 112), "C": (112, 123), "Tmin": (150, 157), "Tmax": (157, 164)}
-_FORMULA = slice(164, 166)
-_WIDTH = 165
+_NUMBERS = {"A": slice(90, 101), "B": slice(101, 112), "C": slice(112, 123)}
+_TAIL = 149
 _UNKNOWN_TEMPERATURE = 9999.0
 _EXAMINED = 20
 
@@ -84,22 +84,22 @@ def read(path: Path) -> tuple[list[NetworkSpecies], list[Reaction]]:
 def _has_numbers(line: str) -> bool:
     """Whether A, B and C of a row are numbers."""
     try:
-        return all(math.isfinite(float(line[slice(*_NUMBERS[name])])) for name in "ABC")
+        return all(math.isfinite(float(line[_NUMBERS[name]])) for name in "ABC")
     except ValueError:
         return False
 
 
 def _reactions(line: str, where: str) -> list[Reaction]:
     """Make the reaction of one row, in a list."""
-    line = line.rstrip("\r\n")
-    if len(line) < _WIDTH:
+    number = {name: decimal(line[place], name, where) for name, place in _NUMBERS.items()}
+    tail = line[_TAIL:].split()
+    if len(tail) < 3:
         raise DataError(
-            f"{where}: {len(line)} characters, but a KIDA row has at least {_WIDTH}",
+            f"{where}: {len(line.rstrip())} characters end before Tmin, Tmax and formula",
             hint="the columns have fixed widths: do not let an editor shrink the blanks",
         )
-    number = {name: decimal(line[slice(*place)], name, where) for name, place in _NUMBERS.items()}
-    kind, reactants, products = _participants(line, where)
-    t_min, t_max = _limits(number["Tmin"], number["Tmax"], where)
+    kind, reactants, products = _participants(line, tail[2], where)
+    t_min, t_max = _limits(decimal(tail[0], "Tmin", where), decimal(tail[1], "Tmax", where), where)
     return [
         Reaction(
             reactants=reactants,
@@ -116,12 +116,11 @@ def _reactions(line: str, where: str) -> list[Reaction]:
     ]
 
 
-def _participants(line: str, where: str) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+def _participants(line: str, formula: str, where: str) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
     """Return chemnet's kind, the reactants and the products of a row."""
-    formula = line[_FORMULA].strip()
     if formula not in FORMULAE:
         raise DataError(
-            f"{where}: formula {formula or 'missing'} is not supported ({line[:34].strip()} ...)",
+            f"{where}: formula {formula} is not supported ({line[:34].strip()} ...)",
             hint=f"chemnet knows formulae {', '.join(FORMULAE)}: take this row out or convert it",
         )
     names, partner = split_partner([line[start : start + _NAME] for start in _REACTANTS], PARTNERS)

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chemnet.chemistry.formats.expressions import RateExpression, compile_expression
+from chemnet.chemistry.formats.expressions import INPUTS, RateExpression, compile_expression
 from chemnet.chemistry.formats.rows import (
     data_lines,
     decimal,
@@ -149,7 +149,7 @@ class _KromeFile:
     def _define(self, rest: str, where: str) -> None:
         """Take over the variable of an @var line; its value is looked at when a rate uses it."""
         name, equals, value = (part.strip() for part in rest.partition("="))
-        if not equals or not name.isidentifier() or not value or name.lower() == "tgas":
+        if not equals or not name.isidentifier() or not value or name.lower() in INPUTS:
             raise DataError(
                 f"{where}: @var:{rest} defines no variable", hint="write it as in @var:power=-0.5d0"
             )

@@ -1,0 +1,120 @@
+"""Rate expressions take the physical state and give KROME's values."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chemnet.chemistry.formats.expressions import INPUTS, SHORTCUTS, compile_expression
+from chemnet.errors import DataError
+
+T = np.array([10.0, 75.0, 300.0, 1e4])
+EV_PER_KELVIN = 8.617343e-5
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("T32", T / 300),
+        ("invT", 1 / T),
+        ("invTgas", 1 / T),
+        ("Te", T * EV_PER_KELVIN),
+        ("invTe", 1 / (T * EV_PER_KELVIN)),
+        ("lnTe", np.log(T * EV_PER_KELVIN)),
+        ("sqrTgas", np.sqrt(T)),
+        ("invT32", 300 / T),
+        ("logT", np.log10(T)),
+    ],
+)
+def test_temperature_shortcut_has_kromes_value(name, expected):
+    np.testing.assert_allclose(compile_expression(name)(T), expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize("name", [*SHORTCUTS, *INPUTS])
+def test_every_shortcut_and_input_has_a_finite_value(name):
+    rate = compile_expression(name)
+    assert np.isfinite(rate(T, Av=1.0, zeta=1.0, radfield=1.0, density=1e4)).all()
+
+
+def test_user_variables_are_the_state_in_kromes_units():
+    rate = compile_expression("user_crate + 0*user_G0")
+    np.testing.assert_allclose(rate(10.0, zeta=2.0), 2.6e-17)
+    np.testing.assert_allclose(
+        compile_expression("user_G0*exp(-2d0*user_Av)")(10.0, Av=1.0, radfield=3.0), 3 * np.exp(-2)
+    )
+
+
+def test_value_has_the_shape_that_the_state_broadcasts_to():
+    rate = compile_expression("1d-9")
+    assert rate(T).shape == (4,)
+    assert rate(T[:, None], Av=np.zeros(3)).shape == (4, 3)
+    assert rate(10.0).shape == ()
+    rate(T)[0] = 1.0  # a fresh, writable array each time
+    assert rate(T)[0] == 1e-9
+
+
+def test_variables_of_the_file_come_before_shortcuts_and_may_use_each_other():
+    scope = {"T32": "Tgas/1d2", "Slope": "-half", "half": "0.5"}
+    np.testing.assert_allclose(compile_expression("T32**slope", scope)(T), (T / 100) ** -0.5, rtol=1e-14)
+
+
+def test_later_change_of_the_scope_leaves_a_compiled_rate_as_it_was():
+    scope = {"a": "1d0"}
+    rate = compile_expression("a*2", scope)
+    scope["a"] = "5d0"
+    assert rate(10.0) == 2.0
+
+
+def test_only_needed_variables_are_kept_so_equal_rates_are_equal():
+    first = compile_expression("a", {"a": "1.", "b": "nonsense("})
+    second = compile_expression("A ", {"a": "1."})
+    assert first == second
+    assert hash(first) == hash(second)
+    assert len({first, second}) == 1
+
+
+@given(st.floats(3, 1e5), st.floats(0, 20), st.floats(0.1, 100), st.floats(1e-3, 1e3))
+def test_pickled_rate_has_the_same_value(temperature, av, zeta, field):
+    rate = compile_expression("a*user_crate + user_G0*exp(-2*user_Av)*T32**(-.5)", {"a": "lnTe**2"})
+    copy = pickle.loads(pickle.dumps(rate))
+    assert copy == rate
+    assert copy(temperature, av, zeta, field) == rate(temperature, av, zeta, field)
+
+
+def test_density_is_asked_for_where_a_rate_needs_it():
+    rate = compile_expression("1d0/(1d0 + Hnuclei/1d4)", {"Hnuclei": "get_Hnuclei(n(:))"})
+    assert rate.inputs == {"get_hnuclei"}
+    assert rate(10.0, density=1e4) == 0.5
+    with pytest.raises(DataError, match="depends on the density of H nuclei"):
+        rate(10.0)
+
+
+def test_inputs_are_found_through_variables_and_shortcuts():
+    assert compile_expression("a", {"a": "invTe*user_Av"}).inputs == {"tgas", "state_av"}
+    assert compile_expression("1d-9").inputs == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("text", "scope", "message", "hint"),
+    [
+        ("Tgsa", {}, "unknown name 'tgsa'", "'tgas'"),
+        ("user_J21*2", {}, "unknown name 'user_j21'", "@var:user_j21="),
+        ("n(idx_H2)*1d-9", {}, "calls 'n'", "known functions"),
+        ("a", {"a": "b", "b": "a"}, "variable 'a' is defined by itself", "rename"),
+        ("a", {"a": "sum(n(1:nmols))"}, "has ':' where", "arithmetic"),
+        ("dissH2_Martin96(n,Tgas)", {}, "calls 'dissh2_martin96'", "write the formula out"),
+    ],
+)
+def test_rate_that_cannot_be_had_is_refused_with_cause_and_way_out(text, scope, message, hint):
+    with pytest.raises(DataError) as caught:
+        compile_expression(text, scope)
+    assert message in caught.value.message
+    assert hint in caught.value.hint
+
+
+def test_overflow_is_infinite_and_silent():
+    assert compile_expression("exp(1d10)")(10.0) == np.inf
