@@ -1,0 +1,1 @@
+"""Datasets: raw tracers, preprocess results and inference results."""

@@ -27,7 +27,8 @@ class TracerBlock:
         Physical parameters in their own units, all positive; row i drives the step from row i to row i + 1,
         float64 `(rows, n_physical)`.
     abundance
-        Abundances relative to H nuclei, float64 `(rows, n_species)`; no columns where only the conditions were read.
+        Abundances relative to H nuclei, float64 `(rows, n_species)`; no columns where only the conditions
+        were read.
     offsets
         Tracer t of the block owns rows ``offsets[t]:offsets[t + 1]``, int64 `(n_tracers + 1,)`.
     tracer_ids
@@ -60,8 +61,8 @@ class TracerBlock:
 class ChemDataset(ABC):
     """A source of raw tracers.
 
-    A subclass sets the attributes below in its constructor and states `read`. Register it with `@chem_dataset`;
-    ``[data_set] name`` chooses it, and its own keys stand in ``[data_set.<Name>]``.
+    A subclass sets the attributes below and states `read`. Register it with `@chem_dataset`; ``[data_set]
+    name`` chooses it, and its own keys stand in ``[data_set.<Name>]``.
 
     Parameters
     ----------

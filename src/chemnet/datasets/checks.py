@@ -39,13 +39,13 @@ def check_time(time: np.ndarray, offsets: np.ndarray, place: Place) -> None:
     if stuck.any():
         row = int(np.argmax(stuck))
         raise DataError(
-            f"{place(row)}: time does not increase: {time[row]:.10g} follows {time[row - 1]:.10g} (column 'Time')",
+            f"{place(row)}: column 'Time' does not increase: {time[row]:.10g} follows {time[row - 1]:.10g}",
             hint="sort the table by tracer and time, and let each tracer have its own id",
         )
 
 
 def check_physical(physical: np.ndarray, names: Sequence[str], place: Place) -> None:
-    """Refuse physical parameters `(rows, n_physical)` that are not finite or not positive: their logarithm is used.
+    """Refuse physical parameters `(rows, n_physical)` that are not finite or not positive.
 
     Raises
     ------
@@ -56,9 +56,9 @@ def check_physical(physical: np.ndarray, names: Sequence[str], place: Place) -> 
     if physical.size and physical.min() <= 0:
         row, column = _first(physical <= 0)
         raise DataError(
-            f"{place(row)}: column '{names[column]}' is {physical[row, column]:.6g}; physical parameters are scaled by "
-            "their logarithm and must be positive",
-            hint="replace zeros by the smallest meaningful value, or leave the column out of data_set.physical",
+            f"{place(row)}: column '{names[column]}' is {physical[row, column]:.6g}; physical parameters are "
+            "scaled by their logarithm and must be positive",
+            hint="replace zeros by the smallest meaningful value, or drop it from data_set.physical",
         )
 
 
@@ -90,7 +90,8 @@ def clip_abundance(abundance: np.ndarray, names: Sequence[str], place: Place) ->
     if abundance.max() > LARGEST_ABUNDANCE:
         row, column = _first(abundance > LARGEST_ABUNDANCE)
         raise DataError(
-            f"{place(row)}: abundance of '{names[column]}' is {abundance[row, column]:.6g}, above {LARGEST_ABUNDANCE:g}",
+            f"{place(row)}: abundance of '{names[column]}' is {abundance[row, column]:.6g} "
+            f"(allowed: up to {LARGEST_ABUNDANCE:g})",
             hint="abundances are relative to H nuclei; divide number densities by the density of H nuclei",
         )
     if abundance.min() >= 0:

@@ -183,7 +183,10 @@ class Split:
 
     @cached_property
     def dt(self) -> np.ndarray:
-        """Time from each row to the next of its tracer [yr], 0 at its end and in shuffled rows, float64 `(rows,)`."""
+        """Time from each row to the next of its tracer [yr], float64 `(rows,)`.
+
+        It is 0 at a tracer's end, and for all rows where they are shuffled.
+        """
         dt = np.zeros(self.n_rows)
         if self.is_ordered and self.n_rows:
             dt[:-1] = np.where(np.diff(self.tracer_of_row) == 0, np.diff(self.time), 0.0)
@@ -215,8 +218,8 @@ class Split:
     def raw_abundance(self, rows: RowIndex = ALL_ROWS) -> np.ndarray:
         """Return abundances relative to H nuclei, float64 `(rows, n_species)`.
 
-        The test split holds them as they were read; for the others the scaling is undone, so values below the floor are at
-        the floor.
+        The test split holds them as they were read; for the others the scaling is undone, so values below the
+        floor are at the floor.
         """
         if "abundance_raw" in self._file:
             return self.read("abundance_raw", rows)
@@ -239,7 +242,8 @@ class Split:
         Returns
         -------
         dict
-            `abundance` `(B, window, n_species)`, `physical` `(B, window - 1, n_physical)`, `dt` `(B, window - 1)` [yr].
+            `abundance` `(B, window, n_species)`, `physical` `(B, window - 1, n_physical)` and `dt`
+            `(B, window - 1)` [yr].
         """
         rows = window_rows(self.window_start[which], self._data.window or 0)
         return {
@@ -250,7 +254,9 @@ class Split:
 
     def block(self) -> TracerBlock:
         """Return the whole split in raw units, as a dataset would."""
-        return TracerBlock(self.time, self.raw_physical(), self.raw_abundance(), self.offsets, self.tracer_ids)
+        return TracerBlock(
+            self.time, self.raw_physical(), self.raw_abundance(), self.offsets, self.tracer_ids
+        )
 
     @cached_property
     def _file(self) -> h5py.File:
@@ -261,7 +267,7 @@ class Split:
         """Return an index that only some methods write."""
         if name not in self._file:
             raise DataError(
-                f"{self.path}: the split has no {what}: it was preprocessed with method '{self._data.method}'",
+                f"{self.path}: no {what} in this split, which was made with method '{self._data.method}'",
                 hint='run `chemnet preprocess preprocess.method="sequential"`',
             )
         return self._file[name][:]
@@ -284,9 +290,13 @@ class PreprocessedData:
     def __init__(self, result: ResultDirectory | str | Path) -> None:
         self.directory = result if isinstance(result, ResultDirectory) else ResultDirectory.open(result)
         if self.directory.verb != "preprocess":
-            raise ResultsError(f"{self.directory.path} is a result of `{self.directory.verb}`, not of `preprocess`")
+            raise ResultsError(
+                f"{self.directory.path} is a result of `{self.directory.verb}`, not of `preprocess`"
+            )
         self.path = self.directory.path
-        self.metadata: dict[str, Any] = json.loads(self.directory.file("metadata.json").read_text(encoding="utf-8"))
+        self.metadata: dict[str, Any] = json.loads(
+            self.directory.file("metadata.json").read_text(encoding="utf-8")
+        )
         self.species = tuple(self.metadata["species"])
         self.elements = tuple(self.metadata["elements"])
         self.physical_names = tuple(self.metadata["physical_names"])
@@ -350,4 +360,6 @@ class PreprocessedData:
         else:
             arrays = {name: train.read(name, slice(size)) for name in ("abundance", "physical")}
             arrays["dt"] = train.dt[:size]
-        return {name: torch.from_numpy(np.asarray(values, dtype=np.float32)) for name, values in arrays.items()}
+        return {
+            name: torch.from_numpy(np.asarray(values, dtype=np.float32)) for name, values in arrays.items()
+        }

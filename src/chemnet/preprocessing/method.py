@@ -119,7 +119,9 @@ class PreprocessingMethod(ABC):
         if unnamed:
             _log.info("%d of %d tracers are in no split of %s", unnamed, len(ids), path)
         if not (labels == 0).any():
-            raise DataError(f"{path}: the training split holds no tracer", hint="choose another preprocess.split_file")
+            raise DataError(
+                f"{path}: the training split holds no tracer", hint="choose another preprocess.split_file"
+            )
         return TracerLabels(labels, lengths)
 
 

@@ -30,8 +30,8 @@ STOICHIOMETRY_FILE = "stoichiometry.npy"
 def preprocess(dataset: ChemDataset, config: ConfigDict, folder: Path) -> dict[str, Any]:
     """Split, scale and write a data set.
 
-    The conditions are read once for the ranges of the training split, then everything once, block by block; a thread
-    reads the next block while one is scaled and written.
+    The conditions are read once for the ranges of the training split, then everything once, block by block; a
+    thread reads the next block while one is scaled and written.
 
     Parameters
     ----------
@@ -40,7 +40,8 @@ def preprocess(dataset: ChemDataset, config: ConfigDict, folder: Path) -> dict[s
     config
         The whole configuration; `[preprocess]` and the seed are used.
     folder
-        Directory for `train.h5`, `validate.h5`, `test.h5`, `metadata.json`, `stoichiometry.npy` and `splits.json`.
+        Directory for `train.h5`, `validate.h5`, `test.h5`, `metadata.json`, `stoichiometry.npy` and
+        `splits.json`.
 
     Returns
     -------
@@ -121,7 +122,9 @@ def _check(block: TracerBlock, dataset: ChemDataset) -> None:
     clip_abundance(block.abundance, dataset.species, place)
 
 
-def _append(block: TracerBlock, tracers: Sequence[int], labels: Labels, writers: Sequence[SplitWriter]) -> None:
+def _append(
+    block: TracerBlock, tracers: Sequence[int], labels: Labels, writers: Sequence[SplitWriter]
+) -> None:
     """Hand each row of a block to the writer of its split."""
     numbers = np.asarray(tracers)[block.tracer_of_row]
     rows = Rows(block.time, block.physical, block.abundance, numbers, block.steps)

@@ -33,8 +33,8 @@ class RandomRows(PreprocessingMethod):
                 hint="use method 'sequential' or 'timeless', or leave preprocess.split_file unset",
             )
         _log.warning(
-            "method 'random' splits rows: neighbouring rows of one tracer are in different splits, so validation and test "
-            "errors will look better than they are; 'sequential' and 'timeless' split by tracer"
+            "method 'random' splits rows: neighbouring rows of one tracer are in different splits, so "
+            "validation and test errors look better than they are; the other methods split by tracer"
         )
         offsets = np.concatenate([[0], np.cumsum(dataset.lengths)])
         self.labels = RowLabels(random_labels(int(offsets[-1]), self.sizes, self.seed), offsets)

@@ -1,4 +1,4 @@
-"""Samplers that visit each row (or window) exactly once per epoch, in a seeded random order, a batch at a time."""
+"""Samplers that visit each row (or window) once per epoch, in a seeded random order, a batch at a time."""
 
 from __future__ import annotations
 
@@ -44,19 +44,19 @@ class ShuffledBatchSampler:
         return -(-self.size // self.batch_size)
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        """Yield int64 index arrays `(batch_size,)`; they index NumPy arrays, and tensors by `torch.from_numpy`."""
+        """Yield int64 index arrays `(batch_size,)`; `torch.from_numpy` makes them index tensors."""
         order = np.random.default_rng((self.seed, self.epoch)).permutation(self.size)
         for start in range(0, self.size, self.batch_size):
             yield order[start : start + self.batch_size]
 
 
 class ChunkedShuffleSampler:
-    """As `ShuffledBatchSampler`, for splits that do not fit in memory: the rows of a batch lie close together.
+    """As `ShuffledBatchSampler`, for splits that do not fit in memory: a batch needs few chunks of the file.
 
     The rows are cut into chunks of `chunk_rows`. Each epoch draws a random order of the chunks, gathers
     `chunks_in_memory` of them at a time and shuffles the rows of this group, so a reader holds
-    ``chunk_rows * chunks_in_memory`` rows and reads every chunk once. Every batch but the last is full: what a group
-    leaves over opens the next group's first batch.
+    ``chunk_rows * chunks_in_memory`` rows and reads every chunk once. Every batch but the last is full: what
+    a group leaves over opens the next group's first batch.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """Scaling of abundances and physical parameters: logarithms mapped onto [0, 1].
 
-Abundances use one fixed floor for every species; physical parameters use the range of the training split, rounded
-outward to two significant figures. Both scalings work on NumPy arrays and on torch tensors (of any device, with
-gradients) and keep the dtype they are given.
+Abundances use one fixed floor for every species; physical parameters use the range of the training split,
+rounded outward to two significant figures. Both scalings work on NumPy arrays and on torch tensors (of any
+device, with gradients) and keep the dtype they are given.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class AbundanceScaling:
 
     @property
     def decades(self) -> float:
-        """Number of decades between the floor and 1; a scaled difference times this is a difference in dex."""
+        """Decades between the floor and 1; a scaled difference times this is a difference in dex."""
         return -math.log10(self.floor)
 
     def scale(self, abundance: Any) -> Any:
@@ -107,9 +107,12 @@ class PhysicalScaling:
         object.__setattr__(self, "minimum", tuple(float(value) for value in self.minimum))
         object.__setattr__(self, "maximum", tuple(float(value) for value in self.maximum))
         bounds = list(zip(self.minimum, self.maximum, strict=False))
-        if len(self.minimum) != len(self.maximum) or not all(0 < low <= high < math.inf for low, high in bounds):
+        if len(self.minimum) != len(self.maximum) or not all(
+            0 < low <= high < math.inf for low, high in bounds
+        ):
             raise DataError(
-                f"ranges of physical parameters need 0 < minimum <= maximum: got {self.minimum} and {self.maximum}"
+                "ranges of physical parameters need 0 < minimum <= maximum: "
+                f"got {self.minimum} and {self.maximum}"
             )
 
     @classmethod

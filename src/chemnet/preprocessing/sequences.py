@@ -38,9 +38,13 @@ def window_starts(offsets: np.ndarray, window: int, stride: int = 1) -> np.ndarr
     array([0, 6, 8])
     """
     if window < 2:
-        raise DataError(f"a window of {window} rows holds no transition", hint="set preprocess.window to 2 or more")
+        raise DataError(
+            f"a window of {window} rows holds no transition", hint="set preprocess.window to 2 or more"
+        )
     if stride < 1:
-        raise DataError(f"a stride of {stride} rows does not advance", hint="set preprocess.stride to 1 or more")
+        raise DataError(
+            f"a stride of {stride} rows does not advance", hint="set preprocess.stride to 1 or more"
+        )
     return _window_starts(np.ascontiguousarray(offsets, dtype=np.int64), window, stride)
 
 

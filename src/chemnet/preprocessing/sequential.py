@@ -18,8 +18,9 @@ from chemnet.registry import PREPROCESSING
 
 _log = get_logger(__name__)
 
-# Long enough that errors of a rollout accumulate within a window, short enough that 300-step tracers give dozens of
-# windows each and an epoch many optimizer steps; with whole tracers as windows, 44 tracers are one batch.
+# Long enough that errors of a rollout accumulate within a window, short enough that 300-step tracers give
+# dozens of windows each and an epoch many optimizer steps; with whole tracers as windows, 44 tracers are one
+# batch.
 DEFAULT_WINDOW = 64
 
 

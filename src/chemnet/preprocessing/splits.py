@@ -96,7 +96,8 @@ def labels_from_file(path: Path, tracer_ids: Sequence[str]) -> np.ndarray:
     Raises
     ------
     DataError
-        When the file is missing or malformed, a tracer is on two sides, or a split has no tracer in this data set.
+        When the file is missing or malformed, a tracer is on two sides, or no tracer of a split is in this
+        data set.
     """
     splits = read_split_file(path)
     label_of = {tracer: label for label, name in enumerate(SPLIT_NAMES) for tracer in splits[name]}
@@ -106,7 +107,7 @@ def labels_from_file(path: Path, tracer_ids: Sequence[str]) -> np.ndarray:
             raise DataError(
                 f"{path}: none of the {len(splits[name])} tracers of split '{name}' is in the data set "
                 f"(the file names {_shorten(splits[name])}; the data set has {_shorten(tracer_ids)})",
-                hint="use a split file that was written for the same tracers, or leave preprocess.split_file unset",
+                hint="use a split file of the same tracers, or leave preprocess.split_file unset",
             )
     return labels
 
@@ -123,7 +124,9 @@ def read_split_file(path: Path) -> dict[str, list[str]]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise DataError(f"{file}: no such split file", hint="set preprocess.split_file to a splits.json") from None
+        raise DataError(
+            f"{file}: no such split file", hint="set preprocess.split_file to a splits.json"
+        ) from None
     except (OSError, ValueError) as error:
         raise DataError(f"{file}: not a split file: {error}") from error
     if not isinstance(content, dict) or set(content) - set(SPLIT_NAMES) or "train" not in content:
@@ -138,7 +141,7 @@ def read_split_file(path: Path) -> dict[str, list[str]]:
 
 
 def write_split_file(path: Path, tracer_ids: Sequence[str], labels: np.ndarray) -> None:
-    """Write which tracers each split holds, as JSON: ``{"train": [ids], "validate": [ids], "test": [ids]}``."""
+    """Write which tracers each split holds: ``{"train": [ids], "validate": [ids], "test": [ids]}``."""
     splits = {
         name: [tracer_ids[index] for index in np.flatnonzero(labels == label)]
         for label, name in enumerate(SPLIT_NAMES)

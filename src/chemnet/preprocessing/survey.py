@@ -19,7 +19,7 @@ class Survey:
     Attributes
     ----------
     minimum, maximum
-        Extremes of the physical parameters in each split `(n_splits, n_physical)`; inf and -inf in an empty split.
+        Extremes of the physical parameters in each split `(n_splits, n_physical)`; infinite for an empty one.
     shortest_step, longest_step
         Extremes of the time between two rows of a tracer [yr].
     """

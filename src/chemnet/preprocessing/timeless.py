@@ -1,7 +1,8 @@
 """Method "timeless": rows without their order in time, for networks that see one state at a time.
 
-Tracers are split as in "sequential"; the rows of the training split are then shuffled, so that even a reader that goes
-through the file from front to back sees well-mixed batches. Validation and test keep their trajectories.
+Tracers are split as in "sequential"; the rows of the training split are then shuffled, so that even a reader
+that goes through the file from front to back sees well-mixed batches. Validation and test keep their
+trajectories.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ class Timeless(PreprocessingMethod):
 class ShuffledWriter(LooseRowWriter):
     """Rows in a random order, shuffled on disk in two passes.
 
-    Each row first goes to a random bucket, a temporary file beside the split; at the end each bucket, small enough for
-    the memory, is shuffled and appended. All orders of the rows are equally likely.
+    Each row first goes to a random bucket, a temporary file beside the split; at the end each bucket, small
+    enough for the memory, is shuffled and appended. All orders of the rows are equally likely.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ import numpy as np
 
 from chemnet.preprocessing.scaling import AbundanceScaling, PhysicalScaling
 
-# Bytes of one HDF5 chunk of abundances: a chunk is read whole, so not much more than a batch of scattered rows needs.
+# Bytes of one HDF5 chunk of abundances: a chunk is read whole, also for one row of it.
 _CHUNK_BYTES = 256 * 1024
 
 
@@ -19,8 +19,8 @@ _CHUNK_BYTES = 256 * 1024
 class Rows:
     """Rows on their way into a split, in raw units.
 
-    `time` `(rows,)` [yr], `physical` `(rows, n_physical)`, `abundance` `(rows, n_species)`, and the tracer and step of each
-    row: `tracer` indexes the data set's tracers, both int64 `(rows,)`.
+    `time` `(rows,)` [yr], `physical` `(rows, n_physical)`, `abundance` `(rows, n_species)`, and the tracer
+    (an index into the data set's tracers) and step of each row, int64 `(rows,)`.
     """
 
     time: np.ndarray
@@ -33,7 +33,9 @@ class Rows:
         """Return the rows for which `keep` `(rows,)` is true."""
         if keep.all():
             return self
-        return Rows(self.time[keep], self.physical[keep], self.abundance[keep], self.tracer[keep], self.step[keep])
+        return Rows(
+            self.time[keep], self.physical[keep], self.abundance[keep], self.tracer[keep], self.step[keep]
+        )
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,9 @@ class SplitWriter:
         self.n_tracers = 0
         self.n_windows = 0
         self.rows_outside_range = 0
-        self._columns = {name: self._create(name, width, dtype) for name, width, dtype in self._specification()}
+        self._columns = {
+            name: self._create(name, width, dtype) for name, width, dtype in self._specification()
+        }
 
     def append(self, rows: Rows) -> None:
         """Scale rows and write them behind those that are there."""

@@ -53,7 +53,9 @@ class StreamedTable(TableSource):
             yield from self._batches(columns)
         except (pa.ArrowException, OSError) as error:
             first_line = str(error).splitlines()[0]
-            raise DataError(f"{self.path}: {first_line}", hint="check the row and column named here") from error
+            raise DataError(
+                f"{self.path}: {first_line}", hint="check the row and column named here"
+            ) from error
 
 
 class CSVTable(StreamedTable):
@@ -73,7 +75,8 @@ class CSVTable(StreamedTable):
     def _batches(self, columns: Sequence[int]) -> Iterator[pa.RecordBatch]:
         names = [f"c{i}" for i in range(len(self.columns))]
         types = {
-            f"c{i}": pa.string() if canonical_name(self.columns[i]) == TRACER else pa.float64() for i in columns
+            f"c{i}": pa.string() if canonical_name(self.columns[i]) == TRACER else pa.float64()
+            for i in columns
         }
         with pyarrow.csv.open_csv(
             self.path,

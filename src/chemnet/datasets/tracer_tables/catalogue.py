@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +75,7 @@ class Catalogue:
         starts, stops = self.starts[chosen], self.starts[chosen] + self.lengths[chosen]
         joined = (starts[1:] == stops[:-1]) & (self.part_of[chosen][1:] == self.part_of[chosen][:-1])
         edges = [0, *(np.flatnonzero(~joined) + 1).tolist(), len(chosen)] if len(chosen) else [0]
-        for first, last in zip(edges[:-1], edges[1:], strict=True):
+        for first, last in pairwise(edges):
             part = self.parts[self.part_of[chosen[first]]]
             yield Run(part, int(starts[first]), int(stops[last - 1]), chosen[first:last])
 
@@ -148,5 +149,7 @@ def _unique_ids(sources: Sequence[TableSource], segments: Sequence[Segments]) ->
         for tracer in segment.ids
     ]
     if len(set(ids)) < len(ids):
-        raise DataError(f"tracer ids such as '{shared[0]}' occur twice in files of one name", hint="rename the files")
+        raise DataError(
+            f"tracer ids such as '{shared[0]}' occur twice in files of one name", hint="rename the files"
+        )
     return ids

@@ -1,4 +1,4 @@
-"""What the columns of a tracer table mean: bookkeeping, physical parameters and species under their many names."""
+"""What the columns of a tracer table mean: ids, physical parameters, species, by their many names."""
 
 from __future__ import annotations
 
@@ -72,7 +72,11 @@ def canonical_name(column: str) -> str:
 
 
 def plan_columns(
-    columns: Sequence[str], where: str, physical: Sequence[str], species: Sequence[str], dropped: Sequence[str]
+    columns: Sequence[str],
+    where: str,
+    physical: Sequence[str],
+    species: Sequence[str],
+    dropped: Sequence[str],
 ) -> ColumnPlan:
     """Find tracer id, time, physical parameters and species among the columns of a table.
 
@@ -116,7 +120,8 @@ def _index_by_name(columns: Sequence[str], where: str, left_out: set[str]) -> di
             continue
         if name in index:
             raise DataError(
-                f"{where}: columns {index[name]} ('{columns[index[name]]}') and {position} ('{column}') both mean '{name}'",
+                f"{where}: columns {index[name]} ('{columns[index[name]]}') and {position} ('{column}') "
+                f"both mean '{name}'",
                 hint="remove one of them from the table",
             )
         index[name] = position
@@ -137,7 +142,9 @@ def _species_among(index: dict[str, int], where: str, known: set[str]) -> tuple[
                 "or leave it out by data_set.drop_columns",
             )
     if not names:
-        raise DataError(f"{where}: no species among the columns {', '.join(index)}", hint="check the column names")
+        raise DataError(
+            f"{where}: no species among the columns {', '.join(index)}", hint="check the column names"
+        )
     return names
 
 

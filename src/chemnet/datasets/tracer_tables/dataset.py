@@ -26,7 +26,8 @@ _log = get_logger(__name__)
 # Years per unit of `data_set.time_unit`; UCLCHEM's year has 3.16e7 s.
 YEARS_PER_UNIT = {"yr": 1.0, "kyr": 1e3, "Myr": 1e6, "s": 1.0 / 3.16e7}
 _CONTENT_KEYS = (
-    "group", "physical", "species", "physical_alignment", "prepend_initial", "time_unit", "unequal_length", "nan_mode",
+    "group", "physical", "species", "physical_alignment", "prepend_initial", "time_unit", "unequal_length",
+    "nan_mode",
 )  # fmt: skip
 
 
@@ -106,7 +107,7 @@ class TracerTable(ChemDataset):
         if self._prepended:
             for row in offsets[:-1][time[offsets[:-1]] <= 0.0]:
                 raise DataError(
-                    f"{place(row)}: this tracer begins at time {time[row]:g}, so it has an initial row already",
+                    f"{place(row)}: the tracer begins at time {time[row]:g}, so it has its initial row",
                     hint="set data_set.prepend_initial = false",
                 )
             time = insert_rows(time, offsets, 0.0)
@@ -160,8 +161,8 @@ def _of_agreed_length(catalogue: Catalogue, mode: str) -> Catalogue:
         catalogue.ids[int(np.argmax(catalogue.lengths == length))] for length in (shortest, longest)
     )
     raise DataError(
-        f"{catalogue.parts[0].source.where}: tracers of unequal length: tracer '{short}' has {shortest} rows, "
-        f"tracer '{long}' has {longest}",
+        f"{catalogue.parts[0].source.where}: tracers of unequal length: "
+        f"tracer '{short}' has {shortest} rows, tracer '{long}' has {longest}",
         hint='set data_set.unequal_length to "truncate" (all as short as the shortest) or "keep"',
     )
 

@@ -36,7 +36,9 @@ def open_hdf5(path: Path) -> h5py.File:
 def damaged(path: Path, error: Exception) -> DataError:
     """Return the error for a file that HDF5 cannot read."""
     kind = "a truncated HDF5 file" if "truncated" in str(error) else "not a readable HDF5 file"
-    return DataError(f"{path}: {kind} ({error})", hint="copy or write the file again; it may not have been closed")
+    return DataError(
+        f"{path}: {kind} ({error})", hint="copy or write the file again; it may not have been closed"
+    )
 
 
 def guarded(path: Path, read: Callable[[], T]) -> T:
@@ -65,7 +67,9 @@ class ColumnTable(TableSource):
         self._pointers = group["tracer_ptr"][:] if "tracer_ptr" in group else None
         self.columns = tuple(texts(group["columns"][:]))
         if self._data.ndim != 2 or self._data.shape[1] != len(self.columns):
-            raise DataError(f"{self.where}: data of shape {self._data.shape} does not have {len(self.columns)} columns")
+            raise DataError(
+                f"{self.where}: data of shape {self._data.shape} does not have {len(self.columns)} columns"
+            )
 
     @staticmethod
     def matches(group: h5py.Group) -> bool:
@@ -87,7 +91,9 @@ class ColumnTable(TableSource):
         if self._pointers is None:
             return super().segments(tracer_column, time_column)
         pointers = np.asarray(self._pointers, dtype=np.int64).reshape(-1, 3)
-        if len(pointers) and (pointers[:, 1:].min() < 0 or pointers[:, 1:].sum(axis=1).max() > len(self._data)):
+        if len(pointers) and (
+            pointers[:, 1:].min() < 0 or pointers[:, 1:].sum(axis=1).max() > len(self._data)
+        ):
             raise DataError(f"{self.where}: tracer_ptr points beyond the {len(self._data)} rows of data")
         return Segments([str(tracer) for tracer in pointers[:, 0]], pointers[:, 1], pointers[:, 2])
 

@@ -67,7 +67,11 @@ class NpyTable(TableSource):
         try:
             with self.path.open("rb") as stream:
                 version = npy_format.read_magic(stream)
-                reader = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
+                reader = (
+                    npy_format.read_array_header_1_0
+                    if version == (1, 0)
+                    else npy_format.read_array_header_2_0
+                )
                 shape, fortran, dtype = reader(stream)
                 position = stream.tell()
         except ValueError as error:
@@ -75,8 +79,8 @@ class NpyTable(TableSource):
         if dtype.kind not in "biuf" or fortran or len(shape) not in (2, 3):
             order = "Fortran" if fortran else "C"
             raise DataError(
-                f"{self.path}: an array of shape {shape}, dtype {dtype}, {order} order; needed: numbers in C order, "
-                "(rows, columns) or (tracers, steps, columns)",
+                f"{self.path}: an array of shape {shape}, dtype {dtype}, {order} order; "
+                "needed: numbers in C order, (rows, columns) or (tracers, steps, columns)",
                 hint="np.save(path, np.ascontiguousarray(array))",
             )
         return shape, dtype, position
@@ -94,7 +98,8 @@ def read_column_names(path: Path) -> tuple[str, ...]:
     file = next((candidate for candidate in candidates if candidate.is_file()), None)
     if file is None:
         raise DataError(
-            f"{path}: no {COLUMNS_FILE} beside it", hint='write one such as {"0": "Model", "1": "Time", "2": "H"}'
+            f"{path}: no {COLUMNS_FILE} beside it",
+            hint='write one such as {"0": "Model", "1": "Time", "2": "H"}',
         )
     try:
         content = json.loads(file.read_text(encoding="utf-8"))

@@ -24,7 +24,7 @@ _PANDAS_KEY = "df"
 
 
 def table_files(path: Path) -> list[Path]:
-    """Return the files of a table: the file itself, the tables in a folder, or what a pattern with `*` matches.
+    """Return the files of a table: the file itself, those in a folder, or what a pattern with `*` matches.
 
     Raises
     ------
@@ -90,7 +90,9 @@ def _open_hdf5(path: Path, group: str | None, physical_names: Sequence[str]) -> 
         group = next(iter(tables))
     if group is None or group.strip("/") not in tables:
         found = ", ".join(repr(name) for name in tables) or f"none among {', '.join(file) or 'no groups'}"
-        asked = "several tables" if group is None and tables else f"no table '{group}'" if group else "no table"
+        asked = (
+            "several tables" if group is None and tables else f"no table '{group}'" if group else "no table"
+        )
         raise DataError(
             f"{path}: {asked} in this HDF5 file (tables: {found})",
             hint="set data_set.group to one of them" if tables else f"chemnet reads {FORMATS}",

@@ -1,9 +1,9 @@
-"""Tables that pandas wrote with `to_hdf`: UCLCHEM's and AstroChemNet's format, read without pandas or PyTables.
+"""Tables of pandas' `to_hdf`, the format of UCLCHEM and AstroChemNet, read without pandas or PyTables.
 
 pandas has two layouts. "fixed" keeps one 2-D array per dtype (`block<i>_values`) and the names of its columns
-(`block<i>_items`). "table" keeps one compound array whose fields are columns or blocks of columns; the names of a
-block's columns are in an attribute that PyTables pickled. Nothing is unpickled here: the names are taken from the
-pickle's string opcodes, which runs no code.
+(`block<i>_items`). "table" keeps one compound array whose fields are columns or blocks of columns; the names
+of a block's columns are in an attribute that PyTables pickled. Nothing is unpickled here: the names are taken
+from the pickle's string opcodes, which runs no code.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from chemnet.datasets.tracer_tables.hdf5 import LABEL_ROWS, guarded, take_column
 from chemnet.datasets.tracer_tables.source import TableSource
 from chemnet.errors import DataError
 
-_TEXT_OPCODES = frozenset({"UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "STRING", "BINSTRING", "SHORT_BINSTRING"})
-# All that a pickled list of strings and numbers consists of; anything else could run code if it were loaded.
+_TEXT_OPCODES = frozenset(
+    {"UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "STRING", "BINSTRING", "SHORT_BINSTRING"}
+)
+# All that a pickled list of strings and numbers consists of; anything else could run code if loaded.
 _LIST_OPCODES = _TEXT_OPCODES | {
-    "PROTO", "FRAME", "MARK", "LIST", "EMPTY_LIST", "APPEND", "APPENDS", "PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE",
-    "INT", "BININT", "BININT1", "BININT2", "TUPLE", "TUPLE2", "STOP",
+    "PROTO", "FRAME", "MARK", "LIST", "EMPTY_LIST", "APPEND", "APPENDS", "PUT", "BINPUT", "LONG_BINPUT",
+    "MEMOIZE", "INT", "BININT", "BININT1", "BININT2", "TUPLE", "TUPLE2", "STOP",
 }  # fmt: skip
 
 
@@ -46,7 +48,9 @@ class PandasTable(TableSource):
     def __init__(self, path: Path, group: h5py.Group) -> None:
         self.path = path
         self.where = f"{path} (key '{group.name.strip('/')}')"
-        self._blocks = _table_blocks(group, self.where) if "table" in group else _fixed_blocks(group, self.where)
+        self._blocks = (
+            _table_blocks(group, self.where) if "table" in group else _fixed_blocks(group, self.where)
+        )
         homes = [(name, (block, place)) for block in self._blocks for place, name in enumerate(block.names)]
         rank = {name: i for i, name in enumerate(_column_order(group, self.where))}
         homes.sort(key=lambda home: rank.get(home[0], len(rank)))

@@ -1,8 +1,9 @@
 """Plain HDF5 with one array per kind of quantity, as `chemnet simulate` writes it.
 
-`physical` (tracers, steps, n_physical) with attribute `names`, `abundances` (tracers, steps, n_species), `time`
-(tracers, steps) or (steps,) [yr] and `species`. Optional: the ids of the tracers in `tracer_id`, `tracer` or
-`model`; in `steps` how many rows of each tracer count, the rest being padding.
+`physical` (tracers, steps, n_physical) with attribute `names`, `abundances` (tracers, steps, n_species),
+`time` (tracers, steps) or (steps,) [yr] and `species`. Optional: the ids of the tracers in `tracer_id`,
+`tracer` or `model`;
+in `steps` how many rows of each tracer count, the rest being padding.
 """
 
 from __future__ import annotations
@@ -56,7 +57,6 @@ class PlainHDF5(TableSource):
         self._ids = [str(index) for index in range(self._n_tracers)] if ids is None else texts(ids[:])
         if len(self._ids) != self._n_tracers:
             raise DataError(f"{self.where}: {len(self._ids)} tracer ids for {self._n_tracers} tracers")
-        self._counted = group["steps"][:].astype(np.int64) if "steps" in group else None
         self.columns = (TRACER, TIME, *names, *species)
         self._n_physical = len(names)
 
@@ -86,8 +86,6 @@ class PlainHDF5(TableSource):
     def segments(self, tracer_column: int | None, time_column: int) -> Segments:
         """Return the tracers; `steps` says how long each is where some are padded."""
         lengths = np.full(self._n_tracers, self._n_steps, dtype=np.int64)
-        if self._counted is not None:
-            lengths = np.minimum(self._counted, lengths)
         if self._steps is not None:
             lengths = np.clip(self._steps[:].astype(np.int64), 0, self._n_steps)
         return Segments(self._ids, np.arange(self._n_tracers) * self._n_steps, lengths)

@@ -64,14 +64,16 @@ class TableSource(ABC):
         if tracer_column is None:
             n_rows = sum(len(piece) for piece in self.labels(time_column))
             ids = [self.path.stem] if n_rows else []
-            return Segments(ids, np.zeros(len(ids), dtype=np.int64), np.full(len(ids), n_rows, dtype=np.int64))
+            return Segments(
+                ids, np.zeros(len(ids), dtype=np.int64), np.full(len(ids), n_rows, dtype=np.int64)
+            )
         ids, starts, n_rows = _runs(self.labels(tracer_column))
         seen: dict[str, int] = {}
         for tracer, start in zip(ids, starts, strict=True):
             if seen.setdefault(tracer, start) != start:
                 raise DataError(
-                    f"{self.where}: rows of tracer '{tracer}' stand apart: they begin at row {seen[tracer]} and again at "
-                    f"row {start} (column '{self.columns[tracer_column]}')",
+                    f"{self.where}: rows of tracer '{tracer}' stand apart: they begin at row {seen[tracer]} "
+                    f"and again at row {start} (column '{self.columns[tracer_column]}')",
                     hint="sort the table by tracer and time",
                 )
         edges = np.array([*starts, n_rows], dtype=np.int64)

@@ -6,10 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-# UCLCHEM's default initial abundances relative to H nuclei; electrons balance the cations.
-_NEUTRALS = {"H": 0.5, "H2": 0.25, "HE": 0.1, "N": 6.18e-5, "O": 3.34e-4, "MG": 2.256e-6}
-_CATIONS = {"C+": 1.77e-4, "S+": 3.51e-6, "SI+": 1.78e-6, "CL+": 3.39e-8}
-STANDARD_INITIAL = {**_NEUTRALS, **_CATIONS, "E-": sum(_CATIONS.values())}
+from chemnet.chemistry.initial import ELECTRON, STANDARD_ABUNDANCES
+from chemnet.chemistry.species import parse_species, standard_name
 
 
 def parameters_to_start(physical: np.ndarray, offsets: np.ndarray) -> np.ndarray:
@@ -25,7 +23,8 @@ def parameters_to_start(physical: np.ndarray, offsets: np.ndarray) -> np.ndarray
     Returns
     -------
     ndarray
-        Row i drives the step from row i to i + 1, same shape. A tracer's last row drives nothing and keeps its own.
+        Row i drives the step from row i to i + 1, same shape. A tracer's last row drives nothing and keeps
+        its own.
 
     Examples
     --------
@@ -39,8 +38,30 @@ def parameters_to_start(physical: np.ndarray, offsets: np.ndarray) -> np.ndarray
 
 
 def standard_initial(species: Sequence[str]) -> np.ndarray:
-    """Return UCLCHEM's default initial abundances in the order of `species`, 0 for the rest, `(n_species,)`."""
-    return np.array([STANDARD_INITIAL.get(name, 0.0) for name in species])
+    """Return UCLCHEM's default initial abundances, those of the electrons balancing the cations.
+
+    Parameters
+    ----------
+    species
+        Species names in either spelling; those without a standard abundance get 0.
+
+    Returns
+    -------
+    ndarray
+        Relative to H nuclei, `(n_species,)`.
+
+    Examples
+    --------
+    >>> standard_initial(["H2", "CO", "C+", "E-"])
+    array([2.50e-01, 0.00e+00, 1.77e-04, 1.77e-04])
+    """
+    names = [standard_name(name) for name in species]
+    abundance = np.array([STANDARD_ABUNDANCES.get(name, 0.0) for name in names])
+    if ELECTRON in names:
+        abundance[names.index(ELECTRON)] = sum(
+            value * parse_species(name).charge for name, value in zip(names, abundance, strict=True)
+        )
+    return abundance
 
 
 def insert_rows(values: np.ndarray, offsets: np.ndarray, first_rows: np.ndarray | float) -> np.ndarray:
