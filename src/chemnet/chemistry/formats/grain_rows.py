@@ -73,8 +73,8 @@ def bulk_of(
     Returns
     -------
     tuple
-        One bulk species per ice species, and their reactions: those of the surface, swaps with it, and thermal
-        desorption.
+        One bulk species per ice species, and their reactions: those of the surface, swaps with it, and
+        thermal desorption.
     """
     ices = [one for one in species if one.phase == "surface"]
     bulk = [replace(one, name=_in_bulk(one.name)) for one in ices]

@@ -1,10 +1,10 @@
-"""chemnet's own format: a folder with `network.toml`, `species.csv` and `reactions.csv`, made to be edited by people.
+"""chemnet's own format, made to be edited: a folder with `network.toml`, `species.csv` and `reactions.csv`.
 
 `network.toml` holds `format = "chemnet"`, `version = 1` and, all optional: `name`, `description`,
 `generate_grain_rows` (true: freeze-out, desorption, ... follow from the species table, see `grain_rows`),
 `extends` (a folder whose two tables are used, relative to this one), `bulk` (true: each ice species also
-exists in the bulk of the ice) and the table `[initial_abundances]`. In both tables lines that begin with `!` are
-comments, empty fields stand for the default, and columns may come in any order.
+exists in the bulk of the ice) and the table `[initial_abundances]`. In both tables lines that begin with `!`
+are comments, empty fields stand for the default, and columns may come in any order.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def read(path: Path) -> tuple[list[NetworkSpecies], list[Reaction]]:
     Returns
     -------
     tuple
-        Species and reactions; with the generated rows and the bulk of the ice when `network.toml` asks for them.
+        Species and reactions; with generated rows and the bulk of the ice if `network.toml` asks for them.
 
     Raises
     ------

@@ -47,7 +47,7 @@ def read_table(file: Path, known: Sequence[str], needed: Sequence[str]) -> list[
     Raises
     ------
     DataError
-        The table is empty, a column is unknown or missing, or a row has more or fewer fields than there are columns.
+        The table is empty, a column is unknown or missing, or a row has too few or too many fields.
     """
     lines = data_lines(file, ("!",))
     if not lines:
