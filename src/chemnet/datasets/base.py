@@ -6,6 +6,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -79,7 +80,11 @@ class ChemDataset(ABC):
         Stable, unique id of each tracer.
     lengths
         Rows of each tracer, int64 `(n_tracers,)`.
+    checks_values
+        Whether `read` itself refuses values that no tracer can have; where it does not, the caller does.
     """
+
+    checks_values: ClassVar[bool] = False
 
     species: tuple[str, ...]
     physical_names: tuple[str, ...]

@@ -84,7 +84,8 @@ def _write_splits(
             on_error.callback(writers[-1].discard)
         bar = progress(total=int(dataset.lengths[tracers].sum()), desc="preprocess", unit="row")
         for group, block in zip(groups, read_ahead(dataset.read, groups), strict=True):
-            _check(block, dataset)
+            if not dataset.checks_values:
+                _check(block, dataset)
             _append(block, group, method.labels, writers)
             bar.update(block.n_rows)
         bar.close()
@@ -110,7 +111,7 @@ def read_ahead(
 
 
 def _check(block: TracerBlock, dataset: ChemDataset) -> None:
-    """Hold any data set, a plugin's too, to the promises of `TracerBlock`."""
+    """Hold a data set, a plugin's for one, to the promises of `TracerBlock`."""
     source = type(dataset).__name__
 
     def place(row: int) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from chemnet.preprocessing.scaling import AbundanceScaling, PhysicalScaling
 
 # Bytes of one HDF5 chunk of abundances: a chunk is read whole, also for one row of it.
-_CHUNK_BYTES = 256 * 1024
+_CHUNK_BYTES = 512 * 1024
 
 
 @dataclass(frozen=True)

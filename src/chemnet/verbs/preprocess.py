@@ -29,9 +29,9 @@ class PreprocessResult(VerbResult):
 
     def plot(self) -> Figure:
         """Return histograms of the physical parameters in each split: what the training data covers."""
-        from chemnet.plots.coverage import coverage_figure
+        from chemnet.plots.coverage import draw_coverage
 
-        return coverage_figure(self.data)
+        return draw_coverage(self.data)
 
 
 @chem_verb

@@ -48,6 +48,8 @@ class TracerTable(ChemDataset):
         When the data is missing, damaged, incomplete or holds values that no tracer can have.
     """
 
+    checks_values = True
+
     def __init__(self, config: ConfigDict) -> None:
         super().__init__(config)
         self._options = config["data_set"]
@@ -72,11 +74,11 @@ class TracerTable(ChemDataset):
         DataError
             For NaN, negative abundances, parameters that are not positive, or times that do not increase.
         """
-        return self._assemble(tracers, species=True)
+        return self._assemble(tracers, len(self.species))
 
     def read_conditions(self, tracers: Sequence[int]) -> TracerBlock:
         """Return time and physical parameters alone; separate arrays of abundances are not touched."""
-        return self._assemble(tracers, species=False)
+        return self._assemble(tracers, 0)
 
     @cached_property
     def digest(self) -> str:
@@ -85,18 +87,18 @@ class TracerTable(ChemDataset):
         words += [f"{key}={self._options[key]!r}" for key in _CONTENT_KEYS]
         return hashlib.blake2b("\n".join(words).encode(), digest_size=16).hexdigest()
 
-    def _assemble(self, tracers: Sequence[int], species: bool) -> TracerBlock:
-        """Read runs of tracers, check them and bring them to chemnet's convention."""
+    def _assemble(self, tracers: Sequence[int], n_species: int) -> TracerBlock:
+        """Read tracers with their first `n_species` species, check and align them."""
         chosen = np.asarray(tracers, dtype=np.int64)
         lengths = self._catalogue.lengths[chosen]
         offsets = np.concatenate([[0], np.cumsum(lengths)])
-        rows = [_read_run(run, species) for run in self._catalogue.runs(chosen)]
-        time, physical, abundance = (np.concatenate(arrays) for arrays in zip(*rows, strict=True))
-        time *= YEARS_PER_UNIT[self._options["time_unit"]]
+        table = self._table(self._catalogue, chosen, n_species)
+        time, physical, abundance = np.split(table, [1, 1 + len(self.physical_names)], axis=1)
+        time = time[:, 0] * YEARS_PER_UNIT[self._options["time_unit"]]
         place = partial(_place, self._catalogue, chosen, offsets)
         check_time(time, offsets, place)
         check_physical(physical, self.physical_names, place)
-        if species and (clipped := clip_abundance(abundance, self.species, place)):
+        if clipped := clip_abundance(abundance, self.species, place):
             _log.info("%d abundances between -1e-20 and 0 were set to 0", clipped)
         ids = tuple(self.tracer_ids[tracer] for tracer in chosen)
         return self._aligned(TracerBlock(time, physical, abundance, offsets, ids), place)
@@ -118,12 +120,18 @@ class TracerTable(ChemDataset):
             physical = parameters_to_start(physical, offsets)
         return TracerBlock(time, physical, abundance, offsets, block.tracer_ids)
 
+    def _table(self, catalogue: Catalogue, tracers: Sequence[int], n_species: int) -> np.ndarray:
+        """Return the raw rows of tracers: time, physical parameters and the first `n_species` species."""
+        pieces = [_read_run(run, n_species) for run in catalogue.runs(tracers)]
+        if len(pieces) == 1:
+            return pieces[0]
+        return np.concatenate([np.empty((0, 1 + len(self.physical_names) + n_species)), *pieces])
+
     def _without_nan(self, catalogue: Catalogue) -> Catalogue:
         """Read everything once and leave out the tracers with a value that is not finite."""
         keep = np.ones(len(catalogue.ids), dtype=bool)
         for group in tracer_groups(catalogue.lengths, self.n_columns):
-            rows = [_read_run(run, species=True) for run in catalogue.runs(group)]
-            finite = np.concatenate([np.isfinite(np.column_stack(arrays)).all(axis=1) for arrays in rows])
+            finite = np.isfinite(self._table(catalogue, group, len(self.species))).all(axis=1)
             first_rows = np.concatenate([[0], np.cumsum(catalogue.lengths[group])[:-1]])
             keep[group] = np.logical_and.reduceat(finite, first_rows)
         if not keep.all():
@@ -167,17 +175,13 @@ def _of_agreed_length(catalogue: Catalogue, mode: str) -> Catalogue:
     )
 
 
-def _read_run(run: Run, species: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Read time, physical parameters and (or no) abundances of neighbouring tracers."""
-    plan = run.part.plan
-    wanted = [plan.time, *plan.physical, *(plan.species if species else ())]
-    values = run.part.source.read(run.start, run.stop, wanted)
+def _read_run(run: Run, n_species: int) -> np.ndarray:
+    """Read time, physical parameters and the first `n_species` species of neighbouring tracers."""
+    plan, source = run.part.plan, run.part.source
+    values = source.read(run.start, run.stop, [plan.time, *plan.physical, *plan.species[:n_species]])
     if len(values) != run.stop - run.start:
-        raise DataError(
-            f"{run.part.source.where}: ends at row {run.start + len(values)}, {run.stop} rows expected"
-        )
-    first_species = 1 + len(plan.physical)
-    return values[:, 0].copy(), values[:, 1:first_species].copy(), values[:, first_species:].copy()
+        raise DataError(f"{source.where}: ends at row {run.start + len(values)}, {run.stop} rows expected")
+    return values
 
 
 def _place(catalogue: Catalogue, tracers: np.ndarray, offsets: np.ndarray, row: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -78,8 +79,9 @@ class ColumnTable(TableSource):
 
     def read(self, start: int, stop: int, columns: Sequence[int]) -> np.ndarray:
         """Return rows of some columns, float64."""
-        rows = guarded(self.path, lambda: self._data[start:stop])
-        return take_columns(rows, columns)
+        out = np.empty((stop - start, len(columns)))
+        copy_columns(guarded(self.path, lambda: self._data[start:stop]), columns, out, range(len(columns)))
+        return out
 
     def labels(self, column: int) -> Iterator[np.ndarray]:
         """Yield one column in pieces."""
@@ -98,9 +100,20 @@ class ColumnTable(TableSource):
         return Segments([str(tracer) for tracer in pointers[:, 0]], pointers[:, 1], pointers[:, 2])
 
 
-def take_columns(rows: np.ndarray, columns: Sequence[int]) -> np.ndarray:
-    """Return some columns of a 2-D array as float64; a run of neighbours is a slice, which copies faster."""
-    first, count = (columns[0], len(columns)) if len(columns) else (0, 0)
-    if list(columns) == list(range(first, first + count)):
-        return rows[:, first : first + count].astype(np.float64)
-    return rows[:, list(columns)].astype(np.float64, copy=False)
+def copy_columns(rows: np.ndarray, places: Sequence[int], out: np.ndarray, targets: Sequence[int]) -> None:
+    """Copy columns `places` of `rows` to columns `targets` of `out`; runs of neighbours are copied as slices.
+
+    Parameters
+    ----------
+    rows
+        Source `(rows, ...)`.
+    places, targets
+        Column indices, equally many.
+    out
+        Target with the same number of rows; values are converted to its dtype.
+    """
+    steps = np.flatnonzero((np.diff(places) != 1) | (np.diff(targets) != 1)) + 1
+    for first, last in pairwise([0, *steps.tolist(), len(places)]):
+        if last > first:
+            place, target, width = places[first], targets[first], last - first
+            out[:, target : target + width] = rows[:, place : place + width]

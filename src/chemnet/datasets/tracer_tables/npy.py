@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.lib import format as npy_format
 
-from chemnet.datasets.tracer_tables.hdf5 import LABEL_ROWS, take_columns
+from chemnet.datasets.tracer_tables.hdf5 import LABEL_ROWS, copy_columns
 from chemnet.datasets.tracer_tables.source import TableSource
 from chemnet.errors import DataError
 
@@ -46,7 +46,10 @@ class NpyTable(TableSource):
 
     def read(self, start: int, stop: int, columns: Sequence[int]) -> np.ndarray:
         """Return rows of some columns, float64."""
-        return take_columns(self._rows(start, stop), columns)
+        rows = self._rows(start, stop)
+        out = np.empty((len(rows), len(columns)))
+        copy_columns(rows, columns, out, range(len(columns)))
+        return out
 
     def labels(self, column: int) -> Iterator[np.ndarray]:
         """Yield one column in pieces."""

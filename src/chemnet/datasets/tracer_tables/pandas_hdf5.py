@@ -15,7 +15,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from chemnet.datasets.tracer_tables.hdf5 import LABEL_ROWS, guarded, take_columns, texts
+from chemnet.datasets.tracer_tables.hdf5 import LABEL_ROWS, copy_columns, guarded, texts
 from chemnet.datasets.tracer_tables.source import TableSource
 from chemnet.errors import DataError
 
@@ -73,7 +73,7 @@ class PandasTable(TableSource):
                 targets, places = zip(*chosen, strict=True)
                 self._check_numeric(block, places)
                 rows = guarded(self.path, lambda block=block: block.rows(start, stop))
-                _put_columns(out, targets, take_columns(rows, places))
+                copy_columns(rows, places, out, targets)
         return out
 
     def labels(self, column: int) -> Iterator[np.ndarray]:
@@ -168,15 +168,6 @@ def pickled_strings(pickled: bytes, where: str) -> list[str]:
     except ValueError as error:
         raise DataError(f"{where}: not a list of column names ({error})") from error
     return names
-
-
-def _put_columns(out: np.ndarray, targets: Sequence[int], values: np.ndarray) -> None:
-    """Write columns to their places; a run of neighbours is a slice."""
-    first = targets[0]
-    if list(targets) == list(range(first, first + len(targets))):
-        out[:, first : first + len(targets)] = values
-    else:
-        out[:, list(targets)] = values
 
 
 def _pickled(what: str) -> DataError:

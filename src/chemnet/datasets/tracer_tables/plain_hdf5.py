@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 
 from chemnet.datasets.tracer_tables.columns import TIME, TRACER
-from chemnet.datasets.tracer_tables.hdf5 import guarded, take_columns, texts
+from chemnet.datasets.tracer_tables.hdf5 import copy_columns, guarded, texts
 from chemnet.datasets.tracer_tables.source import Segments, TableSource
 from chemnet.errors import DataError
 
@@ -75,7 +75,7 @@ class PlainHDF5(TableSource):
             targets = [i for i, column in enumerate(columns) if low <= column < high]
             if targets:
                 values = guarded(self.path, lambda kind=kind: self._flat(kind, first, last))[rows]
-                out[:, targets] = take_columns(values, [columns[i] - low for i in targets])
+                copy_columns(values, [columns[i] - low for i in targets], out, targets)
         return out
 
     def labels(self, column: int) -> Iterator[np.ndarray]:
