@@ -10,7 +10,6 @@ import h5py
 import numpy as np
 import pytest
 from command_line import Outcome, chemnet, chemnet_process
-from made_tracers import make_tracers, write_plain_hdf5
 from workspace import Workspace
 
 Copy = Callable[..., Workspace]
@@ -172,31 +171,27 @@ def test_fractions_that_sum_to_more_than_one(workspace: Workspace) -> None:
     assert not workspace.made
 
 
-def test_tracers_of_unequal_length_are_welcome(workspace: Workspace) -> None:
-    edit_table(workspace, lambda table: table[~((table["Model"] == 3) & (table["dstep"] > 20))])
-    outcome = workspace.run("preprocess")
-    assert outcome.code == 0, outcome.err
+def shorten_tracer_three(table: Any) -> Any:
+    """Leave tracer 3 twenty-one of its thirty rows."""
+    return table[~((table["Model"] == 3) & (table["dstep"] > 20))]
+
+
+def test_tracers_of_unequal_length(workspace: Workspace) -> None:
+    edit_table(workspace, shorten_tracer_three)
+    assert_refused(workspace.run("preprocess"), "tracer '3' has 21 rows", "data_set.unequal_length")
+    assert not workspace.made
+
+
+def test_tracers_of_unequal_length_are_kept_on_request(workspace: Workspace) -> None:
+    edit_table(workspace, shorten_tracer_three)
+    made = workspace.result("preprocess", "data_set.unequal_length=keep")
     rows = 0
     for split in ("train", "validate", "test"):
-        with h5py.File(outcome.path / f"{split}.h5") as file:
+        with h5py.File(made / f"{split}.h5") as file:
             rows += len(file["time"])
-            lengths = np.diff(file["offsets"][:])
-            expected = [21 if name == "3" else 30 for name in file["tracer_id"].asstr()[:]]
-            assert lengths.tolist() == expected
+            lengths = np.diff(file["offsets"][:]).tolist()
+            assert lengths == [21 if name == "3" else 30 for name in file["tracer_id"].asstr()[:]]
     assert rows == 12 * 30 - 9
-
-
-def test_an_abundance_above_one_is_refused_or_clipped_never_silently_scaled(workspace: Workspace) -> None:
-    tracers = make_tracers(n_tracers=5)
-    tracers.abundance[2, 4, 0] = 7.0
-    write_plain_hdf5(workspace.folder / "tracers.h5", tracers)
-    outcome = workspace.run("preprocess")
-    if outcome.code == 0:
-        for split in ("train", "validate", "test"):
-            with h5py.File(outcome.path / f"{split}.h5") as file:
-                assert file["abundance"][:].max() <= 1.0
-    else:
-        assert_refused(outcome, "7")
 
 
 def test_the_message_stands_alone_and_debug_adds_the_traceback(workspace: Workspace) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -144,7 +143,7 @@ def test_latents_of_a_retrained_autoencoder_are_not_taken_for_the_old_ones(copy_
     assert outcome.code == 0, outcome.err
     old = next(path for path in workspace.results.glob("*-train-*") if path != retrained)
     for file in retrained.iterdir():
-        os.replace(file, old / file.name)
+        file.replace(old / file.name)
     refused = workspace.run("infer", "infer.model_dir=emulator")
     assert refused.code == 2
     assert "changed" in refused.err

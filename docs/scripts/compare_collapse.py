@@ -1,0 +1,159 @@
+"""Compare the shipped network `collapse` with tracers of a full gas-grain network, species by species.
+
+    python docs/scripts/compare_collapse.py TRACERS.h5 --count 12 --output docs/explanation
+
+writes `collapse_comparison.md` (a table of differences in dex) and one figure per tracer that `--plot` names. TRACERS.h5
+is a table of UCLCHEM in any format that chemnet reads. Each comparison starts from the table's first row.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from numpy.typing import NDArray
+
+from chemnet.chemistry import Network
+from chemnet.config import load_config
+from chemnet.datasets.tracer_tables import TracerTable
+
+SHOWN = 1e-12
+"""Abundance relative to H nuclei below which a species is not compared."""
+
+SETTLING_STEPS = 3
+"""Steps at the beginning that still carry the first row."""
+
+GAS = "CO H2O O O2 OH C C+ CH4 NH3 N2 N HCN HNC CN NO CO2 H2CO CH3OH HCO+ N2H+ H3+ H3O+ E- S CS H2S MG MG+ H".split()
+ICE = "#H2O #CO #CO2 #CH3OH #H2CO #CH4 #NH3 #N2 #O2 #HCN #HNC #NO #H2S #CS #MG".split()
+PLOTTED = {
+    "gas": "CO H2O O C C+ NH3 N2 HCN".split(),
+    "ions and traces": "HCO+ N2H+ H3+ H3O+ E- S+ CH3OH H2CO".split(),
+    "ice": "#H2O #CO #CO2 #CH3OH #CH4 #NH3 #N2 #H2S".split(),
+}
+
+
+@dataclass
+class Run:
+    """One tracer through both networks: abundances of shape (steps,) by species, ice summed over its phases."""
+
+    tracer_id: str
+    physical: NDArray[np.float64]
+    full: dict[str, NDArray[np.float64]]
+    ours: dict[str, NDArray[np.float64]]
+
+
+def main() -> None:
+    """Run the comparison that the command line asks for."""
+    args = parse_arguments()
+    table = TracerTable(load_config(overrides=[f'data_set.path="{args.tracers}"']))
+    chosen = args.ids or list(np.linspace(0, len(table.tracer_ids) - 1, args.count).astype(int))
+    network = Network.read(args.network)
+    with ThreadPoolExecutor(args.workers) as pool:
+        runs = [run for run in pool.map(lambda index: one_run(table, network, index), chosen) if run]
+    args.output.mkdir(parents=True, exist_ok=True)
+    text = table_text(runs)
+    (args.output / f"{args.network}_comparison.md").write_text(text, encoding="utf-8")
+    print(text)
+    for number in args.plot:
+        figure(runs[number], args.output / f"{args.network}_comparison_{number}.png")
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Return the command line's choices."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("tracers", type=Path)
+    parser.add_argument("--network", default="collapse")
+    parser.add_argument("--count", type=int, default=12, help="tracers, spread evenly over the table")
+    parser.add_argument("--ids", type=int, nargs="*", help="positions of tracers instead")
+    parser.add_argument("--plot", type=int, nargs="*", default=[0], help="which of these tracers to draw")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--output", type=Path, default=Path())
+    return parser.parse_args()
+
+
+def one_run(table: TracerTable, network: Network, index: int) -> Run | None:
+    """Follow one tracer from the state of the full network in its first row; None if the solver gives up."""
+    block = table.read([index])
+    tracer = {"time": block.time} | dict(zip(table.physical_names, block.physical.T, strict=True))
+    solution = network.solve(tracer, start(table, block.abundance[0], network))
+    if len(solution.abundances) != len(block.time) or not np.isfinite(solution.abundances).all():
+        print(f"tracer {table.tracer_ids[index]}: {solution.code}")
+        return None
+    full = by_species(table.species, block.abundance)
+    return Run(
+        table.tracer_ids[index], block.physical, full, by_species(network.species_names, solution.abundances)
+    )
+
+
+def start(table: TracerTable, first: NDArray[np.float64], network: Network) -> NDArray[np.float64]:
+    """Return the full network's first row on our species: without a bulk all ice is one phase; charge balanced."""
+    full = {name: values[0] for name, values in by_species(table.species, first[None]).items()}
+    if network.has_bulk:
+        full |= dict(zip(table.species, first, strict=True))
+    initial = np.array([max(full.get(name, 0.0), 1e-30) for name in network.species_names])
+    electron = network.index("E-")
+    initial[electron] = 0.0
+    initial[electron] = initial @ network.charges
+    return initial
+
+
+def by_species(names: Sequence[str], abundance: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """Return abundance along a tracer by species; `#X` is all ice of X, in the surface and in the bulk."""
+    found: dict[str, NDArray[np.float64]] = {}
+    for name, values in zip(names, abundance.T, strict=True):
+        ice = name.replace("@", "#")
+        found[ice] = found.get(ice, 0.0) + values
+    return found
+
+
+def differences(runs: Sequence[Run], name: str) -> NDArray[np.float64]:
+    """Return ours minus theirs [dex] wherever the full network has the species."""
+    parts = []
+    for run in runs:
+        full, ours = run.full[name][SETTLING_STEPS:], run.ours[name][SETTLING_STEPS:]
+        there = full > SHOWN
+        parts.append(np.log10(np.maximum(ours[there], 1e-20) / full[there]))
+    return np.concatenate(parts)
+
+
+def table_lines(runs: Sequence[Run], names: Sequence[str]) -> Iterator[str]:
+    """Yield the table's line for each species."""
+    for name in names:
+        dex = differences(runs, name)
+        if dex.size:
+            middle, size, worst = np.median(dex), np.median(np.abs(dex)), np.percentile(np.abs(dex), 90)
+            yield f"| {name} | {size:.2f} | {worst:.2f} | {middle:+.2f} | {dex.size} |"
+
+
+def table_text(runs: Sequence[Run]) -> str:
+    """Return the table of all species of interest."""
+    head = "| species | median, dex | 90 % within | bias | rows |\n|---|---|---|---|---|\n"
+    return head + "\n".join([*table_lines(runs, ICE), *table_lines(runs, GAS)]) + "\n"
+
+
+def figure(run: Run, path: Path) -> None:
+    """Draw one tracer: the full network as lines, ours dashed."""
+    fig, axes = plt.subplots(1, 4, figsize=(15, 3.6), layout="constrained")
+    steps = np.arange(len(run.physical))
+    for column, label in enumerate(("n [cm$^{-3}$]", "F [Habing]", "Av [mag]", "T [K]")):
+        axes[0].semilogy(steps, run.physical[:, column], label=label)
+    for axis, (title, names) in zip(axes[1:], PLOTTED.items(), strict=True):
+        for number, name in enumerate(names):
+            axis.semilogy(steps, run.full[name], color=f"C{number}", label=name)
+            axis.semilogy(steps, run.ours[name], color=f"C{number}", linestyle="--")
+        axis.set(title=title, ylim=(1e-13, 1e-3))
+    axes[0].set(title=f"tracer {run.tracer_id}")
+    for axis in axes:
+        axis.set_xlabel("step")
+        axis.legend(fontsize=6, ncols=2)
+    fig.savefig(path, dpi=80)
+    plt.close(fig)
+
+
+if __name__ == "__main__":
+    main()
