@@ -142,7 +142,11 @@ _BUILTIN_PREPROCESSING = {
     "timeless": "chemnet.preprocessing.timeless",
     "random": "chemnet.preprocessing.random",
 }
-_BUILTIN_REDUCERS: dict[str, str] = {}
+_BUILTIN_REDUCERS: dict[str, str] = {
+    "umap": "chemnet.search.reducers",
+    "pca": "chemnet.search.reducers",
+    "tsne": "chemnet.search.reducers",
+}
 _BUILTIN_VECTOR_DBS: dict[str, str] = {
     "chromadb": "chemnet.search.chroma",
 }
@@ -152,6 +156,10 @@ _BUILTIN_VERBS: dict[str, tuple[str, str]] = {
     "simulate": (
         "chemnet.verbs.simulate",
         "integrate a chemical network along tracers: the truth that surrogates learn from",
+    ),
+    "network": (
+        "chemnet.verbs.network",
+        "describe a chemical network, and draw the graph around a species",
     ),
     "config": ("chemnet.verbs.config", "print the merged configuration, or explain one key"),
     "results": ("chemnet.verbs.results", "list results with status, component and lineage"),
@@ -165,6 +173,10 @@ _BUILTIN_VERBS: dict[str, tuple[str, str]] = {
     "visualize": ("chemnet.verbs.visualize", "make an interactive page of a reduced latent space"),
     "save_to_database": ("chemnet.verbs.save_to_database", "store latents in a vector database"),
     "lookup": ("chemnet.verbs.lookup", "find the known states nearest to a given one"),
+    "database_connection": (
+        "chemnet.verbs.database_connection",
+        "open the database of known states: search_by_id, search_by_vector, get_by_id",
+    ),
     "model": ("chemnet.verbs.model", "summarise a model: layers, parameters and shapes"),
 }
 

@@ -1,0 +1,147 @@
+"""Figures of a chemical network: its overview, and the graph around one species."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from chemnet.chemistry.neighbourhood import Neighbour, Neighbourhood
+from chemnet.chemistry.species import parse_species
+from chemnet.chemistry.survey import Survey
+
+PHASE_COLOURS = {"gas": "#2b6cb0", "surface": "#c05621", "bulk": "#6b46c1"}
+_GREY = "#4a5568"
+_PARTNERS_SHOWN = 4
+_ROW_HEIGHT = 0.42
+
+
+def draw_neighbourhood(around: Neighbourhood, most: int = 14) -> Figure:
+    """Draw what a species is made from (left) and what it turns into (right).
+
+    Parameters
+    ----------
+    around
+        The neighbourhood.
+    most
+        How many species to draw on each side; the rest is counted in a note.
+
+    Returns
+    -------
+    Figure
+        Lines are the thicker the more reactions they stand for; beside each species stand the number of
+        reactions and what it reacts with.
+    """
+    rows = max(min(len(around.sources), most), min(len(around.sinks), most), 4)
+    figure = Figure(figsize=(12, 1.9 + _ROW_HEIGHT * rows), layout="constrained")
+    axes = figure.subplots()
+    axes.set_axis_off()
+    axes.set_xlim(-1.0, 1.0)
+    axes.set_ylim(-0.08, 1.06)
+    for neighbours, side in ((around.sources, -1), (around.sinks, 1)):
+        _draw_side(axes, neighbours[:most], side, len(neighbours) - most)
+    _draw_name(axes, 0.0, 0.5, around.species, "center", size=17)
+    axes.text(
+        -0.62, 1.02, f"made from  ({around.n_forming} reactions)", ha="center", va="bottom", color=_GREY
+    )
+    axes.text(
+        0.62, 1.02, f"turns into  ({around.n_destroying} reactions)", ha="center", va="bottom", color=_GREY
+    )
+    _draw_legend(
+        axes, [around.species, *(one.name for one in (*around.sources[:most], *around.sinks[:most]))]
+    )
+    figure.suptitle(f"Reactions around {around.species}", fontsize=13)
+    return figure
+
+
+def draw_survey(survey: Survey) -> Figure:
+    """Draw the number of reactions by kind, and the fraction that is valid at each temperature."""
+    figure = Figure(figsize=(11, 4.4), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=[3, 2])
+    bars = left.barh(list(survey.kinds), list(survey.kinds.values()), color=PHASE_COLOURS["gas"])
+    left.bar_label(bars, padding=3, fontsize=9)
+    left.invert_yaxis()
+    left.set_xlabel("reactions")
+    left.margins(x=0.12)
+    left.spines[["top", "right"]].set_visible(False)
+    temperatures = [float(temperature) for temperature in survey.coverage]
+    right.semilogx(temperatures, [100 * share for share in survey.coverage.values()], "o-", color=_GREY)
+    right.set_xlabel("temperature [K]")
+    right.set_ylabel(f"valid, of {survey.limited} reactions with a range [%]")
+    right.set_ylim(0, 105)
+    right.spines[["top", "right"]].set_visible(False)
+    figure.suptitle(f"{survey.name}: {survey.n_species} species, {survey.n_reactions} reactions", fontsize=13)
+    return figure
+
+
+def _draw_side(axes: Axes, neighbours: Sequence[Neighbour], side: int, left_out: int) -> None:
+    """Draw one column of neighbours with the lines that join them to the middle."""
+    heights = np.linspace(0.93, 0.05, len(neighbours)) if len(neighbours) > 1 else [0.5]
+    for one, height in zip(neighbours, heights, strict=False):
+        width = 0.8 + 1.6 * np.log10(one.n_reactions)
+        start, end = ((side * 0.40, height), (side * 0.11, 0.5))
+        towards, away = (end, start) if side < 0 else (start, end)
+        axes.annotate(
+            "",
+            xy=towards,
+            xytext=away,
+            arrowprops={
+                "arrowstyle": "-|>",
+                "color": "#a0aec0",
+                "linewidth": width,
+                "shrinkA": 2,
+                "shrinkB": 2,
+                "connectionstyle": f"arc3,rad={0.12 * side * np.sign(height - 0.5)}",
+            },
+            zorder=1,
+        )
+        _draw_name(axes, side * 0.42, height, one.name, "left" if side > 0 else "right")
+        axes.text(
+            side * 0.62,
+            height,
+            f"{_with(one)}",
+            ha="left" if side > 0 else "right",
+            va="center",
+            fontsize=8.5,
+            color=_GREY,
+        )
+    if left_out > 0:
+        axes.text(side * 0.62, -0.05, f"and {left_out} more species", ha="center", fontsize=9, color=_GREY)
+
+
+def _with(neighbour: Neighbour) -> str:
+    """Return the note beside a neighbour: how many reactions, and with what."""
+    shown = ", ".join(neighbour.partners[:_PARTNERS_SHOWN])
+    more = ", ..." if len(neighbour.partners) > _PARTNERS_SHOWN else ""
+    return f"{neighbour.n_reactions} ×  {shown}{more}"
+
+
+def _draw_name(axes: Axes, x: float, y: float, name: str, align: str, size: float = 11) -> None:
+    """Write a species in the colour of its phase."""
+    colour = PHASE_COLOURS[parse_species(name).phase]
+    axes.text(
+        x,
+        y,
+        name,
+        ha=align,
+        va="center",
+        fontsize=size,
+        color=colour,
+        fontweight="bold" if size > 12 else "normal",
+        bbox={"boxstyle": "round,pad=0.25", "facecolor": "white", "edgecolor": colour, "linewidth": 1.0},
+        zorder=3,
+    )
+
+
+def _draw_legend(axes: Axes, names: Sequence[str]) -> None:
+    """Explain the colours of the phases that occur."""
+    found = {parse_species(name).phase for name in names}
+    handles = [
+        Line2D([], [], color=colour, linewidth=4, label=phase)
+        for phase, colour in PHASE_COLOURS.items()
+        if phase in found
+    ]
+    axes.legend(handles=handles, loc="lower center", ncols=3, frameon=False, bbox_to_anchor=(0.5, -0.03))

@@ -1,0 +1,199 @@
+"""`chemnet network`: what a chemical network holds, where it is odd, and what surrounds a species."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chemnet.errors import DataError, ResultsError, nearest
+from chemnet.registry import chem_verb
+from chemnet.results import ResultWriter, VerbResult
+from chemnet.verbs.base import Verb
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from chemnet.chemistry.neighbourhood import Neighbourhood
+    from chemnet.chemistry.network import NetworkSpecies
+    from chemnet.chemistry.survey import Survey
+
+SURVEY_FILE = "survey.json"
+OVERVIEW_FILE = "overview.png"
+_DPI = 110
+
+
+class NetworkResult(VerbResult):
+    """The description of a network, and the graphs around the species that were asked for."""
+
+    verb = "network"
+
+    @property
+    def survey(self) -> Survey:
+        """Counts, coverage, dead ends, imbalances and duplicates."""
+        from chemnet.chemistry.survey import Survey
+
+        return Survey.from_dict(self._content["survey"])
+
+    @property
+    def neighbourhoods(self) -> dict[str, Neighbourhood]:
+        """What surrounds each species that was asked for."""
+        from chemnet.chemistry.neighbourhood import Neighbourhood
+
+        found = (Neighbourhood.from_dict(values) for values in self._content["neighbourhoods"])
+        return {around.species: around for around in found}
+
+    @property
+    def graphs(self) -> dict[str, Path]:
+        """The picture of each neighbourhood."""
+        return {name: self.directory.file(_graph_file(name)) for name in self.neighbourhoods}
+
+    def plot(self, species: str | None = None) -> Figure:
+        """Draw the graph around a species: the given one, the first that was asked for, or else the overview.
+
+        Parameters
+        ----------
+        species
+            One of the species that the result has a graph of.
+
+        Raises
+        ------
+        ResultsError
+            The result has no graph of that species.
+        """
+        from chemnet.plots.network_graph import draw_neighbourhood, draw_survey
+
+        around = self.neighbourhoods
+        if species is not None and species not in around:
+            raise ResultsError(
+                f"this result has no graph around {species!r}",
+                hint=f"there is one around {', '.join(around) or 'none'}; ask for another with --species",
+            )
+        if not around:
+            return draw_survey(self.survey)
+        chosen = around[species] if species is not None else next(iter(around.values()))
+        return draw_neighbourhood(chosen, self.directory.config["network"]["neighbours"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what ``--json`` prints: the base entries, the survey and the neighbourhoods."""
+        return super().to_dict() | self._content
+
+    def __str__(self) -> str:
+        pictures = [OVERVIEW_FILE, *(path.name for path in self.graphs.values())]
+        rows = [("result", str(self.path)), ("pictures", ", ".join(pictures))]
+        return "\n".join([str(self.survey), *(f"{title:<16} {text}" for title, text in rows)])
+
+    @property
+    def _content(self) -> dict[str, Any]:
+        """What the file of the result holds."""
+        return json.loads(self.directory.file(SURVEY_FILE).read_text(encoding="utf-8"))
+
+
+@chem_verb
+class Network(Verb):
+    """Read a network, describe it and draw what surrounds some of its species."""
+
+    cli_name = "network"
+    description = "describe a chemical network, and draw the graph around a species"
+
+    @staticmethod
+    def setup_parser(parser: argparse.ArgumentParser) -> None:
+        """Add the network's place and ``--species``."""
+        parser.add_argument(
+            "path",
+            nargs="?",
+            metavar="FILE",
+            help="file or folder (UCLCHEM, UMIST, KIDA, KROME, chemnet's own), or a shipped network",
+        )
+        parser.add_argument(
+            "--species", action="append", metavar="NAME", help="draw what surrounds this species; repeatable"
+        )
+
+    def run(self, path: str | None = None, species: str | Sequence[str] | None = None) -> NetworkResult:
+        """Describe a network and return the result.
+
+        Parameters
+        ----------
+        path
+            File, folder or name of a shipped network; as `network.path`.
+        species
+            One name or several, in any spelling; as `network.species`.
+
+        Raises
+        ------
+        DataError
+            The network cannot be read, or it has no such species.
+        """
+        given = {
+            "network.path": _absolute(path),
+            "network.species": [species] if isinstance(species, str) else species and list(species),
+        }
+        config = self.config.replace({key: value for key, value in given.items() if value is not None})
+        options = config["network"]
+
+        from chemnet.chemistry.formats import read_parts
+        from chemnet.chemistry.neighbourhood import neighbourhood
+        from chemnet.chemistry.survey import survey
+
+        species_rows, reactions, name = read_parts(options["path"])
+        found = survey(species_rows, reactions, name)
+        around = [neighbourhood(reactions, one) for one in _chosen(options["species"], species_rows, name)]
+        with ResultWriter(config, verb="network") as writer:
+            _write(writer, found, around, options["neighbours"])
+        assert writer.result is not None
+        return NetworkResult(writer.result)
+
+
+def _absolute(path: str | None) -> str | None:
+    """Return an existing path in full, as the configuration holds paths; names stay as they are."""
+    return str(Path(path).resolve()) if path is not None and Path(path).exists() else path
+
+
+def _chosen(wanted: Iterable[str], species: Sequence[NetworkSpecies], network: str) -> list[str]:
+    """Return the network's own names of the species that were asked for."""
+    from chemnet.chemistry.species import is_species, standard_name
+
+    known = [one.name for one in species]
+    chosen = []
+    for name in wanted:
+        spellings = (name, standard_name(name) if is_species(name) else "", name.upper())
+        match = next((spelling for spelling in spellings if spelling in known), None)
+        if match is None:
+            near = nearest(name, known)
+            raise DataError(
+                f"network {network!r} has no species {name!r}",
+                hint=f"did you mean {' or '.join(near)}?" if near else f"it has {len(known)} others",
+            )
+        chosen.append(match)
+    return list(dict.fromkeys(chosen))
+
+
+def _write(writer: ResultWriter, found: Survey, around: Sequence[Neighbourhood], neighbours: int) -> None:
+    """Write the description and the pictures into the result."""
+    from chemnet.plots.network_graph import draw_neighbourhood, draw_survey
+
+    content = {"survey": found.to_dict(), "neighbourhoods": [one.to_dict() for one in around]}
+    (writer.path / SURVEY_FILE).write_text(json.dumps(content, indent=2), encoding="utf-8")
+    draw_survey(found).savefig(writer.path / OVERVIEW_FILE, dpi=_DPI)
+    for one in around:
+        draw_neighbourhood(one, neighbours).savefig(writer.path / _graph_file(one.species), dpi=_DPI)
+    writer.summary |= {
+        "network": found.name,
+        "species": found.n_species,
+        "reactions": found.n_reactions,
+        "never_formed": len(found.never_formed),
+        "never_destroyed": len(found.never_destroyed),
+        "imbalances": len(found.imbalances),
+        "duplicates": len(found.duplicates),
+        "refused": len(found.refused),
+    }
+
+
+def _graph_file(species: str) -> str:
+    """Return the file name of the graph around a species, without signs that shells dislike."""
+    phase = {"#": "surface_", "@": "bulk_"}.get(species[:1], "")
+    body = species[1:] if phase else species
+    plain = "".join(sign if sign.isalnum() or sign in "+-_" else "_" for sign in body)
+    return f"graph_{phase}{plain}.png"
