@@ -113,7 +113,9 @@ class Autoencoder(nn.Module):
 
     def before_training(self, training: TrainingRows) -> None:
         """Start the output at the mean abundances of the training split, instead of half-way up the scale."""
-        sums = [(batch["abundance"].double().sum(0), len(batch["abundance"])) for batch in training.row_batches()]
+        sums = [
+            (batch["abundance"].double().sum(0), len(batch["abundance"])) for batch in training.row_batches()
+        ]
         mean = sum(total for total, _ in sums) / sum(rows for _, rows in sums)
         if self.output == "sigmoid":
             mean = torch.logit(mean.clamp(_SIGMOID_MARGIN, 1.0 - _SIGMOID_MARGIN))
@@ -224,7 +226,9 @@ def _decoder_layers(model: Autoencoder) -> list[nn.Module]:
 
 def _tied_weights(widths: Sequence[int]) -> list[nn.Parameter]:
     """Return one matrix `(n_out, n_in)` per encoder layer, with PyTorch's own initial spread for linear layers."""
-    return [nn.Linear(n_in, n_out, bias=False).weight for n_in, n_out in zip(widths[:-1], widths[1:], strict=True)]
+    return [
+        nn.Linear(n_in, n_out, bias=False).weight for n_in, n_out in zip(widths[:-1], widths[1:], strict=True)
+    ]
 
 
 def _norms(name: str, widths: Sequence[int]) -> list[nn.Module]:

@@ -13,9 +13,8 @@ A model is a `torch.nn.Module` that states
 [yr] to the tracer's next row (0 at its end). Fed by windows: `abundance` (B, W, S), `physical` (B, W-1, P), `dt` (B, W-1);
 ``physical[:, i]`` drives ``abundance[:, i] -> abundance[:, i + 1]``.
 
-An autoencoder also states ``encode(abundance) -> latent``, ``decode(latent) -> abundance`` and `latent_dim`. An emulator
-takes the trained autoencoder as a third argument of ``__init__``, keeps it out of its own weights, and states
-``decode(latent)``. Optional: ``validate_batch(batch)``,
+An autoencoder also states ``encode(abundance) -> latent`` and ``decode(latent) -> abundance``. An emulator the trained autoencoder as a third argument of ``__init__``, keeps it out of its own weights, and states ``decode(latent)``.
+Optional: ``validate_batch(batch)``,
 ``before_training(training)`` and ``after_training(training)`` (`training.row_batches()` walks the training split in order,
 without gradients), ``for_inference()``, ``make_optimizer(config)``, ``make_scheduler(config, optimizer)`` and a `criterion`
 set in ``__init__``.
@@ -89,7 +88,9 @@ def check_contract(cls: type) -> None:
     role, feed = getattr(cls, "role", "other"), getattr(cls, "feed", "rows")
     for attribute, value, allowed in (("role", role, ROLES), ("feed", feed, FEEDS)):
         if value not in allowed:
-            raise ModelError(f"the model {cls.__name__} has {attribute} = {value!r}", hint=suggest(str(value), allowed))
+            raise ModelError(
+                f"the model {cls.__name__} has {attribute} = {value!r}", hint=suggest(str(value), allowed)
+            )
     wanted = ("train_batch", "infer_batch", *_REQUIRED[role])
     missing = [name for name in wanted if not callable(getattr(cls, name, None))]
     if cls.forward is nn.Module.forward:
@@ -115,7 +116,9 @@ def build_model(config: ConfigDict, data: DataDescription, autoencoder: nn.Modul
     if cls.role != "emulator":
         return cls(config, data)
     if autoencoder is None:
-        raise ModelError(f"the emulator {name} needs a trained autoencoder", hint="train an autoencoder first")
+        raise ModelError(
+            f"the emulator {name} needs a trained autoencoder", hint="train an autoencoder first"
+        )
     return cls(config, data, autoencoder)
 
 
@@ -135,7 +138,9 @@ def _completed(init: Callable[..., None]) -> Callable[..., None]:
     """Wrap a model's constructor: it keeps what it was built from, and has a criterion afterwards."""
 
     @functools.wraps(init)
-    def construct(self: nn.Module, config: ConfigDict, data: DataDescription, *args: Any, **kwargs: Any) -> None:
+    def construct(
+        self: nn.Module, config: ConfigDict, data: DataDescription, *args: Any, **kwargs: Any
+    ) -> None:
         init(self, config, data, *args, **kwargs)
         self.config, self.data = config, data  # type: ignore[assignment]
         if hasattr(self, "criterion"):

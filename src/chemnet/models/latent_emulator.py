@@ -1,6 +1,7 @@
 """Residual perceptron that advances latents under physical parameters, through a frozen autoencoder.
 
-Shapes: B tracers, W rows of a window, T = W - 1 steps, S species, P physical parameters, L latents.
+Shapes: B tracers, W rows of a window of which the last H (the horizon) are predicted, T steps, S species, P physical
+parameters, L latents.
 
     z_0 = standardised latent of the first row;  z_{i+1} = z_i + g(dt_i) f([physical_i, z_i, log dt_i])
 
@@ -52,10 +53,12 @@ class LatentEmulator(nn.Module):
     def __init__(self, config: ConfigDict, data: DataDescription, autoencoder: nn.Module) -> None:
         super().__init__()
         self.table = config["model"]["LatentEmulator"]
-        self.decades, self.latent_dim = data.abundance_scaling.decades, autoencoder.latent_dim
-        self.use_dt: bool = self.table["use_dt"]
+        self.decades, self.use_dt = data.abundance_scaling.decades, self.table["use_dt"]
+        # the rows before the last of the context are not needed: a state is all that this emulator remembers
+        self.n_given = max(1, data.window - data.horizon) if data.window and data.horizon else 1
         # a plain list keeps the autoencoder out of parameters() and state_dict()
         self._frozen: list[Any] = [autoencoder.for_inference().requires_grad_(False)]
+        self.latent_dim = self._frozen[0].encode(torch.zeros(1, data.n_species)).shape[-1]
         n_inputs = data.n_physical + self.latent_dim + int(self.use_dt)
         widths = (n_inputs, *self.table["hidden"], self.latent_dim)
         self.change = perceptron(widths, self.table["activation"], self.table["dropout"])
@@ -73,16 +76,17 @@ class LatentEmulator(nn.Module):
         return self._frozen[0]
 
     def forward(self, batch: Batch) -> Tensor:
-        """Return the standardised latents after each step, `(B, T, L)`."""
-        start = self.standardise(self.autoencoder.encode(batch["abundance"][:, 0]))
+        """Return the standardised latents after each step of the horizon, `(B, H, L)`."""
+        last = self.n_given - 1
+        start = self.standardise(self.autoencoder.encode(batch["abundance"][:, last]))
         if self.training and self.table["start_noise"]:
             start = start + self.table["start_noise"] * torch.randn_like(start)
-        return self.rollout(start, batch["physical"], batch["dt"])
+        return self.rollout(start, batch["physical"][:, last:], batch["dt"][:, last:])
 
     def train_batch(self, batch: Batch) -> StepResult:
         """Return the criterion's loss of the decoded rollout, plus the weighted distance of the latents."""
         latents = self(batch)
-        target = batch["abundance"][:, 1:]
+        target = batch["abundance"][:, self.n_given :]
         loss, terms = losses.apply_criterion(self.criterion, self._decode_standardised(latents), target)
         weight = self.table["latent_weight"]
         if weight:
@@ -92,7 +96,7 @@ class LatentEmulator(nn.Module):
 
     def validate_batch(self, batch: Batch) -> StepResult:
         """Return the criterion's loss and the validation metrics of the decoded rollout."""
-        target = batch["abundance"][:, 1:]
+        target = batch["abundance"][:, self.n_given :]
         predicted = self._decode_standardised(self(batch))
         loss, terms = losses.apply_criterion(self.criterion, predicted, target)
         return loss, {**terms, **losses.validation_metrics(predicted, target, self.decades)}
@@ -141,7 +145,9 @@ class LatentEmulator(nn.Module):
     def before_training(self, training: TrainingRows) -> None:
         """Learn centre, spread and range of each latent, and the usual time step, from the training split."""
         with torch.no_grad():
-            rows = [(self.autoencoder.encode(rows["abundance"]), rows["dt"]) for rows in training.row_batches()]
+            rows = [
+                (self.autoencoder.encode(rows["abundance"]), rows["dt"]) for rows in training.row_batches()
+            ]
         latents, dt = concatenated(latent for latent, _ in rows), concatenated(dt for _, dt in rows)
         low, high = robust_range(latents, _ONE_SIGMA_TAIL)
         self.centre.copy_(0.5 * (low + high))

@@ -172,7 +172,9 @@ def floor_distance(predicted: Tensor, target: Tensor) -> Tensor:
     return (predicted - target).abs().masked_fill(below_both, 0.0)
 
 
-def apply_criterion(criterion: nn.Module, predicted: Tensor, target: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+def apply_criterion(
+    criterion: nn.Module, predicted: Tensor, target: Tensor
+) -> tuple[Tensor, dict[str, Tensor]]:
     """Return (loss, diagnostics) of any criterion; one of `torch.nn` returns the loss alone."""
     result = criterion(predicted, target)
     return result if isinstance(result, tuple) else (result, {})

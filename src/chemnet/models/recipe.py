@@ -108,5 +108,6 @@ def _call(cls: Any, name: str, *args: Any, **options: Any) -> Any:
     except (TypeError, ValueError) as error:
         given = ", ".join(f"{key} = {value!r}" for key, value in options.items()) or "nothing"
         raise ConfigError(
-            f"{name} does not accept its keyword arguments: {error}", hint=f'the table ["{name}"] holds: {given}'
+            f"{name} does not accept its keyword arguments: {error}",
+            hint=f'the table ["{name}"] holds: {given}',
         ) from error

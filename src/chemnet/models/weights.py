@@ -15,6 +15,11 @@ BEST_WEIGHTS = "weights.safetensors"
 LAST_WEIGHTS = "weights_last.safetensors"
 
 
+def weights_file(which: str) -> str:
+    """Return the name of the file that holds the ``"best"`` or the ``"last"`` weights."""
+    return {"best": BEST_WEIGHTS, "last": LAST_WEIGHTS}[which]
+
+
 def save(self: nn.Module, path: str | Path) -> None:
     """Write the weights to a `.safetensors` file, whole or not at all."""
     write_tensors(path, self.state_dict())
@@ -33,13 +38,19 @@ def load_weights(self: nn.Module, path: str | Path) -> None:
     self.load_state_dict(state)
 
 
-def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
+def write_tensors(
+    path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
+) -> None:
     """Write named tensors as safetensors, atomically: a reader sees the old file or the new one."""
     from safetensors.torch import save_file
 
     path = Path(path)
     hidden = path.with_name(f".{path.name}.new")
-    detached = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    # a copy each: safetensors refuses tensors that share memory, as tied weights do
+    detached = {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, tensor in tensors.items()
+    }
     save_file(detached, hidden, metadata=dict(metadata or {}))
     with hidden.open("rb") as stream:
         os.fsync(stream.fileno())
@@ -59,11 +70,15 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
 
     path = Path(path)
     if not path.is_file():
-        raise ModelError(f"no weights file {path}", hint="name a .safetensors file, or a training result that has one")
+        raise ModelError(
+            f"no weights file {path}", hint="name a .safetensors file, or a training result that has one"
+        )
     try:
         return load_file(path)
     except SafetensorError as error:
-        raise ModelError(f"{path} is no whole safetensors file: {error}", hint="train the model again") from error
+        raise ModelError(
+            f"{path} is no whole safetensors file: {error}", hint="train the model again"
+        ) from error
 
 
 def check_shapes(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], source: str) -> None:

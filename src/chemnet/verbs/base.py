@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 from chemnet.config import ConfigDict
@@ -38,6 +39,11 @@ class Verb(ABC):
     @staticmethod  # noqa: B027  (most verbs have no options of their own)
     def setup_parser(parser: argparse.ArgumentParser) -> None:
         """Add the options that only this verb has; their `dest` are keyword arguments of `run`."""
+
+    def with_arguments(self, table: str, given: Mapping[str, Any]) -> ConfigDict:
+        """Return the configuration with `run`'s arguments, those that are not None, over the keys of ``[table]``."""
+        values = {key: str(value) if isinstance(value, Path) else value for key, value in given.items()}
+        return self.config.replace({f"{table}.{key}": value for key, value in values.items() if value is not None})
 
     @abstractmethod
     def run(self, **kwargs: Any) -> Any:

@@ -1,0 +1,90 @@
+"""``model.toml``: what a trained model is, and what it was trained on, so that it can be built again without its data."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+
+from chemnet.errors import ModelError, ResultsError
+from chemnet.models.base import build_model, own_table
+from chemnet.models.weights import BEST_WEIGHTS
+from chemnet.results import ResultDirectory
+
+if TYPE_CHECKING:
+    from chemnet.datasets.preprocessed import DataDescription
+
+MODEL_FILE = "model.toml"
+
+
+def write_model_file(folder: Path, model: nn.Module) -> None:
+    """Write name, role, feed, own configuration, weight shapes and data description of a model."""
+    import tomlkit
+
+    name = model.config["model"]["name"]
+    content = {
+        "name": name,
+        "role": model.role,
+        "feed": model.feed,
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "table": own_table(model.config, name),
+        "weights": {key: list(tensor.shape) for key, tensor in model.state_dict().items()},
+        "data": model.data.to_dict(),
+    }
+    (folder / MODEL_FILE).write_text(tomlkit.dumps(content), encoding="utf-8")
+
+
+def read_model_file(result: ResultDirectory) -> dict[str, Any]:
+    """Return the content of a training result's ``model.toml``.
+
+    Raises
+    ------
+    ResultsError
+        When it is missing or damaged.
+    """
+    path = result.file(MODEL_FILE)
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ResultsError(f"{path} is damaged: {error}", hint="train the model again") from error
+
+
+def role_of(result: ResultDirectory) -> str:
+    """Return the role of a trained model, one of `chemnet.models.base.ROLES`."""
+    return read_model_file(result)["role"]
+
+
+def data_of(result: ResultDirectory) -> DataDescription:
+    """Return what a trained model was fed: species, scalings, window."""
+    from chemnet.datasets.preprocessed import DataDescription
+
+    return DataDescription.from_dict(read_model_file(result)["data"])
+
+
+def load_trained(result: ResultDirectory, weights: str = BEST_WEIGHTS) -> nn.Module:
+    """Return the model of a training result with its weights, in evaluation mode on the CPU.
+
+    An emulator brings the very autoencoder that it was trained with, found by digest.
+
+    Parameters
+    ----------
+    result
+        A result of `chemnet train`.
+    weights
+        Which weights file of the result.
+
+    Raises
+    ------
+    ResultsError
+        When a file is missing, or the autoencoder is gone or was trained again.
+    ModelError
+        When the weights do not fit.
+    """
+    if result.verb != "train":
+        raise ModelError(f"{result.name} is a result of `{result.verb}`, not a trained model")
+    autoencoder = load_trained(result.parent("autoencoder")) if "autoencoder" in result.parents else None
+    model = build_model(result.config, data_of(result), autoencoder)
+    model.load_weights(result.file(weights))
+    return model.eval()

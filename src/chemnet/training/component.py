@@ -1,0 +1,202 @@
+"""Training one component from its inputs to its result directory: the recipe that `chemnet train` follows."""
+
+from __future__ import annotations
+
+import random
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from chemnet.config import ConfigDict
+from chemnet.datasets.preprocessed import PreprocessedData
+from chemnet.models.base import build_model, own_table
+from chemnet.models.model_file import load_trained, write_model_file
+from chemnet.models.recipe import keywords
+from chemnet.progress import get_logger
+from chemnet.registry import MODELS
+from chemnet.results import ResultDirectory, ResultWriter
+from chemnet.training.data_feed import Feed
+from chemnet.training.devices import choose_device
+from chemnet.training.engines import Session, make_session, make_trainer, run_epochs
+from chemnet.training.epoch_means import EpochMeans
+from chemnet.training.handlers import METRICS_FILE, attach_all, stopped_early, write_weights
+from chemnet.training.report import CURVES_FILE, SUMMARY_FILE, records_of, write_curves, write_summary
+from chemnet.training.resume import Resumed, origin_of
+from chemnet.training.split_feeds import make_feeds
+from chemnet.training.state import RESUME_FILE, restore
+from chemnet.training.trace import Trace
+from chemnet.training.tracking import MlflowTracker, git_commit
+
+_log = get_logger(__name__)
+
+
+def train_component(
+    config: ConfigDict, inputs: dict[str, ResultDirectory], resumed: Resumed | None = None
+) -> ResultDirectory:
+    """Train the model that the configuration names, and return its result.
+
+    Parameters
+    ----------
+    config
+        The merged configuration, with the inputs that are really used.
+    inputs
+        ``"preprocess"``, and ``"autoencoder"`` for an emulator.
+    resumed
+        A run to go on with.
+
+    Raises
+    ------
+    RunFailedError
+        When a loss is not finite; no result is left.
+    KeyboardInterrupt
+        After the best weights were saved in a result of status ``"interrupted"``, if an epoch was complete.
+    """
+    session, trace = prepare(config, inputs, resumed)
+    # what the resumed run becomes is what an uninterrupted one would be, so its configuration reproduces it
+    kept_config = config.replace({"train.resume": False})
+    component = config["train"]["component"] or config["model"]["name"]
+    with ResultWriter(
+        kept_config, "train", component, parents=inputs, resume=resumed.in_place if resumed else None
+    ) as writer:
+        session.folder = writer.path
+        try:
+            return _train(session, writer, trace)
+        finally:
+            # a run that failed or was interrupted later on can be resumed from its last whole epoch
+            writer.keep_on_error = (writer.path / RESUME_FILE).is_file()
+
+
+def prepare(
+    config: ConfigDict, inputs: dict[str, ResultDirectory], resumed: Resumed | None
+) -> tuple[Session, Trace]:
+    """Build model, feeds and optimizer, and bring back the state of a resumed run; nothing is written."""
+    seed_everything(config["general"]["seed"])
+    device, trace = choose_device(config["general"]["device"]), Trace(config["train"]["trace"])
+    data = PreprocessedData(inputs["preprocess"])
+    feed = MODELS.get(config["model"]["name"]).feed
+    autoencoder = load_trained(inputs["autoencoder"]) if "autoencoder" in inputs else None
+    model = build_model(config, data.describe(feed), autoencoder)
+    if config["train"]["model_weights_file"]:
+        model.load_weights(config["train"]["model_weights_file"])
+    model.to(device)
+    training, validation = make_feeds(data, feed, config, device, trace)
+    session = make_session(
+        model,
+        config,
+        training=trace.feed(training),
+        validation=validation,
+        folder=Path(),
+        device=device,
+        origin=origin_of(config, inputs),
+    )
+    if resumed is not None:
+        session.state = restore(resumed.found, model, session.optimizer, session.scheduler)
+        session.records = records_of(resumed.found.path, session.state.epoch)
+    elif not config["train"]["model_weights_file"]:
+        model.before_training(training)
+    return session, trace
+
+
+def _train(session: Session, writer: ResultWriter, trace: Trace) -> ResultDirectory:
+    """Run the epochs that are left and finish the result; Ctrl-C finishes it early."""
+    means = EpochMeans("training")
+    trainer = make_trainer(session, means, trace)
+    with ExitStack() as stack:
+        trackers = (
+            [stack.enter_context(_tracked(session, writer))] if session.config["mlflow"]["enabled"] else []
+        )
+        attach_all(trainer, session, means, trackers)
+        try:
+            if not stopped_early(session):
+                run_epochs(trainer, session)
+        except KeyboardInterrupt:
+            if session.state.epoch:
+                _say_how_to_resume(session, finish(session, writer, "interrupted"))
+            raise
+        return finish(session, writer, "done")
+
+
+def finish(session: Session, writer: ResultWriter, status: str) -> ResultDirectory:
+    """Write weights, description, summary and curves from the best epoch, and reveal the result."""
+    write_weights(session.folder, session, session.training)
+    write_model_file(session.folder, session.model)
+    summary = summarise(session, status)
+    write_summary(session.folder, summary)
+    write_curves(session.folder, session.records, session.table["monitor"])
+    writer.summary.update(summary)
+    result = writer.finish(status)
+    session.folder = result.path
+    return result
+
+
+def summarise(session: Session, status: str) -> dict[str, Any]:
+    """Return what ``summary.json`` holds: the run in a few values, with the figures of its best epoch."""
+    state = session.state
+    best = next((record for record in session.records if record["epoch"] == state.best_epoch), {})
+    ended = "interrupted" if status == "interrupted" else "early" if stopped_early(session) else "epochs"
+    return {
+        "model": session.config["model"]["name"],
+        "role": session.model.role,
+        "parameters": sum(parameter.numel() for parameter in session.model.parameters()),
+        "epochs": state.epoch,
+        "best_epoch": state.best_epoch,
+        "ended_by": ended,
+        "device": str(session.device),
+        "items_per_epoch": session.training.n_items,
+        **{name: value for name, value in best.items() if name.startswith(("train_", "validate_"))},
+        "wall_s": round(sum(record["wall_s"] for record in session.records), 3),
+    }
+
+
+def seed_everything(seed: int) -> None:
+    """Seed every random generator that a model may draw from."""
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002  (plugins may draw from the global generator)
+    torch.manual_seed(seed)
+
+
+def parameters_of(config: ConfigDict, model: nn.Module) -> dict[str, Any]:
+    """Return the hyperparameters of a run: the model's own table, wherever it comes from, and the recipe's."""
+    name = config["model"]["name"]
+    recipe = {part: config[part]["name"] for part in ("optimizer", "criterion", "scheduler")}
+    return {
+        "model": {"name": name, name.rpartition(".")[2]: own_table(config, name)},
+        "train": config["train"].to_dict(),
+        **{
+            part: {"name": chosen, **(keywords(config, chosen) if chosen else {})}
+            for part, chosen in recipe.items()
+        },
+        "seed": config["general"]["seed"],
+    }
+
+
+def _tracked(session: Session, writer: ResultWriter) -> Any:
+    """Return an MLflow run as a context that ends it with the right status and artifacts."""
+    tracker = MlflowTracker(session.config, writer.component or "")
+    tags = {
+        "data_digest": writer.parents["preprocess"].digest,
+        "result": writer.path.name.removeprefix(".partial-"),
+    }
+    commit = git_commit(Path.cwd())
+    tracker.start(
+        parameters_of(session.config, session.model), tags | ({"git_commit": commit} if commit else {})
+    )
+    names = (CURVES_FILE, SUMMARY_FILE, METRICS_FILE)
+    return tracker.ended_with(lambda: [path for name in names if (path := session.folder / name).is_file()])
+
+
+def _say_how_to_resume(session: Session, result: ResultDirectory) -> None:
+    """Tell the user what was kept and what to type."""
+    _log.warning(
+        "interrupted after epoch %d; the best weights (epoch %d) are in %s; to go on:\n"
+        "  chemnet train -c %s train.resume=%s",
+        session.state.epoch,
+        session.state.best_epoch,
+        result.path,
+        result.path / "runtime_config.toml",
+        result.path,
+    )

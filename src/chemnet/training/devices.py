@@ -1,0 +1,62 @@
+"""Where networks run and with what precision."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import torch
+
+from chemnet.errors import ConfigError
+
+
+def choose_device(wanted: str) -> torch.device:
+    """Return the device for ``general.device``: ``"auto"`` is CUDA when there is one, else the CPU.
+
+    Raises
+    ------
+    ConfigError
+        When the device does not exist here.
+    """
+    if wanted == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(wanted)
+    except RuntimeError:
+        device = None
+    if device is None or device.type not in ("cpu", "cuda"):
+        raise ConfigError(
+            f"general.device = {wanted!r} is no device",
+            hint="allowed: 'auto', 'cpu', 'cuda' or 'cuda:<index>'",
+        )
+    count = torch.cuda.device_count() if device.type == "cuda" else 1
+    if (device.index or 0) >= count:
+        raise ConfigError(
+            f"general.device = {wanted!r}, but this machine has {count} CUDA devices",
+            hint="set general.device = 'auto' to use the CPU where there is no GPU",
+        )
+    return device
+
+
+@contextlib.contextmanager
+def precision(name: str, device: torch.device) -> Iterator[None]:
+    """Compute in ``"float32"``, ``"tf32"`` (matrix products on tensor cores) or ``"bf16"`` (autocast) inside the block."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest" if name == "float32" else "high")
+    try:
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=name == "bf16"):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def free_memory(device: torch.device) -> int:
+    """Return the bytes that are free on a device: of the GPU, or of the machine for the CPU."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    with contextlib.suppress(OSError), open("/proc/meminfo", encoding="ascii") as lines:
+        for line in lines:
+            if line.startswith("MemAvailable:"):
+                return 1024 * int(line.split()[1])
+    # not Linux: assume what every laptop has
+    return 4 * 2**30

@@ -1,0 +1,319 @@
+"""What happens around the epochs of a training: one idea per handler, attached in the order of `attach_all`."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from ignite.engine import Engine, Events
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from chemnet.errors import ConfigError, suggest
+from chemnet.models.weights import BEST_WEIGHTS, LAST_WEIGHTS
+from chemnet.progress import get_logger, progress
+from chemnet.training.engines import Session, dropout_layers, make_evaluator, run_validation
+from chemnet.training.epoch_means import EpochMeans
+from chemnet.training.state import write_state
+
+METRICS_FILE = "metrics.jsonl"
+_log = get_logger(__name__)
+
+
+class Tracker(Protocol):
+    """Whoever wants the figures of each epoch as they come (MLflow, a sweep)."""
+
+    def epoch(self, record: dict[str, float]) -> None:
+        """Take in the figures of one finished epoch."""
+        ...
+
+
+def attach_all(
+    trainer: Engine, session: Session, means: EpochMeans, trackers: Sequence[Tracker] = ()
+) -> None:
+    """Attach every handler to the trainer, in the order in which an epoch's end needs them."""
+    trainer.add_event_handler(Events.EPOCH_STARTED, lambda: session.training.set_epoch(trainer.state.epoch))
+    ScoreEpochs(session, means).attach(trainer)
+    KeepBest(session).attach(trainer)
+    StepScheduler(session).attach(trainer)
+    if session.table["dropout_decay_patience"]:
+        CutDropout(session).attach(trainer)
+    if session.table["revert_patience"]:
+        RevertToBest(session).attach(trainer)
+    RecordMetrics(session, trackers).attach(trainer)
+    SaveState(session).attach(trainer)
+    if session.table["early_stopping_patience"]:
+        StopEarly(session).attach(trainer)
+    ShowProgress(session, means).attach(trainer)
+
+
+class ScoreEpochs:
+    """Put the means of the training epoch and of the whole validation split into a new record."""
+
+    def __init__(self, session: Session, means: EpochMeans) -> None:
+        self.session, self.means = session, means
+        self.validation_means = EpochMeans("validation")
+        self.evaluator = make_evaluator(session, self.validation_means)
+
+    def attach(self, trainer: Engine) -> None:
+        """Time epochs and score them."""
+        trainer.add_event_handler(Events.EPOCH_STARTED, self.start)
+        trainer.add_event_handler(Events.EPOCH_COMPLETED, self.score)
+
+    def start(self) -> None:
+        """Note when the epoch began."""
+        self.started = time.perf_counter()
+
+    def score(self, trainer: Engine) -> None:
+        """Append the record of the finished epoch."""
+        session = self.session
+        record: dict[str, float] = {"epoch": trainer.state.epoch}
+        record |= {f"train_{name}": value for name, value in self.means.result().items()}
+        session.state.epoch = trainer.state.epoch
+        if len(session.validation):
+            scores = run_validation(session, self.evaluator, self.validation_means)
+            record |= {f"validate_{name}": value for name, value in scores.items()}
+        record["lr"] = float(session.optimizer.param_groups[0]["lr"])
+        layers = dropout_layers(session.model)
+        if layers:
+            record["dropout"] = max(layer.p for layer in layers)
+        record["wall_s"] = round(time.perf_counter() - self.started, 4)
+        session.records.append(record)
+
+
+class KeepBest:
+    """Keep the weights of the epoch with the lowest ``train.monitor``."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def attach(self, trainer: Engine) -> None:
+        """Judge each epoch."""
+        trainer.add_event_handler(Events.EPOCH_COMPLETED, self.judge)
+
+    def judge(self) -> None:
+        """Compare the latest record with the best so far."""
+        session = self.session
+        session.state.record(monitored(session), session.model)
+
+
+class StepScheduler:
+    """Step the learning-rate schedule once per epoch; a plateau schedule is shown the monitored figure."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def attach(self, trainer: Engine) -> None:
+        """Step after each epoch."""
+        trainer.add_event_handler(Events.EPOCH_COMPLETED, self.step)
+
+    def step(self) -> None:
+        """Step the session's scheduler, whichever it is by now."""
+        scheduler = self.session.scheduler
+        if isinstance(scheduler, ReduceLROnPlateau):
+            scheduler.step(monitored(self.session))
+        elif scheduler is not None:
+            scheduler.step()
+
+
+class CutDropout:
+    """After ``dropout_decay_patience`` stagnant epochs lower dropout by ``dropout_decay`` and reset the learning rate.
+
+    Dropout is the start minus an integer number of cuts, so it reaches exactly 0. A cut changes what is trained, so
+    early stopping counts afresh, and the optimizer's moments, which belong to the old noise, are forgotten.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def attach(self, trainer: Engine) -> None:
+        """Look after each epoch."""
+        set_dropout(self.session)
+        trainer.add_event_handler(Events.EPOCH_COMPLETED, self.look)
+
+    def look(self) -> None:
+        """Cut when the patience is over and there is dropout left."""
+        session, state = self.session, self.session.state
+        dropping = any(layer.p > 0.0 for layer in dropout_layers(session.model))
+        if not dropping or state.stagnant < session.table["dropout_decay_patience"]:
+            return
+        state.dropout_cuts += 1
+        state.stagnant = 0
+        set_dropout(session)
+        restart_optimizer(session)
+        _log.info(
+            "epoch %d: dropout cut to %g",
+            state.epoch,
+            max(layer.p for layer in dropout_layers(session.model)),
+        )
+
+
+class RevertToBest:
+    """After each ``revert_patience`` stagnant epochs go back to the best weights, with fresh optimizer moments."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def attach(self, trainer: Engine) -> None:
+        """Look after each epoch."""
+        trainer.add_event_handler(Events.EPOCH_COMPLETED, self.look)
+
+    def look(self) -> None:
+        """Revert when the patience is over."""
+        session, state = self.session, self.session.state
+        if state.stagnant and state.stagnant % session.table["revert_patience"] == 0:
+            session.model.load_state_dict(state.best_weights)
+            session.optimizer.state.clear()
+            _log.info("epoch %d: back to the weights of epoch %d", state.epoch, state.best_epoch)
+
+
+class RecordMetrics:
+    """Append each epoch's record to ``metrics.jsonl`` as it comes, and pass it on to the trackers."""
+
+    def __init__(self, session: Session, trackers: Sequence[Tracker]) -> None:
+        self.session, self.trackers = session, trackers
+        self.path = session.folder / METRICS_FILE
+        # what a resumed run brings along; a line of an epoch that was never complete in the state is gone with it
+        text = "".join(f"{json.dumps(record)}\n" for record in session.records)
+        self.path.write_text(text, encoding="utf-8")
+
+    def attach(self, trainer: Engine) -> None:
+        """Write after each epoch."""
+        trainer.add_event_handler(Events.EPOCH_COMPLETED, self.write)
+
+    def write(self) -> None:
+        """Write the latest record through to the disk."""
+        record = self.session.records[-1]
+        with self.path.open("a", encoding="utf-8") as stream:
+            stream.write(f"{json.dumps(record)}\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        for tracker in self.trackers:
+            tracker.epoch(record)
+
+
+class SaveState:
+    """Write best and last weights and the resume state after each epoch: a killed process loses one epoch at most."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def attach(self, trainer: Engine) -> None:
+        """Write after each epoch."""
+        trainer.add_event_handler(Events.EPOCH_COMPLETED, self.write)
+
+    def write(self) -> None:
+        """Write the state first: it holds the best weights too, so the files beside it can be made again."""
+        session = self.session
+        write_state(
+            session.folder, session.state, session.model, session.optimizer, session.scheduler, session.origin
+        )
+
+
+class StopEarly:
+    """End the training after ``early_stopping_patience`` stagnant epochs."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def attach(self, trainer: Engine) -> None:
+        """Look after each epoch."""
+        trainer.add_event_handler(Events.EPOCH_COMPLETED, self.look)
+
+    def look(self, trainer: Engine) -> None:
+        """Terminate when the patience is over."""
+        if stopped_early(self.session):
+            _log.info("stopped after %d epochs without improvement", self.session.state.stagnant)
+            trainer.terminate()
+
+
+class ShowProgress:
+    """A bar over all batches, with the latest losses beside it."""
+
+    def __init__(self, session: Session, means: EpochMeans) -> None:
+        self.session, self.means = session, means
+
+    def attach(self, trainer: Engine) -> None:
+        """Open the bar, move it per log interval, close it."""
+        every = self.session.table["log_interval"]
+        trainer.add_event_handler(Events.STARTED, self.open)
+        trainer.add_event_handler(Events.ITERATION_COMPLETED(every=every), self.move)
+        trainer.add_event_handler(Events.EPOCH_COMPLETED, self.tell)
+        trainer.add_event_handler(Events.COMPLETED | Events.EXCEPTION_RAISED, self.close)
+
+    def open(self, trainer: Engine) -> None:
+        """Open the bar where the training begins."""
+        length = len(self.session.training)
+        self.bar = progress(total=self.session.table["epochs"] * length, desc="train", unit="batch")
+        self.bar.update(self.session.state.epoch * length)
+
+    def move(self, trainer: Engine) -> None:
+        """Bring the bar to the current batch."""
+        self.bar.update(trainer.state.iteration - self.bar.n)
+
+    def tell(self, trainer: Engine) -> None:
+        """Show the losses of the finished epoch."""
+        record = self.session.records[-1]
+        self.bar.set_postfix_str(
+            f"epoch {record['epoch']}, {self.session.table['monitor']} {monitored(self.session):.4g}"
+        )
+        self.move(trainer)
+
+    def close(self, trainer: Engine, error: BaseException | None = None) -> None:
+        """Close the bar; an error goes on its way."""
+        self.bar.close()
+        if error is not None:
+            raise error
+
+
+def monitored(session: Session) -> float:
+    """Return the figure of the latest record that ``train.monitor`` names.
+
+    Raises
+    ------
+    ConfigError
+        When there is no such figure.
+    """
+    name, record = session.table["monitor"], session.records[-1]
+    if name not in record:
+        raise ConfigError(
+            f"train.monitor = {name!r} is no figure of this training", hint=suggest(name, record)
+        )
+    return record[name]
+
+
+def stopped_early(session: Session) -> bool:
+    """Return whether early stopping's patience is over."""
+    patience = session.table["early_stopping_patience"]
+    return bool(patience) and session.state.stagnant >= patience
+
+
+def set_dropout(session: Session) -> None:
+    """Set every dropout layer to its start minus the cuts so far."""
+    state = session.state
+    cut = state.dropout_cuts * session.table["dropout_decay"]
+    for layer, start in zip(dropout_layers(session.model), state.initial_dropout, strict=True):
+        layer.p = max(0.0, round(start - cut, 9))
+
+
+def restart_optimizer(session: Session) -> None:
+    """Bring back the initial learning rates, forget the moments, and begin the schedule anew."""
+    session.optimizer.state.clear()
+    for group, rate in zip(session.optimizer.param_groups, session.state.initial_lr, strict=True):
+        group["lr"] = rate
+    session.scheduler = session.model.make_scheduler(session.config, session.optimizer)
+
+
+def write_weights(folder: Path, session: Session, training: Any) -> None:
+    """Write the last and the best weights, each with the statistics that `after_training` takes for them.
+
+    The model holds the best weights afterwards.
+    """
+    last = {name: tensor.clone() for name, tensor in session.model.state_dict().items()}
+    for name, weights in ((LAST_WEIGHTS, last), (BEST_WEIGHTS, session.state.best_weights)):
+        session.model.load_state_dict(weights)
+        session.model.after_training(training)
+        session.model.save(folder / name)

@@ -1,0 +1,163 @@
+"""From the splits of a preprocess result to feeds: resident on the device where they fit, else streamed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import torch
+
+from chemnet.config import ConfigDict
+from chemnet.datasets.preprocessed import PreprocessedData, Split
+from chemnet.errors import DataError
+from chemnet.progress import get_logger
+from chemnet.training.data_feed import Feed, ResidentFeed, RowTable, StreamedFeed, Table, WindowTable
+from chemnet.training.devices import free_memory
+from chemnet.training.trace import Trace
+
+# blocks of rows that a streamed split is shuffled by; this many are mixed with one another
+_BLOCKS_IN_MEMORY = 8
+_log = get_logger(__name__)
+
+
+def make_feeds(
+    data: PreprocessedData, kind: str, config: ConfigDict, device: torch.device, trace: Trace
+) -> tuple[Feed, Feed]:
+    """Return the shuffled feed of the training split and the ordered feed of the validation split.
+
+    Parameters
+    ----------
+    data
+        The preprocess result.
+    kind
+        ``"rows"`` or ``"windows"``.
+    config
+        Reads ``[train]`` and the seed.
+    device
+        Where batches are gathered.
+    trace
+        Shown each read.
+
+    Raises
+    ------
+    DataError
+        When the training split has nothing to train on, or a split that is monitored is empty.
+    """
+    table = config["train"]
+    batch_size = table["batch_size"] or table["rows_per_batch" if kind == "rows" else "windows_per_batch"]
+    if batch_size < 1:
+        raise DataError(f"train.batch_size = {batch_size} holds nothing", hint="set it to 1 or more")
+    splits = {name: data.split(name) for name in ("train", "validate")}
+    needed = sum(_bytes_of(data, split) for split in splits.values())
+    resident = needed <= table["memory_share"] * free_memory(device)
+    if not resident:
+        _log.info("the splits need %.1f GB: batches are streamed from the files", needed / 1e9)
+    feeds = []
+    for name, seed in (("train", config["general"]["seed"]), ("validate", None)):
+        reader = SplitReader(splits[name], kind, data.window or 0, device, trace)
+        feeds.append(
+            ResidentFeed(reader.whole(), batch_size, seed)
+            if resident
+            else reader.streamed(table["stream_rows"], batch_size, seed)
+        )
+    training, validation = feeds
+    _refuse_empty(training, validation, kind, table["monitor"])
+    return training, validation
+
+
+class SplitReader:
+    """Reads a split, whole or in blocks, as tables on a device.
+
+    Parameters
+    ----------
+    split
+        The split.
+    kind
+        ``"rows"`` or ``"windows"``.
+    window
+        Rows per window.
+    device
+        Where the tables go.
+    trace
+        Shown each read.
+    """
+
+    def __init__(self, split: Split, kind: str, window: int, device: torch.device, trace: Trace) -> None:
+        self.split, self.kind, self.window, self.device, self.trace = split, kind, window, device, trace
+
+    def whole(self) -> Table:
+        """Return the whole split as one table; on the CPU it shares memory with the split."""
+        columns = {
+            name: self._traced(name, partial(getattr, self.split, name)) for name in ("abundance", "physical")
+        }
+        rows = self._rows(columns["abundance"], columns["physical"], self.split.dt)
+        if self.kind == "rows":
+            return rows
+        return WindowTable(rows, self._index(self.split.window_start), self.window)
+
+    def streamed(self, rows_in_memory: int, batch_size: int, seed: int | None) -> StreamedFeed:
+        """Return a feed that reads the split in blocks: of whole tracers for windows, else of rows."""
+        block_rows = max(1, rows_in_memory // _BLOCKS_IN_MEMORY)
+        if self.kind == "rows":
+            edges = np.append(np.arange(0, self.split.n_rows, block_rows), self.split.n_rows)
+            items = np.diff(edges)
+        else:
+            edges = _tracer_edges(self.split.offsets, block_rows)
+            items = np.diff(np.searchsorted(self.split.window_start, edges))
+        # a block of tracers that are shorter than a window holds nothing
+        blocks = [(edges[k], edges[k + 1]) for k in np.flatnonzero(items)]
+        read: Callable[[int], Table] = lambda block: self.block(*blocks[block])  # noqa: E731
+        return StreamedFeed(read, items[items > 0].tolist(), _BLOCKS_IN_MEMORY, batch_size, seed)
+
+    def block(self, first: int, last: int) -> Table:
+        """Return rows ``first:last`` as a table."""
+        rows = slice(int(first), int(last))
+        columns = {
+            name: self._traced(name, partial(self.split.read, name, rows))
+            for name in ("abundance", "physical")
+        }
+        table = self._rows(columns["abundance"], columns["physical"], self.split.dt[rows])
+        if self.kind == "rows":
+            return table
+        low, high = np.searchsorted(self.split.window_start, (first, last))
+        return WindowTable(table, self._index(self.split.window_start[low:high] - first), self.window)
+
+    def _rows(self, abundance: np.ndarray, physical: np.ndarray, dt: np.ndarray) -> RowTable:
+        """Return columns as a table on the device."""
+        tensors = (
+            torch.from_numpy(np.asarray(column, dtype=np.float32)) for column in (abundance, physical, dt)
+        )
+        return RowTable(*(tensor.to(self.device) for tensor in tensors))
+
+    def _index(self, starts: np.ndarray) -> torch.Tensor:
+        """Return first rows of windows on the device."""
+        return torch.from_numpy(np.ascontiguousarray(starts, dtype=np.int64)).to(self.device)
+
+    def _traced(self, name: str, read: Callable[[], np.ndarray]) -> np.ndarray:
+        """Read a column, showing it to the trace."""
+        return self.trace.call(f"read {self.split.name}.{name}", read)
+
+
+def _tracer_edges(offsets: np.ndarray, block_rows: int) -> np.ndarray:
+    """Return the row edges of blocks of whole tracers, each of about `block_rows` rows."""
+    targets = np.arange(0, offsets[-1], block_rows)
+    return np.unique(np.append(offsets[np.searchsorted(offsets, targets)], offsets[-1]))
+
+
+def _bytes_of(data: PreprocessedData, split: Split) -> int:
+    """Return the bytes of a split's tensors."""
+    return 4 * split.n_rows * (len(data.species) + len(data.physical_names) + 1)
+
+
+def _refuse_empty(training: Feed, validation: Feed, kind: str, monitor: str) -> None:
+    """Raise when there is nothing to train on, or nothing to watch."""
+    if not training.n_items:
+        raise DataError(
+            f"the training split holds no {kind}", hint="look at preprocess.train_size and preprocess.window"
+        )
+    if not validation.n_items and monitor.startswith("validate_"):
+        raise DataError(
+            f"the validate split holds no {kind}, and train.monitor = {monitor!r} watches it",
+            hint="set preprocess.validate_size above 0, or train.monitor = 'train_loss'",
+        )

@@ -1,0 +1,136 @@
+"""Tracking of trainings by MLflow: a local SQLite store by default, nothing that leaves the machine.
+
+MLflow is imported when a tracker is made (its import takes seconds) and only its client is used, so no global run is
+opened and nothing is patched.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from chemnet.config import ConfigDict
+from chemnet.progress import get_logger
+
+STORE_FILE = "mlflow.db"
+ARTIFACTS_FOLDER = "mlflow_artifacts"
+# MLflow refuses longer parameter values
+_LONGEST_PARAMETER = 500
+_log = get_logger(__name__)
+
+
+class MlflowTracker:
+    """One MLflow run: parameters at the start, metrics of each epoch, artifacts at the end.
+
+    Parameters
+    ----------
+    config
+        Reads ``[mlflow]``, ``train.experiment_name`` and ``train.run_name``.
+    run_name
+        The run's name when ``train.run_name`` gives none.
+    """
+
+    def __init__(self, config: ConfigDict, run_name: str) -> None:
+        # before the import: MLflow reports its use otherwise
+        os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+        os.environ["DO_NOT_TRACK"] = "true"
+        from mlflow.tracking import MlflowClient
+
+        results_dir = Path(config["general"]["results_dir"]).resolve()
+        with _quiet_migrations():
+            self._client = MlflowClient(
+                config["mlflow"]["tracking_uri"] or f"sqlite:///{results_dir / STORE_FILE}"
+            )
+            experiment = self._experiment(config["train"]["experiment_name"], config, results_dir)
+            run = self._client.create_run(experiment, run_name=config["train"]["run_name"] or run_name)
+        self.run_id: str = run.info.run_id
+
+    def start(self, parameters: Mapping[str, Any], tags: Mapping[str, str]) -> None:
+        """Log parameters, nested ones under dotted names, and tags."""
+        from mlflow.entities import Param, RunTag
+
+        flat = [Param(name, str(value)[:_LONGEST_PARAMETER]) for name, value in flattened(parameters)]
+        self._client.log_batch(
+            self.run_id, params=flat, tags=[RunTag(name, value) for name, value in tags.items()]
+        )
+
+    def epoch(self, record: Mapping[str, float]) -> None:
+        """Log the figures of one epoch."""
+        import time
+
+        from mlflow.entities import Metric
+
+        now, step = int(time.time() * 1000), int(record["epoch"])
+        metrics = [Metric(name, float(value), now, step) for name, value in record.items() if name != "epoch"]
+        self._client.log_batch(self.run_id, metrics=metrics)
+
+    @contextmanager
+    def ended_with(self, artifacts: Callable[[], list[Path]]) -> Iterator[Self]:
+        """Return a context that logs the artifacts and ends the run: finished, killed by Ctrl-C, or failed."""
+        status = "FAILED"
+        try:
+            yield self
+            status = "FINISHED"
+        except KeyboardInterrupt:
+            status = "KILLED"
+            raise
+        finally:
+            for path in artifacts():
+                self._client.log_artifact(self.run_id, str(path))
+            self._client.set_terminated(self.run_id, status=status)
+
+    def _experiment(self, name: str, config: ConfigDict, results_dir: Path) -> str:
+        """Return the id of the experiment, made when it is new; a local store keeps its artifacts beside it."""
+        found = self._client.get_experiment_by_name(name)
+        if found is not None:
+            return found.experiment_id
+        local = not config["mlflow"]["tracking_uri"]
+        return self._client.create_experiment(
+            name, artifact_location=(results_dir / ARTIFACTS_FOLDER).as_uri() if local else None
+        )
+
+
+def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Walk nested parameters as ``("table.key", value)``.
+
+    Examples
+    --------
+    >>> list(flattened({"model": {"hidden": [2, 3]}}))
+    [('model.hidden', [2, 3])]
+    """
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from flattened(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def git_commit(folder: Path) -> str | None:
+    """Return the commit that is checked out in `folder`, or None where there is no repository or no git."""
+    try:
+        answer = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, timeout=5, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.strip() or None if answer.returncode == 0 else None
+
+
+@contextmanager
+def _quiet_migrations() -> Iterator[None]:
+    """Keep the making of a new store from printing dozens of migration lines."""
+    import logging
+
+    loggers = [logging.getLogger(name) for name in ("alembic", "mlflow.store.db.utils")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)

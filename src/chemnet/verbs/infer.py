@@ -1,0 +1,193 @@
+"""`chemnet infer`: encode every state with an autoencoder, or roll an emulator out along every tracer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from chemnet.config import ConfigDict
+from chemnet.registry import DATASETS, chem_verb
+from chemnet.results import ResultDirectory, ResultWriter, VerbResult, resolve_input
+from chemnet.verbs.base import Verb
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from chemnet.datasets.inference_results import InferenceDataset
+    from chemnet.datasets.preprocessed import DataDescription
+    from chemnet.training.inference_sources import Source
+
+ALL_SPLITS = ("train", "validate", "test")
+
+
+class InferResult(VerbResult):
+    """Latents (and abundances) of every state."""
+
+    verb = "infer"
+
+    @property
+    def dataset(self) -> InferenceDataset:
+        """The inferred states, read through memory maps."""
+        from chemnet.datasets.inference_results import InferenceDataset
+
+        return InferenceDataset(self.path)
+
+    def plot(self) -> Figure:
+        """Return the first two latents of up to 20,000 states, coloured by time."""
+        from matplotlib.figure import Figure
+
+        data = self.dataset
+        shown = slice(None, None, max(1, len(data) // 20_000))
+        latents = data.latents[shown]
+        figure = Figure(figsize=(5.5, 4.5), layout="constrained")
+        axis = figure.subplots()
+        points = axis.scatter(latents[:, 0], latents[:, min(1, data.latent_dim - 1)], c=data.time[shown], s=3)
+        axis.set_xlabel("latent 1")
+        axis.set_ylabel(f"latent {min(2, data.latent_dim)}")
+        figure.colorbar(points, label="time [yr]")
+        return figure
+
+
+@chem_verb
+class Infer(Verb):
+    """Run a trained model over data."""
+
+    cli_name = "infer"
+    description = "encode a split with an autoencoder, or roll an emulator out along it"
+    inputs: ClassVar = {"infer.model_dir": "train", "infer.preprocess_dir": "preprocess"}
+
+    def run(
+        self,
+        model_dir: str | Path | None = None,
+        preprocess_dir: str | Path | None = None,
+        split: str | None = None,
+        source: str | None = None,
+        **_: Any,
+    ) -> InferResult:
+        """Infer every state of the chosen splits; each argument wins over the key of its name in ``[infer]``.
+
+        Parameters
+        ----------
+        model_dir
+            The trained model.
+        preprocess_dir
+            The preprocess result to read; by default the one that the model was trained on.
+        split
+            ``"train"``, ``"validate"``, ``"test"`` or ``"all"``.
+        source
+            ``"preprocess"``, or ``"data_set"`` for the raw tracers of ``[data_set]``.
+
+        Raises
+        ------
+        ResultsError
+            When no model, or no data that fits it, is found.
+        """
+        given = {"model_dir": model_dir, "preprocess_dir": preprocess_dir, "split": split, "source": source}
+        config = self.with_arguments("infer", given)
+        trained = resolve_input(config, "infer.model_dir", verb="train", what="trained model")
+        parents = {"train": trained}
+        if config["infer"]["source"] == "preprocess":
+            parents["preprocess"] = _data_result(config, trained)
+        used = {"infer.model_dir": str(trained.path)}
+        if "preprocess" in parents:
+            used["infer.preprocess_dir"] = str(parents["preprocess"].path)
+        config = config.replace(used)
+        return InferResult(infer(config, parents))
+
+
+def infer(config: ConfigDict, parents: dict[str, ResultDirectory]) -> ResultDirectory:
+    """Run the model over the source and write the infer result."""
+    import torch
+
+    from chemnet.datasets.inference_results import InferenceWriter
+    from chemnet.models.model_file import data_of, load_trained, read_model_file
+    from chemnet.models.weights import weights_file
+    from chemnet.progress import progress
+    from chemnet.training.devices import choose_device, precision
+
+    table, trained = config["infer"], parents["train"]
+    device = choose_device(config["general"]["device"])
+    model = load_trained(trained, weights_file(table["weights"])).for_inference().to(device)
+    wanted, role = data_of(trained), read_model_file(trained)["role"]
+    source = _source(config, parents, wanted)
+    with ResultWriter(config, "infer", trained.component, parents=parents) as writer:
+        with (
+            InferenceWriter(
+                writer.path,
+                tracer_ids=source.tracer_ids,
+                largest_step=source.largest_step,
+                physical_names=wanted.physical_names,
+                species=wanted.species,
+                splits=source.splits,
+                dataset_config=_dataset_config(config, parents),
+            ) as states,
+            torch.inference_mode(),
+            precision(table["precision"], device),
+            progress(total=source.n_rows, desc="infer", unit="row") as bar,
+        ):
+            for block, outputs in _outputs(config, model, role, source, device):
+                _to_raw_units(outputs, wanted)
+                states.append(
+                    tracer=block.tracer,
+                    step=block.step,
+                    time=block.time,
+                    physical=block.raw_physical,
+                    split_row=block.split_row,
+                    split=block.split,
+                    **outputs,
+                )
+                bar.update(len(block.time))
+        writer.summary.update(
+            model=trained.name,
+            role=role,
+            rows=source.n_rows,
+            tracers=len(source.tracer_ids),
+            device=str(device),
+        )
+        writer.summary["splits"] = list(source.splits)
+    assert writer.result is not None
+    return writer.result
+
+
+def _outputs(config: ConfigDict, model: Any, role: str, source: Source, device: Any) -> Iterator[Any]:
+    """Yield blocks with outputs: rollouts for an emulator, rows for everything else."""
+    from chemnet.training.inference import infer_rollouts, infer_rows
+
+    table = config["infer"]
+    if role in ("emulator", "direct_emulator"):
+        yield from infer_rollouts(model, source, device, table["abundance"])
+    else:
+        yield from infer_rows(model, source, device, table["batch_size"], table["reconstruction"])
+
+
+def _to_raw_units(outputs: dict[str, Any], wanted: DataDescription) -> None:
+    """Turn scaled abundances among the outputs into abundances relative to H nuclei, in place."""
+    for name in ("reconstruction", "abundance"):
+        if name in outputs:
+            outputs[name] = wanted.abundance_scaling.unscale(outputs[name].clip(0.0, 1.0))
+
+
+def _data_result(config: ConfigDict, trained: ResultDirectory) -> ResultDirectory:
+    """Return the preprocess result to read: the one that is named, or the very one that the model was trained on."""
+    if config["infer"]["preprocess_dir"] is False:
+        return trained.parent("preprocess")
+    return resolve_input(config, "infer.preprocess_dir", verb="preprocess")
+
+
+def _source(config: ConfigDict, parents: dict[str, ResultDirectory], wanted: DataDescription) -> Source:
+    """Return what is read."""
+    from chemnet.datasets.preprocessed import PreprocessedData
+    from chemnet.training.inference_sources import RawSource, SplitSource
+
+    if "preprocess" not in parents:
+        return RawSource(DATASETS.get(config["data_set"]["name"])(config), wanted)
+    split = config["infer"]["split"]
+    splits = ALL_SPLITS if split == "all" else (split,)
+    return SplitSource(PreprocessedData(parents["preprocess"]), splits, wanted)
+
+
+def _dataset_config(config: ConfigDict, parents: dict[str, ResultDirectory]) -> dict[str, Any]:
+    """Return the ``[data_set]`` table that the states were read with."""
+    made_with = parents["preprocess"].config if "preprocess" in parents else config
+    return made_with["data_set"].to_dict()

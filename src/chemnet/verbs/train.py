@@ -1,0 +1,173 @@
+"""`chemnet train`: one component, from splits to weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from chemnet.config import ConfigDict
+from chemnet.errors import ResultsError
+from chemnet.progress import get_logger
+from chemnet.registry import DATASETS, MODELS, VERBS, chem_verb
+from chemnet.results import ResultDirectory, VerbResult, find_most_recent_results_dir, resolve_input
+from chemnet.verbs.base import Verb
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from torch import nn
+
+_log = get_logger(__name__)
+
+
+class TrainResult(VerbResult):
+    """A trained component."""
+
+    verb = "train"
+
+    @property
+    def metrics(self) -> list[dict[str, float]]:
+        """The figures of each epoch: losses, validation metrics, learning rate."""
+        from chemnet.training.report import read_records
+
+        return read_records(self.directory.file("metrics.jsonl"))
+
+    def plot(self) -> Figure:
+        """Return the learning curves."""
+        from chemnet.training.report import curves
+
+        return curves(self.metrics, self.directory.config["train"]["monitor"])
+
+    def load_model(self, weights: str = "best") -> nn.Module:
+        """Return the trained model, in evaluation mode on the CPU.
+
+        Parameters
+        ----------
+        weights
+            ``"best"`` or ``"last"``.
+        """
+        from chemnet.models.model_file import load_trained
+        from chemnet.models.weights import weights_file
+
+        return load_trained(self.directory, weights_file(weights))
+
+
+@chem_verb
+class Train(Verb):
+    """Train the model that ``[model]`` describes."""
+
+    cli_name = "train"
+    description = "train a component: an autoencoder or an emulator"
+    inputs: ClassVar = {"train.preprocess_dir": "preprocess", "train.autoencoder_dir": "train"}
+
+    def run(
+        self,
+        component: str | None = None,
+        epochs: int | None = None,
+        preprocess_dir: str | Path | None = None,
+        autoencoder_dir: str | Path | None = None,
+        resume: str | Path | None = None,
+        trace: int | None = None,
+        **_: Any,
+    ) -> TrainResult:
+        """Train one component; each argument wins over the key of its name in ``[train]``.
+
+        Parameters
+        ----------
+        component
+            Name of the result.
+        epochs
+            Passes over the training split, at most.
+        preprocess_dir
+            The preprocess result to train on.
+        autoencoder_dir
+            The autoencoder that an emulator works with.
+        resume
+            A training to go on with: a path, a name or ``"latest"``.
+        trace
+            Batches whose reads, gathers, layers and steps are printed with shapes and times.
+
+        Raises
+        ------
+        ResultsError
+            When an input is missing; the hint names the verb that makes it.
+        RunFailedError
+            When a loss is not finite; no result is left.
+        """
+        from chemnet.training.component import train_component
+        from chemnet.training.resume import check_inputs, check_start, find_resumed, with_inputs_of
+
+        given = {
+            "component": component,
+            "epochs": epochs,
+            "preprocess_dir": preprocess_dir,
+            "autoencoder_dir": autoencoder_dir,
+            "resume": resume,
+            "trace": trace,
+        }
+        config = self.with_arguments("train", given)
+        check_start(config)
+        resumed = find_resumed(config)
+        inputs = find_inputs(with_inputs_of(config, resumed))
+        check_inputs(resumed, inputs)
+        used = {f"train.{role}_dir": str(result.path) for role, result in inputs.items()}
+        return TrainResult(train_component(config.replace(used), inputs, resumed))
+
+
+def find_inputs(config: ConfigDict) -> dict[str, ResultDirectory]:
+    """Return what the model is trained on: the preprocess result, and for an emulator its autoencoder.
+
+    Raises
+    ------
+    ResultsError
+        When nothing fits.
+    """
+    model = MODELS.get(config["model"]["name"])
+    data_result = _preprocessed(config, model)
+    if model.role != "emulator":
+        return {"preprocess": data_result}
+    from chemnet.models.fitting import is_autoencoder_for
+
+    autoencoder = resolve_input(
+        config,
+        "train.autoencoder_dir",
+        verb="train",
+        fits=lambda result: is_autoencoder_for(result, data_result),
+        what="autoencoder for these species, scalings and splits",
+        make_with="chemnet train model.name=Autoencoder",
+    )
+    return {"preprocess": data_result, "autoencoder": autoencoder}
+
+
+def _preprocessed(config: ConfigDict, model: Any) -> ResultDirectory:
+    """Return the preprocess result to train on; with ``train.mode = "both"`` one is made when none fits."""
+    from chemnet.models.fitting import can_feed
+
+    if config["train"]["mode"] == "both" and config["train"]["preprocess_dir"] is False:
+        found = find_most_recent_results_dir(
+            config, "preprocess", lambda result: can_feed(result, model) and _is_of(result, config)
+        )
+        if found is None:
+            _log.info("no preprocess result fits: preprocessing first")
+            found = VERBS.get("preprocess")(config).run().directory
+        config = config.replace({"train.preprocess_dir": str(found.path)})
+    return resolve_input(
+        config,
+        "train.preprocess_dir",
+        verb="preprocess",
+        fits=lambda result: can_feed(result, model),
+        what=f"preprocess result with {model.feed}",
+    )
+
+
+def _is_of(result: ResultDirectory, config: ConfigDict) -> bool:
+    """Return whether a preprocess result was made from the configured data, with the configured settings."""
+    from chemnet.datasets.preprocessed import PreprocessedData
+
+    try:
+        made_with = result.config
+        same = all(made_with[table] == config[table] for table in ("data_set", "preprocess"))
+        same = same and made_with["general"]["seed"] == config["general"]["seed"]
+    except (ResultsError, KeyError):
+        # made under other defaults, or without a plugin's: not the same settings
+        return False
+    return same and PreprocessedData(result).digest == DATASETS.get(config["data_set"]["name"])(config).digest
