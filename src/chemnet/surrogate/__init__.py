@@ -1,0 +1,1 @@
+"""Trained networks put to work: conservation, rollout, composition."""
