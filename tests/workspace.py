@@ -28,6 +28,9 @@ epochs = 3
 batch_size = 64
 component = "autoencoder"
 
+[mlflow]
+enabled = false
+
 [model.Autoencoder]
 hidden = [16, 12]
 latent_dim = 3
