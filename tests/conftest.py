@@ -13,8 +13,13 @@ os.environ.setdefault("ANONYMIZED_TELEMETRY", "false")
 
 from pathlib import Path
 
+import hypothesis
 import pytest
 from made_tracers import MadeTracers, make_tracers, write_uclchem_table
+
+# a first call may compile, and a shared machine may pause: time is no property of the code under test
+hypothesis.settings.register_profile("chemnet", deadline=None)
+hypothesis.settings.load_profile("chemnet")
 
 
 @pytest.fixture(scope="session")

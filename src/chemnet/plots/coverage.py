@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from chemnet.chemistry.tracers import PHYSICAL_NAMES, PHYSICAL_UNITS
 from chemnet.preprocessing.splits import SPLIT_NAMES
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 _BINS = 60
 _COLOURS = ("#4477AA", "#EE6677", "#228833")  # Paul Tol's bright scheme: distinct without colour vision
-_UNITS = {"Density": "H nuclei cm$^{-3}$", "Radfield": "Habing", "Av": "mag", "gasTemp": "K"}
+_UNITS = dict(zip(PHYSICAL_NAMES, PHYSICAL_UNITS, strict=True))
 
 
 def draw_coverage(data: PreprocessedData) -> Figure:
@@ -24,6 +25,7 @@ def draw_coverage(data: PreprocessedData) -> Figure:
     Dotted lines mark the range that the parameter is scaled by: that of the training split, rounded outward.
     """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import NullFormatter
 
     n_physical = len(data.physical_names)
     figure = Figure(figsize=(3.2 * n_physical, 2.8), layout="constrained")
@@ -39,6 +41,7 @@ def draw_coverage(data: PreprocessedData) -> Figure:
         for bound in (data.physical_scaling.minimum[column], data.physical_scaling.maximum[column]):
             axis.axvline(bound, color="grey", linestyle=":", linewidth=1.0)
         axis.set_xscale("log")
+        axis.xaxis.set_minor_formatter(NullFormatter())  # within a decade they overlap
         unit = _UNITS.get(name)
         axis.set_xlabel(f"{name} [{unit}]" if unit else name)
     axes[0].set_ylabel("share of rows")
