@@ -45,7 +45,7 @@ class Survey:
     imbalances
         Rows that change elements or charge, with place and change.
     n_grain_charges
-        Number of further rows between gas and ice that change the charge of the gas alone: the grain carries it.
+        Number of rows between gas and ice that change the charge of the gas alone: the grain carries it.
     refused
         Why `Network` refuses rows; empty for a network that can be used.
     duplicates
