@@ -7,8 +7,9 @@ the state it started from. The correction is
 
 with one multiplier per element and a weight :math:`w_i = \max_e A_{ie} x_i / n_e`, the largest share that the
 species has in any element's budget. Abundances stay positive whatever the multipliers; carriers of an element
-absorb its error, and a rare species, whose weight vanishes, keeps its value. The multipliers minimise the convex
-function :math:`\sum_i x_i/w_i \exp(w_i (A\lambda)_i) - n \cdot \lambda`, so a guarded Newton method finds them.
+absorb its error, and a rare species, whose weight vanishes, keeps its value. The multipliers minimise a
+convex function, :math:`\sum_i x_i/w_i \exp(w_i (A\lambda)_i) - n \cdot \lambda`, so a guarded Newton
+method finds them.
 """
 
 from __future__ import annotations
@@ -18,12 +19,11 @@ from torch import Tensor
 
 from chemnet.errors import ModelError
 
-RELATIVE_TOLERANCE = 1e-10
+RELATIVE_TOLERANCE = 1e-8
 _MAX_ITERATIONS = 60
 _MAX_EXPONENT_STEP = 2.0  # a species changes by at most e^2 in one Newton step
 _SMALLEST_WEIGHT = 1e-12
 _MAX_HALVINGS = 20
-_ROUNDING = 1e-13  # of the convex function, below which a rise means nothing
 _RIDGE = 1e-13  # of the scaled Hessian's diagonal; elements may hang together in exact proportion
 
 
@@ -77,7 +77,7 @@ def conserve_elements(
             _newton_step(corrected * weight, residual, totals, stoichiometry), weight, stoichiometry
         )
         step = torch.where(open_cells[:, None], step, torch.zeros_like(step))
-        multipliers = _descend(abundance / weight, weight, totals, stoichiometry, multipliers, step)
+        multipliers = _descend(abundance, weight, totals, stoichiometry, multipliers, step)
     raise _unreachable(residual, totals)
 
 
@@ -110,17 +110,23 @@ def _limited(step: Tensor, weight: Tensor, stoichiometry: Tensor) -> Tensor:
 
 
 def _descend(
-    capacity: Tensor, weight: Tensor, totals: Tensor, stoichiometry: Tensor, multipliers: Tensor, step: Tensor
+    abundance: Tensor,
+    weight: Tensor,
+    totals: Tensor,
+    stoichiometry: Tensor,
+    multipliers: Tensor,
+    step: Tensor,
 ) -> Tensor:
-    """Return the multipliers after the step, halved in each cell until the convex function falls."""
+    """Return the multipliers after the step, halved in each cell until the relative residual falls."""
+    safe = torch.where(totals > 0, totals, torch.ones_like(totals))
 
-    def potential(trial: Tensor) -> Tensor:
-        return (capacity * torch.exp(weight * (trial @ stoichiometry.T))).sum(1) - (totals * trial).sum(1)
+    def distance(trial: Tensor) -> Tensor:
+        corrected = abundance * torch.exp(weight * (trial @ stoichiometry.T))
+        return ((corrected @ stoichiometry - totals) / safe).square().sum(1)
 
-    start = potential(multipliers)
-    slack = _ROUNDING * start.abs()
+    start = distance(multipliers)
     for _ in range(_MAX_HALVINGS):
-        rises = potential(multipliers + step) > start + slack
+        rises = distance(multipliers + step) > start
         if not bool(rises.any()):
             break
         step = torch.where(rises[:, None], 0.5 * step, step)
