@@ -6,13 +6,16 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import asdict
 from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chemnet.chemistry.outcomes import FinishedTracers, Outcome
 from chemnet.chemistry.plan import SimulationPlan
+from chemnet.chemistry.solver.codes import SolverCode
 from chemnet.errors import DataError
 
 if TYPE_CHECKING:
@@ -81,3 +84,25 @@ def worker_count(asked: int) -> int:
         return asked
     usable = getattr(os, "sched_getaffinity", None)
     return len(usable(0)) if usable else (os.cpu_count() or 1)
+
+
+def _failure(network: Network, solution: Solution, initial: NDArray[np.float64]) -> str:
+    """Return why a solution cannot be trusted, or nothing."""
+    abundances = solution.abundances
+    bad = np.flatnonzero(~(np.isfinite(abundances) & (abundances >= 0.0)).all(axis=1))
+    where = f"step {bad[0]}: " if bad.size else ""
+    if solution.code != SolverCode.SUCCESS:
+        return where + SolverCode(solution.code).explanation
+    if bad.size:
+        return where + "an abundance is negative or not finite"
+    totals = initial @ network.stoichiometry
+    drift = np.abs(abundances @ network.stoichiometry - totals) / np.where(totals > 0.0, totals, 1.0)
+    if drift.max() > LARGEST_DRIFT:
+        step, element = np.unravel_index(int(drift.argmax()), drift.shape)
+        return f"step {step}: the total of {network.elements[element]} drifted by {drift.max():.1e}"
+    return ""
+
+
+def _counts(solution: Solution) -> dict[str, int]:
+    """Return the solver's counts that add up: steps, failures and the like."""
+    return asdict(solution.statistics)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -72,7 +73,8 @@ class ConfigManager:
         values: dict[str, Any] = {}
         self.origins: dict[Key, str] = {}
         for key, spec in self.schema.keys.items():
-            put(values, key, _resolved(spec.default, spec.kinds, Path.cwd()))
+            # a copy: members of an open table must not become part of its default
+            put(values, key, _resolved(copy.copy(spec.default), spec.kinds, Path.cwd()))
             self.origins[key] = f"default ({spec.source})"
         for table in self.schema.tables:
             put(values, table, {}, only_if_absent=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from chemnet.chemistry.tracers import PHYSICAL_NAMES, PHYSICAL_UNITS
 from chemnet.datasets.simulated import SimulatedSet
@@ -32,23 +35,34 @@ def draw_simulated(simulated: SimulatedSet, n_tracers: int = 40) -> Figure:
     chosen = np.unique(np.linspace(0, len(simulated) - 1, min(n_tracers, len(simulated))).astype(int))
     species = [name for name in SPECIES_SHOWN if name in simulated.species][:_PANELS]
     species = species or list(simulated.species[:_PANELS])
-    figure = Figure(figsize=(15, 6.5), layout="constrained")
-    axes = figure.subplots(2, _PANELS, squeeze=False)
-    colours = [f"C{number % 10}" for number in range(len(chosen))]
-    for tracer, colour in zip(chosen, colours, strict=True):
-        time = simulated.time(tracer) / 1e3
-        for axis, values in zip(axes[0], simulated.physical(tracer).T, strict=True):
-            axis.semilogy(time, values, color=colour, linewidth=0.7)
-        abundances = np.maximum(simulated.abundances(tracer), _LOWEST_SHOWN)
-        for axis, name in zip(axes[1], species, strict=False):
-            axis.semilogy(time, abundances[:, simulated.species.index(name)], color=colour, linewidth=0.7)
-    for axis, name, unit in zip(axes[0], PHYSICAL_NAMES, PHYSICAL_UNITS, strict=True):
-        axis.set_title(f"{name} [{unit}]", fontsize=10)
-    for axis, name in zip(axes[1], species, strict=False):
-        axis.set_title(f"{name} per H nucleus", fontsize=10)
-        axis.set_ylim(_LOWEST_SHOWN, 1.0)
-    for axis in axes.flat:
-        axis.set_xlabel("time [kyr]")
-        axis.set_visible(axis.has_data())
+    columns = [simulated.species.index(name) for name in species]
+    # logarithms on plain axes, and no layout engine: log ticks would take most of the time
+    figure = Figure(figsize=(15, 6.5))
+    figure.subplots_adjust(left=0.04, right=0.99, top=0.89, bottom=0.08, hspace=0.35, wspace=0.18)
+    axes = figure.subplots(2, _PANELS)
+    for number, tracer in enumerate(chosen):
+        time, colour = simulated.time(tracer) / 1e3, f"C{number % 10}"
+        abundances = np.maximum(simulated.abundances(tracer)[:, columns], _LOWEST_SHOWN)
+        curves = [*_log(simulated.physical(tracer)).T, *_log(abundances).T]
+        for axis, values in zip(axes.flat, curves, strict=False):
+            axis.plot(time, values, color=colour, linewidth=0.7)
+    _label(axes, species)
     figure.suptitle(f"{len(chosen)} of {len(simulated)} tracers", fontsize=11)
     return figure
+
+
+def _log(values: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return log10; what is zero is left out of the curve."""
+    return np.log10(np.where(values > 0.0, values, np.nan))
+
+
+def _label(axes: NDArray[np.object_], species: Sequence[str]) -> None:
+    """Say what each panel shows, and hide those that show nothing."""
+    physical = [f"log {name} [{unit}]" for name, unit in zip(PHYSICAL_NAMES, PHYSICAL_UNITS, strict=True)]
+    for axis, title in zip(
+        axes.flat, [*physical, *(f"log abundance of {name}" for name in species)], strict=False
+    ):
+        axis.set_title(title, fontsize=10)
+        axis.set_xlabel("time [kyr]", fontsize=9)
+    for axis in axes.flat:
+        axis.set_visible(axis.has_data())

@@ -12,6 +12,7 @@ SUMS = frozenset({"BULK", "SURFACE"})
 """Names that UCLCHEM lists as species but that are totals over phases."""
 
 _EMPTY = frozenset({"", "NAN"})
+_PHOTON = "PHOTON"  # a product of radiative association
 _KEYWORDS = frozenset(REACTION_KINDS) - {"TWOBODY", "IONPOL1", "IONPOL2", "EXPRESSION"}
 _REACTANTS = ("Reactant 1", "Reactant 2", "Reactant 3")
 _PRODUCTS = ("Product 1", "Product 2", "Product 3", "Product 4")
@@ -23,8 +24,14 @@ def matches(path: Path) -> bool:
     files = (path / "species.csv", path / "reactions.csv")
     if not all(file.is_file() for file in files):
         return False
-    heads = [file.open(encoding="utf-8").readline() for file in files]
+    heads = [_first_line(file) for file in files]
     return heads[0].upper().startswith("NAME,") and heads[1].startswith("Reactant 1,")
+
+
+def _first_line(file: Path) -> str:
+    """Return the header of a table."""
+    with file.open(encoding="utf-8") as stream:
+        return stream.readline()
 
 
 def read(path: Path) -> tuple[list[NetworkSpecies], list[Reaction]]:
@@ -95,7 +102,7 @@ def _reaction(row: dict[str, str], where: str) -> Reaction:
     alpha, beta, gamma, t_min, t_max = (_number(row, name, where) for name in _NUMBERS)
     return Reaction(
         reactants=tuple(reactants),
-        products=tuple(row[name] for name in _PRODUCTS if row[name].upper() not in _EMPTY),
+        products=tuple(row[name] for name in _PRODUCTS if row[name].upper() not in _EMPTY | {_PHOTON}),
         kind=kind,
         alpha=alpha,
         beta=beta,

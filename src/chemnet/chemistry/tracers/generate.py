@@ -51,9 +51,9 @@ def generate_tracers(
     Raises
     ------
     ConfigError
-        An unknown family, a negative weight, weights that are all zero, fewer than 2 steps, no time.
+        No tracers, fewer than 2 steps, no time, an unknown family, a negative weight, weights that are all 0.
     """
-    check_options(n_steps, end_time, weights)
+    check_options(n_tracers, n_steps, end_time, weights)
     time = np.linspace(0.0, end_time, n_steps)
     return [
         generate_tracer(index, seed, time, weights, pre_phase_share, heating_share)
@@ -80,8 +80,12 @@ def generate_tracer(
     return Tracer(str(index), time, physical, family, pre_phase)
 
 
-def check_options(n_steps: int, end_time: float, weights: Mapping[str, float]) -> None:
+def check_options(n_tracers: int, n_steps: int, end_time: float, weights: Mapping[str, float]) -> None:
     """Refuse a set of options that no tracer can be made from, with a ConfigError."""
+    if n_tracers < 1:
+        raise ConfigError(
+            f"a set needs at least 1 tracer, got {n_tracers}", hint="set simulate.n_tracers to 1 or more"
+        )
     if n_steps < 2:
         raise ConfigError(
             f"a tracer needs at least 2 steps, got {n_steps}", hint="set simulate.n_steps to 2 or more"
