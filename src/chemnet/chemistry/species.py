@@ -41,9 +41,11 @@ _ELECTRON_NAMES = frozenset({"E-", "e-", "E", "e", "electron", "ELECTRON"})
 _SURFACE_SUFFIXES = frozenset({"ice", "surface", "dust"})
 _STATE_SUFFIXES = frozenset({"ortho", "para", "meta", "cis", "trans", "anti", "gauche", "excited"})
 _GRAIN = re.compile(r"GRAIN(0|\++|-+)?", re.IGNORECASE)
-_PREFIX = re.compile(r"(?:(?:cis|trans|anti|gauche|ortho|para|meta|cyc|lin|[a-zEZ])[-_]|[lcopmti](?=[A-Z(]))")
+_PREFIX = re.compile(
+    r"(?:(?:cis|trans|anti|gauche|ortho|para|meta|cyc|lin|[a-zEZ\d])[-_]|[lcopmti](?=[A-Z(]))"
+)
 _CHARGE = re.compile(r"\++$|-+$")
-_STATE_MARK = re.compile(r"(?:\(\d[SPDFG]\)|\*)(?=[+-]*$)")
+_STATE_MARK = re.compile(r"(?:\(\d[SPDFG]?\)|\*)(?=[+-]*$)")
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Fortran arithmetic read into a checked syntax tree, and its value.
 
 Text becomes tokens, tokens become a Python syntax tree, and every node of the tree is checked against a list
-of what is allowed (numbers, names, + - * / **, a few functions) before a walk over the tree evaluates it.
-Nothing is executed as code.
+of what is allowed (numbers, names, the five operators, a few functions) before a walk over the tree evaluates
+it. Nothing is executed as code.
 """
 
 from __future__ import annotations

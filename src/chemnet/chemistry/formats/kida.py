@@ -5,13 +5,11 @@ of 10 characters and a blank each, from 90; 123-148 uncertainties and reaction c
 formula and notes, apart by blanks (printed descriptions differ by a column there). Formulae that chemnet
 knows, T in K, zeta in s^-1:
 
-| formula | rate coefficient | kind |
-|---|---|---|
-| 1 | A zeta | CRP |
-| 2 | A exp(-C Av) | PHOTON |
-| 3 | A (T/300)^B exp(-C/T) | TWOBODY |
-| 4 | A B (0.62 + 0.4767 C sqrt(300/T)) | IONPOL1 |
-| 5 | A B (1 + 0.0967 C sqrt(300/T) + C^2 300/(10.526 T)) | IONPOL2 |
+- 1: `A zeta` (kind CRP)
+- 2: `A exp(-C Av)` (PHOTON)
+- 3: `A (T/300)^B exp(-C/T)` (TWOBODY)
+- 4: `A B (0.62 + 0.4767 C sqrt(300/T))` (IONPOL1)
+- 5: `A B (1 + 0.0967 C sqrt(300/T) + C^2 300/(10.526 T))` (IONPOL2)
 
 -9999 and 9999 stand for an unknown range, that is no limit.
 """
