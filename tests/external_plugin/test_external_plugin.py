@@ -15,7 +15,7 @@ from command_line import Outcome, chemnet_process, entries
 PACKAGE = Path(__file__).parent / "chemnet_example_plugin"
 DOTTED_MODEL = "chemnet_example_plugin.models.LinearAutoencoder"
 DOTTED_DATASET = "chemnet_example_plugin.datasets.FreezeOut"
-SHORT_RUN = ("train.epochs=2", "train.batch_size=64", "general.device=cpu", "--quiet", "--json")
+SHORT_RUN = ("train.epochs=2", "general.device=cpu", "mlflow.enabled=false", "--quiet", "--json")
 
 Run = Callable[..., Outcome]
 
@@ -122,22 +122,22 @@ def test_its_dataset_is_preprocessed(preprocessed: Path) -> None:
 
 
 def test_its_model_trains_through_the_entry_point(run: Run, preprocessed: Path) -> None:
-    outcome = run("train", "model.name=LinearAutoencoder", "train.component=by_entry_point", *SHORT_RUN)
-    assert outcome.code == 0, outcome.err
-    assert (outcome.path / "weights.safetensors").is_file()
-
-
-def test_its_model_trains_through_its_dotted_name(run_uninstalled: Run, preprocessed: Path) -> None:
-    words = (
-        f"model.name={DOTTED_MODEL}",
-        f"data_set.name={DOTTED_DATASET}",
-        "train.component=by_dotted_name",
-    )
-    outcome = run_uninstalled("train", *words, *SHORT_RUN)
-    assert outcome.code == 0, outcome.err
-    inferred = run_uninstalled("infer", *words[:2], "infer.model_dir=by_dotted_name", "--json", "--quiet")
+    trained = run("train", "model.name=LinearAutoencoder", *SHORT_RUN)
+    assert trained.code == 0, trained.err
+    assert (trained.path / "weights.safetensors").is_file()
+    inferred = run("infer", f"infer.model_dir={trained.path.name}", "--json", "--quiet")
     assert inferred.code == 0, inferred.err
-    assert entries(inferred.path)
+    assert "batch_0.npy" in entries(inferred.path)
+
+
+def test_its_model_trains_through_its_dotted_name(run_uninstalled: Run) -> None:
+    source = f"data_set.name={DOTTED_DATASET}"
+    preprocessed = run_uninstalled("preprocess", source, "general.results_dir=dotted", "--json")
+    assert preprocessed.code == 0, preprocessed.err
+    words = (source, f"model.name={DOTTED_MODEL}", "general.results_dir=dotted", *SHORT_RUN)
+    trained = run_uninstalled("train", *words)
+    assert trained.code == 0, trained.err
+    assert trained.answer["summary"]["model"] == DOTTED_MODEL
 
 
 def test_its_verb_reads_the_chain_and_writes_one_result(run: Run, home: Path, preprocessed: Path) -> None:
