@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ PARQUET_SIGNATURE = b"PAR1"
 BATCH_ROWS = 8192
 CSV_BLOCK_BYTES = 8 << 20
 DELIMITERS = ",;\t"
+_COLUMN_NUMBER = re.compile(r"CSV column #(\d+)")
 _MISSING = ["", "NaN", "nan", "NAN", "NA", "null", "None"]
 
 
@@ -52,10 +54,14 @@ class StreamedTable(TableSource):
         try:
             yield from self._batches(columns)
         except (pa.ArrowException, OSError) as error:
-            first_line = str(error).splitlines()[0]
             raise DataError(
-                f"{self.path}: {first_line}", hint="check the row and column named here"
+                f"{self.path}: {self._in_words(error)}", hint="check the row and column named here"
             ) from error
+
+    def _in_words(self, error: Exception) -> str:
+        """Return pyarrow's message with the name of a column for its number."""
+        message = str(error).splitlines()[0]
+        return _COLUMN_NUMBER.sub(lambda match: f"column '{self.columns[int(match.group(1))]}'", message)
 
 
 class CSVTable(StreamedTable):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from chemnet.errors import DataError
+
+_WHOLE_NUMBER = re.compile(r"^(-?\d+)\.0*$")
 
 
 @dataclass(frozen=True)
@@ -81,18 +84,15 @@ class TableSource(ABC):
 
 
 def tracer_label(value: object) -> str:
-    """Return a tracer id as text; whole numbers lose their decimal point, whatever their dtype.
+    """Return a tracer id as text; whole numbers lose their decimal point, as numbers and as text.
 
     Examples
     --------
-    >>> tracer_label(np.float32(12.0)), tracer_label(b"run-3 "), tracer_label(7)
-    ('12', 'run-3', '7')
+    >>> tracer_label(np.float32(12.0)), tracer_label(b"run-3 "), tracer_label(7), tracer_label("4.0")
+    ('12', 'run-3', '7', '4')
     """
-    if isinstance(value, bytes):
-        return value.decode().strip()
-    if isinstance(value, (float, np.floating)) and float(value).is_integer():
-        return str(int(value))
-    return str(value).strip()
+    text = value.decode() if isinstance(value, bytes) else str(value)
+    return _WHOLE_NUMBER.sub(r"\1", text.strip())
 
 
 def _runs(pieces: Iterator[np.ndarray]) -> tuple[list[str], list[int], int]:
