@@ -5,15 +5,17 @@ Shapes: B rows, S species, L latents, h1, h2, ... hidden widths.
     encode  S -> h1 -> h2 -> L     linear, normalisation, activation; dropout before the bottleneck
     decode  L -> h2 -> h1 -> S     the transposed weights with normalisation (or biases) of their own
 
-It follows the autoencoder of AstroChemNet and mends what is known to be weak there: the bottleneck has no activation
-(GELU gave every latent a hard minimum), the output is linear (a sigmoid cannot reach the abundance floor), no bias
-stands before a normalisation that would cancel it, and noise and dropout, under which BatchNorm would learn statistics that
-hold in training only, are off by default. `[model.Autoencoder]` can bring each of them back.
+It follows the autoencoder of AstroChemNet and mends what is known to be weak there: the bottleneck has no
+activation (GELU gave every latent a hard minimum), the output is linear (a sigmoid cannot reach the abundance
+floor), no bias stands before a normalisation that would cancel it, and noise and dropout, under which
+BatchNorm would learn statistics that hold in training only, are off by default. `[model.Autoencoder]` can
+bring each of them back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import torch
@@ -100,14 +102,14 @@ class Autoencoder(nn.Module):
         return {"latent": self.encode(batch["abundance"])}
 
     def encode(self, abundance: Tensor) -> Tensor:
-        """Return the latents `(..., L)` of scaled abundances `(..., S)`, about [0, 1] on the training split."""
+        """Return the latents `(..., L)` of scaled abundances `(..., S)`; training data fill about [0, 1]."""
         return (self._bottleneck(abundance) - self.latent_low) / (self.latent_high - self.latent_low)
 
     def decode(self, latent: Tensor) -> Tensor:
         """Return scaled abundances `(..., S)` of latents `(..., L)`.
 
-        They may leave [0, 1] a little, so that a loss through the decoder has gradients everywhere; clip where values
-        are used.
+        They may leave [0, 1] a little, so that a loss through the decoder has gradients everywhere; clip
+        where values are used.
         """
         return self._reconstruct(self.latent_low + latent * (self.latent_high - self.latent_low))
 
@@ -123,7 +125,7 @@ class Autoencoder(nn.Module):
             self.output_bias.copy_(mean)
 
     def after_training(self, training: TrainingRows) -> None:
-        """Scale each latent by its own robust range over the training split, for the weights that are kept."""
+        """Scale each latent by its own robust range over the training split, for the kept weights."""
         with evaluating(self):
             raw = concatenated(self._bottleneck(batch["abundance"]) for batch in training.row_batches())
             low, high = robust_range(raw, LATENT_TAIL)
@@ -193,7 +195,7 @@ class FoldedAutoencoder(nn.Module):
 
 
 def _encoder_layers(model: Autoencoder) -> list[nn.Module]:
-    """Return the encoder with BatchNorm folded in; the latent scaling is a diagonal layer where it cannot be."""
+    """Return the encoder with BatchNorm and, where nothing stands between, the latent scaling folded in."""
     layers: list[nn.Module] = []
     for k, norm in enumerate(model.encoder_norms):
         layers += [*folded(model.weights[k], model._bias(k), norm), model.activation]
@@ -225,10 +227,8 @@ def _decoder_layers(model: Autoencoder) -> list[nn.Module]:
 
 
 def _tied_weights(widths: Sequence[int]) -> list[nn.Parameter]:
-    """Return one matrix `(n_out, n_in)` per encoder layer, with PyTorch's own initial spread for linear layers."""
-    return [
-        nn.Linear(n_in, n_out, bias=False).weight for n_in, n_out in zip(widths[:-1], widths[1:], strict=True)
-    ]
+    """Return one matrix `(n_out, n_in)` per encoder layer, initialised as PyTorch's linear layers."""
+    return [nn.Linear(n_in, n_out, bias=False).weight for n_in, n_out in pairwise(widths)]
 
 
 def _norms(name: str, widths: Sequence[int]) -> list[nn.Module]:
@@ -239,6 +239,7 @@ def _norms(name: str, widths: Sequence[int]) -> list[nn.Module]:
 def _latent_norm(name: str, latent_dim: int) -> nn.Module:
     """Return the bottleneck's normalisation: unit variance per latent, so that the noise level has a meaning.
 
-    It has no gain to learn: one could drown the noise in it. LayerNorm would couple the latents, so it is left out.
+    It has no gain to learn: one could drown the noise in it. LayerNorm would couple the latents, so it is
+    left out.
     """
     return nn.BatchNorm1d(latent_dim, affine=False) if name == "batch" else nn.Identity()

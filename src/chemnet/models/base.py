@@ -4,23 +4,26 @@ A model is a `torch.nn.Module` that states
 
 - ``__init__(self, config, data)``: the merged configuration and a `DataDescription` of what it will be fed;
 - ``forward(batch)``: the network itself;
-- ``train_batch(batch) -> (loss, diagnostics)``: one training step up to the loss; scalars in `diagnostics` are averaged
+- ``train_batch(batch) -> (loss, diagnostics)``: one training step up to the loss; scalars in `diagnostics`
+  are averaged
   over the epoch, weighted by rows, and reported; a 1-D tensor is summed over the epoch instead;
-- ``infer_batch(batch) -> {name: tensor}``: one inference step; ``"latent"`` (or else the first tensor) is stored per row;
+- ``infer_batch(batch) -> {name: tensor}``: one inference step; ``"latent"`` (or else the first tensor) is
+  stored per row;
 - ``role``: one of `ROLES`; ``feed``: one of `FEEDS`.
 
-``batch`` is a dict of tensors. Fed by rows: `abundance` (B, S) and `physical` (B, P), both scaled, and `dt` (B,), the time
-[yr] to the tracer's next row (0 at its end). Fed by windows: `abundance` (B, W, S), `physical` (B, W-1, P), `dt` (B, W-1);
-``physical[:, i]`` drives ``abundance[:, i] -> abundance[:, i + 1]``.
+``batch`` is a dict of tensors. Fed by rows: `abundance` (B, S) and `physical` (B, P), both scaled, and `dt`
+(B,), the time [yr] to the tracer's next row (0 at its end). Fed by windows: `abundance` (B, W, S), `physical`
+(B, W-1, P), `dt` (B, W-1); ``physical[:, i]`` drives ``abundance[:, i] -> abundance[:, i + 1]``.
 
-An autoencoder also states ``encode(abundance) -> latent`` and ``decode(latent) -> abundance``. An emulator the trained autoencoder as a third argument of ``__init__``, keeps it out of its own weights, and states ``decode(latent)``.
-Optional: ``validate_batch(batch)``,
-``before_training(training)`` and ``after_training(training)`` (`training.row_batches()` walks the training split in order,
-without gradients), ``for_inference()``, ``make_optimizer(config)``, ``make_scheduler(config, optimizer)`` and a `criterion`
-set in ``__init__``.
+An autoencoder also states ``encode(abundance) -> latent`` and ``decode(latent) -> abundance``. An emulator
+the trained autoencoder as a third argument of ``__init__``, keeps it out of its own weights, and states
+``decode(latent)``. Optional: ``validate_batch(batch)``, ``before_training(training)`` and
+``after_training(training)`` (`training.row_batches()` walks the training split in order, without gradients),
+``for_inference()``, ``make_optimizer(config)``, ``make_scheduler(config, optimizer)`` and a `criterion` set
+in ``__init__``.
 
-`equip_model` refuses a class that breaks the contract and adds what is missing of `INJECTED`: nothing that the class (or a
-base class) defines is ever replaced.
+`equip_model` refuses a class that breaks the contract and adds what is missing of `INJECTED`: nothing that
+the class (or a base class) defines is ever replaced.
 """
 
 from __future__ import annotations
@@ -98,8 +101,8 @@ def check_contract(cls: type) -> None:
     if missing:
         raise ModelError(
             f"the model {cls.__module__}.{cls.__qualname__} (role '{role}') lacks {', '.join(missing)}",
-            hint="a model states forward(batch), train_batch(batch) -> (loss, diagnostics) and infer_batch(batch) -> "
-            "dict of tensors; see the documentation of chemnet.models.base",
+            hint="a model states forward(batch), train_batch(batch) -> (loss, diagnostics) and "
+            "infer_batch(batch) -> dict of tensors; see the documentation of chemnet.models.base",
         )
 
 
@@ -123,9 +126,9 @@ def build_model(config: ConfigDict, data: DataDescription, autoencoder: nn.Modul
 
 
 def own_table(config: ConfigDict, name: str) -> dict[str, Any]:
-    """Return the model's own configuration table: ``[model.<Class>]``, or the table named after a dotted name.
+    """Return the model's own configuration table, ``[model.<Class>]``; empty when it has none.
 
-    An external model's table stands in its package's `default_config.toml`, as ``[model.<Class>]`` too.
+    An external model's table stands in its package's `default_config.toml`, under the class's bare name.
     """
     tables = config["model"]
     for key in (name, name.rpartition(".")[2]):

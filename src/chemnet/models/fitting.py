@@ -21,7 +21,8 @@ def can_feed(result: ResultDirectory, model: Any) -> bool:
 def is_autoencoder_for(result: ResultDirectory, data_result: ResultDirectory) -> bool:
     """Return whether a trained model is an autoencoder that an emulator of these data may use.
 
-    It must encode the same species on the same scale, and must not have been trained on tracers that now validate or test.
+    It must encode the same species on the same scale, and must not have been trained on tracers that now
+    validate or test.
     """
     try:
         description = read_model_file(result)

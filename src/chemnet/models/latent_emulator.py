@@ -1,14 +1,14 @@
 """Residual perceptron that advances latents under physical parameters, through a frozen autoencoder.
 
-Shapes: B tracers, W rows of a window of which the last H (the horizon) are predicted, T steps, S species, P physical
-parameters, L latents.
+Shapes: B tracers, W rows of a window of which the last H (the horizon) are predicted, T steps, S species, P
+physical parameters, L latents.
 
     z_0 = standardised latent of the first row;  z_{i+1} = z_i + g(dt_i) f([physical_i, z_i, log dt_i])
 
-f starts at zero (persistence, which is already within 0.07 dex per step), and the whole rollout is differentiated: its
-latents are decoded by the frozen autoencoder and compared with the true abundances, so the loss sees what a user
-sees. Latents are not clamped in training, which would kill gradients; in inference a wide margin around the
-training range stops a rollout from running away.
+f starts at zero (persistence, which is already within 0.07 dex per step), and the whole rollout is
+differentiated: its latents are decoded by the frozen autoencoder and compared with the true abundances, so
+the loss sees what a user sees. Latents are not clamped in training, which would kill gradients; in inference
+a wide margin around the training range stops a rollout from running away.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class LatentEmulator(nn.Module):
         return loss, {**terms, **losses.validation_metrics(predicted, target, self.decades)}
 
     def infer_batch(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the autoencoder's latents along the rollout from the first row, `(B, T + 1, L)`, row 0 the start.
+        """Return the autoencoder's latents along the rollout from the first row, `(B, T + 1, L)`.
 
         Only ``abundance[:, 0]`` is read, so `abundance` may hold one row.
         """
@@ -111,7 +111,7 @@ class LatentEmulator(nn.Module):
         return {"latent": self.destandardise(latents)}
 
     def rollout(self, start: Tensor, physical: Tensor, dt: Tensor) -> Tensor:
-        """Advance standardised latents `(B, L)` under `physical` `(B, T, P)` and `dt` `(B, T)` [yr]: `(B, T, L)`."""
+        """Return `(B, T, L)` from `start` `(B, L)`, `physical` `(B, T, P)` and `dt` `(B, T)` [yr]."""
         latent, latents = start, []
         for i in range(physical.shape[1]):
             latent = self.step(latent, physical[:, i], dt[:, i])
@@ -119,7 +119,7 @@ class LatentEmulator(nn.Module):
         return torch.stack(latents, dim=1)
 
     def step(self, latent: Tensor, physical: Tensor, dt: Tensor) -> Tensor:
-        """Advance standardised latents `(B, L)` by one step under `physical` `(B, P)` lasting `dt` `(B,)` [yr]."""
+        """Advance standardised latents `(B, L)` by `dt` `(B,)` [yr] under `physical` `(B, P)`."""
         if self.use_dt:
             relative = (dt / self.usual_dt)[:, None]
             inputs = torch.cat([physical, latent, relative.clamp_min(_SHORTEST_STEP).log10()], dim=-1)

@@ -1,8 +1,9 @@
-"""Building blocks that the models share: activations, normalisation, perceptrons and the folding of BatchNorm."""
+"""Building blocks that models share: activations, normalisation, perceptrons, folding of BatchNorm."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -52,15 +53,15 @@ def normalisation(name: str, width: int) -> nn.Module:
 
 
 def perceptron(widths: Sequence[int], activation_name: str, dropout: float) -> nn.Sequential:
-    """Return linear layers of `widths` with an activation and dropout between them, and none after the last."""
+    """Return linear layers of `widths` with an activation and dropout between them."""
     layers: list[nn.Module] = []
-    for n_in, n_out in zip(widths[:-1], widths[1:], strict=True):
+    for n_in, n_out in pairwise(widths):
         layers += [nn.Linear(n_in, n_out), activation(activation_name), nn.Dropout(dropout)]
     return nn.Sequential(*layers[:-2])
 
 
 def folded(weight: Tensor, bias: Tensor | None, norm: nn.Module) -> list[nn.Module]:
-    """Return the layers of ``norm(x weight^T + bias)`` in evaluation mode: one `Linear` where `norm` can be folded in.
+    """Return the layers of ``norm(x weight^T + bias)`` in evaluation mode, with `norm` folded in.
 
     Parameters
     ----------
@@ -102,7 +103,7 @@ def linear(weight: Tensor, bias: Tensor) -> nn.Linear:
 
 
 def robust_range(values: Tensor, tail: float) -> tuple[Tensor, Tensor]:
-    """Return the `tail` and ``1 - tail`` quantile of each column of `values` `(rows, width)`, each `(width,)`.
+    """Return the `tail` and ``1 - tail`` quantiles `(width,)` of the columns of `values` `(rows, width)`.
 
     The range of a column that hardly varies is widened to 1e-3, so that dividing by it stays harmless.
     """
@@ -114,7 +115,7 @@ def robust_range(values: Tensor, tail: float) -> tuple[Tensor, Tensor]:
 
 
 def spread(values: Tensor) -> Tensor:
-    """Return at most `_STATISTICS_ROWS` rows of `values`, evenly spaced: enough for quantiles, whatever the split."""
+    """Return at most `_STATISTICS_ROWS` rows of `values`, evenly spaced: enough for quantiles."""
     return values[:: max(1, -(-len(values) // _STATISTICS_ROWS))]
 
 

@@ -1,8 +1,9 @@
 """Losses and validation metrics as pure functions, and the criterion that combines them.
 
-Everything works on scaled abundances s in [0, 1] (see `chemnet.preprocessing.scaling`), any number of leading axes and
-species last: ``d = |s_predicted - s_target|`` times the decades of the scaling is an error in dex. A loss returns
-``(loss, diagnostics)``; the diagnostics are detached scalars, averaged over the rows of an epoch by whoever trains.
+Everything works on scaled abundances s in [0, 1] (see `chemnet.preprocessing.scaling`), any number of leading
+axes and species last: ``d = |s_predicted - s_target|`` times the decades of the scaling is an error in dex. A
+loss returns ``(loss, diagnostics)``; the diagnostics are detached scalars, averaged over the rows of an epoch
+by whoever trains.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def exponential_error(distance: Tensor, power: float) -> Tensor:
 
 
 def squared_exponential_error(distance: Tensor, power: float) -> Tensor:
-    """Return ``10^(power d^2) - 1``, the newer published form: flat for small errors, as steep for large ones."""
+    """Return ``10^(power d^2) - 1``, the newer published form: flat for small errors."""
     inside = distance.clamp(max=LARGEST_EXPONENTIATED)
     slope = 2.0 * power * LN10 * math.exp(power * LN10 * LARGEST_EXPONENTIATED**2)
     return torch.expm1(power * LN10 * inside.square()) + slope * (distance - inside)
@@ -51,7 +52,7 @@ def absolute_error(distance: Tensor, power: float) -> Tensor:
 
 
 def smooth_error(distance: Tensor, power: float) -> Tensor:
-    """Return ``D + D^2 / 2`` with ``D = power d``: mLAE for small errors, with growing weight on those above 1 dex."""
+    """Return ``D + D^2 / 2``, ``D = power d``: as `absolute_error`, with weight on errors above 1 dex."""
     dex = power * distance
     return dex + 0.5 * dex.square()
 
@@ -95,7 +96,7 @@ def conservation_error(predicted: Tensor, target: Tensor, stoichiometry: Tensor,
 
 
 def element_totals(scaled: Tensor, stoichiometry: Tensor, decades: float) -> Tensor:
-    """Return the nuclei of each element per H nucleus, `(..., E)` float32, from scaled abundances `(..., S)`."""
+    """Return nuclei per H nucleus, `(..., E)` float32, of scaled abundances `(..., S)`."""
     # an untrained net may leave [0, 1] far enough for 10^x to overflow
     abundance = torch.exp(LN10 * decades * (scaled.float().clamp(max=1.5) - 1.0))
     return (abundance @ stoichiometry.float()).clamp_min(torch.finfo(torch.float32).tiny)
@@ -104,8 +105,8 @@ def element_totals(scaled: Tensor, stoichiometry: Tensor, decades: float) -> Ten
 class ChemistryLoss(nn.Module):
     """The training loss ``scale (mean + worst_weight worst + conservation_weight conservation)``.
 
-    With ``error="exponential"``, `power` 20, `worst_weight` 2, `conservation_weight` 100 and `scale` 1e-3 this is the
-    published loss of AstroChemNet's autoencoder; with ``"squared_exponential"`` its newer form.
+    With ``error="exponential"``, `power` 20, `worst_weight` 2, `conservation_weight` 100 and `scale` 1e-3
+    this is the published loss of AstroChemNet's autoencoder; with ``"squared_exponential"`` its newer form.
 
     Parameters
     ----------
@@ -165,8 +166,8 @@ class ChemistryLoss(nn.Module):
 def floor_distance(predicted: Tensor, target: Tensor) -> Tensor:
     """Return ``|predicted - target|``, counting a prediction below the floor as one at the floor.
 
-    What the truth held below the floor is noise that scaling has clipped to 0, so it is no error to go lower. The
-    prediction itself is not clipped: where the truth is above the floor, the gradient must bring it back.
+    What the truth held below the floor is noise that scaling has clipped to 0, so it is no error to go lower.
+    The prediction itself is not clipped: where the truth is above the floor, the gradient must bring it back.
     """
     below_both = (predicted < 0.0) & (target <= 0.0)
     return (predicted - target).abs().masked_fill(below_both, 0.0)
@@ -191,13 +192,13 @@ def relative_error(predicted: Tensor, target: Tensor, decades: float) -> Tensor:
 
 
 def dex_histogram(dex: Tensor) -> Tensor:
-    """Return how many errors fall into each bin of `DEX_BIN` dex, `(bins,)`: sums over batches keep quantiles exact."""
+    """Return how many errors fall into each bin of `DEX_BIN` dex, `(bins,)`; batches may be summed."""
     bins = round(DEX_LIMIT / DEX_BIN)
     return torch.histc(dex.detach().float().clamp(max=DEX_LIMIT), bins=bins, min=0.0, max=DEX_LIMIT)
 
 
 def histogram_quantile(counts: Tensor, quantile: float) -> float:
-    """Return the upper edge [dex] of the first bin at which `quantile` of all `counts` of `dex_histogram` is reached.
+    """Return the upper edge [dex] of the bin at which `counts` of `dex_histogram` reach `quantile`.
 
     Examples
     --------

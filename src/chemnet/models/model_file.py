@@ -1,4 +1,4 @@
-"""``model.toml``: what a trained model is, and what it was trained on, so that it can be built again without its data."""
+"""``model.toml``: what a trained model is and was trained on; enough to build it without its data."""
 
 from __future__ import annotations
 

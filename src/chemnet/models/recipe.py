@@ -1,7 +1,7 @@
 """Optimizer, criterion and scheduler from the configuration, as Hyrax users write them.
 
-``[optimizer] name = "torch.optim.AdamW"`` names the class, and the table ``["torch.optim.AdamW"]`` holds its keyword
-arguments. What a model defines itself wins, with a warning.
+``[optimizer] name = "torch.optim.AdamW"`` names the class, and the table ``["torch.optim.AdamW"]`` holds its
+keyword arguments. What a model defines itself wins, with a warning.
 """
 
 from __future__ import annotations

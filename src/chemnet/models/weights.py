@@ -31,7 +31,8 @@ def load_weights(self: nn.Module, path: str | Path) -> None:
     Raises
     ------
     ModelError
-        When the file is missing or damaged, or its tensors do not fit; the message names each with both shapes.
+        When the file is missing or damaged, or its tensors do not fit; the message names each with both
+        shapes.
     """
     state = read_tensors(path)
     check_shapes(state, self.state_dict(), str(path))
@@ -92,7 +93,7 @@ def check_shapes(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], sour
         more = f"; and {len(faults) - 4} more" if len(faults) > 4 else ""
         raise ModelError(
             f"{source} does not fit the model: {'; '.join(faults[:4])}{more}",
-            hint="use the configuration (runtime_config.toml) and the species that the weights were trained with",
+            hint="use the configuration (runtime_config.toml) and species that they were trained with",
         )
 
 

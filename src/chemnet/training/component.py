@@ -19,7 +19,6 @@ from chemnet.models.recipe import keywords
 from chemnet.progress import get_logger
 from chemnet.registry import MODELS
 from chemnet.results import ResultDirectory, ResultWriter
-from chemnet.training.data_feed import Feed
 from chemnet.training.devices import choose_device
 from chemnet.training.engines import Session, make_session, make_trainer, run_epochs
 from chemnet.training.epoch_means import EpochMeans
@@ -160,7 +159,7 @@ def seed_everything(seed: int) -> None:
 
 
 def parameters_of(config: ConfigDict, model: nn.Module) -> dict[str, Any]:
-    """Return the hyperparameters of a run: the model's own table, wherever it comes from, and the recipe's."""
+    """Return the hyperparameters of a run: the model's own, wherever it comes from, and the recipe's."""
     name = config["model"]["name"]
     recipe = {part: config[part]["name"] for part in ("optimizer", "criterion", "scheduler")}
     return {

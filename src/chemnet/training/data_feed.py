@@ -1,9 +1,9 @@
-"""Batches for training and validation: every row (or window) exactly once per epoch, nothing dropped, no work per sample.
+"""Batches: every row (or window) exactly once per epoch, nothing dropped, no work per sample.
 
-A *table* holds consecutive rows of a split as tensors on the device; a batch is one indexed gather from it. When a split
-fits on the device its table lives there for the whole training (`ResidentFeed`); larger splits pass through in shuffled
-blocks, the next being read while the current one trains (`StreamedFeed`). The order is a function of (seed, epoch) alone:
-a resumed run sees the batches that it would have seen.
+A *table* holds consecutive rows of a split as tensors on the device; a batch is one indexed gather from it.
+When a split fits on the device its table lives there for the whole training (`ResidentFeed`); larger splits
+pass through in shuffled blocks, the next being read while the current one trains (`StreamedFeed`). The order
+is a function of (seed, epoch) alone: a resumed run sees the batches that it would have seen.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Table(Protocol):
 
 @dataclass(frozen=True)
 class RowTable:
-    """Rows as items: `abundance` (rows, S), `physical` (rows, P), `dt` (rows,) [yr] to the tracer's next row or 0."""
+    """Rows as items: `abundance` (rows, S), `physical` (rows, P), `dt` (rows,) [yr] to the next row."""
 
     abundance: Tensor
     physical: Tensor
@@ -145,7 +145,7 @@ class ResidentFeed:
 
 
 class StreamedFeed:
-    """Batches from a split that does not fit: blocks in random order, several at a time mixed with one another.
+    """Batches from a split that does not fit: blocks in random order, several mixed at a time.
 
     Parameters
     ----------
@@ -228,7 +228,7 @@ _STATISTICS_BATCH = 16384
 
 
 def batch_sizes(n_items: int, batch_size: int) -> list[int]:
-    """Return the sizes of the batches of an epoch: as few as possible, at most `batch_size`, differing by one at most.
+    """Return the sizes of an epoch's batches: as few as possible, differing by one at most.
 
     No batch is left with a single item by chance, which BatchNorm could not normalise.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 
@@ -40,7 +41,7 @@ def choose_device(wanted: str) -> torch.device:
 
 @contextlib.contextmanager
 def precision(name: str, device: torch.device) -> Iterator[None]:
-    """Compute in ``"float32"``, ``"tf32"`` (matrix products on tensor cores) or ``"bf16"`` (autocast) inside the block."""
+    """Compute in ``"float32"``, ``"tf32"`` (tensor cores) or ``"bf16"`` (autocast) inside the block."""
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest" if name == "float32" else "high")
     try:
@@ -54,7 +55,7 @@ def free_memory(device: torch.device) -> int:
     """Return the bytes that are free on a device: of the GPU, or of the machine for the CPU."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    with contextlib.suppress(OSError), open("/proc/meminfo", encoding="ascii") as lines:
+    with contextlib.suppress(OSError), Path("/proc/meminfo").open(encoding="ascii") as lines:
         for line in lines:
             if line.startswith("MemAvailable:"):
                 return 1024 * int(line.split()[1])

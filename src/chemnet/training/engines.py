@@ -106,7 +106,7 @@ def make_trainer(session: Session, means: EpochMeans, trace: Trace) -> Engine:
 
 
 def make_evaluator(session: Session, means: EpochMeans) -> Engine:
-    """Return the engine that runs over a whole split without gradients; `means` then holds the split's means."""
+    """Return the engine that scores a whole split; `means` holds the split's means afterwards."""
 
     def step(engine: Engine, batch: Batch) -> None:
         with torch.no_grad(), precision(session.table["precision"], session.device):
@@ -127,7 +127,7 @@ def run_validation(session: Session, evaluator: Engine, means: EpochMeans) -> di
 
 
 def run_epochs(trainer: Engine, session: Session) -> None:
-    """Train from the epoch that the session has reached up to ``train.epochs``; none are left, none are trained."""
+    """Train from the session's epoch up to ``train.epochs``; where none are left, none are trained."""
     epochs = session.table["epochs"]
     if session.state.epoch >= epochs:
         return

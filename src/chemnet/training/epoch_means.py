@@ -1,4 +1,4 @@
-"""Means over an epoch that cost one transfer from the device per log interval, and that find what is not finite."""
+"""Means over an epoch, read from the device once per log interval, that find what is not finite."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ HISTOGRAM = "dex_histogram"
 class EpochMeans:
     """Row-weighted means of a loss and its diagnostics over one epoch.
 
-    Scalars stay on the device until `flush`, which the engines call once per log interval; 1-D tensors are summed.
+    Scalars stay on the device until `flush`, which the engines call once per log interval; 1-D tensors are
+    summed.
 
     Parameters
     ----------
@@ -84,5 +85,5 @@ class EpochMeans:
         raise RunFailedError(
             f"{self.what} epoch {self.epoch}, batch {self._batches + batch + 1}: "
             + ", ".join(f"{name} is {float(values[batch, self._names.index(name)])}" for name in terms),
-            hint="lower optimizer.lr or train.gradient_clip; if it fails in the first batch, look at the data",
+            hint="lower optimizer.lr or train.gradient_clip; in the first batch, look at the data",
         )

@@ -1,4 +1,4 @@
-"""What happens around the epochs of a training: one idea per handler, attached in the order of `attach_all`."""
+"""What happens around the epochs: one idea per handler, attached in the order of `attach_all`."""
 
 from __future__ import annotations
 
@@ -120,10 +120,11 @@ class StepScheduler:
 
 
 class CutDropout:
-    """After ``dropout_decay_patience`` stagnant epochs lower dropout by ``dropout_decay`` and reset the learning rate.
+    """Lower dropout and reset the learning rate after ``dropout_decay_patience`` stagnant epochs.
 
-    Dropout is the start minus an integer number of cuts, so it reaches exactly 0. A cut changes what is trained, so
-    early stopping counts afresh, and the optimizer's moments, which belong to the old noise, are forgotten.
+    Dropout is the start minus an integer number of cuts, so it reaches exactly 0. A cut changes what is
+    trained, so early stopping counts afresh, and the optimizer's moments, which belong to the old noise, are
+    forgotten.
     """
 
     def __init__(self, session: Session) -> None:
@@ -152,7 +153,7 @@ class CutDropout:
 
 
 class RevertToBest:
-    """After each ``revert_patience`` stagnant epochs go back to the best weights, with fresh optimizer moments."""
+    """Go back to the best weights, with fresh moments, after each ``revert_patience`` stagnant epochs."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -176,7 +177,8 @@ class RecordMetrics:
     def __init__(self, session: Session, trackers: Sequence[Tracker]) -> None:
         self.session, self.trackers = session, trackers
         self.path = session.folder / METRICS_FILE
-        # what a resumed run brings along; a line of an epoch that was never complete in the state is gone with it
+        # what a resumed run brings along; a line of an epoch that was never complete in the state is gone
+        # with it
         text = "".join(f"{json.dumps(record)}\n" for record in session.records)
         self.path.write_text(text, encoding="utf-8")
 
@@ -196,7 +198,7 @@ class RecordMetrics:
 
 
 class SaveState:
-    """Write best and last weights and the resume state after each epoch: a killed process loses one epoch at most."""
+    """Write the resume state after each epoch: a killed process loses one epoch at most."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -206,7 +208,7 @@ class SaveState:
         trainer.add_event_handler(Events.EPOCH_COMPLETED, self.write)
 
     def write(self) -> None:
-        """Write the state first: it holds the best weights too, so the files beside it can be made again."""
+        """Write weights, best weights and everything that the next epoch depends on."""
         session = self.session
         write_state(
             session.folder, session.state, session.model, session.optimizer, session.scheduler, session.origin

@@ -1,6 +1,7 @@
-"""Running a trained model over whole data sets: rows through an autoencoder, tracers through an emulator's rollout.
+"""Running a trained model over data: rows through an autoencoder, tracers through a rollout.
 
-What is computed together has a fixed shape, filled up at the end, so a result is the same bits whatever the batch size.
+What is computed together has a fixed shape, filled up at the end, so a result is the same bits whatever the
+batch size.
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ def _row_calls(block: Block, rows: int, device: torch.device) -> Iterator[tuple[
 def _rollout_batch(
     block: Block, offsets: np.ndarray, device: torch.device
 ) -> tuple[dict[str, Tensor], Tensor]:
-    """Return whole tracers as one batch, the short ones standing still at their end, and their lengths `(B,)`."""
+    """Return whole tracers as one batch, short ones standing still at their end, and their lengths."""
     lengths = np.diff(offsets)
     # row i of a tracer, or its last row once it has ended
     rows = offsets[:-1, None] + np.minimum(np.arange(lengths.max()), lengths[:, None] - 1)

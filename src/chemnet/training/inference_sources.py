@@ -12,7 +12,8 @@ from chemnet.datasets.base import ChemDataset, TracerBlock, tracer_groups
 from chemnet.datasets.preprocessed import DataDescription, PreprocessedData, Split
 from chemnet.errors import DataError, nearest
 
-# whole tracers that are rolled out together; fixed, so that what is computed does not depend on any batch size
+# whole tracers that are rolled out together; fixed, so that what is computed does not depend on any batch
+# size
 TRACERS_PER_BLOCK = 64
 RAW = "data_set"
 

@@ -1,4 +1,4 @@
-"""What a finished training tells: ``summary.json`` and ``curves.png``, both made from the records of its epochs."""
+"""What a training tells: ``summary.json`` and ``curves.png``, made from the records of its epochs."""
 
 from __future__ import annotations
 

@@ -26,7 +26,8 @@ class Resumed:
     found
         Its state.
     in_place
-        Its hidden directory, when the run never finished and goes on there; None for a finished or interrupted result.
+        Its hidden directory, when the run never finished and goes on there; None for a finished or
+        interrupted result.
     """
 
     found: Resumable
@@ -39,7 +40,7 @@ def check_start(config: ConfigDict) -> None:
     if table["resume"] and table["model_weights_file"]:
         raise ConfigError(
             "train.resume and train.model_weights_file are both set",
-            hint="resume goes on with a run, model_weights_file starts a new one from its weights: choose one",
+            hint="resume goes on with a run, model_weights_file starts a new one from weights: choose",
         )
 
 
@@ -77,16 +78,16 @@ def with_inputs_of(config: ConfigDict, resumed: Resumed | None) -> ConfigDict:
 
 
 def check_inputs(resumed: Resumed | None, inputs: dict[str, ResultDirectory]) -> None:
-    """Raise `ResultsError` when a run is resumed on other data, or another autoencoder, than it began with."""
+    """Raise `ResultsError` when a run is resumed on other inputs than it began with."""
     if resumed is None:
         return
     for role, result in inputs.items():
         begun_with = resumed.found.origin[role]
         if result.digest != begun_with["digest"]:
             raise ResultsError(
-                f"{resumed.found.path} was trained on {begun_with['path']} (digest {begun_with['digest'][:12]}); "
-                f"train.{role}_dir is {result.path} (digest {result.digest[:12]})",
-                hint="to start from its weights on other data, set train.model_weights_file instead of train.resume",
+                f"{resumed.found.path} was trained on {begun_with['path']} (digest "
+                f"{begun_with['digest'][:12]}), but train.{role}_dir is {result.path} (digest {result.digest[:12]})",
+                hint="to start from its weights on other data, set train.model_weights_file instead",
             )
 
 

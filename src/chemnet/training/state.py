@@ -1,8 +1,8 @@
 """The state of a training: what its decisions depend on, and how it survives a killed process.
 
-``resume.safetensors`` holds it whole: weights, best weights, optimizer moments and random states as tensors, everything
-else as JSON in the header, so that one atomic rename replaces it. ``resume.json`` is a copy of the JSON for people.
-Nothing in it is ever executed.
+``resume.safetensors`` holds it whole: weights, best weights, optimizer moments and random states as tensors,
+everything else as JSON in the header, so that one atomic rename replaces it. ``resume.json`` is a copy of the
+JSON for people. Nothing in it is ever executed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Tracking of trainings by MLflow: a local SQLite store by default, nothing that leaves the machine.
 
-MLflow is imported when a tracker is made (its import takes seconds) and only its client is used, so no global run is
-opened and nothing is patched.
+MLflow is imported when a tracker is made (its import takes seconds) and only its client is used, so no global
+run is opened and nothing is patched.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class MlflowTracker:
 
     @contextmanager
     def ended_with(self, artifacts: Callable[[], list[Path]]) -> Iterator[Self]:
-        """Return a context that logs the artifacts and ends the run: finished, killed by Ctrl-C, or failed."""
+        """Return a context that logs artifacts and ends the run: finished, killed by Ctrl-C, or failed."""
         status = "FAILED"
         try:
             yield self
@@ -84,7 +84,7 @@ class MlflowTracker:
             self._client.set_terminated(self.run_id, status=status)
 
     def _experiment(self, name: str, config: ConfigDict, results_dir: Path) -> str:
-        """Return the id of the experiment, made when it is new; a local store keeps its artifacts beside it."""
+        """Return the experiment's id, made when it is new; a local store keeps artifacts beside it."""
         found = self._client.get_experiment_by_name(name)
         if found is not None:
             return found.experiment_id

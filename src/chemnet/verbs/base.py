@@ -41,9 +41,10 @@ class Verb(ABC):
         """Add the options that only this verb has; their `dest` are keyword arguments of `run`."""
 
     def with_arguments(self, table: str, given: Mapping[str, Any]) -> ConfigDict:
-        """Return the configuration with `run`'s arguments, those that are not None, over the keys of ``[table]``."""
+        """Return the configuration with `run`'s arguments (None is none) over the keys of ``[table]``."""
         values = {key: str(value) if isinstance(value, Path) else value for key, value in given.items()}
-        return self.config.replace({f"{table}.{key}": value for key, value in values.items() if value is not None})
+        changes = {f"{table}.{key}": value for key, value in values.items() if value is not None}
+        return self.config.replace(changes)
 
     @abstractmethod
     def run(self, **kwargs: Any) -> Any:
