@@ -85,8 +85,8 @@ def check_inputs(resumed: Resumed | None, inputs: dict[str, ResultDirectory]) ->
         begun_with = resumed.found.origin[role]
         if result.digest != begun_with["digest"]:
             raise ResultsError(
-                f"{resumed.found.path} was trained on {begun_with['path']} (digest "
-                f"{begun_with['digest'][:12]}), but train.{role}_dir is {result.path} (digest {result.digest[:12]})",
+                f"{resumed.found.path} was trained on {begun_with['path']} (digest {begun_with['digest'][:12]}),"
+                f" but train.{role}_dir is {result.path} (digest {result.digest[:12]})",
                 hint="to start from its weights on other data, set train.model_weights_file instead",
             )
 

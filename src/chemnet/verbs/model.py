@@ -24,8 +24,8 @@ class Model(Verb):
         Parameters
         ----------
         model_dir
-            A trained model; wins over ``infer.model_dir``. Without either, the model that ``[model]`` describes
-            is built for the newest preprocess result that can feed it.
+            A trained model; wins over ``infer.model_dir``. Without either, the model that ``[model]``
+            describes is built for the newest preprocess result that can feed it.
 
         Raises
         ------
