@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from chemnet.chemistry.balance import balanced_freeze, imbalance
 from chemnet.chemistry.species import parse_species
 from chemnet.chemistry.stoichiometry import charges, element_names, stoichiometric_matrix
 from chemnet.errors import DataError, suggest
@@ -113,7 +114,7 @@ class Reaction:
     reference, source
         The publication, and `file:line` of the row for messages.
     expression
-        For `EXPRESSION`: a callable of arrays (Tgas, Av, zeta, radfield) that returns the rate coefficient.
+        For `EXPRESSION`: a callable of arrays (Tgas, Av, zeta, radfield, density) that returns the rate coefficient.
     """
 
     reactants: tuple[str, ...]
@@ -167,7 +168,8 @@ class Network:
         ------
         DataError
             If a species is listed twice or unknown, a kind is unknown, or a reaction does not conserve elements or
-            charge. Freeze-out and desorption may change the charge of the gas: the grain carries it.
+            charge. Freeze-out and desorption may change the charge of the gas: the grain carries it. A freeze-out
+            row that creates atoms is accepted if a balanced one can stand in for it, see `mended`.
         """
         counts = Counter(one.name for one in species)
         repeated = sorted(name for name, count in counts.items() if count > 1)
@@ -224,6 +226,15 @@ class Network:
     def has_bulk(self) -> bool:
         """Whether the ice has a bulk under its surface (three-phase network)."""
         return any(one.phase == "bulk" for one in self.species)
+
+    @cached_property
+    def mended(self) -> dict[Reaction, Reaction]:
+        """Freeze-out rows that create or destroy atoms, and the balanced rows that stand in for them."""
+        known = {one.name: one for one in self.species}
+        broken = [one for one in self.reactions if one.kind == "FREEZE" and imbalance(one, known)[0]]
+        return {
+            one: replacement for one in broken if (replacement := balanced_freeze(one, known)) is not None
+        }
 
     def index(self, species: str) -> int:
         """Return the position of `species` in every abundance array.
@@ -291,7 +302,9 @@ def _check_reaction(reaction: Reaction, known: Mapping[str, NetworkSpecies]) -> 
     for name in (*reaction.reactants, *reaction.products):
         if name not in known:
             raise DataError(f"{where}: {reaction} names unknown species {name!r}", hint=suggest(name, known))
-    atoms, charge = _imbalance(reaction, known)
+    atoms, charge = imbalance(reaction, known)
+    if atoms and balanced_freeze(reaction, known) is not None:
+        return
     if atoms or (charge and reaction.kind not in _GRAIN_CHARGE_KINDS):
         parts = [f"{element} {change:+d}" for element, change in atoms.items()]
         parts += [f"charge {charge:+d}"] if charge else []
@@ -299,15 +312,3 @@ def _check_reaction(reaction: Reaction, known: Mapping[str, NetworkSpecies]) -> 
             f"{where}: {reaction} is not balanced (products minus reactants: {', '.join(parts)})",
             hint="correct the row: every reaction must conserve elements and charge",
         )
-
-
-def _imbalance(reaction: Reaction, known: Mapping[str, NetworkSpecies]) -> tuple[dict[str, int], int]:
-    """Return what the products have more than the reactants: atoms by element, and charge."""
-    atoms: Counter[str] = Counter()
-    charge = 0
-    for names, sign in ((reaction.reactants, -1), (reaction.products, 1)):
-        for name in names:
-            charge += sign * known[name].charge
-            for element, count in known[name].elements.items():
-                atoms[element] += sign * count
-    return {element: count for element, count in atoms.items() if count}, charge

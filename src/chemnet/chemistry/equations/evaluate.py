@@ -1,0 +1,231 @@
+"""Right-hand side and Jacobian, compiled once for all networks."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from chemnet.chemistry.equations.structure import THIRD_REACTANT, Equations, SignedSum
+from chemnet.chemistry.rates.constants import LAYER_TRANSMISSION, MONOLAYER
+from chemnet.chemistry.rates.table import N_FACTORS, Factor
+
+SURFACE_FLOOR = 1e-30
+"""Least abundance of ice that a flux is divided by."""
+ELECTRON_LIMIT = 1e-14
+"""Below this abundance of electrons ions stop freezing out: grains have no electron left to neutralise them."""
+_LAYER_GAIN = 0.5 / MONOLAYER
+_LOG_TRANSMISSION = math.log(LAYER_TRANSMISSION)
+
+_PER_SURFACE = Factor.PER_SURFACE.value
+_BULK_EXPOSED = Factor.BULK_EXPOSED.value
+_SWAP = Factor.SWAP.value
+_BULK_PHOTON = Factor.BULK_PHOTON.value
+_TOP_LAYERS = Factor.TOP_LAYERS.value
+_TOP_LAYERS_SQUARED = Factor.TOP_LAYERS_SQUARED.value
+
+Array = NDArray[np.float64]
+
+
+@njit(cache=True, nogil=True)
+def derivatives(equations: Equations, k: Array, y: Array, rate: Array) -> None:
+    """Fill `rate` with dy/dt [s^-1].
+
+    Parameters
+    ----------
+    equations
+        The compiled network.
+    k
+        Coefficients from `rate_coefficients`, shape (n_reactions,).
+    y
+        Abundances, shape (n,).
+    rate
+        Output, shape (n + 4,); what follows the species is T and Y.
+    """
+    x, dx, f = _state(equations, k, y)
+    flux = _fluxes(equations, k, x, f)
+    _sum_terms(equations.flow, flux, rate)
+    if equations.n_border == 4:
+        _shift_layers(equations, y, rate)
+
+
+@njit(cache=True, nogil=True)
+def jacobian(equations: Equations, k: Array, y: Array, values: Array) -> None:
+    """Fill the values of the bordered Jacobian.
+
+    Rows below n hold the derivatives of dy/dt by abundances and border unknowns; row n + b those of the expression
+    that defines border unknown b.
+
+    Parameters
+    ----------
+    equations, k, y
+        As for `derivatives`.
+    values
+        Output, one per entry of the pattern.
+    """
+    x, dx, f = _state(equations, k, y)
+    _sum_terms(equations.assembly, _flux_derivatives(equations, k, x, dx, f), values)
+    for place in equations.ones:
+        values[place] = 1.0
+    if equations.n_border == 4:
+        gain = _surface_gain(equations, _fluxes(equations, k, x, f))
+        _add_layer_shift(equations, y, gain, values)
+
+
+@njit(cache=True, nogil=True)
+def _sum_terms(sums: SignedSum, terms: Array, output: Array) -> None:
+    """Evaluate all signed sums."""
+    for e in range(sums.turn.size):
+        total = 0.0
+        for p in range(sums.start[e], sums.turn[e]):
+            total += terms[sums.index[p]]
+        for p in range(sums.turn[e], sums.start[e + 1]):
+            total -= terms[sums.index[p]]
+        output[e] = total
+
+
+@njit(cache=True, nogil=True)
+def _total(y: Array, members: NDArray[np.int32]) -> float:
+    """Return the sum over the members, at least the floor."""
+    total = 0.0
+    for i in members:
+        total += y[i]
+    return max(total, SURFACE_FLOOR)
+
+
+@njit(cache=True, nogil=True)
+def _state(equations: Equations, k: Array, y: Array) -> tuple[Array, Array, Array]:
+    """Return the extended state (species, 1, electron limiter), its derivatives by the species, and the factors.
+
+    The factors come with their derivatives by S, B and T, shape (4, n_factors).
+    """
+    n = equations.n
+    x, dx, f = np.ones(n + 2), np.ones(n + 2), np.zeros((4, N_FACTORS))
+    x[:n] = y[:n]
+    dx[n] = 0.0
+    if equations.electron >= 0:
+        electrons = y[equations.electron]
+        if electrons > 0.0:
+            x[n + 1] = electrons / (electrons + ELECTRON_LIMIT)
+            dx[n + 1] = ELECTRON_LIMIT / (electrons + ELECTRON_LIMIT) ** 2
+        else:
+            x[n + 1], dx[n + 1] = electrons / ELECTRON_LIMIT, 1.0 / ELECTRON_LIMIT
+    f[0, 0] = 1.0
+    surface = _total(y, equations.surface)
+    if equations.n_border == 4:
+        _three_phase_factors(surface, _total(y, equations.bulk), f)
+        swap = 0.0
+        for r in range(equations.n_swap):
+            swap += k[r] * x[equations.first[r]]
+        swap *= f[0, _BULK_EXPOSED]
+        f[0, _SWAP], f[1, _SWAP], f[3, _SWAP] = swap / surface, -swap / surface**2, 1.0 / surface
+    else:
+        _two_phase_factors(surface, f)
+    return x, dx, f
+
+
+@njit(cache=True, nogil=True)
+def _three_phase_factors(surface: float, bulk: float, f: Array) -> None:
+    """Fill the factors of a network with bulk ice."""
+    f[0, _PER_SURFACE] = 1.0 / surface
+    f[1, _PER_SURFACE] = -1.0 / surface**2
+    layers = max(bulk / MONOLAYER, 1.0)
+    f[0, _BULK_EXPOSED] = 1.0 / layers
+    f[0, _BULK_PHOTON] = LAYER_TRANSMISSION ** (1.0 + 0.5 * layers)
+    if layers > 1.0:
+        f[2, _BULK_EXPOSED] = -MONOLAYER / bulk**2
+        f[2, _BULK_PHOTON] = f[0, _BULK_PHOTON] * _LOG_TRANSMISSION * 0.5 / MONOLAYER
+
+
+@njit(cache=True, nogil=True)
+def _two_phase_factors(surface: float, f: Array) -> None:
+    """Fill the smooth factors of a network whose ice is one phase: only its two top layers take part."""
+    top = 2.0 * MONOLAYER
+    f[0, _PER_SURFACE] = 1.0 / (surface + top)
+    f[1, _PER_SURFACE] = -1.0 / (surface + top) ** 2
+    f[0, _TOP_LAYERS] = top / (surface + top)
+    f[1, _TOP_LAYERS] = -top / (surface + top) ** 2
+    f[0, _TOP_LAYERS_SQUARED] = f[0, _TOP_LAYERS] ** 2
+    f[1, _TOP_LAYERS_SQUARED] = 2.0 * f[0, _TOP_LAYERS] * f[1, _TOP_LAYERS]
+
+
+@njit(cache=True, nogil=True)
+def _fluxes(equations: Equations, k: Array, x: Array, f: Array) -> Array:
+    """Return the flux of each reaction [s^-1]."""
+    flux = np.empty(k.size)
+    for r in range(k.size):
+        flux[r] = k[r] * x[equations.first[r]] * x[equations.second[r]]
+    for r in equations.scaled:
+        flux[r] *= f[0, equations.factor[r]]
+    for r in equations.ternary:
+        flux[r] *= x[equations.third[r]]
+    return flux
+
+
+@njit(cache=True, nogil=True)
+def _flux_derivatives(equations: Equations, k: Array, x: Array, dx: Array, f: Array) -> Array:
+    """Return the derivatives of the fluxes by first and second reactant, then the further ones."""
+    m = k.size
+    derivative = np.empty(2 * m + equations.further.shape[0])
+    for r in range(m):
+        a, b = equations.first[r], equations.second[r]
+        derivative[r] = k[r] * dx[a] * x[b]
+        derivative[m + r] = k[r] * x[a] * dx[b]
+    for r in equations.scaled:
+        derivative[r] *= f[0, equations.factor[r]]
+        derivative[m + r] *= f[0, equations.factor[r]]
+    for r in equations.ternary:
+        derivative[r] *= x[equations.third[r]]
+        derivative[m + r] *= x[equations.third[r]]
+    for position in range(equations.further.shape[0]):
+        r, slot = equations.further[position]
+        bare = k[r] * x[equations.first[r]] * x[equations.second[r]]
+        if slot == THIRD_REACTANT:
+            derivative[2 * m + position] = bare * f[0, equations.factor[r]]
+        else:
+            derivative[2 * m + position] = bare * x[equations.third[r]] * f[1 + slot, equations.factor[r]]
+    return derivative
+
+
+@njit(cache=True, nogil=True)
+def _surface_gain(equations: Equations, flux: Array) -> float:
+    """Return the net gain Y of the surface before layers shift [s^-1]."""
+    sums, row = equations.flow, equations.n + 3
+    gain = 0.0
+    for p in range(sums.start[row], sums.turn[row]):
+        gain += flux[sums.index[p]]
+    for p in range(sums.turn[row], sums.start[row + 1]):
+        gain -= flux[sums.index[p]]
+    return gain
+
+
+@njit(cache=True, nogil=True)
+def _shift_layers(equations: Equations, y: Array, rate: Array) -> None:
+    """Move ice between surface and bulk as the surface as a whole gains or loses (Garrod & Pauly 2011)."""
+    gain = rate[equations.n + 3]
+    larger = max(_total(y, equations.surface), _total(y, equations.bulk))
+    for s in range(equations.surface.size):
+        top, low = equations.surface[s], equations.under[s]
+        buried = gain * _LAYER_GAIN * y[top] if gain >= 0.0 else gain * y[low] / larger
+        rate[top] -= buried
+        rate[low] += buried
+
+
+@njit(cache=True, nogil=True)
+def _add_layer_shift(equations: Equations, y: Array, gain: float, values: Array) -> None:
+    """Add the derivatives of the layer shift by #i, @i, Y, S and B."""
+    surface, bulk = _total(y, equations.surface), _total(y, equations.bulk)
+    larger = max(surface, bulk)
+    by = np.zeros(5)
+    for s in range(equations.surface.size):
+        top, low = equations.surface[s], equations.under[s]
+        if gain >= 0.0:
+            by[0], by[2] = gain * _LAYER_GAIN, _LAYER_GAIN * y[top]
+        else:
+            by[1], by[2] = gain / larger, y[low] / larger
+            by[3 if surface > bulk else 4] = -gain * y[low] / larger**2
+        for column in range(5):
+            values[equations.shift[s, column]] -= by[column]
+            values[equations.shift[s, column + 5]] += by[column]

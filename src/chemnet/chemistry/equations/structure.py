@@ -1,0 +1,208 @@
+"""Where each flux and each derivative goes: worked out once per network, as lists of positions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chemnet.chemistry.network import Network
+from chemnet.chemistry.rates.table import Factor, Formula, RateTable
+
+SURFACE_SUM, BULK_SUM, SWAP_SUM, SURFACE_GAIN = range(4)
+"""The border unknowns S, B, T and Y."""
+
+_BORDERS: dict[Factor, tuple[int, ...]] = {
+    Factor.PER_SURFACE: (SURFACE_SUM,),
+    Factor.BULK_EXPOSED: (BULK_SUM,),
+    Factor.SWAP: (SURFACE_SUM, SWAP_SUM),
+    Factor.BULK_PHOTON: (BULK_SUM,),
+    Factor.TOP_LAYERS: (SURFACE_SUM,),
+    Factor.TOP_LAYERS_SQUARED: (SURFACE_SUM,),
+}
+"""What each factor depends on."""
+THIRD_REACTANT = 3
+"""Slot of a further derivative that is by the third reactant; slots 0 to 2 are by S, B and T."""
+
+
+class SignedSum(NamedTuple):
+    """Sums of terms: output e is the sum of terms `index[start[e]:turn[e]]` less that of `index[turn[e]:start[e+1]]`.
+
+    A term that counts twice is listed twice. Gathering is several times faster than scattering into the outputs.
+    """
+
+    start: NDArray[np.uint32]
+    turn: NDArray[np.uint32]
+    index: NDArray[np.uint32]
+
+
+class Equations(NamedTuple):
+    """Positions that right-hand side and Jacobian read and write.
+
+    `n` species and `n_border` border unknowns (0 gas only, 1 two-phase, 4 three-phase). `flow` sums fluxes into rates
+    (rows of species, then of the border); `assembly` sums derivatives of fluxes into the Jacobian's values. These
+    derivatives are, over reactions, by the first and by the second reactant, and then those that `further` lists as
+    (reaction, slot). `shift` holds the places of the layer shift's derivatives by #i, @i, Y, S and B in row #i, then
+    in row @i.
+    """
+
+    n: int
+    n_border: int
+    n_swap: int
+    electron: int
+    surface: NDArray[np.int32]
+    bulk: NDArray[np.int32]
+    under: NDArray[np.int32]
+    first: NDArray[np.uint32]
+    second: NDArray[np.uint32]
+    third: NDArray[np.uint32]
+    factor: NDArray[np.uint32]
+    scaled: NDArray[np.uint32]
+    ternary: NDArray[np.uint32]
+    further: NDArray[np.int32]
+    flow: SignedSum
+    assembly: SignedSum
+    shift: NDArray[np.int32]
+    ones: NDArray[np.int32]
+    pattern_row: NDArray[np.int32]
+    pattern_column: NDArray[np.int32]
+
+
+class _Pattern:
+    """Gives each entry of the Jacobian one position among its values."""
+
+    def __init__(self) -> None:
+        self.places: dict[tuple[int, int], int] = {}
+
+    def place(self, row: int, column: int) -> int:
+        """Return the position of an entry's value."""
+        return self.places.setdefault((row, column), len(self.places))
+
+
+def compile_equations(network: Network, table: RateTable) -> Equations:
+    """Work out the static pattern of the Jacobian and where each reaction's derivatives go.
+
+    Parameters
+    ----------
+    network
+        The network.
+    table
+        Its compiled reactions.
+    """
+    n = len(network.species)
+    phases = [one.phase for one in network.species]
+    surface = [i for i, phase in enumerate(phases) if phase == "surface"]
+    bulk = [i for i, phase in enumerate(phases) if phase == "bulk"]
+    n_border = 4 if bulk else min(1, len(surface))
+    electron = network.index("E-") if "E-" in network.species_names else -1
+    changes = _extended_changes(table, n, set(surface), n_border)
+    further = _further_derivatives(table, n)
+    pattern = _Pattern()
+    terms = _derivative_terms(table, changes, further, [*range(n), -1, electron], pattern)
+    under = [network.species_names.index(f"@{network.species[i].name[1:]}") if bulk else -1 for i in surface]
+    shift = _shift_places(surface, under, n, pattern) if n_border == 4 else []
+    ones = [pattern.place(n + SURFACE_SUM, i) for i in surface]
+    ones += [pattern.place(n + BULK_SUM, i) for i in bulk]
+    entries = np.array(list(pattern.places), np.int32).reshape(-1, 2)
+    flows = ((row, r, count) for r, change in enumerate(changes) for row, count in change.items())
+    return Equations(
+        n=n,
+        n_border=n_border,
+        n_swap=int(np.sum(table.formula == Formula.BULK_SWAP)),
+        electron=electron,
+        surface=np.array(surface, np.int32),
+        bulk=np.array(bulk, np.int32),
+        under=np.array(under, np.int32),
+        first=table.reactants[:, 0].astype(np.uint32),
+        second=table.reactants[:, 1].astype(np.uint32),
+        third=table.reactants[:, 2].astype(np.uint32),
+        factor=table.factor.astype(np.uint32),
+        scaled=np.flatnonzero(table.factor != Factor.ONE).astype(np.uint32),
+        ternary=np.flatnonzero(table.reactants[:, 2] != n).astype(np.uint32),
+        further=np.array(further, np.int32).reshape(-1, 2),
+        flow=_signed_sum(flows, n + 4),
+        assembly=_signed_sum(terms, len(entries)),
+        shift=np.array(shift, np.int32).reshape(-1, 10),
+        ones=np.array(ones, np.int32),
+        pattern_row=entries[:, 0].copy(),
+        pattern_column=entries[:, 1].copy(),
+    )
+
+
+def _extended_changes(table: RateTable, n: int, surface: set[int], n_border: int) -> list[dict[int, int]]:
+    """Return each reaction's net change by row, with what it adds to T and to Y."""
+    changes = []
+    for r in range(table.formula.size):
+        span = slice(table.stoich_start[r], table.stoich_start[r + 1])
+        counts = table.stoich_change[span].astype(int).tolist()
+        change = dict(zip(table.stoich_row[span].tolist(), counts, strict=True))
+        if n_border == 4:
+            gain = sum(count for row, count in change.items() if row in surface)
+            if table.formula[r] == Formula.BULK_SWAP:
+                change[n + SWAP_SUM] = 1
+            if gain:
+                change[n + SURFACE_GAIN] = gain
+        changes.append(change)
+    return changes
+
+
+def _further_derivatives(table: RateTable, n: int) -> list[tuple[int, int]]:
+    """Return (reaction, slot) of each derivative by a border unknown or a third reactant."""
+    further = []
+    for r in range(table.formula.size):
+        further += [(r, border) for border in _BORDERS.get(Factor(table.factor[r]), ())]
+        if table.reactants[r, 2] != n:
+            further.append((r, THIRD_REACTANT))
+    return further
+
+
+def _derivative_terms(
+    table: RateTable,
+    changes: list[dict[int, int]],
+    further: list[tuple[int, int]],
+    column_of: list[int],
+    pattern: _Pattern,
+) -> list[tuple[int, int, int]]:
+    """Return (place in the Jacobian, derivative, count) for every contribution; columns of -1 have none."""
+    n = len(column_of) - 2
+    n_reactions = len(changes)
+    derivatives = [
+        (r, column_of[table.reactants[r, slot]], slot * n_reactions + r)
+        for slot in (0, 1)
+        for r in range(n_reactions)
+    ]
+    for position, (r, slot) in enumerate(further):
+        column = column_of[table.reactants[r, 2]] if slot == THIRD_REACTANT else n + slot
+        derivatives.append((r, column, 2 * n_reactions + position))
+    return [
+        (pattern.place(row, column), derivative, count)
+        for r, column, derivative in derivatives
+        if column >= 0
+        for row, count in changes[r].items()
+    ]
+
+
+def _shift_places(surface: list[int], under: list[int], n: int, pattern: _Pattern) -> list[list[int]]:
+    """Return the places of the layer shift's derivatives."""
+    places = []
+    for top, low in zip(surface, under, strict=True):
+        columns = (top, low, n + SURFACE_GAIN, n + SURFACE_SUM, n + BULK_SUM)
+        places.append([pattern.place(row, column) for row in (top, low) for column in columns])
+    return places
+
+
+def _signed_sum(terms: Iterable[tuple[int, int, int]], n_outputs: int) -> SignedSum:
+    """Group (output, term, count) by output, positive counts first."""
+    adding: list[list[int]] = [[] for _ in range(n_outputs)]
+    taking: list[list[int]] = [[] for _ in range(n_outputs)]
+    for output, term, count in terms:
+        (adding if count > 0 else taking)[output].extend([term] * abs(count))
+    plus = np.array([len(part) for part in adding], np.int64)
+    both = plus + [len(part) for part in taking]
+    start = np.concatenate([[0], np.cumsum(both)])
+    index = [term for output in range(n_outputs) for term in adding[output] + taking[output]]
+    return SignedSum(
+        start.astype(np.uint32), (start[:-1] + plus).astype(np.uint32), np.array(index, np.uint32)
+    )

@@ -1,0 +1,202 @@
+"""Rate coefficients of all reactions for given physical conditions, compiled once for any network."""
+
+from __future__ import annotations
+
+import math
+
+from numba import njit
+from numpy.typing import NDArray
+
+from chemnet.chemistry.rates import constants as const
+from chemnet.chemistry.rates.grain import h2_formation, sticking_coefficient
+from chemnet.chemistry.rates.photo import c_ionisation, co_dissociation, columns, h2_dissociation
+from chemnet.chemistry.rates.table import (
+    DENSITY,
+    DUST_TEMPERATURE,
+    EXTINCTION,
+    GAS_TEMPERATURE,
+    RADIATION,
+    ZETA,
+    Formula,
+    RateTable,
+)
+
+_ARRHENIUS = Formula.ARRHENIUS.value
+_ION_POLAR_1 = Formula.ION_POLAR_1.value
+_ION_POLAR_2 = Formula.ION_POLAR_2.value
+_EXPRESSION = Formula.EXPRESSION.value
+_CRP = Formula.CRP.value
+_CRPHOT = Formula.CRPHOT.value
+_PHOTON = Formula.PHOTON.value
+_H2_PHOTON = Formula.H2_PHOTON.value
+_CO_PHOTON = Formula.CO_PHOTON.value
+_C_PHOTON = Formula.C_PHOTON.value
+_FREEZE = Formula.FREEZE.value
+_FREEZE_H = Formula.FREEZE_H.value
+_FREEZE_H2 = Formula.FREEZE_H2.value
+_EVAPORATION = Formula.EVAPORATION.value
+_BULK_SWAP = Formula.BULK_SWAP.value
+_SURFACE_SWAP = Formula.SURFACE_SWAP.value
+_H2_DESORPTION = Formula.H2_DESORPTION.value
+_CR_DESORPTION = Formula.CR_DESORPTION.value
+_UV_DESORPTION = Formula.UV_DESORPTION.value
+_H2_FORMATION = Formula.H2_FORMATION.value
+_DIFFUSION = Formula.DIFFUSION.value
+_ELEY_RIDEAL = Formula.ELEY_RIDEAL.value
+
+
+@njit(cache=True, nogil=True)
+def rate_coefficients(
+    table: RateTable,
+    conditions: NDArray,  # type: ignore[type-arg]
+    c_abundance: float,
+    cr_yield: float,
+    expressions: NDArray,  # type: ignore[type-arg]
+    k: NDArray,  # type: ignore[type-arg]
+) -> None:
+    """Fill `k` with the coefficients, powers of the density folded in, so that flux = k x abundances x factor [s^-1].
+
+    Parameters
+    ----------
+    table
+        The compiled reactions.
+    conditions
+        Density [cm^-3], radiation field [Habing], Av [mag], gas and dust temperature [K], zeta [1.3e-17 s^-1].
+    c_abundance
+        Abundance of C, which shields its own ionisation.
+    cr_yield
+        Molecules desorbed per cosmic-ray hit.
+    expressions
+        Values of the `EXPRESSION` rates, shape (n_expressions,).
+    k
+        Output, shape (n_reactions,).
+    """
+    density, t_gas = conditions[DENSITY], conditions[GAS_TEMPERATURE]
+    log_t = math.log(t_gas / 300.0)
+    h2_on_gas = h2_formation(t_gas, conditions[DUST_TEMPERATURE])
+    h2_on_dust = h2_formation(conditions[DUST_TEMPERATURE], conditions[DUST_TEMPERATURE])
+    for r in range(k.size):
+        if t_gas < table.t_min[r] or t_gas > table.t_max[r]:
+            k[r] = 0.0
+            continue
+        formula = table.formula[r]
+        if formula == _ARRHENIUS:
+            value = table.alpha[r] * math.exp(table.beta[r] * log_t - table.gamma[r] / t_gas)
+        elif formula <= _EXPRESSION:
+            value = _gas_coefficient(table, r, formula, t_gas, expressions)
+        elif formula <= _C_PHOTON:
+            value = _radiation_coefficient(table, r, formula, conditions, c_abundance)
+        elif formula <= _SURFACE_SWAP:
+            value = _exchange_coefficient(table, r, formula, conditions)
+        elif formula == _H2_DESORPTION:
+            value = const.H2_YIELD * h2_on_gas * (table.energy1[r] <= const.H2_DESORPTION_LIMIT)
+        elif formula == _H2_FORMATION:
+            value = h2_on_dust
+        else:
+            value = _surface_coefficient(table, r, formula, conditions, cr_yield)
+        for _ in range(table.density_power[r]):
+            value *= density
+        k[r] = value
+
+
+@njit(cache=True, nogil=True)
+def _gas_coefficient(table: RateTable, r: int, formula: int, t_gas: float, expressions: NDArray) -> float:  # type: ignore[type-arg]
+    """Return KIDA's ion-polar formulae and KROME's expressions."""
+    if formula == _EXPRESSION:
+        return expressions[table.expression[r]]
+    strength = table.gamma[r] * math.sqrt(300.0 / t_gas)
+    scale = table.alpha[r] * table.beta[r]
+    if formula == _ION_POLAR_1:
+        return scale * (0.62 + 0.4767 * strength)
+    return scale * (1.0 + 0.0967 * strength + strength * strength / 10.526)
+
+
+@njit(cache=True, nogil=True)
+def _radiation_coefficient(
+    table: RateTable,
+    r: int,
+    formula: int,
+    conditions: NDArray,  # type: ignore[type-arg]
+    c_abundance: float,
+) -> float:
+    """Return what cosmic rays, their photons and the UV field do."""
+    zeta, av, radfield = conditions[ZETA], conditions[EXTINCTION], conditions[RADIATION]
+    if formula == _CRP:
+        return table.alpha[r] * zeta
+    if formula == _CRPHOT:
+        yield_ = table.alpha[r] * table.gamma[r] / (1.0 - const.ALBEDO)
+        return yield_ * zeta * (conditions[GAS_TEMPERATURE] / 300.0) ** table.beta[r]
+    if formula == _PHOTON:
+        return table.alpha[r] * math.exp(-table.gamma[r] * av) * radfield / const.HABING_PER_DRAINE
+    nuclei, h2, co = columns(av)
+    if formula == _H2_PHOTON:
+        return h2_dissociation(h2, radfield, av)
+    if formula == _CO_PHOTON:
+        return co_dissociation(h2, co, radfield, av, table.co_grid, table.co_shielding, table.co_curvature)
+    t_gas = conditions[GAS_TEMPERATURE]
+    return c_ionisation(table.alpha[r], table.gamma[r], t_gas, nuclei * c_abundance, h2, av, radfield)
+
+
+@njit(cache=True, nogil=True)
+def _exchange_coefficient(table: RateTable, r: int, formula: int, conditions: NDArray) -> float:  # type: ignore[type-arg]
+    """Return what moves between gas, surface and bulk without a reaction."""
+    t_gas, t_dust = conditions[GAS_TEMPERATURE], conditions[DUST_TEMPERATURE]
+    if formula == _EVAPORATION:
+        return table.alpha[r] * table.frequency1[r] * math.exp(-table.energy1[r] / t_dust)
+    if t_dust > const.MAX_GRAIN_TEMPERATURE:
+        return 0.0
+    if formula == _BULK_SWAP:
+        return table.alpha[r] * table.frequency1[r] * math.exp(-table.energy1[r] / t_dust)
+    if formula == _SURFACE_SWAP:
+        return table.alpha[r]
+    rate = _collision_coefficient(table, r, t_gas)
+    if formula == _FREEZE_H:
+        return rate * sticking_coefficient(1.0, 52.0, t_gas)
+    if formula == _FREEZE_H2:
+        return rate * sticking_coefficient(0.87, 87.0, t_gas)
+    return rate
+
+
+@njit(cache=True, nogil=True)
+def _collision_coefficient(table: RateTable, r: int, t_gas: float) -> float:
+    """Return how often a molecule hits a grain, with the pull of the grain's charge on ions."""
+    focus = 1.0 + table.beta[r] * 16.71e-4 / (const.GRAIN_RADIUS * t_gas)
+    return table.alpha[r] * focus * table.speed[r] * math.sqrt(t_gas) * const.GRAIN_SECTION
+
+
+@njit(cache=True, nogil=True)
+def _surface_coefficient(
+    table: RateTable,
+    r: int,
+    formula: int,
+    conditions: NDArray,  # type: ignore[type-arg]
+    cr_yield: float,
+) -> float:
+    """Return non-thermal desorption and the reactions on the surface."""
+    zeta, t_dust = conditions[ZETA], conditions[DUST_TEMPERATURE]
+    if formula == _CR_DESORPTION:
+        flux = 4.0 * math.pi * zeta * const.IRON_FRACTION * const.GRAIN_AREA * cr_yield
+        return flux * (table.energy1[r] <= const.CR_DESORPTION_LIMIT)
+    if formula == _UV_DESORPTION:
+        field = conditions[RADIATION] / const.CR_PHOTON_FIELD * math.exp(-1.8 * conditions[EXTINCTION])
+        flux = const.GRAIN_SECTION * const.UV_YIELD * const.CR_PHOTON_FLUX * (zeta + field)
+        return flux * (table.energy1[r] <= const.UV_DESORPTION_LIMIT)
+    if t_dust > const.MAX_GRAIN_TEMPERATURE:
+        return 0.0
+    if formula == _ELEY_RIDEAL:
+        rate = _collision_coefficient(table, r, conditions[GAS_TEMPERATURE])
+        return table.share[r] * rate * math.exp(-table.gamma[r] / t_dust)
+    return table.share[r] * _diffusion_coefficient(table, r, t_dust)
+
+
+@njit(cache=True, nogil=True)
+def _diffusion_coefficient(table: RateTable, r: int, t_dust: float) -> float:
+    """Return the Langmuir-Hinshelwood coefficient (Hasegawa et al. 1992; competition: Garrod & Pauly 2011)."""
+    nu1, nu2, e1, e2 = table.frequency1[r], table.frequency2[r], table.energy1[r], table.energy2[r]
+    hop = nu1 * math.exp(-const.DIFFUSION_RATIO * e1 / t_dust) + nu2 * math.exp(
+        -const.DIFFUSION_RATIO * e2 / t_dust
+    )
+    leave = nu1 * math.exp(-e1 / t_dust) + nu2 * math.exp(-e2 / t_dust)
+    react = max(nu1, nu2) * math.exp(-min(table.gamma[r] / t_dust, table.tunnelling[r]))
+    chance = react / (react + leave + hop)
+    return table.alpha[r] * chance * hop / const.MONOLAYER

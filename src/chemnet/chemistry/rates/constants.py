@@ -1,0 +1,89 @@
+"""Physical constants and the grain model, in cgs units.
+
+The grain model is that of UCLCHEM (Holdship et al. 2017, AJ 154, 38): one population of spheres that carries the dust
+mass, with the cross section per hydrogen nucleus of Cazaux & Tielens (2004, ApJ 604, 222).
+"""
+
+import math
+
+BOLTZMANN = 1.380649e-16
+"""Boltzmann constant [erg K^-1]."""
+ATOMIC_MASS = 1.66053907e-24
+"""Atomic mass unit [g]."""
+REDUCED_PLANCK = 1.054571818e-27
+"""Reduced Planck constant [erg s]."""
+GAS_CONSTANT = 8.314462618
+"""Gas constant [J mol^-1 K^-1]."""
+JOULE_PER_KCAL = 4184.0
+"""Joules in a kilocalorie."""
+SECONDS_PER_YEAR = 3.16e7
+"""UCLCHEM's year [s]; the shared convention of all tracers."""
+
+GRAIN_RADIUS = 1e-5
+"""Grain radius [cm]."""
+GRAIN_DENSITY = 3.0
+"""Density of grain material [g cm^-3]."""
+GAS_TO_DUST_MASS = 100.0
+"""Mass ratio of gas to dust."""
+HYDROGEN_PER_GRAIN = 4.0 * math.pi * GRAIN_RADIUS**3 * GRAIN_DENSITY * GAS_TO_DUST_MASS / (3.0 * ATOMIC_MASS)
+"""Hydrogen nuclei per dust grain (UCLCHEM's gas-dust density ratio)."""
+SITE_DENSITY = 1.5e15
+"""Binding sites on a grain [cm^-2] (Hasegawa et al. 1992, ApJS 82, 167)."""
+SITES_PER_GRAIN = 4.0 * math.pi * GRAIN_RADIUS**2 * SITE_DENSITY
+"""Binding sites on one grain."""
+MONOLAYER = SITES_PER_GRAIN / HYDROGEN_PER_GRAIN
+"""Abundance of one monolayer of ice relative to hydrogen nuclei."""
+
+SILICATE_SECTION = 8.473e-22
+"""Cross section of silicate per hydrogen nucleus [cm^2]."""
+CARBON_SECTION = 7.908e-22
+"""Cross section of carbonaceous grains per hydrogen nucleus [cm^2]."""
+GRAIN_SECTION = 0.5 * (CARBON_SECTION + SILICATE_SECTION)
+"""Collision cross section of grains per hydrogen nucleus [cm^2]."""
+GRAIN_AREA = 4.0 * GRAIN_SECTION
+"""Surface of grains per hydrogen nucleus [cm^2]."""
+MAX_GRAIN_TEMPERATURE = 150.0
+"""Above it [K] nothing stays on grains long enough to freeze out or react."""
+BARRIER_WIDTH = 1.4e-8
+"""Width of the barrier for tunnelling between sites [cm] (Hasegawa et al. 1992)."""
+DIFFUSION_RATIO = 0.5
+"""Diffusion barrier over binding energy."""
+
+HABING_PER_DRAINE = 1.7
+"""Photorates are tabulated for the Draine field; tracers give the field in Habing."""
+ALBEDO = 0.5
+"""Grain albedo for cosmic-ray induced photons."""
+NUCLEI_PER_MAGNITUDE = 1.0 / 5.348e-22
+"""Column of hydrogen nuclei per magnitude of visual extinction [cm^-2 mag^-1]."""
+ICE_PHOTO_RATIO = 0.3
+"""Photodissociation cross section in ice over gas (Kalvans 2018, MNRAS 478, 2753)."""
+LAYER_TRANSMISSION = 0.993
+"""Share of photons that a monolayer of ice lets through (Kalvans & Shmeld 2014)."""
+
+H2_YIELD = 0.01
+"""Molecules desorbed per H2 formed (Roberts et al. 2007, MNRAS 382, 733)."""
+H2_DESORPTION_LIMIT = 1210.0
+"""Largest binding energy that H2 formation overcomes [K]."""
+CR_YIELD = 1e5
+"""Molecules desorbed per cosmic-ray hit."""
+CR_DESORPTION_LIMIT = 1210.0
+"""Largest binding energy that a cosmic-ray hit overcomes [K]."""
+IRON_FRACTION = 1.64e-4
+"""Iron nuclei per proton in cosmic rays, the ones that heat a grain."""
+UV_YIELD = 0.03
+"""Molecules desorbed per UV photon."""
+UV_DESORPTION_LIMIT = 1e4
+"""Largest binding energy that a UV photon overcomes [K]."""
+CR_PHOTON_FLUX = 4875.0
+"""Cosmic-ray induced photons [cm^-2 s^-1] at zeta = 1 (Checchi-Pestellini & Aiello 1992)."""
+CR_PHOTON_FIELD = 1e-3
+"""The same flux as a radiation field [Habing]."""
+
+QUIRK_SURFACE_FLOOR = 1e-20
+"""UCLCHEM switches grain processes off below this abundance of surface ice."""
+EFFECTIVE_SURFACE_MASS = 120.0
+"""Mass of the ice that takes up reaction heat [amu] (Minissale et al. 2016, A&A 585, A24)."""
+ICE_DESORPTION_REDUCTION = 10.0
+"""Chemical desorption from ice is weaker than from bare grains by this factor (Minissale et al. 2016)."""
+NITROGEN_DESORPTION_FRACTION = 0.5
+"""Measured for N + N on ice (Minissale et al. 2016)."""

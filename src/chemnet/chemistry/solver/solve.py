@@ -1,0 +1,234 @@
+"""The face of the solver: checks what it is given, integrates, and says how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from chemnet.chemistry.network import Network
+from chemnet.chemistry.rates.constants import SECONDS_PER_YEAR
+from chemnet.chemistry.solver.codes import N_COUNTS, SolverCode, Statistics
+from chemnet.chemistry.solver.problem import compile_problem
+from chemnet.chemistry.solver.tracer import BDF, RODAS3, integrate_tracer
+from chemnet.chemistry.sparse_lu import allocate_factors
+from chemnet.errors import DataError, suggest
+
+METHODS = {"bdf": BDF, "rodas3": RODAS3}
+"""Integrators by name: variable-order BDF for any network, Rosenbrock for smooth (two-phase or gas) ones."""
+INTERPOLATIONS = ("constant", "linear")
+"""How conditions pass from one row of a tracer to the next."""
+COLUMNS = ("Density", "Radfield", "Av", "gasTemp", "dustTemp", "zeta")
+"""A tracer's columns in the order of the solver; the last two may be missing."""
+MAX_INTERNAL_STEPS = 20_000
+"""Default cap on internal steps per row of a tracer."""
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What integrating one tracer gave.
+
+    Parameters
+    ----------
+    abundances
+        Shape (steps, n_species), relative to H nuclei; row 0 is the initial state; rows after a failure are NaN.
+    code
+        How it ended.
+    failed_step
+        The step that could not be completed, or None.
+    statistics
+        What the solver did.
+    """
+
+    abundances: NDArray[np.float64]
+    code: SolverCode
+    failed_step: int | None
+    statistics: Statistics
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether every step was completed."""
+        return self.code is SolverCode.SUCCESS
+
+    @property
+    def message(self) -> str:
+        """How it ended, for the user."""
+        where = "" if self.failed_step is None else f"step {self.failed_step}: "
+        return where + self.code.explanation
+
+
+def solve(
+    network: Network,
+    tracer: Mapping[str, ArrayLike],
+    initial: ArrayLike | Mapping[str, float],
+    *,
+    uclchem_compatible: bool = False,
+    rtol: float = 1e-4,
+    atol: float = 1e-20,
+    method: str = "bdf",
+    interpolation: str = "constant",
+    max_internal_steps: int = MAX_INTERNAL_STEPS,
+) -> Solution:
+    """Integrate `network` along one tracer.
+
+    Parameters
+    ----------
+    network, tracer, initial, uclchem_compatible
+        As for `Network.solve`.
+    rtol, atol
+        Tolerances of the root mean square error of all abundances per internal step.
+    method
+        `"bdf"`, or `"rodas3"` for networks without bulk ice.
+    interpolation
+        `"constant"`: row i holds until row i + 1; `"linear"`: conditions change linearly in between.
+    max_internal_steps
+        Cap on internal steps per row of the tracer and per tolerance tried.
+
+    Returns
+    -------
+    Solution
+        Abundances, result code and statistics.
+
+    Raises
+    ------
+    DataError
+        If the tracer, the initial abundances or an option cannot be used.
+    """
+    for name, value, allowed in (
+        ("method", method, METHODS),
+        ("interpolation", interpolation, INTERPOLATIONS),
+    ):
+        if value not in allowed:
+            raise DataError(f"unknown {name} {value!r}", hint=suggest(str(value), allowed))
+    if method == "rodas3" and network.has_bulk:
+        raise DataError(
+            "method 'rodas3' needs smooth equations, and networks with bulk ice (@) have kinks",
+            hint="use method 'bdf'",
+        )
+    if not (0.0 < rtol < 1.0 and atol > 0.0):
+        raise DataError(
+            f"tolerances rtol={rtol}, atol={atol} are not usable", hint="take rtol 1e-4 and atol 1e-20"
+        )
+    time, conditions = _checked_tracer(tracer)
+    problem = compile_problem(network, uclchem_compatible)
+    abundances = np.full((len(time), len(network.species)), np.nan)
+    abundances[0] = _checked_initial(network, initial)
+    counts = np.zeros(N_COUNTS, np.int64)
+    code, last = integrate_tracer(
+        problem,
+        allocate_factors(problem.plan),
+        time * SECONDS_PER_YEAR,
+        conditions,
+        _expression_values(network, conditions),
+        interpolation == "linear",
+        METHODS[method],
+        rtol,
+        atol,
+        max_internal_steps,
+        abundances,
+        counts,
+    )
+    outcome = SolverCode(code)
+    failed = None if outcome is SolverCode.SUCCESS else last
+    return Solution(abundances, outcome, failed, Statistics.from_counts(counts))
+
+
+def _checked_tracer(tracer: Mapping[str, ArrayLike]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return times [yr] and conditions (steps, 6); refuse what cannot be integrated."""
+    name = f"tracer {tracer['id']!r}" if "id" in tracer else "tracer"
+    present = {
+        "dustTemp": tracer.get("dustTemp", tracer.get("gasTemp")),
+        **{key: tracer[key] for key in tracer},
+    }
+    missing = [column for column in ("time", *COLUMNS[:4]) if column not in tracer]
+    if missing:
+        raise DataError(
+            f"{name}: column {missing[0]!r} is missing (found: {', '.join(map(str, tracer))})",
+            hint="a tracer needs time, Density, Radfield, Av and gasTemp",
+        )
+    time = np.atleast_1d(np.asarray(tracer["time"], dtype=np.float64))
+    if time.ndim != 1 or not time.size:
+        raise DataError(f"{name}: no steps", hint="give at least one row, the initial state")
+    conditions = np.ones((time.size, len(COLUMNS)))
+    for position, column in enumerate(COLUMNS):
+        values = np.asarray(present.get(column, 1.0), dtype=np.float64)
+        if values.shape not in ((), time.shape):
+            raise DataError(
+                f"{name}: column {column!r} has shape {values.shape}, time has {time.shape}",
+                hint="every column needs one value per step",
+            )
+        conditions[:, position] = values
+    _check_values(name, time, conditions)
+    return time, conditions
+
+
+def _check_values(name: str, time: NDArray[np.float64], conditions: NDArray[np.float64]) -> None:
+    """Refuse values that are not finite, negative or zero where that has no meaning, and time that stands still."""
+    for column, values in (("time", time), *zip(COLUMNS, conditions.T, strict=True)):
+        bad = ~np.isfinite(values)
+        if column != "time":
+            bad |= values < 0.0
+        if column in ("Density", "gasTemp", "dustTemp"):
+            bad |= values <= 0.0
+        if bad.any():
+            step = int(np.argmax(bad))
+            raise DataError(
+                f"{name}, step {step}: {column} is {values[step]}",
+                hint=f"{column} must be finite and {'positive' if column != 'time' else 'increasing'}",
+            )
+    still = np.diff(time) <= 0.0
+    if still.any():
+        step = int(np.argmax(still)) + 1
+        raise DataError(
+            f"{name}, step {step}: time is {time[step]} yr after {time[step - 1]} yr",
+            hint="time must increase from step to step",
+        )
+
+
+def _checked_initial(network: Network, initial: ArrayLike | Mapping[str, float]) -> NDArray[np.float64]:
+    """Return initial abundances in the order of the network's species."""
+    if isinstance(initial, Mapping):
+        abundances = np.zeros(len(network.species))
+        for species, value in initial.items():
+            abundances[network.index(species)] = value
+    else:
+        abundances = np.array(initial, dtype=np.float64)
+    if abundances.shape != (len(network.species),):
+        raise DataError(
+            f"initial abundances have shape {abundances.shape}; network {network.name!r} has "
+            f"{len(network.species)} species",
+            hint="give one abundance per species, or a mapping from species to abundance",
+        )
+    bad = ~np.isfinite(abundances) | (abundances < 0.0)
+    if bad.any():
+        worst = int(np.argmax(bad))
+        raise DataError(
+            f"initial abundance of {network.species_names[worst]} is {abundances[worst]}",
+            hint="abundances must be finite and not negative",
+        )
+    return abundances
+
+
+def _expression_values(network: Network, conditions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Evaluate the expression rates at every row, shape (steps, n_expressions)."""
+    density, radfield, av, t_gas, _, zeta = conditions.T
+    rows = []
+    for reaction in network.reactions:
+        if reaction.kind == "EXPRESSION":
+            assert reaction.expression is not None
+            values = np.broadcast_to(reaction.expression(t_gas, av, zeta, radfield, density), t_gas.shape)
+            # fits may run away outside their range, where the rate counts as zero anyway
+            in_range = reaction.extrapolate | ((reaction.t_min <= t_gas) & (t_gas <= reaction.t_max))
+            values = np.where(in_range, values, 0.0)
+            bad = ~np.isfinite(values) | (values < 0.0)
+            if bad.any():
+                step = int(np.argmax(bad))
+                raise DataError(
+                    f"{reaction.source or reaction}, step {step}: the rate expression gives {values[step]} "
+                    f"at Tgas = {t_gas[step]} K",
+                    hint="correct the expression or restrict its temperature range",
+                )
+            rows.append(values)
+    return np.array(rows).T.copy() if rows else np.zeros((len(conditions), 0))
