@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from chemnet.config import ConfigDict
-from chemnet.registry import DATASETS, chem_verb
+from chemnet.registry import DATASETS, PREPROCESSING, chem_verb
 from chemnet.results import ResultDirectory, ResultWriter, VerbResult, find_most_recent_results_dir
 from chemnet.verbs.base import Verb
 
@@ -62,6 +62,9 @@ class Preprocess(Verb):
         if simulated is not None:
             config = config.replace({"data_set.path": str(simulated.file("tracers.h5"))})
         parents = {} if simulated is None else {"simulate": simulated}
+        PREPROCESSING.get(
+            config["preprocess"]["method"]
+        )  # an unknown name stops here, before any data is read
         dataset = DATASETS.get(config["data_set"]["name"])(config)
         with ResultWriter(config, verb=self.cli_name, parents=parents) as writer:
             writer.summary.update(_summary(preprocess(dataset, config, writer.path)))
