@@ -109,7 +109,7 @@ def test_shuffled_rows_still_know_their_place(opened: Opened, made_tracers: Made
     number = int(train.tracer_ids[train.tracer_of_row[17]])
     assert train.time[17] == made_tracers.time[number, train.steps[17]]
     assert not train.dt.any()
-    with pytest.raises(DataError, match="no trajectories in this split, .* method 'timeless'"):
+    with pytest.raises(DataError, match=r"no trajectories in this split, .* method 'timeless'"):
         _ = train.offsets
 
 
