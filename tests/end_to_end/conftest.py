@@ -29,9 +29,33 @@ STAGES: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Chain(Workspace):
-    """A workspace in which every stage has run; `paths` holds their result directories."""
+    """A workspace whose stages run in order when asked for, each once for all pytest workers."""
 
-    paths: dict[str, Path]
+    def path(self, stage: str) -> Path:
+        """The result directory of a stage; it and those before it run now if they have not yet."""
+        with FileLock(self.folder / "chain.lock"):
+            done = self._done()
+            for name, words in STAGES.items():
+                if stage in done:
+                    break
+                if name not in done:
+                    done[name] = str(self.result(*words))
+                    self._record.write_text(json.dumps(done), encoding="utf-8")
+        return Path(done[stage])
+
+    @property
+    def paths(self) -> dict[str, Path]:
+        """The result directories of all stages."""
+        return {stage: self.path(stage) for stage in reversed(STAGES)}
+
+    @property
+    def _record(self) -> Path:
+        """Where the finished stages are noted."""
+        return self.folder / "chain.json"
+
+    def _done(self) -> dict[str, str]:
+        """The finished stages and their result directories."""
+        return json.loads(self._record.read_text(encoding="utf-8")) if self._record.exists() else {}
 
 
 @pytest.fixture
@@ -42,17 +66,14 @@ def workspace(tmp_path: Path) -> Workspace:
 
 @pytest.fixture(scope="session")
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
-    """The whole chain on tiny data, run once for all pytest workers; read it, never write into it."""
+    """The whole chain on tiny data, shared by all pytest workers; read it, never write into it."""
     base = tmp_path_factory.getbasetemp()
-    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
-    folder, paths_file = shared / "chain", shared / "chain.json"
-    with FileLock(shared / "chain.lock"):
-        if not paths_file.exists():
-            workspace = make_workspace(folder)
-            paths = {name: str(workspace.result(*words)) for name, words in STAGES.items()}
-            paths_file.write_text(json.dumps(paths), encoding="utf-8")
-    stored = json.loads(paths_file.read_text(encoding="utf-8"))
-    return Chain(folder, {name: Path(path) for name, path in stored.items()})
+    folder = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "chain"
+    folder.mkdir(exist_ok=True)
+    with FileLock(folder / "chain.lock"):
+        if not (folder / "tiny.toml").exists():
+            make_workspace(folder)
+    return Chain(folder)
 
 
 @pytest.fixture
@@ -62,7 +83,7 @@ def copy_of_chain(chain: Chain, tmp_path: Path) -> Callable[..., Workspace]:
     def copy(*stages: str) -> Workspace:
         workspace = make_workspace(tmp_path / "copy")
         for stage in stages:
-            shutil.copytree(chain.paths[stage], workspace.results / chain.paths[stage].name)
+            shutil.copytree(chain.path(stage), workspace.results / chain.path(stage).name)
         return workspace
 
     return copy

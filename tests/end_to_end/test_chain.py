@@ -28,8 +28,8 @@ from chemnet.results import ResultDirectory, resolve_input
     ],
 )
 def test_each_verb_finds_the_results_before_it(chain: Any, stage: str, parents: set[str]) -> None:
-    found = {reference.path for reference in ResultDirectory.open(chain.paths[stage]).parents.values()}
-    assert {chain.paths[parent] for parent in parents} <= found
+    found = {reference.path for reference in ResultDirectory.open(chain.path(stage)).parents.values()}
+    assert {chain.path(parent) for parent in parents} <= found
 
 
 def test_every_result_is_whole_and_nothing_else_is_left(chain: Any) -> None:
@@ -49,21 +49,21 @@ def test_each_result_holds_the_configuration_that_made_it(chain: Any) -> None:
 
 def test_training_leaves_weights_metrics_summary_and_curves(chain: Any) -> None:
     for stage in ("train", "train_emulator"):
-        path = chain.paths[stage]
+        path = chain.path(stage)
         epochs = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
         assert len(epochs) == 3
         assert {"weights.safetensors", "summary.json", "curves.png"} <= set(entries(path))
 
 
 def test_latents_of_every_state_of_the_split_are_inferred(chain: Any) -> None:
-    states = chemnet.InferenceDataset(chain.paths["infer"])
+    states = chemnet.InferenceDataset(chain.path("infer"))
     assert states.latents.shape == (len(states), 3)
     assert np.isfinite(states.latents).all()
     assert len(set(states.ids)) == len(states)
 
 
 def test_an_emulator_rolls_out_every_step_of_whole_tracers(chain: Any) -> None:
-    states = chemnet.InferenceDataset(chain.paths["infer_emulator"])
+    states = chemnet.InferenceDataset(chain.path("infer_emulator"))
     steps = np.asarray(states.rows["step"])
     tracers = np.asarray(states.rows["tracer"])
     for tracer in np.unique(tracers):
@@ -73,7 +73,7 @@ def test_an_emulator_rolls_out_every_step_of_whole_tracers(chain: Any) -> None:
 
 
 def test_a_known_state_is_its_own_nearest_neighbour(chain: Any) -> None:
-    known = chemnet.InferenceDataset(chain.paths["infer"]).ids[7]
+    known = chemnet.InferenceDataset(chain.path("infer")).ids[7]
     outcome = chain.run("lookup", "--id", known, "lookup.k=3")
     assert outcome.code == 0, outcome.err
     assert known in outcome.out
@@ -90,7 +90,7 @@ def test_the_listing_shows_the_lineage(chain: Any) -> None:
     listed = chain.run("results").answer["results"]
     assert {row["name"] for row in listed} == {path.name for path in chain.paths.values()}
     tree = chemnet.ChemNet(chain.config).results(tree=True)
-    assert str(tree).splitlines()[0].startswith(chain.paths["preprocess"].name)
+    assert str(tree).splitlines()[0].startswith(chain.path("preprocess").name)
 
 
 def test_a_model_is_summarised(chain: Any) -> None:
@@ -121,6 +121,6 @@ def test_python_runs_the_same_chain_and_its_results_print_and_reload(workspace: 
 
 def test_a_named_component_wins_over_the_newest_result(chain: Any) -> None:
     chosen = chemnet.ChemNet(chain.config, overrides=["infer.model_dir=autoencoder"]).config
-    assert resolve_input(chosen, "infer.model_dir", verb="train").path == chain.paths["train"]
+    assert resolve_input(chosen, "infer.model_dir", verb="train").path == chain.path("train")
     newest = chemnet.ChemNet(chain.config).config
-    assert resolve_input(newest, "infer.model_dir", verb="train").path == chain.paths["train_emulator"]
+    assert resolve_input(newest, "infer.model_dir", verb="train").path == chain.path("train_emulator")
