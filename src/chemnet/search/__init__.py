@@ -1,0 +1,1 @@
+"""Vector databases, exact search and reductions of the latent space."""

@@ -1,0 +1,35 @@
+"""Units of the physical parameters that chemnet knows by name, for headings and axes."""
+
+from __future__ import annotations
+
+UNITS = {
+    "time": "yr",
+    "Density": "H nuclei cm$^{-3}$",
+    "Radfield": "Habing",
+    "Av": "mag",
+    "gasTemp": "K",
+    "dustTemp": "K",
+    "zeta": "1.3e-17 s$^{-1}$",
+}
+
+
+def axis_label(name: str) -> str:
+    """Return ``"gasTemp [K]"`` for an axis (matplotlib mathtext); the bare name when its unit is not known.
+
+    Examples
+    --------
+    >>> axis_label("gasTemp"), axis_label("redshift")
+    ('gasTemp [K]', 'redshift')
+    """
+    return f"{name} [{UNITS[name]}]" if name in UNITS else name
+
+
+def with_unit(name: str) -> str:
+    """Return ``"Density [H nuclei cm^-3]"``: the same in plain text.
+
+    Examples
+    --------
+    >>> with_unit("Density")
+    'Density [H nuclei cm^-3]'
+    """
+    return axis_label(name).replace("$^{", "^").replace("}$", "")

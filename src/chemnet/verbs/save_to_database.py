@@ -1,0 +1,108 @@
+"""`chemnet save_to_database`: the latents of an infer result become a searchable vector database."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from chemnet.progress import progress
+from chemnet.registry import VECTOR_DBS, chem_verb
+from chemnet.results import ResultWriter, VerbResult, resolve_input
+from chemnet.verbs.base import Verb
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.figure import Figure
+
+    from chemnet.datasets.inference_results import InferenceDataset
+    from chemnet.search.connection import DatabaseConnection
+    from chemnet.search.interface import VectorDatabase
+
+
+class DatabaseResult(VerbResult):
+    """A vector database of known states, with what is known of each beside it."""
+
+    verb = "save_to_database"
+
+    def connect(self) -> DatabaseConnection:
+        """Open the database for searching."""
+        from chemnet.search.connection import DatabaseConnection
+
+        return DatabaseConnection(self.directory, self.directory.config)
+
+    def plot(self) -> Figure:
+        """Return histograms of the known states: what physical parameters and times the database covers."""
+        from chemnet.plots.figures import histograms
+        from chemnet.search.known_states import KnownStates
+
+        states = KnownStates(self.path)
+        columns = {name: states.rows[name] for name in (*states.physical_names, "time")}
+        return histograms(columns, f"{len(states):,} known states")
+
+
+@chem_verb
+class SaveToDatabase(Verb):
+    """Store latents in a vector database."""
+
+    cli_name = "save_to_database"
+    description = "store latents in a vector database"
+    inputs: ClassVar = {"vector_db.infer_dir": "infer"}
+
+    def run(self, infer_dir: str | Path | None = None, **_: Any) -> DatabaseResult:
+        """Insert every state of an infer result.
+
+        Parameters
+        ----------
+        infer_dir
+            The infer result; wins over ``vector_db.infer_dir``.
+
+        Raises
+        ------
+        ResultsError
+            When there is no infer result, or no server answers.
+        """
+        from chemnet.datasets.inference_results import InferenceDataset
+        from chemnet.search.known_states import write_known_states
+
+        config = self.with_arguments("vector_db", {"infer_dir": infer_dir})
+        infer = resolve_input(config, "vector_db.infer_dir", "infer")
+        config = config.replace({"vector_db.infer_dir": str(infer.path)})
+        name = config["vector_db"]["name"]
+        database_class = VECTOR_DBS.get(name)
+        data = InferenceDataset(infer.path)
+        parents = {**infer.parents, "infer": infer}
+        with ResultWriter(
+            config, verb=self.cli_name, parents=parents, living=(database_class.living_folder,)
+        ) as writer:
+            write_known_states(data, writer.path)
+            seconds = _fill(database_class(config, writer.path), data)
+            writer.summary.update(
+                database=name,
+                states=len(data),
+                latent_dim=data.latent_dim,
+                states_per_second=len(data) / seconds,
+            )
+        return DatabaseResult(writer.result)
+
+
+def _fill(database: VectorDatabase, data: InferenceDataset) -> float:
+    """Insert all latents of `data` into an empty database; return the seconds that took."""
+    started = time.perf_counter()
+    try:
+        database.create(data.latent_dim)
+        with progress(total=len(data), desc="insert", unit="state") as bar:
+            for ids, vectors in _batches(data, database.batch_size):
+                database.insert(ids, vectors)
+                bar.update(len(ids))
+    finally:
+        database.close()
+    return time.perf_counter() - started
+
+
+def _batches(data: InferenceDataset, size: int) -> Iterator[tuple[list[str], np.ndarray]]:
+    """Yield ids and latents of at most `size` rows at a time."""
+    all_ids = data.ids
+    for first, block in data.blocks(rows=size):
+        yield all_ids[first : first + len(block)].tolist(), block

@@ -1,0 +1,174 @@
+"""`chemnet umap`: the latent space in two or three dimensions."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from chemnet.config import ConfigDict
+from chemnet.progress import get_logger, progress
+from chemnet.registry import REDUCERS, chem_verb
+from chemnet.results import ResultWriter, VerbResult, resolve_input
+from chemnet.verbs.base import Verb
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.figure import Figure
+
+    from chemnet.datasets.inference_results import InferenceDataset
+    from chemnet.search.reducers import Reducer
+
+#: points that a static figure shows at most
+_FIGURE_POINTS = 100_000
+_log = get_logger(__name__)
+
+
+class UmapResult(VerbResult):
+    """An embedding of latents: ``embedding.npy`` and, in the same order, ``ids.npy``."""
+
+    verb = "umap"
+
+    @cached_property
+    def embedding(self) -> np.ndarray:
+        """Components of every state, ``(rows, n_components)`` float32, in the order of the infer result."""
+        from chemnet.datasets.npy_files import open_npy
+
+        return open_npy(self.directory.file("embedding.npy"))
+
+    @cached_property
+    def ids(self) -> np.ndarray:
+        """Sample ids of the rows, ``(rows,)``."""
+        from chemnet.datasets.npy_files import open_npy
+
+        return open_npy(self.directory.file("ids.npy"))
+
+    @cached_property
+    def states(self) -> InferenceDataset:
+        """The infer result that was reduced."""
+        from chemnet.datasets.inference_results import InferenceDataset
+
+        return InferenceDataset(self.directory.parent("infer").path)
+
+    def plot(self) -> Figure:
+        """Return the embedding coloured by each physical parameter and by time."""
+        return _figure(self.embedding, self.states, self.directory.config)
+
+    def reducer(self) -> Reducer:
+        """Return the fitted reducer, to place further latents: `result.reducer().transform(latents)`.
+
+        It is fitted again on the kept sample with the kept seed, which gives the same map; no pickle is kept
+        or read.
+
+        Raises
+        ------
+        ResultsError
+            When the run kept no fit sample (``umap.save_fit_model = false``).
+        """
+        from chemnet.datasets.npy_files import open_npy
+
+        sample = open_npy(self.directory.file("fit_sample.npy"))
+        recipe = json.loads(self.directory.file("reducer.json").read_text(encoding="utf-8"))
+        reducer = REDUCERS.get(recipe.pop("reducer"))(**recipe)
+        reducer.fit(sample)
+        return reducer
+
+
+@chem_verb
+class Umap(Verb):
+    """Reduce latents to two or three dimensions."""
+
+    cli_name = "umap"
+    description = "reduce latents to two or three dimensions"
+    inputs: ClassVar = {"umap.infer_dir": "infer"}
+
+    def run(self, infer_dir: str | Path | None = None, **_: Any) -> UmapResult:
+        """Fit a reducer on a seeded sample of an infer result and place every state.
+
+        Parameters
+        ----------
+        infer_dir
+            The infer result; wins over ``umap.infer_dir``.
+
+        Raises
+        ------
+        DataError
+            When there are too few states, or latents that are not finite.
+        """
+        import numpy as np
+
+        from chemnet.datasets.inference_results import InferenceDataset
+        from chemnet.plots.figures import save_figure
+
+        config = self.with_arguments("umap", {"infer_dir": infer_dir})
+        infer = resolve_input(config, "umap.infer_dir", "infer")
+        config = config.replace({"umap.infer_dir": str(infer.path)})
+        data = InferenceDataset(infer.path)
+        with ResultWriter(config, verb=self.cli_name, parents={"infer": infer}) as writer:
+            rows = _sample_rows(len(data), config["umap"]["fit_sample_size"], config["general"]["seed"])
+            sample = data.take("tensor", rows)
+            reducer = _fit(config, sample, writer.path)
+            embedding = _place(reducer, data, config["umap"]["batch_size"])
+            np.save(writer.path / "embedding.npy", embedding)
+            np.save(writer.path / "ids.npy", data.ids)
+            save_figure(_figure(embedding, data, config), writer.path / "embedding.png")
+            writer.summary.update(
+                reducer=config["umap"]["reducer"],
+                states=len(data),
+                fitted_on=len(rows),
+                components=embedding.shape[1],
+            )
+        return UmapResult(writer.result)
+
+
+def _sample_rows(n: int, size: int, seed: int) -> np.ndarray:
+    """Return the sorted rows to fit on: all, or a seeded sample without repeats."""
+    import numpy as np
+
+    if n <= size:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(seed).choice(n, size, replace=False))
+
+
+def _fit(config: ConfigDict, sample: np.ndarray, path: Path) -> Reducer:
+    """Fit the configured reducer and, if asked, keep what it takes to fit it again."""
+    import numpy as np
+
+    table = config["umap"]
+    recipe = {
+        "n_components": table["n_components"],
+        "seed": config["general"]["seed"],
+        "parallel": table["parallel"],
+        "options": table["kwargs"].to_dict(),
+    }
+    reducer = REDUCERS.get(table["reducer"])(**recipe)
+    _log.info("fitting %s on %d states", table["reducer"], len(sample))
+    reducer.fit(sample)
+    if table["save_fit_model"]:
+        np.save(path / "fit_sample.npy", sample)
+        text = json.dumps({"reducer": table["reducer"], **recipe}, indent=1)
+        (path / "reducer.json").write_text(text + "\n", encoding="utf-8")
+    return reducer
+
+
+def _place(reducer: Reducer, data: InferenceDataset, batch_size: int) -> np.ndarray:
+    """Return the components of every state, ``(rows, n_components)`` float32."""
+    import numpy as np
+
+    embedding = np.empty((len(data), reducer.n_components), dtype=np.float32)
+    with progress(total=len(data), desc="place", unit="state") as bar:
+        for first, block in data.blocks(rows=batch_size):
+            embedding[first : first + len(block)] = reducer.transform(block)
+            bar.update(len(block))
+    return embedding
+
+
+def _figure(embedding: np.ndarray, data: InferenceDataset, config: ConfigDict) -> Figure:
+    """Return the embedding coloured by each physical parameter and by time."""
+    from chemnet.plots.figures import embedding_panels
+
+    rows = _sample_rows(len(data), _FIGURE_POINTS, config["general"]["seed"])
+    columns = {name: data.rows[name][rows] for name in (*data.physical_names, "time")}
+    shown = f"{len(rows):,} of {len(data):,}" if len(rows) < len(data) else f"{len(data):,}"
+    return embedding_panels(embedding[rows], columns, f"{config['umap']['reducer']} of {shown} states")
