@@ -26,7 +26,16 @@ from chemnet.config import ConfigDict
 from chemnet.errors import ConfigError, suggest
 from chemnet.models import losses
 from chemnet.models.base import Batch, StepResult, TrainingRows, evaluating
-from chemnet.models.layers import activation, concatenated, folded, linear, normalisation, robust_range
+from chemnet.models.layers import (
+    FullPrecisionLinear,
+    activation,
+    concatenated,
+    folded,
+    full_precision_linear,
+    linear,
+    normalisation,
+    robust_range,
+)
 from chemnet.registry import chem_model
 
 if TYPE_CHECKING:
@@ -150,7 +159,7 @@ class Autoencoder(nn.Module):
         for k, norm in enumerate(self.decoder_norms):
             hidden = functional.linear(hidden, self.weights[n_hidden - k].T, self._bias(n_hidden + k))
             hidden = self.activation(norm(hidden))
-        out = functional.linear(self.dropout(hidden), self.weights[0].T, self.output_bias)
+        out = full_precision_linear(self.dropout(hidden), self.weights[0].T, self.output_bias)
         return torch.sigmoid(out) if self.output == "sigmoid" else out
 
     def _bias(self, k: int) -> Tensor | None:
@@ -222,7 +231,7 @@ def _decoder_layers(model: Autoencoder) -> list[nn.Module]:
     weight, bias = model.weights[0].detach().double().T, model.output_bias
     if n_hidden == 0:
         weight, bias = weight * width, bias + weight @ low
-    layers += folded(weight, bias, nn.Identity())
+    layers.append(FullPrecisionLinear(*folded(weight, bias, nn.Identity())))
     return [*layers, nn.Sigmoid()] if model.output == "sigmoid" else layers
 
 

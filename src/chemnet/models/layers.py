@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from chemnet.errors import ConfigError, suggest
 
@@ -100,6 +101,27 @@ def linear(weight: Tensor, bias: Tensor) -> nn.Linear:
         layer.weight.copy_(weight)
         layer.bias.copy_(bias)
     return layer.requires_grad_(False)
+
+
+def full_precision_linear(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Return ``inputs weight^T + bias`` in float32 even under autocast.
+
+    The product that gives the scaled abundances needs it: near 1, bfloat16 has steps of 0.004, or 0.08 dex.
+    """
+    with torch.autocast(inputs.device.type, enabled=False):
+        return functional.linear(inputs.float(), weight.float(), bias.float())
+
+
+class FullPrecisionLinear(nn.Module):
+    """A linear layer that computes in float32 even under autocast; see `full_precision_linear`."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return `(..., n_out)` of `(..., n_in)`."""
+        return full_precision_linear(inputs, self.layer.weight, self.layer.bias)
 
 
 def robust_range(values: Tensor, tail: float) -> tuple[Tensor, Tensor]:

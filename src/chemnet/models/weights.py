@@ -1,4 +1,4 @@
-"""Weights on disk: safetensors, checked name by name and shape by shape, never a pickle."""
+"""Weights on disk: safetensors, checked name by name and shape by shape; nothing is ever executed."""
 
 from __future__ import annotations
 

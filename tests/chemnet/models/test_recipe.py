@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from chemnet.errors import ConfigError, ModelError
+from chemnet.models import recipe
+
+
+def network() -> nn.Module:
+    return nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.Linear(3, 2, bias=False))
+
+
+def test_weight_decay_spares_biases_and_normalisation(tiny: Any) -> None:
+    decayed, spared = recipe.make_optimizer(network(), tiny()).param_groups
+    assert decayed["weight_decay"] == 1e-4
+    assert [tuple(parameter.shape) for parameter in decayed["params"]] == [(3, 4), (2, 3)]
+    assert spared["weight_decay"] == 0.0
+    assert all(parameter.ndim == 1 for parameter in spared["params"])
+
+
+def test_weight_decay_acts_on_all_when_asked(tiny: Any) -> None:
+    config = tiny({"optimizer.decay_biases_and_norms": True})
+    (group,) = recipe.make_optimizer(network(), config).param_groups
+    assert len(group["params"]) == 5
+
+
+def test_the_table_named_after_the_class_holds_its_keywords(tiny: Any) -> None:
+    config = tiny(
+        {"optimizer.name": "torch.optim.SGD", "'torch.optim.SGD'.lr": 0.5, "'torch.optim.SGD'.momentum": 0.9}
+    )
+    optimizer = recipe.make_optimizer(network(), config)
+    assert isinstance(optimizer, torch.optim.SGD)
+    assert optimizer.param_groups[0]["momentum"] == 0.9
+
+
+def test_the_short_key_for_the_learning_rate_wins(tiny: Any) -> None:
+    assert recipe.make_optimizer(network(), tiny({"optimizer.lr": 0.25})).param_groups[0]["lr"] == 0.25
+
+
+def test_a_keyword_that_the_class_refuses_is_named_with_its_table(tiny: Any) -> None:
+    config = tiny({"'torch.optim.AdamW'.momentun": 0.9})
+    with pytest.raises(ConfigError, match="momentun") as caught:
+        recipe.make_optimizer(network(), config)
+    assert '["torch.optim.AdamW"]' in str(caught.value)
+
+
+def test_a_class_that_does_not_exist_names_the_nearest(tiny: Any) -> None:
+    with pytest.raises(ConfigError, match="AdamW"):
+        recipe.make_optimizer(network(), tiny({"optimizer.name": "torch.optim.AdamWW"}))
+
+
+def test_a_model_without_parameters_cannot_be_trained(tiny: Any) -> None:
+    with pytest.raises(ModelError, match="no parameters to train"):
+        recipe.make_optimizer(nn.Identity(), tiny())
+
+
+def test_no_scheduler_is_a_choice(tiny: Any) -> None:
+    model, config = network(), tiny({"scheduler.name": False})
+    assert recipe.make_scheduler(model, config, recipe.make_optimizer(model, config)) is None
