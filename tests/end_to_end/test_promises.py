@@ -86,9 +86,12 @@ def test_infer_uses_the_best_weights_not_the_last(copy_of_chain: Copy) -> None:
     trained = workspace.result("train", "'torch.optim.AdamW'.lr=0.3", "train.epochs=8")
     summary = json.loads((trained / "summary.json").read_text(encoding="utf-8"))
     assert summary["best_epoch"] < summary["epochs"]
-    by_default = InferenceDataset(workspace.result("infer")).latents[:]
-    (trained / "weights_last.safetensors").unlink()
-    assert np.isfinite(by_default).all()
+    latents = {
+        words: InferenceDataset(workspace.result("infer", *words)).latents[:]
+        for words in ((), ("infer.weights=best",), ("infer.weights=last",))
+    }
+    np.testing.assert_array_equal(latents[()], latents["infer.weights=best",])
+    assert not np.array_equal(latents[()], latents["infer.weights=last",])
 
 
 def test_resuming_a_run_that_reached_its_epochs_trains_zero_more(copy_of_chain: Copy, chain: Any) -> None:
