@@ -25,6 +25,7 @@ from chemnet.registry import PREPROCESSING
 
 METADATA_FILE = "metadata.json"
 STOICHIOMETRY_FILE = "stoichiometry.npy"
+_COMPRESSIONS = {"none": None, "lzf": "lzf", "gzip": "gzip"}
 
 
 def preprocess(dataset: ChemDataset, config: ConfigDict, folder: Path) -> dict[str, Any]:
@@ -61,7 +62,7 @@ def preprocess(dataset: ChemDataset, config: ConfigDict, folder: Path) -> dict[s
         n_species=len(dataset.species),
         n_physical=len(dataset.physical_names),
         tracer_ids=list(dataset.tracer_ids),
-        compression=config["preprocess"]["compression"] or None,
+        compression=_COMPRESSIONS[config["preprocess"]["compression"]],
     )
     writers = _write_splits(dataset, method, layout, folder)
     metadata = _metadata(dataset, config, method, layout, seen, writers)

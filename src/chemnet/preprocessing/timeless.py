@@ -8,7 +8,8 @@ trajectories.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from chemnet.config import ConfigDict
 from chemnet.datasets.base import BLOCK_VALUES, ChemDataset
 from chemnet.preprocessing.method import PreprocessingMethod, keeps_raw
 from chemnet.preprocessing.splits import write_split_file
-from chemnet.preprocessing.writing import LooseRowWriter, Rows, SplitLayout, SplitWriter, TrajectoryWriter
+from chemnet.preprocessing.writing import LooseRowWriter, SplitLayout, SplitWriter, TrajectoryWriter
 from chemnet.registry import PREPROCESSING
 
 
@@ -47,8 +48,8 @@ class Timeless(PreprocessingMethod):
 class ShuffledWriter(LooseRowWriter):
     """Rows in a random order, shuffled on disk in two passes.
 
-    Each row first goes to a random bucket, a temporary file beside the split; at the end each bucket, small
-    enough for the memory, is shuffled and appended. All orders of the rows are equally likely.
+    Each row, scaled, first goes to a random bucket, a temporary file beside the split; at the end each bucket,
+    small enough for the memory, is shuffled and appended. All orders of the rows are equally likely.
 
     Parameters
     ----------
@@ -65,21 +66,16 @@ class ShuffledWriter(LooseRowWriter):
     def __init__(self, path: Path, layout: SplitLayout, n_buckets: int, seed: int) -> None:
         super().__init__(path, layout, keep_raw=False)
         self._rng = np.random.default_rng((seed, 1))
+        self._row_type = [
+            (name, dtype, (width,) if width else ()) for name, width, dtype in self._specification()
+        ]
         self._folder = tempfile.TemporaryDirectory(prefix="shuffle-", dir=path.parent)
-        self._buckets = [Path(self._folder.name) / f"{index}.f8" for index in range(n_buckets)]
-
-    def append(self, rows: Rows) -> None:
-        """Spread rows over the buckets."""
-        table = np.column_stack([rows.time, rows.tracer, rows.step, rows.physical, rows.abundance])
-        bucket = self._rng.integers(len(self._buckets), size=len(table))
-        for index, path in enumerate(self._buckets):
-            with path.open("ab") as stream:
-                table[bucket == index].tofile(stream)
+        self._buckets = [Path(self._folder.name) / f"{index}.rows" for index in range(n_buckets)]
 
     def finish(self) -> None:
         """Write the buckets, shuffled, and remove them."""
-        for rows in self._shuffled_buckets():
-            super().append(rows)
+        for columns in self._shuffled_buckets():
+            super()._append_columns(columns)
         self._folder.cleanup()
         super().finish()
 
@@ -88,13 +84,22 @@ class ShuffledWriter(LooseRowWriter):
         self._folder.cleanup()
         super().discard()
 
-    def _shuffled_buckets(self) -> Iterator[Rows]:
-        """Yield the rows of each bucket in random order."""
-        width = 3 + self._layout.n_physical + self._layout.n_species
+    def _append_columns(self, values: Mapping[str, np.ndarray]) -> None:
+        """Spread rows over the buckets."""
+        table = np.empty(len(values["time"]), dtype=self._row_type)
+        for name in self._columns:
+            table[name] = values[name]
+        bucket = self._rng.integers(len(self._buckets), size=len(table))
+        order = np.argsort(bucket, kind="stable")
+        edges = np.searchsorted(bucket[order], np.arange(len(self._buckets) + 1))
+        for path, (first, last) in zip(self._buckets, pairwise(edges), strict=True):
+            with path.open("ab") as stream:
+                table[order[first:last]].tofile(stream)
+
+    def _shuffled_buckets(self) -> Iterator[Mapping[str, np.ndarray]]:
+        """Yield the rows of each bucket in random order, as columns."""
         for path in self._buckets:
             if path.exists():
-                table = self._rng.permutation(np.fromfile(path).reshape(-1, width))
+                table = self._rng.permutation(np.fromfile(path, dtype=self._row_type))
                 path.unlink()
-                time, tracer, step = table[:, :3].T
-                physical, abundance = np.split(table[:, 3:], [self._layout.n_physical], axis=1)
-                yield Rows(time, physical, abundance, tracer.astype(np.int64), step.astype(np.int64))
+                yield {name: table[name] for name in self._columns}

@@ -79,8 +79,10 @@ class ColumnTable(TableSource):
 
     def read(self, start: int, stop: int, columns: Sequence[int]) -> np.ndarray:
         """Return rows of some columns, float64."""
-        out = np.empty((stop - start, len(columns)))
-        copy_columns(guarded(self.path, lambda: self._data[start:stop]), columns, out, range(len(columns)))
+        low, high = min(columns), max(columns) + 1
+        rows = guarded(self.path, lambda: self._data[start:stop, low:high])
+        out = np.empty((len(rows), len(columns)))
+        copy_columns(rows, [column - low for column in columns], out, range(len(columns)))
         return out
 
     def labels(self, column: int) -> Iterator[np.ndarray]:

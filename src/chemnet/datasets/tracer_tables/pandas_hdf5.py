@@ -72,8 +72,9 @@ class PandasTable(TableSource):
             if chosen:
                 targets, places = zip(*chosen, strict=True)
                 self._check_numeric(block, places)
-                rows = guarded(self.path, lambda block=block: block.rows(start, stop))
-                copy_columns(rows, places, out, targets)
+                low, high = min(places), max(places) + 1
+                rows = guarded(self.path, lambda block=block: block.rows(start, stop, low, high))
+                copy_columns(rows, [place - low for place in places], out, targets)
         return out
 
     def labels(self, column: int) -> Iterator[np.ndarray]:
@@ -81,9 +82,10 @@ class PandasTable(TableSource):
         block, place = self._home[column]
         if not block.readable:
             raise _pickled(f"{self.where}: column '{self.columns[column]}'")
-        for start in range(0, self._n_rows, LABEL_ROWS):
-            rows = guarded(self.path, lambda start=start: block.rows(start, start + LABEL_ROWS))
-            yield rows[:, place]
+        for start in range(0, self._n_rows, block.label_rows):
+            stop = start + block.label_rows
+            rows = guarded(self.path, lambda start=start: block.rows(start, stop, place, place + 1))
+            yield rows[:, 0]
 
     def _check_numeric(self, block: _Block, places: Sequence[int]) -> None:
         """Refuse to read text or pickled objects as numbers."""
@@ -107,12 +109,17 @@ class _Block:
         # objects are a variable-length array of pickled bytes
         self.readable = self.kind in "biufS" and (field is not None or dataset.ndim == 2)
 
-    def rows(self, start: int, stop: int) -> np.ndarray:
-        """Return rows of all columns of the block `(rows, columns)`."""
+    @property
+    def label_rows(self) -> int:
+        """Rows to read at a time for one column; of a field, its other columns are read as well."""
+        return LABEL_ROWS if self._field is None else max(1, LABEL_ROWS // len(self.names))
+
+    def rows(self, start: int, stop: int, low: int, high: int) -> np.ndarray:
+        """Return rows of the columns ``low:high`` of the block."""
         if self._field is None:
-            return self.dataset[start:stop]
+            return self.dataset[start:stop, low:high]
         rows = self.dataset.fields(self._field)[start:stop]
-        return rows.reshape(len(rows), -1)
+        return rows.reshape(len(rows), -1)[:, low:high]
 
 
 def _fixed_blocks(group: h5py.Group, where: str) -> list[_Block]:
