@@ -48,7 +48,7 @@ class Timeless(PreprocessingMethod):
 class ShuffledWriter(LooseRowWriter):
     """Rows in a random order, shuffled on disk in two passes.
 
-    Each row, scaled, first goes to a random bucket, a temporary file beside the split; at the end each bucket,
+    Each scaled row first goes to a random bucket, a temporary file beside the split; at the end each bucket,
     small enough for the memory, is shuffled and appended. All orders of the rows are equally likely.
 
     Parameters

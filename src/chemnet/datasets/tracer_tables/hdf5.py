@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import h5py
 import hdf5plugin  # noqa: F401  # registers blosc and the other filters of PyTables
@@ -13,8 +14,6 @@ import numpy as np
 
 from chemnet.datasets.tracer_tables.source import Segments, TableSource, tracer_label
 from chemnet.errors import DataError
-
-T = TypeVar("T")
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 LABEL_ROWS = 1 << 20
@@ -42,10 +41,11 @@ def damaged(path: Path, error: Exception) -> DataError:
     )
 
 
-def guarded(path: Path, read: Callable[[], T]) -> T:
-    """Return what `read` returns, with HDF5's errors on damaged chunks as `DataError`."""
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn HDF5's errors on damaged chunks into `DataError`."""
     try:
-        return read()
+        yield
     except OSError as error:
         raise damaged(path, error) from error
 
@@ -80,7 +80,8 @@ class ColumnTable(TableSource):
     def read(self, start: int, stop: int, columns: Sequence[int]) -> np.ndarray:
         """Return rows of some columns, float64."""
         low, high = min(columns), max(columns) + 1
-        rows = guarded(self.path, lambda: self._data[start:stop, low:high])
+        with readable(self.path):
+            rows = self._data[start:stop, low:high]
         out = np.empty((len(rows), len(columns)))
         copy_columns(rows, [column - low for column in columns], out, range(len(columns)))
         return out
@@ -88,7 +89,9 @@ class ColumnTable(TableSource):
     def labels(self, column: int) -> Iterator[np.ndarray]:
         """Yield one column in pieces."""
         for start in range(0, len(self._data), LABEL_ROWS):
-            yield guarded(self.path, lambda start=start: self._data[start : start + LABEL_ROWS, column])
+            with readable(self.path):
+                piece = self._data[start : start + LABEL_ROWS, column]
+            yield piece
 
     def segments(self, tracer_column: int | None, time_column: int) -> Segments:
         """Return the tracers, from `tracer_ptr` where there is one."""

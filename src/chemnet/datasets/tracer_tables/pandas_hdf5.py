@@ -15,7 +15,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from chemnet.datasets.tracer_tables.hdf5 import LABEL_ROWS, copy_columns, guarded, texts
+from chemnet.datasets.tracer_tables.hdf5 import LABEL_ROWS, copy_columns, readable, texts
 from chemnet.datasets.tracer_tables.source import TableSource
 from chemnet.errors import DataError
 
@@ -73,7 +73,8 @@ class PandasTable(TableSource):
                 targets, places = zip(*chosen, strict=True)
                 self._check_numeric(block, places)
                 low, high = min(places), max(places) + 1
-                rows = guarded(self.path, lambda block=block: block.rows(start, stop, low, high))
+                with readable(self.path):
+                    rows = block.rows(start, stop, low, high)
                 copy_columns(rows, [place - low for place in places], out, targets)
         return out
 
@@ -83,8 +84,8 @@ class PandasTable(TableSource):
         if not block.readable:
             raise _pickled(f"{self.where}: column '{self.columns[column]}'")
         for start in range(0, self._n_rows, block.label_rows):
-            stop = start + block.label_rows
-            rows = guarded(self.path, lambda start=start: block.rows(start, stop, place, place + 1))
+            with readable(self.path):
+                rows = block.rows(start, start + block.label_rows, place, place + 1)
             yield rows[:, 0]
 
     def _check_numeric(self, block: _Block, places: Sequence[int]) -> None:

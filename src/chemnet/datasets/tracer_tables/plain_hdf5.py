@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 
 from chemnet.datasets.tracer_tables.columns import TIME, TRACER
-from chemnet.datasets.tracer_tables.hdf5 import copy_columns, guarded, texts
+from chemnet.datasets.tracer_tables.hdf5 import copy_columns, readable, texts
 from chemnet.datasets.tracer_tables.source import Segments, TableSource
 from chemnet.errors import DataError
 
@@ -74,7 +74,8 @@ class PlainHDF5(TableSource):
         for kind, (low, high) in enumerate(pairwise(edges)):
             targets = [i for i, column in enumerate(columns) if low <= column < high]
             if targets:
-                values = guarded(self.path, lambda kind=kind: self._flat(kind, first, last))[rows]
+                with readable(self.path):
+                    values = self._flat(kind, first, last)[rows]
                 copy_columns(values, [columns[i] - low for i in targets], out, targets)
         return out
 
