@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from chemnet.errors import ConfigError
+from chemnet.training import devices
+
+
+def test_auto_takes_cuda_where_there_is_one() -> None:
+    assert devices.choose_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
+    assert devices.choose_device("cpu") == torch.device("cpu")
+
+
+@pytest.mark.parametrize("wanted", ["gpu", "cuda:99", "mps"])
+def test_a_device_that_is_not_there_is_refused(wanted: str) -> None:
+    with pytest.raises(ConfigError, match=r"general\.device"):
+        devices.choose_device(wanted)
+
+
+def test_mixed_precision_acts_inside_the_block_alone() -> None:
+    layer, inputs = torch.nn.Linear(2, 2), torch.ones(1, 2)
+    before = torch.get_float32_matmul_precision()
+    with devices.precision("bf16", torch.device("cpu")):
+        assert layer(inputs).dtype == torch.bfloat16
+    with devices.precision("tf32", torch.device("cpu")):
+        assert torch.get_float32_matmul_precision() == "high"
+        assert layer(inputs).dtype == torch.float32
+    assert torch.get_float32_matmul_precision() == before
+
+
+def test_free_memory_is_a_plausible_number_of_bytes() -> None:
+    assert 2**24 < devices.free_memory(torch.device("cpu")) < 2**50
