@@ -30,6 +30,8 @@ FAILED_FILE = "failed.json"
 PANDAS_FILE = "pandas/tracers.h5"
 _FINISHED_FOLDER = "finished"
 _PLAN_FILE = "plan.json"
+# keys of [simulate] that Network.solve takes
+_SOLVER_OPTIONS = ("method", "interpolation", "rtol", "atol", "uclchem_compatible")
 _log = get_logger(__name__)
 
 
@@ -151,11 +153,7 @@ def _make_plan(config: ConfigDict) -> SimulationPlan:
         network=network,
         tracers=_tracers(config),
         initial=initial_abundances(network, options["initial"].to_dict()),
-        options={
-            "rtol": options["rtol"],
-            "atol": options["atol"],
-            "uclchem_compatible": options["uclchem_compatible"],
-        },
+        options={name: options[name] for name in _SOLVER_OPTIONS},
     )
 
 

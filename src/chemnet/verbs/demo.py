@@ -1,0 +1,248 @@
+"""`chemnet demo`: the whole chain on a small set, so that a newcomer sees what each verb makes."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chemnet.config import ConfigDict, ConfigManager
+from chemnet.progress import get_logger
+from chemnet.registry import VERBS, chem_verb
+from chemnet.results import Answer, VerbResult
+from chemnet.verbs.base import Verb
+
+if TYPE_CHECKING:
+    from chemnet.plots.rollout import RolloutErrors
+
+RECIPE = "demo.toml"
+EMULATOR_RECIPE = "demo_emulator.toml"
+ROLLOUT_FIGURE = "rollout_error.png"
+_RECIPES = Path(__file__).parents[1] / "config"
+_log = get_logger(__name__)
+
+
+@dataclass
+class DemoRun:
+    """What has been made so far.
+
+    Attributes
+    ----------
+    folder
+        Where recipes and results are.
+    config, emulator_config
+        The two recipes, with what the user set on top.
+    results
+        Result by stage, in the order in which they were made.
+    seconds
+        Wall time by stage [s].
+    """
+
+    folder: Path
+    config: ConfigDict
+    emulator_config: ConfigDict
+    results: dict[str, VerbResult] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    rollout: RolloutErrors | None = None
+    neighbours: Any = None
+
+    def run(self, verb: str, config: ConfigDict | None = None, **arguments: Any) -> Any:
+        """Run one verb of the chain."""
+        return VERBS.get(verb)(config or self.config).run(**arguments)
+
+
+@chem_verb
+class Demo(Verb):
+    """Run every step from tracers to a lookup on a small set."""
+
+    cli_name = "demo"
+    description = "run the whole chain on a small set: from tracers to a lookup"
+    manager: ConfigManager | None = None
+
+    def run(self, folder: str | Path | None = None) -> Answer:
+        """Run the chain and tell what it made and what to do next.
+
+        Parameters
+        ----------
+        folder
+            Where recipes and results go; wins over ``demo.folder``.
+        """
+        place = Path(folder or self.config["demo"]["folder"]).resolve()
+        place.mkdir(parents=True, exist_ok=True)
+        for recipe in (RECIPE, EMULATOR_RECIPE):
+            shutil.copyfile(_RECIPES / recipe, place / recipe)
+        demo = DemoRun(place, self._recipe(place / RECIPE), self._recipe(place / EMULATOR_RECIPE))
+        for number, (title, stage, step) in enumerate(_STAGES, start=1):
+            _log.info("[%d/%d] %s", number, len(_STAGES), title)
+            started = time.perf_counter()
+            step(demo)
+            demo.seconds[stage] = time.perf_counter() - started
+        return Answer(_content(demo), "\n".join(_story(demo)), place)
+
+    def _recipe(self, path: Path) -> ConfigDict:
+        """Return a recipe with all on top that the user set in files, on the command line or in Python."""
+        return ConfigManager([path]).config.replace(dict(self._set_by_user()))
+
+    def _set_by_user(self) -> Iterator[tuple[str, Any]]:
+        """Yield the dotted keys that the user set, with their values."""
+        if self.manager is not None:
+            for key, origin in self.manager.origins.items():
+                name = ".".join(f'"{part}"' for part in key)
+                if not origin.startswith("default"):
+                    yield name, self.config.lookup(name)
+
+
+def _simulate(demo: DemoRun) -> None:
+    """Make tracers and integrate the chemistry along them."""
+    demo.results["simulate"] = demo.run("simulate")
+
+
+def _preprocess(demo: DemoRun) -> None:
+    """Split and scale what was simulated."""
+    demo.results["preprocess"] = demo.run("preprocess")
+
+
+def _train_autoencoder(demo: DemoRun) -> None:
+    """Find the small space in which the chemistry happens."""
+    demo.results["autoencoder"] = demo.run("train")
+
+
+def _train_emulator(demo: DemoRun) -> None:
+    """Learn how states move in that space."""
+    demo.results["emulator"] = demo.run("train", demo.emulator_config)
+
+
+def _roll_out(demo: DemoRun) -> None:
+    """Roll the emulator out along the tracers that training never saw, and score it against the truth."""
+    from chemnet.plots.figures import save_figure
+    from chemnet.plots.rollout import draw_rollout_errors, rollout_errors
+
+    rollout = demo.run("infer", demo.emulator_config, model_dir=demo.results["emulator"].path, split="test")
+    demo.results["rollout"] = rollout
+    demo.rollout = rollout_errors(rollout.dataset)
+    save_figure(draw_rollout_errors(demo.rollout), demo.folder / ROLLOUT_FIGURE)
+
+
+def _encode(demo: DemoRun) -> None:
+    """Encode every state."""
+    demo.results["latents"] = demo.run("infer", model_dir=demo.results["autoencoder"].path)
+
+
+def _map(demo: DemoRun) -> None:
+    """Draw a map of the latent space, as a picture and as a page."""
+    demo.results["map"] = demo.run("umap", infer_dir=demo.results["latents"].path)
+    demo.results["page"] = demo.run("visualize")
+
+
+def _store(demo: DemoRun) -> None:
+    """Put every state into a vector database."""
+    demo.results["database"] = demo.run("save_to_database", infer_dir=demo.results["latents"].path)
+
+
+def _look_up(demo: DemoRun) -> None:
+    """Ask for the states nearest to one in the middle of a tracer."""
+    rows = demo.results["latents"].dataset.ids
+    demo.neighbours = demo.run("lookup", id=str(rows[len(rows) // 2]))
+
+
+_STAGES: tuple[tuple[str, str, Callable[[DemoRun], None]], ...] = (
+    ("simulate: the chemistry along made tracers (compiles the solver on first use)", "simulate", _simulate),
+    ("preprocess: splits by tracer, scaled", "preprocess", _preprocess),
+    ("train an autoencoder: abundances to latents and back", "autoencoder", _train_autoencoder),
+    ("train an emulator: latents forward in time", "emulator", _train_emulator),
+    ("infer: roll the emulator out along unseen tracers", "rollout", _roll_out),
+    ("infer: the latents of every state", "latents", _encode),
+    ("umap and visualize: a map of the latent space", "map", _map),
+    ("save_to_database: every state can be found again", "database", _store),
+    ("lookup: have we seen this state before?", "lookup", _look_up),
+)
+
+
+def _content(demo: DemoRun) -> dict[str, Any]:
+    """Return what ``--json`` prints."""
+    assert demo.rollout is not None
+    return {
+        "path": str(demo.folder),
+        "results": {stage: str(result.path) for stage, result in demo.results.items()},
+        "seconds": {stage: round(seconds, 2) for stage, seconds in demo.seconds.items()},
+        "rollout_error_dex": {
+            "emulator": float(demo.rollout.emulator.mean()),
+            "persistence": float(demo.rollout.persistence.mean()),
+        },
+        "lookup": demo.neighbours.to_dict(),
+    }
+
+
+def _story(demo: DemoRun) -> list[str]:
+    """Return the text that ends the demo: what was made, what it shows, what to do next."""
+    return [
+        f"The demo ran the whole chain in {sum(demo.seconds.values()):.0f} s. It made",
+        "",
+        *_what_was_made(demo),
+        "",
+        *_what_it_shows(demo),
+        "",
+        "The nearest known states:",
+        "",
+        *(f"  {line}" for line in str(demo.neighbours).splitlines()),
+        "",
+        "What to do next",
+        "",
+        *_what_is_next(demo),
+    ]
+
+
+def _what_was_made(demo: DemoRun) -> list[str]:
+    """Return one line per thing that is worth opening."""
+    simulated = demo.results["simulate"].summary
+    made = [
+        (f"{simulated['tracers']} tracers of {simulated['species']} species", "simulate", "tracers.png"),
+        ("an autoencoder", "autoencoder", "curves.png"),
+        ("an emulator", "emulator", "curves.png"),
+        ("a map of the latent space", "map", "umap.png"),
+        ("the same, to explore in a browser", "page", "page.html"),
+        ("a database of known states", "database", ""),
+    ]
+    places = [(what, demo.results[stage].path / file) for what, stage, file in made]
+    places.append(("the error of the rollout by step", demo.folder / ROLLOUT_FIGURE))
+    return [f"  {what:<36} {_shown(place)}" for what, place in places]
+
+
+def _what_it_shows(demo: DemoRun) -> list[str]:
+    """Return how good the emulator is, and how little that says."""
+    errors = demo.rollout
+    assert errors is not None
+    steps, emulator, persistence = len(errors.steps), errors.emulator.mean(), errors.persistence.mean()
+    return [
+        f"From the initial state alone, the emulator follows {steps} steps of tracers that training never",
+        f"saw to {emulator:.2f} dex, the mean over species and steps; had nothing ever changed, it would be",
+        f"{persistence:.2f} dex. A set this small shows how the chain works, not how good it gets: that",
+        "takes thousands of tracers.",
+    ]
+
+
+def _what_is_next(demo: DemoRun) -> list[str]:
+    """Return commands to go on with, each with its purpose."""
+    recipe, emulator_recipe = _shown(demo.folder / RECIPE), _shown(demo.folder / EMULATOR_RECIPE)
+    steps = [
+        (
+            "ask for another state",
+            f"chemnet lookup -c {recipe} --id {demo.neighbours.to_dict()['query']['id']}",
+        ),
+        ("see what was made from what", f"chemnet results -c {recipe} --tree"),
+        ("simulate more tracers", f"chemnet simulate -c {recipe} simulate.n_tracers=1000"),
+        ("and train on them", f"chemnet preprocess -c {recipe}"),
+        ("", f"chemnet train -c {recipe}"),
+        ("", f"chemnet train -c {emulator_recipe}"),
+        ("take your own tracers", "chemnet preprocess data_set.path=FILE"),
+        ("take your own network", "chemnet simulate simulate.network=FILE_OR_FOLDER"),
+    ]
+    return [f"  {purpose:<28} {command}" for purpose, command in steps]
+
+
+def _shown(path: Path) -> str:
+    """Return a path as a person in the working directory would type it."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
