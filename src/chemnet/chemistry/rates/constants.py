@@ -79,8 +79,6 @@ CR_PHOTON_FLUX = 4875.0
 CR_PHOTON_FIELD = 1e-3
 """The same flux as a radiation field [Habing]."""
 
-QUIRK_SURFACE_FLOOR = 1e-20
-"""UCLCHEM switches grain processes off below this abundance of surface ice."""
 EFFECTIVE_SURFACE_MASS = 120.0
 """Mass of the ice that takes up reaction heat [amu] (Minissale et al. 2016, A&A 585, A24)."""
 ICE_DESORPTION_REDUCTION = 10.0

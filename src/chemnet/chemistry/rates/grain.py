@@ -81,30 +81,26 @@ def desorption_fraction(network: Network, reaction: Reaction) -> float:
     reaction
         An LH, LHDES, ER or ERDES row.
     """
-    products = [network.species[i] for i in _ice_products(network, reaction, prefixes="#")]
-    return _fraction(network, reaction, products, products)
+    names = [f"#{product.lstrip('#@')}" for product in reaction.products]
+    products = [network.species[network.index(name)] for name in names if name in network.species_names]
+    return _fraction(network, reaction, products, products) if products else 0.0
 
 
 def uclchem_desorption_fraction(network: Network, reaction: Reaction) -> float:
     """Return the same share as UCLCHEM computes it, with masses and binding energies of the wrong species.
 
-    UCLCHEM takes the bulk species' binding energy, and uses a position in its list of ices to look up masses and
-    atom counts in the list of all species.
+    UCLCHEM finds the ice of a product as the last one that evaporates to it, which is the bulk's, and uses its
+    position in the list of ices to look up masses and atom counts in the list of all species.
     """
-    ices = [i for i, one in enumerate(network.species) if one.phase != "gas"]
-    found = _ice_products(network, reaction, prefixes="@#")
-    mistaken = [network.species[ices.index(i)] for i in found]
-    return _fraction(network, reaction, [network.species[i] for i in found], mistaken)
-
-
-def _ice_products(network: Network, reaction: Reaction, prefixes: str) -> list[int]:
-    """Return positions of the ices that the products are or would be, the first prefix that exists winning."""
-    found = []
+    ices = [one for one in network.species if one.phase != "gas"]
+    evaporates_to = {one.reactants[0]: one.products[0] for one in network.reactions if one.kind == "THERM"}
+    bound, mistaken = [], []
     for product in reaction.products:
-        bare = product.lstrip("#@")
-        names = [prefix + bare for prefix in prefixes if prefix + bare in network.species_names]
-        found += [network.index(names[0])] if names else []
-    return found
+        found = [i for i, ice in enumerate(ices) if product in (ice.name, evaporates_to.get(ice.name))]
+        if found:
+            bound.append(ices[found[-1]])
+            mistaken.append(network.species[found[-1]])
+    return _fraction(network, reaction, bound, mistaken)
 
 
 def _fraction(
@@ -116,8 +112,6 @@ def _fraction(
     """Evaluate the formula: `bound` gives energies, `moving` masses and atom counts of the products."""
     if {name.lstrip("#@") for name in reaction.reactants} == {"N"}:
         return NITROGEN_DESORPTION_FRACTION
-    if not bound:
-        return 0.0
     before = sum(
         network.species[network.index(name)].enthalpy for name in _as_ice(network, reaction.reactants)
     )
@@ -126,8 +120,8 @@ def _fraction(
         return 0.0
     mass = sum(one.mass for one in moving)
     kept = ((mass - EFFECTIVE_SURFACE_MASS) / (mass + EFFECTIVE_SURFACE_MASS)) ** 2
-    freedom = 3 * max(sum(one.elements.values()) for one in moving)
-    binding = max(one.binding_energy for one in bound)
+    freedom = 3 * max((sum(one.elements.values()) for one in moving), default=0)
+    binding = max((one.binding_energy for one in bound), default=0.0)
     return math.exp(-binding * freedom / (kept * released)) / ICE_DESORPTION_REDUCTION
 
 

@@ -86,7 +86,7 @@ class Translator:
         self.compatible = uclchem_compatible
         self.one = len(network.species)
         self.electron_limiter = self.one + 1
-        self.desorbing = {_route(reaction) for reaction in network.reactions if reaction.kind in _DESORBING}
+        self.desorbing = {_route(one): one for one in network.reactions if one.kind in _DESORBING}
         self.forms_h2 = any(reaction.kind == "H2FORM" for reaction in network.reactions)
         self.n_expressions = 0
 
@@ -207,14 +207,13 @@ class Translator:
 
     def _share(self, reaction: Reaction) -> float:
         """Return the share of a surface reaction that takes this row: products stay, or desorb."""
-        if reaction.reactants[-1].startswith("@"):
-            leaves = 0.0
-        elif _route(reaction) not in self.desorbing:
+        twin = self.desorbing.get(_route(reaction))
+        if twin is None or reaction.reactants[-1].startswith("@"):
             leaves = 0.0
         elif self.compatible:
-            leaves = uclchem_desorption_fraction(self.network, reaction)
+            leaves = uclchem_desorption_fraction(self.network, twin)
         else:
-            leaves = desorption_fraction(self.network, reaction)
+            leaves = desorption_fraction(self.network, twin)
         return leaves if reaction.kind in _DESORBING else 1.0 - leaves
 
     def _factor(self, reaction: Reaction, first: NetworkSpecies) -> Factor:

@@ -8,13 +8,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from chemnet.chemistry.rates.constants import CR_YIELD, MONOLAYER, QUIRK_SURFACE_FLOOR
+from chemnet.chemistry.rates.constants import CR_YIELD
 from chemnet.chemistry.rates.table import (
     DENSITY,
     EXTINCTION,
     GAS_TEMPERATURE,
     RADIATION,
-    Formula,
 )
 from chemnet.chemistry.solver.bdf import integrate_bdf
 from chemnet.chemistry.solver.codes import RETRIES, SolverCode
@@ -34,17 +33,6 @@ _WATCHED_LIMIT = 1e-3  # the same for totals that the network itself does not co
 _SUCCESS = SolverCode.SUCCESS.value
 _NOT_FINITE = SolverCode.NOT_FINITE.value
 _NOT_CONSERVED = SolverCode.NOT_CONSERVED.value
-_EVAPORATION, _FREEZE_H = Formula.EVAPORATION.value, Formula.FREEZE_H.value
-_H2_DESORPTION, _CR_DESORPTION, _UV_DESORPTION = (
-    Formula.H2_DESORPTION.value,
-    Formula.CR_DESORPTION.value,
-    Formula.UV_DESORPTION.value,
-)
-_DIFFUSION, _SURFACE_SWAP, _BULK_SWAP = (
-    Formula.DIFFUSION.value,
-    Formula.SURFACE_SWAP.value,
-    Formula.BULK_SWAP.value,
-)
 
 
 @njit(cache=True, nogil=True)
@@ -124,8 +112,6 @@ def _advance(
         y[:] = before
         counts[RETRIES] += attempt > 0
         set_coefficients(problem, forcing, 0.0, k)
-        if problem.compatible:
-            _switch_off_like_uclchem(problem, forcing.start[DENSITY], y, k)
         tolerance = rtol * _RETRY_FACTORS[attempt]
         if method == RODAS3:
             code = integrate_rodas3(problem, forcing, k, y, tolerance, atol, max_steps, factors, counts)
@@ -208,22 +194,3 @@ def _overwritten_cr_yield(conditions: Array, electrons: float) -> float:
     field = conditions[RADIATION] * math.exp(-2.5 * conditions[EXTINCTION])
     charging = field * math.sqrt(conditions[GAS_TEMPERATURE]) / (conditions[DENSITY] * electrons)
     return min(max(charging, 1e2), 1e6)
-
-
-@njit(cache=True, nogil=True)
-def _switch_off_like_uclchem(problem: Problem, density: float, y: Array, k: Array) -> None:
-    """Zero what UCLCHEM switches off: grain processes on bare grains, and freeze-out that evaporation outruns."""
-    surface = 0.0
-    for i in problem.equations.surface:
-        surface += y[i]
-    formula = problem.table.formula
-    for r in range(k.size):
-        partner = problem.partner[r]
-        if partner >= 0 and k[r] * y[problem.equations.first[r]] < QUIRK_SURFACE_FLOOR * k[partner]:
-            k[r] = 0.0
-    if surface < QUIRK_SURFACE_FLOOR:
-        for r in range(k.size):
-            if formula[r] == _EVAPORATION or (_SURFACE_SWAP >= formula[r] >= _BULK_SWAP):
-                k[r] = 0.0
-            elif formula[r] == _DIFFUSION or (_UV_DESORPTION >= formula[r] >= _H2_DESORPTION):
-                k[r] = 0.0
