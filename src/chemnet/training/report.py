@@ -53,7 +53,9 @@ def curves(records: Sequence[Record], monitor: str) -> Any:
     ]
     shown = [(title, [name for name in names if records and name in records[-1]]) for title, names in panels]
     shown = [(title, names) for title, names in shown if names]
-    figure = Figure(figsize=(8.0, 2.6 * max(1, len(shown))), layout="constrained")
+    figure = Figure(figsize=(8.0, 2.6 * max(1, len(shown))))
+    # fixed margins and plain labels: a constrained layout and mathematical ticks cost more than a short training
+    figure.subplots_adjust(left=0.11, right=0.98, top=0.98, bottom=0.07, hspace=0.08)
     axes = figure.subplots(max(1, len(shown)), 1, sharex=True, squeeze=False)[:, 0]
     for axis, (title, names) in zip(axes, shown, strict=False):
         for name in names:
@@ -62,6 +64,8 @@ def curves(records: Sequence[Record], monitor: str) -> Any:
             best = min(records, key=lambda record: record[monitor])
             axis.axvline(best["epoch"], color="grey", linewidth=0.8, linestyle=":", label="best epoch")
         axis.set_yscale("log" if all(record[name] > 0 for record in records for name in names) else "linear")
+        axis.minorticks_off()
+        axis.yaxis.set_major_formatter("{x:g}")
         axis.set_ylabel(title)
         axis.legend(frameon=False, fontsize="small")
     axes[-1].set_xlabel("epoch")
@@ -70,4 +74,4 @@ def curves(records: Sequence[Record], monitor: str) -> Any:
 
 def write_curves(folder: Path, records: Sequence[Record], monitor: str) -> None:
     """Write ``curves.png``."""
-    curves(records, monitor).savefig(folder / CURVES_FILE, dpi=120)
+    curves(records, monitor).savefig(folder / CURVES_FILE, dpi=120, pil_kwargs={"compress_level": 1})

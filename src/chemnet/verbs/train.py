@@ -164,10 +164,15 @@ def _is_of(result: ResultDirectory, config: ConfigDict) -> bool:
     from chemnet.datasets.preprocessed import PreprocessedData
 
     try:
-        made_with = result.config
-        same = all(made_with[table] == config[table] for table in ("data_set", "preprocess"))
-        same = same and made_with["general"]["seed"] == config["general"]["seed"]
+        same = _data_settings(result.config) == _data_settings(config)
     except (ResultsError, KeyError):
         # made under other defaults, or without a plugin's: not the same settings
         return False
     return same and PreprocessedData(result).digest == DATASETS.get(config["data_set"]["name"])(config).digest
+
+
+def _data_settings(config: ConfigDict) -> tuple[Any, ...]:
+    """Return what decides how data are prepared; where they stand does not matter, their digest does."""
+    tables = {name: config[name].to_dict() for name in ("data_set", "preprocess")}
+    tables["data_set"].pop("path")
+    return tables, config["general"]["seed"]

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from chemnet.errors import DataError, ResultsError
+from chemnet.results import ResultDirectory, VerbResult
+from chemnet.verbs.infer import Infer, InferResult
+from chemnet.verbs.train import Train, TrainResult
+
+
+@pytest.fixture(autouse=True)
+def _undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chemnet.training.component.write_curves", lambda *_: None)
+
+
+@pytest.fixture
+def autoencoder(tiny: Any) -> TrainResult:
+    """A trained autoencoder in the results folder of `tiny`."""
+    return Train(tiny()).run()
+
+
+@pytest.fixture
+def emulator(tiny: Any, autoencoder: TrainResult) -> TrainResult:
+    """A trained emulator in the results folder of `tiny`."""
+    return Train(tiny({"model.name": "LatentEmulator", "train.component": "emulator"})).run()
+
+
+def infer(config: Any, **arguments: Any) -> InferResult:
+    return Infer(config).run(**arguments)
+
+
+def test_latents_of_every_state_are_stored_with_time_and_conditions(
+    tiny: Any, autoencoder: TrainResult, tiny_data: Any
+) -> None:
+    states = infer(tiny()).dataset
+    assert len(states) == 360
+    assert states.latent_dim == 3
+    assert states.species == tiny_data.species
+    state = states.get_by_id("3-7")
+    assert (state.tracer, state.step, state.time) == ("3", 7, pytest.approx(7 * 3367.0))
+    split = next(tiny_data.split(name) for name in states.splits if "3" in tiny_data.split(name).tracer_ids)
+    row = int(np.flatnonzero(split.sample_ids() == "3-7")[0])
+    np.testing.assert_allclose(list(state.physical.values()), split.raw_physical([row])[0], rtol=1e-5)
+    with torch.no_grad():
+        expected = autoencoder.load_model().encode(torch.from_numpy(split.abundance[row : row + 1]))[0]
+    np.testing.assert_allclose(state.vector, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(states.truth([state.index])[0], split.raw_abundance([row])[0])
+
+
+@pytest.mark.parametrize(("split", "rows"), [("train", 210), ("validate", 90), ("test", 60), ("all", 360)])
+def test_one_split_or_all_of_them(tiny: Any, autoencoder: TrainResult, split: str, rows: int) -> None:
+    assert len(infer(tiny(), split=split).dataset) == rows
+
+
+def test_files_are_the_same_bytes_whatever_the_batch_size(tiny: Any, autoencoder: TrainResult) -> None:
+    one, other = (infer(tiny({"infer.batch_size": size})).path for size in (7, 65536))
+    for name in ("batch_0.npy", "batch_index.npy", "rows.npy"):
+        assert (one / name).read_bytes() == (other / name).read_bytes()
+
+
+def test_a_reconstruction_is_written_in_abundances_when_asked_for(
+    tiny: Any, autoencoder: TrainResult
+) -> None:
+    assert infer(tiny()).dataset.fields == ("tensor",)
+    reconstruction = infer(tiny({"infer.reconstruction": True})).dataset.field("reconstruction")
+    assert reconstruction.shape == (360, 12)
+    assert ((reconstruction > 0.0) & (reconstruction <= 1.0)).all()
+
+
+def test_an_emulator_is_rolled_out_from_the_first_state_of_each_tracer(
+    tiny: Any, emulator: TrainResult, autoencoder: TrainResult
+) -> None:
+    states = infer(tiny(), split="test").dataset
+    encoded = infer(tiny(), split="test", model_dir=autoencoder.path).dataset
+    assert states.ids.tolist() == encoded.ids.tolist()
+    first = np.asarray(states.rows["step"]) == 0
+    np.testing.assert_allclose(states.latents[first], encoded.latents[first], rtol=1e-3, atol=1e-4)
+    assert not np.allclose(states.latents[~first], encoded.latents[~first], atol=1e-3)
+    assert states.field("abundance").shape == (60, 12)
+
+
+def test_best_weights_are_used_unless_the_last_are_asked_for(tiny: Any) -> None:
+    trained = Train(tiny({"'torch.optim.AdamW'.lr": 0.3, "train.epochs": 6})).run()
+    assert trained.summary["best_epoch"] < 6
+    abundance = torch.from_numpy(infer(tiny()).dataset.latents.copy())
+    for which in ("best", "last"):
+        states = infer(tiny({"infer.weights": which}), split="test").dataset
+        split = VerbResult.load(trained.directory.parent("preprocess").path).data.split("test")  # type: ignore[attr-defined]
+        with torch.no_grad():
+            expected = trained.load_model(which).encode(torch.from_numpy(split.abundance))
+        np.testing.assert_allclose(states.latents, expected, rtol=1e-3, atol=1e-4)
+    assert abundance.isfinite().all()
+
+
+def test_raw_tracers_are_inferred_without_a_preprocess_result(tiny: Any, autoencoder: TrainResult) -> None:
+    raw, split = (infer(tiny(), source=source) for source in ("data_set", "preprocess"))
+    assert "preprocess" not in raw.directory.parents
+    order = [split.dataset.position(name) for name in raw.dataset.ids.tolist()]
+    np.testing.assert_allclose(raw.dataset.latents, split.dataset.latents[order], rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(raw.dataset.physical, split.dataset.physical[order], rtol=1e-5)
+
+
+def test_raw_tracers_without_a_species_of_the_model_are_refused(
+    tiny: Any, autoencoder: TrainResult, results_dir: Path
+) -> None:
+    before = sorted(results_dir.iterdir())
+    config = tiny({"data_set.drop_columns": [*tiny()["data_set"]["drop_columns"], "CO"]})
+    with pytest.raises(DataError, match="lacks 1 species of the model: CO"):
+        infer(config, source="data_set")
+    assert sorted(results_dir.iterdir()) == before
+
+
+def test_the_newest_model_is_taken_and_a_named_one_wins(
+    tiny: Any, autoencoder: TrainResult, emulator: TrainResult
+) -> None:
+    assert infer(tiny()).directory.parents["train"].path == emulator.path
+    named = infer(tiny({"infer.model_dir": "autoencoder"}))
+    assert named.directory.parents["train"].path == autoencoder.path
+    assert named.directory.config["infer"]["model_dir"] == str(autoencoder.path)
+
+
+def test_without_a_model_the_hint_names_the_verb_to_run(tiny: Any) -> None:
+    with pytest.raises(ResultsError, match="chemnet train"):
+        infer(tiny())
+
+
+def test_weights_that_changed_are_refused(tiny: Any, autoencoder: TrainResult) -> None:
+    path = autoencoder.path / "weights.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] + b"\x55")
+    with pytest.raises(ResultsError, match=r"weights\.safetensors changed"):
+        infer(tiny())
+
+
+def test_a_result_plots_and_reloads(tiny: Any, autoencoder: TrainResult) -> None:
+    result = infer(tiny())
+    assert "latent 1" in result.plot().axes[0].get_xlabel()
+    again = VerbResult.load(result.path)
+    assert isinstance(again, InferResult)
+    assert len(again.dataset) == 360
+    assert ResultDirectory.open(result.path).component == "autoencoder"
