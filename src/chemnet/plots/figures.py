@@ -23,7 +23,7 @@ from chemnet.datasets.units import axis_label
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#000000")
 #: sequential colours of even lightness
 COLOUR_MAP = "viridis"
-#: a column that spans more than this factor is shown on a logarithmic scale
+#: a column whose 5th and 95th percentile differ by more than this factor is shown on a logarithmic scale
 LOG_RATIO = 30.0
 PANEL_SIZE = (4.2, 3.5)  # [inch]
 _STYLE = {
@@ -81,9 +81,9 @@ class Shade:
         if not finite.size:
             return cls(False, 0.0, 1.0)
         positive = finite[finite > 0]
-        ratio = positive.max() / positive.min() if positive.size else 1.0
+        early, late = np.quantile(positive, (0.05, 0.95)) if positive.size else (1.0, 1.0)
         # a few zeros (a tracer's first time) do not forbid a logarithm
-        logarithmic = bool(ratio > LOG_RATIO and positive.size >= 0.9 * finite.size)
+        logarithmic = bool(late > LOG_RATIO * early and positive.size >= 0.9 * finite.size)
         low, high = np.quantile(positive if logarithmic else finite, (0.01, 0.99))
         if not high > low:
             low, high = finite.min(), finite.max()

@@ -39,6 +39,8 @@ def largest_differences(
 ) -> list[list[Difference]]:
     """Return, for each other state, the `count` species that differ most from the query, largest first.
 
+    Species that do not differ at all are left out, so a state compared with itself has none.
+
     Parameters
     ----------
     query
@@ -55,6 +57,10 @@ def largest_differences(
     dex = np.log10(others) - np.log10(query)
     order = np.argsort(-np.abs(dex), axis=1, kind="stable")[:, :count]
     return [
-        [Difference(species[s], float(dex[n, s]), float(query[s]), float(others[n, s])) for s in row]
+        [
+            Difference(species[s], float(dex[n, s]), float(query[s]), float(others[n, s]))
+            for s in row
+            if dex[n, s] != 0.0
+        ]
         for n, row in enumerate(order)
     ]

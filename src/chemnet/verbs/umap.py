@@ -106,7 +106,7 @@ class Umap(Verb):
         config = config.replace({"umap.infer_dir": str(infer.path)})
         data = InferenceDataset(infer.path)
         with ResultWriter(config, verb=self.cli_name, parents={"infer": infer}) as writer:
-            rows = _sample_rows(len(data), config["umap"]["fit_sample_size"], config["general"]["seed"])
+            rows = sample_rows(len(data), config["umap"]["fit_sample_size"], config["general"]["seed"])
             sample = data.take("tensor", rows)
             reducer = _fit(config, sample, writer.path)
             embedding = _place(reducer, data, config["umap"]["batch_size"])
@@ -122,7 +122,7 @@ class Umap(Verb):
         return UmapResult(writer.result)
 
 
-def _sample_rows(n: int, size: int, seed: int) -> np.ndarray:
+def sample_rows(n: int, size: int, seed: int) -> np.ndarray:
     """Return the sorted rows to fit on: all, or a seeded sample without repeats."""
     import numpy as np
 
@@ -168,7 +168,7 @@ def _figure(embedding: np.ndarray, data: InferenceDataset, config: ConfigDict) -
     """Return the embedding coloured by each physical parameter and by time."""
     from chemnet.plots.figures import embedding_panels
 
-    rows = _sample_rows(len(data), _FIGURE_POINTS, config["general"]["seed"])
+    rows = sample_rows(len(data), _FIGURE_POINTS, config["general"]["seed"])
     columns = {name: data.rows[name][rows] for name in (*data.physical_names, "time")}
     shown = f"{len(rows):,} of {len(data):,}" if len(rows) < len(data) else f"{len(data):,}"
     return embedding_panels(embedding[rows], columns, f"{config['umap']['reducer']} of {shown} states")
