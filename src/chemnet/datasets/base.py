@@ -12,8 +12,8 @@ import numpy as np
 
 from chemnet.config import ConfigDict
 
-# Rows times columns of float64 that are handled at a time: 32 MB, small beside the promised 1 GB.
-BLOCK_VALUES = 4_000_000
+# Rows times columns of float64 that are handled at a time: 16 MB; a dozen such arrays stay far below 1 GB.
+BLOCK_VALUES = 2_000_000
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,8 +128,3 @@ class PreprocessingMethod(ABC):
 def keeps_raw(split: str) -> bool:
     """Tell whether a split's file holds raw values as well: the one that is scored does."""
     return split == "test"
-
-
-def describe_sizes(sizes: Mapping[str, float]) -> str:
-    """Return fractions as text for log lines."""
-    return ", ".join(f"{name} {size:g}" for name, size in sizes.items())

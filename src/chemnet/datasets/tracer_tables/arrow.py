@@ -18,6 +18,8 @@ from chemnet.errors import DataError
 
 PARQUET_SIGNATURE = b"PAR1"
 BATCH_ROWS = 8192
+# bytes of each column that are read at a time, so that row groups of any size can be streamed
+PAGE_BYTES = 1 << 16
 CSV_BLOCK_BYTES = 8 << 20
 DELIMITERS = ",;\t"
 _COLUMN_NUMBER = re.compile(r"CSV column #(\d+)")
@@ -107,8 +109,8 @@ class ParquetTable(StreamedTable):
 
     def _batches(self, columns: Sequence[int]) -> Iterator[pa.RecordBatch]:
         names = [self.columns[i] for i in columns]
-        with pyarrow.parquet.ParquetFile(self.path, pre_buffer=False) as file:
-            for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=names):
+        with pyarrow.parquet.ParquetFile(self.path, pre_buffer=False, buffer_size=PAGE_BYTES) as file:
+            for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=names, use_threads=False):
                 yield batch.select(names)
 
 
