@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from chemnet.config import ConfigDict
 from chemnet.datasets.preprocessed import PreprocessedData
@@ -158,7 +157,7 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def parameters_of(config: ConfigDict, model: nn.Module) -> dict[str, Any]:
+def parameters_of(config: ConfigDict) -> dict[str, Any]:
     """Return the hyperparameters of a run: the model's own, wherever it comes from, and the recipe's."""
     name = config["model"]["name"]
     recipe = {part: config[part]["name"] for part in ("optimizer", "criterion", "scheduler")}
@@ -181,9 +180,7 @@ def _tracked(session: Session, writer: ResultWriter) -> Any:
         "result": writer.path.name.removeprefix(".partial-"),
     }
     commit = git_commit(Path.cwd())
-    tracker.start(
-        parameters_of(session.config, session.model), tags | ({"git_commit": commit} if commit else {})
-    )
+    tracker.start(parameters_of(session.config), tags | ({"git_commit": commit} if commit else {}))
     names = (CURVES_FILE, SUMMARY_FILE, METRICS_FILE)
     return tracker.ended_with(lambda: [path for name in names if (path := session.folder / name).is_file()])
 

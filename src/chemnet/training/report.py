@@ -54,7 +54,7 @@ def curves(records: Sequence[Record], monitor: str) -> Any:
     shown = [(title, [name for name in names if records and name in records[-1]]) for title, names in panels]
     shown = [(title, names) for title, names in shown if names]
     figure = Figure(figsize=(8.0, 2.6 * max(1, len(shown))))
-    # fixed margins and plain labels: a constrained layout and mathematical ticks cost more than a short training
+    # fixed margins and plain labels: other layouts and ticks cost more than a short training
     figure.subplots_adjust(left=0.11, right=0.98, top=0.98, bottom=0.07, hspace=0.08)
     axes = figure.subplots(max(1, len(shown)), 1, sharex=True, squeeze=False)[:, 0]
     for axis, (title, names) in zip(axes, shown, strict=False):

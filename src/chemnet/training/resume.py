@@ -82,11 +82,11 @@ def check_inputs(resumed: Resumed | None, inputs: dict[str, ResultDirectory]) ->
     if resumed is None:
         return
     for role, result in inputs.items():
-        begun_with = resumed.found.origin[role]
-        if result.digest != begun_with["digest"]:
+        begun = resumed.found.origin[role]
+        if result.digest != begun["digest"]:
             raise ResultsError(
-                f"{resumed.found.path} was trained on {begun_with['path']} (digest {begun_with['digest'][:12]}),"
-                f" but train.{role}_dir is {result.path} (digest {result.digest[:12]})",
+                f"{resumed.found.path} was trained on {begun['path']} (digest {begun['digest'][:12]}), "
+                f"but train.{role}_dir is {result.path} (digest {result.digest[:12]})",
                 hint="to start from its weights on other data, set train.model_weights_file instead",
             )
 
