@@ -95,7 +95,7 @@ def main() -> None:
     """Make the table, preprocess it, copy it, and print."""
     gigabytes = float(sys.argv[1]) if len(sys.argv) > 1 else 1.5
     method = sys.argv[2] if len(sys.argv) > 2 else "sequential"
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+    with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "table.h5"
         n_rows = write_table(table, gigabytes)
         words = (
