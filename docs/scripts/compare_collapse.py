@@ -2,8 +2,8 @@
 
     python docs/scripts/compare_collapse.py TRACERS.h5 --count 12 --output docs/explanation
 
-writes `collapse_comparison.md` (a table of differences in dex) and one figure per tracer that `--plot` names. TRACERS.h5
-is a table of UCLCHEM in any format that chemnet reads. Each comparison starts from the table's first row.
+writes `collapse_comparison.md` (a table of differences in dex) and one figure per tracer that `--plot` names.
+TRACERS.h5 is a table of UCLCHEM in any format that chemnet reads. Each run starts from the table's first row.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from numpy.typing import NDArray
 
-from chemnet.chemistry import Network
+from chemnet.chemistry.network import Network
 from chemnet.config import load_config
 from chemnet.datasets.tracer_tables import TracerTable
 
@@ -28,18 +28,25 @@ SHOWN = 1e-12
 SETTLING_STEPS = 3
 """Steps at the beginning that still carry the first row."""
 
-GAS = "CO H2O O O2 OH C C+ CH4 NH3 N2 N HCN HNC CN NO CO2 H2CO CH3OH HCO+ N2H+ H3+ H3O+ E- S CS H2S MG MG+ H".split()
-ICE = "#H2O #CO #CO2 #CH3OH #H2CO #CH4 #NH3 #N2 #O2 #HCN #HNC #NO #H2S #CS #MG".split()
+GAS = [
+    "CO", "H2O", "O", "O2", "OH", "C", "C+", "CH4", "NH3", "N2", "N", "HCN", "HNC", "CN", "NO",
+    "CO2", "H2CO", "CH3OH", "HCO+", "N2H+", "H3+", "H3O+", "E-", "S", "CS", "H2S", "MG", "MG+",
+    "H",
+]  # fmt: skip
+ICE = [
+    "#H2O", "#CO", "#CO2", "#CH3OH", "#H2CO", "#CH4", "#NH3", "#N2", "#O2", "#HCN", "#HNC",
+    "#NO", "#H2S", "#CS", "#MG",
+]  # fmt: skip
 PLOTTED = {
-    "gas": "CO H2O O C C+ NH3 N2 HCN".split(),
-    "ions and traces": "HCO+ N2H+ H3+ H3O+ E- S+ CH3OH H2CO".split(),
-    "ice": "#H2O #CO #CO2 #CH3OH #CH4 #NH3 #N2 #H2S".split(),
+    "gas": ["CO", "H2O", "O", "C", "C+", "NH3", "N2", "HCN"],
+    "ions and traces": ["HCO+", "N2H+", "H3+", "H3O+", "E-", "S+", "CH3OH", "H2CO"],
+    "ice": ["#H2O", "#CO", "#CO2", "#CH3OH", "#CH4", "#NH3", "#N2", "#H2S"],
 }
 
 
 @dataclass
 class Run:
-    """One tracer through both networks: abundances of shape (steps,) by species, ice summed over its phases."""
+    """One tracer through both networks: abundances (steps,) by species, ice summed over its phases."""
 
     tracer_id: str
     physical: NDArray[np.float64]
@@ -91,7 +98,7 @@ def one_run(table: TracerTable, network: Network, index: int) -> Run | None:
 
 
 def start(table: TracerTable, first: NDArray[np.float64], network: Network) -> NDArray[np.float64]:
-    """Return the full network's first row on our species: without a bulk all ice is one phase; charge balanced."""
+    """Return the full network's first row on our species, its charge balanced."""
     full = {name: values[0] for name, values in by_species(table.species, first[None]).items()}
     if network.has_bulk:
         full |= dict(zip(table.species, first, strict=True))

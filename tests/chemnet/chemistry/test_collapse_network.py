@@ -1,4 +1,4 @@
-"""The shipped networks `collapse` and `collapse_bulk`: complete, balanced, sourced and free of typing errors."""
+"""The shipped networks `collapse` and `collapse_bulk`: complete, balanced, sourced, free of typing errors."""
 
 from __future__ import annotations
 
@@ -118,9 +118,6 @@ Key = tuple[str, tuple[str, ...], tuple[str, ...]]
 
 DIFFERENT_ON_PURPOSE = {
     "CH3OH ice to H2COH": ("CRP", ("#CH3OH",), ("#H", "#H2COH")),
-    "N2H+ of RATE12, measured down to 10 K": ("TWOBODY", ("E-", "N2H+"), ("H", "N2")),
-    "N2H+ of RATE12, other channel": ("TWOBODY", ("E-", "N2H+"), ("N", "NH")),
-    "C+ + NH3 of RATE12": ("TWOBODY", ("C+", "NH3"), ("C", "NH3+")),
     "N2H+ + CH3OH as HCO+ + CH3OH": ("TWOBODY", ("CH3OH", "N2H+"), ("CH3OH2+", "N2")),
     "CH2 + O of RATE12, valid down to 10 K": ("TWOBODY", ("CH2", "O"), ("CO", "H", "H")),
     "H2 self-shielding has no alpha": ("PHOTON", ("H2",), ("H", "H")),

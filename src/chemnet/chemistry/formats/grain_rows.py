@@ -73,15 +73,19 @@ def bulk_of(
     Returns
     -------
     tuple
-        One bulk species per ice species, and their reactions: those of the surface, swaps with it, and
-        thermal desorption.
+        One bulk species per ice species, bound as strongly as the water around it (Ruaud et al. 2016), and
+        their reactions: those of the surface, swaps with it, and thermal desorption.
     """
     ices = [one for one in species if one.phase == "surface"]
-    bulk = [replace(one, name=_in_bulk(one.name)) for one in ices]
-    rows = [_swap(one, "BULKSWAP", _in_bulk(one.name), one.name) for one in ices]
-    rows += [_swap(one, "SURFSWAP", one.name, _in_bulk(one.name)) for one in ices]
+    matrix = {one.name: one.binding_energy for one in ices}.get("#H2O")
+    bulk = [
+        replace(one, name=_in_bulk(one.name), binding_energy=one.binding_energy if matrix is None else matrix)
+        for one in ices
+    ]
+    rows = [_exchange(one, "BULKSWAP", one.name, _in_surface(one.name)) for one in bulk]
+    rows += [_exchange(one, "SURFSWAP", _in_surface(one.name), one.name) for one in bulk]
+    rows += [_exchange(one, "THERM", one.name, one.name.removeprefix("@")) for one in bulk]
     rows += [_to_bulk(one) for one in reactions if one.kind in _ICE_KINDS and _on_surface(one)]
-    rows += [_to_bulk(one) for one in reactions if one.kind == "THERM"]
     return bulk, rows
 
 
@@ -149,10 +153,10 @@ def _desorbing(reaction: Reaction) -> Reaction:
     )
 
 
-def _swap(ice: NetworkSpecies, kind: str, before: str, after: str) -> Reaction:
-    """Return one direction of the exchange between surface and bulk."""
+def _exchange(bulk: NetworkSpecies, kind: str, before: str, after: str) -> Reaction:
+    """Return a row that moves a bulk species, or brings one in."""
     return Reaction(
-        (before,), (after,), kind, 1.0, gamma=ice.binding_energy, reference="Ruaud 2016", source="generated"
+        (before,), (after,), kind, 1.0, gamma=bulk.binding_energy, reference="Ruaud 2016", source="generated"
     )
 
 
@@ -174,3 +178,8 @@ def _on_surface(reaction: Reaction) -> bool:
 def _in_bulk(name: str) -> str:
     """Return the bulk name of a surface species; gas keeps its name."""
     return "@" + name.removeprefix("#") if name.startswith("#") else name
+
+
+def _in_surface(name: str) -> str:
+    """Return the surface name of a bulk species."""
+    return "#" + name.removeprefix("@")
