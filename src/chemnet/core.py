@@ -43,6 +43,10 @@ class ChemNet:
     ) -> None:
         files = [config_file] if isinstance(config_file, (str, Path)) else list(config_file or ())
         self._manager = ConfigManager(files, overrides)
+        self._configure_logging()
+
+    def _configure_logging(self) -> None:
+        """Log as ``[general]`` says."""
         general = self.config["general"]
         configure_logging(general["log_level"], general["log_destination"])
 
@@ -60,6 +64,8 @@ class ChemNet:
             For a key that does not exist or a value of the wrong type.
         """
         self._manager.set(key, value)
+        if key.startswith("general.log_"):
+            self._configure_logging()
 
     def list_verbs(self) -> list[str]:
         """Return the names of all verbs."""

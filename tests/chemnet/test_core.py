@@ -1,5 +1,7 @@
 """`ChemNet`: verbs as methods."""
 
+import logging
+
 import pytest
 
 from chemnet import ChemNet, ConfigDict
@@ -41,3 +43,11 @@ def test_a_verb_returns_what_it_prints(tmp_path):
     answer = chemnet.results()
     assert answer.to_dict()["results"] == []
     assert "no results" in str(answer)
+
+
+def test_the_log_level_follows_set_config():
+    chemnet = ChemNet()
+    chemnet.set_config("general.log_level", "error")
+    assert logging.getLogger("chemnet").level == logging.ERROR
+    chemnet.set_config("general.log_level", "info")
+    assert logging.getLogger("chemnet").level == logging.INFO
