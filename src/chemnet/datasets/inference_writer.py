@@ -170,6 +170,9 @@ class InferenceWriter:
             file.close()
         self._files = {}
 
+    def __len__(self) -> int:
+        return sum(self._batch_rows)
+
     def close(self) -> None:
         """Finish all files, sort the index and write the description.
 
@@ -186,7 +189,7 @@ class InferenceWriter:
         ids = np.concatenate([open_npy(self.path / f"batch_{number}.npy")["id"] for number in numbers])
         np.save(self.path / "batch_index.npy", _sorted_index(ids))
         description = {
-            "rows": sum(self._batch_rows),
+            "rows": len(self),
             "batches": self._batch_rows,
             "outputs": self._widths,
             "physical_names": list(self.physical_names),

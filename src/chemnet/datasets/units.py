@@ -4,7 +4,7 @@ from __future__ import annotations
 
 UNITS = {
     "time": "yr",
-    "Density": "H nuclei cm$^{-3}$",
+    "Density": "cm$^{-3}$",
     "Radfield": "Habing",
     "Av": "mag",
     "gasTemp": "K",
@@ -25,11 +25,11 @@ def axis_label(name: str) -> str:
 
 
 def with_unit(name: str) -> str:
-    """Return ``"Density [H nuclei cm^-3]"``: the same in plain text.
+    """Return ``"Density [cm^-3]"``: the same in plain text. Densities are those of H nuclei.
 
     Examples
     --------
     >>> with_unit("Density")
-    'Density [H nuclei cm^-3]'
+    'Density [cm^-3]'
     """
     return axis_label(name).replace("$^{", "^").replace("}$", "")

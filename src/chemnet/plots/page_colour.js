@@ -1,5 +1,5 @@
 // Colour the points by the column that was chosen.
-// args: select, points, species, mapper, bar, choices
+// args: select, points, species, mapper, title, choices
 const choice = choices[select.value]
 const count = points.data.x.length
 const colour = new Float32Array(count)
@@ -17,6 +17,6 @@ if (choice.species) {
 }
 mapper.low = choice.low
 mapper.high = choice.high
-bar.title = choice.label
+title.text = choice.label
 points.data.colour = colour
 points.change.emit()

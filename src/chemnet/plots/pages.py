@@ -85,16 +85,18 @@ def embedding_page(data: PageData) -> str:
     """Return the page as HTML with every script and style inline."""
     style = InlineStyleSheet(css=_text("page.css"))
     choices = {name: _column_choice(name, values) for name, values in data.columns.items()}
-    choices |= {name: _species_choice(number, name) for number, name in enumerate(data.species)}
+    for number, name in enumerate(data.species):
+        choices[name] = _species_choice(number, name, data.abundance[:, number])
     first = choices[next(iter(choices))]
     points = _points(data, first)
     packed = {f"s{number}": _packed(data.abundance[:, number]) for number in range(len(data.species))}
     shared = {"points": points, "species": ColumnDataSource(packed), "choices": choices}
     mapper = LinearColorMapper(_PALETTE, low=first["low"], high=first["high"])
-    bar = ColorBar(color_mapper=mapper, title=first["label"], width=12, title_text_font_style="normal")
-    plot = _cloud(points, mapper, bar, list(data.columns))
+    plot = _cloud(points, mapper, list(data.columns))
+    plot.title.text = first["label"]
     select = _select(data)
-    select.js_on_change("value", _script("page_colour.js", select=select, mapper=mapper, bar=bar, **shared))
+    colour = _script("page_colour.js", select=select, mapper=mapper, title=plot.title, **shared)
+    select.js_on_change("value", colour)
     card = Div(text=_HELP, tags=[_HELP], name="card", stylesheets=[style], sizing_mode="stretch_width")
     _draw_path_on_tap(plot, data, card, shared)
     heading = Div(text=f"<h1>{escape(data.title)}</h1><p>{escape(data.subtitle)}</p>", stylesheets=[style])
@@ -114,7 +116,13 @@ def _select(data: PageData) -> Select:
     groups: dict[str, Any] = {"physical": list(data.columns)}
     if data.species:
         groups["species"] = list(data.species)
-    return Select(title="colour by", value=next(iter(data.columns)), options=groups, name="colour_by")
+    return Select(
+        title="colour by",
+        value=next(iter(data.columns)),
+        options=groups,
+        name="colour_by",
+        sizing_mode="stretch_width",
+    )
 
 
 def _points(data: PageData, choice: dict[str, Any]) -> ColumnDataSource:
@@ -144,21 +152,20 @@ def _column_choice(name: str, values: np.ndarray) -> dict[str, Any]:
         "least": shade.low,
         "low": float(low),
         "high": float(high),
-        "label": f"log10 {with_unit(name)}" if shade.logarithmic else with_unit(name),
+        "label": f"log₁₀ {_label(name)}" if shade.logarithmic else _label(name),
     }
 
 
-def _species_choice(number: int, name: str) -> dict[str, Any]:
-    """Return how a species is turned into colours: by its logarithm, from the floor to 1."""
-    floor = float(np.log10(ABUNDANCE_FLOOR))
-    label = f"log10 {name} / H nuclei"
+def _species_choice(number: int, name: str, abundance: np.ndarray) -> dict[str, Any]:
+    """Return how a species is turned into colours: by its logarithm, over the range that it really has."""
+    low, high = np.log10(np.clip(np.quantile(abundance, (0.01, 0.99)), ABUNDANCE_FLOOR, 1.0))
     return {
         "column": f"s{number}",
         "species": True,
-        "floor": floor,
-        "low": floor,
-        "high": 0.0,
-        "label": label,
+        "floor": float(np.log10(ABUNDANCE_FLOOR)),
+        "low": float(low),
+        "high": float(max(high, low + 0.1)),
+        "label": f"log₁₀ n({name}) / n(H nuclei)",
     }
 
 
@@ -169,7 +176,7 @@ def _packed(abundance: np.ndarray) -> np.ndarray:
     return np.rint(255.0 * scaled).astype(np.uint8)
 
 
-def _cloud(points: ColumnDataSource, mapper: LinearColorMapper, bar: ColorBar, names: Sequence[str]) -> Any:
+def _cloud(points: ColumnDataSource, mapper: LinearColorMapper, names: Sequence[str]) -> Any:
     """Return the plot of the points with hover, tap and colour bar."""
     plot = figure(
         tools="pan,wheel_zoom,box_zoom,reset,save",
@@ -194,11 +201,11 @@ def _cloud(points: ColumnDataSource, mapper: LinearColorMapper, bar: ColorBar, n
         selection_fill_alpha=1.0,
     )
     tooltips = [("tracer", "@name"), ("step", "@step")]
-    tooltips += [(with_unit(name), f"@{{{name}}}{{%.4g}}") for name in names]
+    tooltips += [(_label(name), f"@{{{name}}}{{%.4g}}") for name in names]
     formatters = {f"@{{{name}}}": "printf" for name in names}
-    plot.add_tools(HoverTool(renderers=[cloud], tooltips=tooltips, formatters=formatters))
+    plot.add_tools(HoverTool(renderers=[cloud], tooltips=tooltips, formatters=formatters, limit=1))
     plot.add_tools(TapTool(renderers=[cloud]))
-    plot.add_layout(bar, "right")
+    plot.add_layout(ColorBar(color_mapper=mapper, width=12), "right")
     _undress(plot)
     return plot
 
@@ -207,7 +214,7 @@ def _draw_path_on_tap(plot: Any, data: PageData, card: Div, shared: dict[str, An
     """Let a tap on a point draw its tracer's path and write its card."""
     line = ColumnDataSource({"x": [], "y": []}, name="path")
     ends = ColumnDataSource({"x": [], "y": [], "marker": []})
-    plot.line("x", "y", source=line, line_color=_ACCENT, line_width=2.5)
+    plot.line("x", "y", source=line, line_color=_ACCENT, line_width=2, line_alpha=0.85)
     style = {"size": 11, "fill_color": "white", "line_color": _ACCENT, "line_width": 2.5}
     plot.scatter("x", "y", source=ends, marker="marker", **style)
     vertices = data.path.astype(np.float32)
@@ -218,7 +225,7 @@ def _draw_path_on_tap(plot: Any, data: PageData, card: Div, shared: dict[str, An
         line=line,
         ends=ends,
         card=card,
-        fields=[[name, with_unit(name)] for name in data.columns],
+        fields=[[name, _label(name)] for name in data.columns],
         **shared,
     )
     shared["points"].selected.js_on_change("indices", script)
@@ -226,6 +233,8 @@ def _draw_path_on_tap(plot: Any, data: PageData, card: Div, shared: dict[str, An
 
 def _undress(plot: Any) -> None:
     """Take away what draws the eye from the points."""
+    plot.title.align = "right"
+    plot.title.text_font_style = "normal"
     plot.toolbar.logo = None
     plot.outline_line_color = None
     plot.grid.grid_line_color = "#eaeef2"
@@ -233,6 +242,11 @@ def _undress(plot: Any) -> None:
     plot.axis.major_tick_line_color = "#8c959f"
     plot.axis.minor_tick_line_color = None
     plot.axis.axis_label_text_font_style = "normal"
+
+
+def _label(name: str) -> str:
+    """Return a column's name and unit as a browser shows them."""
+    return with_unit(name).replace("^-3", "⁻³").replace("^-1", "⁻¹")
 
 
 def _script(name: str, **args: Any) -> CustomJS:

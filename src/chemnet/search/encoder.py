@@ -28,9 +28,10 @@ class StateEncoder:
     """
 
     def __init__(self, database: ResultDirectory) -> None:
+        # before the import of torch, so that a database without an autoencoder is refused at once
+        trained = _autoencoder_of(database)
         from chemnet.models.model_file import data_of, load_trained
 
-        trained = _autoencoder_of(database)
         self.data: DataDescription = data_of(trained)
         self.model: Any = load_trained(trained)
 

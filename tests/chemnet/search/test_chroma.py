@@ -1,0 +1,88 @@
+"""The Chroma database keeps the contract of a vector database, embedded and without calling home."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from chemnet.config import load_config
+from chemnet.errors import NotFoundError, ResultsError
+from chemnet.search.chroma import ChromaDatabase
+
+VECTORS = np.random.default_rng(2).random((60, 4), dtype=np.float32)
+IDS = [f"t-{step}" for step in range(60)]
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """A closed database of sixty vectors."""
+    path = tmp_path_factory.mktemp("database")
+    database = ChromaDatabase(load_config(), path).create(4)
+    for start in range(0, 60, 25):
+        database.insert(IDS[start : start + 25], VECTORS[start : start + 25])
+    database.close()
+    return path
+
+
+@pytest.fixture
+def database(filled):
+    """The database, opened again."""
+    opened = ChromaDatabase(load_config(), filled).connect()
+    yield opened
+    opened.close()
+
+
+def test_everything_inserted_is_there_after_reopening(database):
+    assert len(database) == 60
+    np.testing.assert_array_equal(database.get_by_id("t-33"), VECTORS[33])
+
+
+def test_the_nearest_come_first_with_euclidean_distances(database):
+    found = database.search_by_vector(VECTORS[10], k=5)
+    distances = np.linalg.norm(VECTORS - VECTORS[10], axis=1)
+    assert found.ids == tuple(IDS[row] for row in np.argsort(distances)[:5])
+    np.testing.assert_allclose(found.distances, np.sort(distances)[:5], atol=1e-6)
+
+
+def test_a_stored_state_is_its_own_nearest(database):
+    found = database.search_by_id("t-7", k=3)
+    assert (found.ids[0], len(found)) == ("t-7", 3)
+    assert found.distances[0] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_more_neighbours_than_states_are_all_states(database):
+    assert len(database.search_by_vector(VECTORS[0], k=1000)) == 60
+
+
+def test_an_unknown_id_is_not_found(database):
+    with pytest.raises(NotFoundError, match="no state 'x-1'"):
+        database.get_by_id("x-1")
+
+
+def test_a_folder_without_a_collection_is_refused(tmp_path):
+    with pytest.raises(ResultsError, match="holds no Chroma collection"):
+        ChromaDatabase(load_config(), tmp_path).connect()
+
+
+def test_a_collection_that_is_gone_is_refused(filled, tmp_path):
+    (tmp_path / "collection.json").write_bytes((filled / "collection.json").read_bytes())
+    with pytest.raises(ResultsError, match="is gone"):
+        ChromaDatabase(load_config(), tmp_path).connect()
+
+
+def test_a_server_that_does_not_answer_is_named(tmp_path):
+    config = load_config().replace({"vector_db.chromadb.host": "localhost", "vector_db.chromadb.port": 9})
+    with pytest.raises(ResultsError, match="no Chroma server answers at localhost:9"):
+        ChromaDatabase(config, tmp_path).create(4)
+
+
+def test_an_embedded_database_may_stand_in_a_folder_of_its_own(tmp_path):
+    (tmp_path / "result").mkdir()
+    config = load_config().replace({"vector_db.path": str(tmp_path / "shared")})
+    database = ChromaDatabase(config, tmp_path / "result").create(4)
+    database.insert(IDS[:3], VECTORS[:3])
+    database.close()
+    again = ChromaDatabase(load_config(), tmp_path / "result").connect()
+    assert len(again) == 3
+    again.close()
+    assert (tmp_path / "shared" / "chroma.sqlite3").is_file()
