@@ -1,1 +1,1 @@
-"""Preparing tracers for training: scaling, splits by tracer, windows, samplers, methods."""
+"""Preparing tracers for training: scaling, splits by tracer, windows, methods."""
