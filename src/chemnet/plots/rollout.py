@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,6 +72,35 @@ def draw_rollout_errors(errors: RolloutErrors) -> Figure:
         axis.set_ylabel("mean error of all species [dex]")
         axis.set_title("Rollout along tracers that training never saw")
         axis.legend()
+    return figure
+
+
+def draw_trajectories(data: InferenceDataset, tracer: str, species: Sequence[str]) -> Figure:
+    """Draw true and predicted abundances of some species along one tracer.
+
+    Parameters
+    ----------
+    data
+        An emulator's infer result.
+    tracer
+        Id of the tracer.
+    species
+        What to draw; names that the data does not have are left out.
+    """
+    rows = data.tracer_rows(tracer)
+    time = data.time[rows] / 1e3
+    truth, predicted = _log(data.truth(rows)), _log(data.take("abundance", rows))
+    with figure_style():
+        figure = Figure(figsize=(7.5, 4.5), layout="constrained")
+        axis = figure.subplots()
+        for number, name in enumerate(one for one in species if one in data.species):
+            column, colour = data.species.index(name), f"C{number}"
+            axis.plot(time, truth[:, column], color=colour, label=name)
+            axis.plot(time, predicted[:, column], "--", color=colour)
+        axis.set_xlabel("time [kyr]")
+        axis.set_ylabel("log abundance per H nucleus")
+        axis.set_title(f"Tracer {tracer}: truth (solid) and emulator (dashed)")
+        axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 RECIPE = "demo.toml"
 EMULATOR_RECIPE = "demo_emulator.toml"
 ROLLOUT_FIGURE = "rollout_error.png"
+TRAJECTORY_FIGURE = "rollout_trajectory.png"
+_SPECIES = ("H2", "CO", "#CO", "#H2O", "NH3", "HCO+", "#CH3OH")
 _RECIPES = Path(__file__).parents[1] / "config"
 _log = get_logger(__name__)
 
@@ -75,11 +78,12 @@ class Demo(Verb):
         for recipe in (RECIPE, EMULATOR_RECIPE):
             shutil.copyfile(_RECIPES / recipe, place / recipe)
         demo = DemoRun(place, self._recipe(place / RECIPE), self._recipe(place / EMULATOR_RECIPE))
-        for number, (title, stage, step) in enumerate(_STAGES, start=1):
-            _log.info("[%d/%d] %s", number, len(_STAGES), title)
-            started = time.perf_counter()
-            step(demo)
-            demo.seconds[stage] = time.perf_counter() - started
+        with _one_thread():
+            for number, (title, stage, step) in enumerate(_STAGES, start=1):
+                _log.info("[%d/%d] %s", number, len(_STAGES), title)
+                started = time.perf_counter()
+                step(demo)
+                demo.seconds[stage] = time.perf_counter() - started
         return Answer(_content(demo), "\n".join(_story(demo)), place)
 
     def _recipe(self, path: Path) -> ConfigDict:
@@ -93,6 +97,19 @@ class Demo(Verb):
                 name = ".".join(f'"{part}"' for part in key)
                 if not origin.startswith("default"):
                     yield name, self.config.lookup(name)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep torch to one thread: for networks this small several wait for each other more than they work."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _simulate(demo: DemoRun) -> None:
@@ -118,12 +135,14 @@ def _train_emulator(demo: DemoRun) -> None:
 def _roll_out(demo: DemoRun) -> None:
     """Roll the emulator out along the tracers that training never saw, and score it against the truth."""
     from chemnet.plots.figures import save_figure
-    from chemnet.plots.rollout import draw_rollout_errors, rollout_errors
+    from chemnet.plots.rollout import draw_rollout_errors, draw_trajectories, rollout_errors
 
     rollout = demo.run("infer", demo.emulator_config, model_dir=demo.results["emulator"].path, split="test")
     demo.results["rollout"] = rollout
     demo.rollout = rollout_errors(rollout.dataset)
     save_figure(draw_rollout_errors(demo.rollout), demo.folder / ROLLOUT_FIGURE)
+    tracer = rollout.dataset.tracer_ids[0]
+    save_figure(draw_trajectories(rollout.dataset, tracer, _SPECIES), demo.folder / TRAJECTORY_FIGURE)
 
 
 def _encode(demo: DemoRun) -> None:
@@ -144,8 +163,9 @@ def _store(demo: DemoRun) -> None:
 
 def _look_up(demo: DemoRun) -> None:
     """Ask for the states nearest to one in the middle of a tracer."""
-    rows = demo.results["latents"].dataset.ids
-    demo.neighbours = demo.run("lookup", id=str(rows[len(rows) // 2]))
+    states = demo.results["latents"].dataset
+    rows = states.tracer_rows(states.tracer_ids[0])
+    demo.neighbours = demo.run("lookup", id=str(states.ids[rows[len(rows) // 2]]))
 
 
 _STAGES: tuple[tuple[str, str, Callable[[DemoRun], None]], ...] = (
@@ -202,12 +222,13 @@ def _what_was_made(demo: DemoRun) -> list[str]:
         (f"{simulated['tracers']} tracers of {simulated['species']} species", "simulate", "tracers.png"),
         ("an autoencoder", "autoencoder", "curves.png"),
         ("an emulator", "emulator", "curves.png"),
-        ("a map of the latent space", "map", "umap.png"),
+        ("a map of the latent space", "map", "embedding.png"),
         ("the same, to explore in a browser", "page", "page.html"),
         ("a database of known states", "database", ""),
     ]
     places = [(what, demo.results[stage].path / file) for what, stage, file in made]
-    places.append(("the error of the rollout by step", demo.folder / ROLLOUT_FIGURE))
+    places.append(("the emulator's error by step", demo.folder / ROLLOUT_FIGURE))
+    places.append(("the emulator beside the truth", demo.folder / TRAJECTORY_FIGURE))
     return [f"  {what:<36} {_shown(place)}" for what, place in places]
 
 
