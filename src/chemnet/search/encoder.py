@@ -47,10 +47,10 @@ class StateEncoder:
         """Return the abundances ``(S,)`` relative to H nuclei that a latent ``(L,)`` stands for."""
         import torch
 
+        # a copy, since a latent may be a read-only memory map
+        batch = torch.from_numpy(np.array(latent, dtype=np.float32))[None]
         with torch.no_grad():
-            scaled = self.model.decode(torch.from_numpy(np.asarray(latent, dtype=np.float32))[None])[
-                0
-            ].numpy()
+            scaled = self.model.decode(batch)[0].numpy()
         return self.data.abundance_scaling.unscale(np.clip(scaled.astype(np.float64), 0.0, 1.0))
 
 
