@@ -1,4 +1,4 @@
-"""The defaults keep their own rules: every key explained, and every offer in a comment accepted."""
+"""The defaults keep their own rules: what a comment offers, the key accepts."""
 
 from __future__ import annotations
 
@@ -21,11 +21,6 @@ def packaged_keys() -> list[KeySpec]:
 KEYS = packaged_keys()
 
 
-def test_every_key_is_explained() -> None:
-    silent = [join_key(spec.key) for spec in KEYS if len(spec.comment) < 8]
-    assert not silent
-
-
 @pytest.mark.parametrize(
     "spec",
     [spec for spec in KEYS if re.search(r"\bfalse: ", spec.comment)],
@@ -33,8 +28,3 @@ def test_every_key_is_explained() -> None:
 )
 def test_a_key_whose_comment_offers_false_accepts_it(spec: KeySpec) -> None:
     assert spec.accept(False, "a test") is False
-
-
-@pytest.mark.parametrize("spec", KEYS, ids=lambda spec: join_key(spec.key))
-def test_every_default_is_a_value_that_its_key_accepts(spec: KeySpec) -> None:
-    assert spec.accept(spec.default, "a test") == spec.default

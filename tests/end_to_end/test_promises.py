@@ -8,13 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from command_line import chemnet
-from safetensors.numpy import load_file
 from workspace import Workspace
-
-from chemnet import InferenceDataset
 
 Copy = Callable[..., Workspace]
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "chemnet"
@@ -29,21 +25,6 @@ def epochs_of(path: Path) -> list[dict[str, Any]]:
 def is_timing(key: str) -> bool:
     """Whether a metric tells time or speed, which no two runs share."""
     return key.endswith("_s") or "per_second" in key or "time" in key
-
-
-def test_the_same_seed_gives_the_same_weights_bit_by_bit(copy_of_chain: Copy, chain: Any) -> None:
-    workspace = copy_of_chain("preprocess")
-    again = workspace.result("train")
-    first, second = (load_file(path / "weights.safetensors") for path in (chain.path("train"), again))
-    assert first.keys() == second.keys()
-    for name, weights in first.items():
-        np.testing.assert_array_equal(weights, second[name])
-
-
-def test_another_seed_gives_other_weights(copy_of_chain: Copy, chain: Any) -> None:
-    other = copy_of_chain("preprocess").result("train", "general.seed=7")
-    first, second = (load_file(path / "weights.safetensors") for path in (chain.path("train"), other))
-    assert any(not np.array_equal(first[name], second[name]) for name in first)
 
 
 @pytest.mark.parametrize("stage", ["train", "train_emulator"])
@@ -68,53 +49,6 @@ def test_a_results_configuration_reproduces_its_splits(workspace: Workspace, cha
     assert again.code == 0, again.err
     assert (again.path / "splits.json").read_text() == (made / "splits.json").read_text()
     assert (again.path / "train.h5").read_bytes() == (made / "train.h5").read_bytes()
-
-
-def test_a_training_that_diverges_fails_and_is_never_picked_up(copy_of_chain: Copy) -> None:
-    workspace = copy_of_chain("preprocess")
-    before = workspace.made
-    outcome = workspace.run("train", "'torch.optim.AdamW'.lr=1e30", "train.gradient_clip=false")
-    assert outcome.code == 3
-    assert "Traceback" not in outcome.err
-    assert [name for name in workspace.made if not name.startswith(".")] == before
-    assert workspace.run("infer").code == 2
-
-
-def test_infer_uses_the_best_weights_not_the_last(copy_of_chain: Copy) -> None:
-    workspace = copy_of_chain("preprocess")
-    # a rate that overshoots: the last epoch is not the best
-    trained = workspace.result("train", "'torch.optim.AdamW'.lr=0.3", "train.epochs=8")
-    summary = json.loads((trained / "summary.json").read_text(encoding="utf-8"))
-    assert summary["best_epoch"] < summary["epochs"]
-    latents = {
-        words: InferenceDataset(workspace.result("infer", *words)).latents[:]
-        for words in ((), ("infer.weights=best",), ("infer.weights=last",))
-    }
-    np.testing.assert_array_equal(latents[()], latents["infer.weights=best",])
-    assert not np.array_equal(latents[()], latents["infer.weights=last",])
-
-
-def test_resuming_a_run_that_reached_its_epochs_trains_zero_more(copy_of_chain: Copy, chain: Any) -> None:
-    workspace = copy_of_chain("preprocess", "train")
-    trained = chain.path("train").name
-    resumed = workspace.result("train", f"train.resume={trained}")
-    assert epochs_of(resumed) == epochs_of(chain.path("train"))
-
-
-def test_a_split_run_is_the_run_in_one_go(copy_of_chain: Copy) -> None:
-    workspace = copy_of_chain("preprocess")
-    whole = workspace.result("train", "train.epochs=4")
-    half = workspace.result("train", "train.epochs=2")
-    resumed = workspace.result("train", f"train.resume={half.name}", "train.epochs=4")
-    assert epochs_of(resumed) == epochs_of(whole)
-
-
-def test_the_embedding_is_the_same_each_time(chain: Any, copy_of_chain: Copy) -> None:
-    workspace = copy_of_chain("preprocess", "train", "infer")
-    again = workspace.result("umap")
-    np.testing.assert_array_equal(
-        np.load(again / "embedding.npy"), np.load(chain.path("umap") / "embedding.npy")
-    )
 
 
 def test_no_code_and_no_pickle_is_ever_run_from_a_result() -> None:

@@ -1,0 +1,80 @@
+"""What the documentation says exists: its tests, its configuration, its files."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from chemnet.config import Schema, load_config
+from chemnet.config.manager import PACKAGED_DEFAULTS
+from chemnet.config.overrides import split_key
+from chemnet.registry import VERBS
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [page for page in PAGES if not {"generated", "_build"} & set(page.parts)]
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """The fenced code blocks of a page in one language."""
+    text = page.read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def each_page(language: str) -> list[Path]:
+    """The pages that hold such blocks."""
+    return [page for page in PAGES if blocks(page, language)]
+
+
+def by_path(page: Path) -> str:
+    """A page's path in the project, to name its test."""
+    return str(page.relative_to(ROOT))
+
+
+def test_every_promise_names_tests_that_exist() -> None:
+    text = (ROOT / "docs" / "explanation" / "promises.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text)
+    assert len(named) > 25
+    missing = [f"{file}::{name}" for file, name in named if f"def {name}(" not in (ROOT / file).read_text()]
+    assert not missing
+
+
+@pytest.mark.parametrize("page", each_page("bash"), ids=by_path)
+def test_every_command_names_a_verb_and_keys_that_exist(page: Path) -> None:
+    schema = Schema()
+    schema.add_file(PACKAGED_DEFAULTS)
+    for command in re.findall(
+        r"^(?:\.venv/bin/)?chemnet (.*)", "\n".join(blocks(page, "bash")), re.MULTILINE
+    ):
+        verb, *words = command.split("#")[0].split()
+        assert verb in VERBS or verb.startswith("-"), command
+        for word in words:
+            match = re.match(r"['\"]?([a-z_]+(?:\.\w+)+)=", word)
+            if match:
+                assert split_key(match.group(1)) in schema.keys, command
+
+
+@pytest.mark.parametrize("page", each_page("toml"), ids=by_path)
+def test_every_configuration_loads(page: Path, tmp_path: Path) -> None:
+    (tmp_path / "common.toml").write_text("", encoding="utf-8")
+    for number, text in enumerate(blocks(page, "toml")):
+        path = tmp_path / f"{number}.toml"
+        path.write_text(text, encoding="utf-8")
+        load_config([path])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=by_path)
+def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text(encoding="utf-8"))
+    missing = [link for link in links if not (page.parent / link).exists() and "generated/" not in link]
+    assert not missing
+
+
+def test_the_readme_begins_with_the_two_commands() -> None:
+    commands = blocks(ROOT / "README.md", "bash")[:2]
+    assert commands == [
+        "bash .setup_dev.sh && .venv/bin/chemnet demo\n",
+        "bash .setup_dev.sh && .venv/bin/python -m pytest\n",
+    ]
