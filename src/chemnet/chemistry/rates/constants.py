@@ -79,6 +79,8 @@ CR_PHOTON_FLUX = 4875.0
 CR_PHOTON_FIELD = 1e-3
 """The same flux as a radiation field [Habing]."""
 
+QUIRK_FLOOR = 1e-20
+"""UCLCHEM stops grain processes that concern less ice than this."""
 EFFECTIVE_SURFACE_MASS = 120.0
 """Mass of the ice that takes up reaction heat [amu] (Minissale et al. 2016, A&A 585, A24)."""
 ICE_DESORPTION_REDUCTION = 10.0

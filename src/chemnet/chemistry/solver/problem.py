@@ -32,6 +32,7 @@ class Problem(NamedTuple):
     invariants: Array
     watched: Array
     compatible: bool
+    partner: NDArray[np.int32]
 
 
 class Forcing(NamedTuple):
@@ -64,6 +65,7 @@ def compile_problem(network: Network, uclchem_compatible: bool) -> Problem:
         invariants=invariants,
         watched=watched,
         compatible=uclchem_compatible,
+        partner=_evaporation_partners(network, table),
     )
 
 
@@ -76,6 +78,17 @@ def _conserved_totals(network: Network, table: RateTable) -> tuple[Array, Array]
     kept = np.abs(change @ totals).max(axis=0, initial=0.0) == 0.0
     broken = ~kept[:-1]
     return np.ascontiguousarray(totals[:, kept]), np.ascontiguousarray(network.stoichiometry[:, broken])
+
+
+def _evaporation_partners(network: Network, table: RateTable) -> NDArray[np.int32]:
+    """Return, for the rows that freeze a neutral molecule, the row that evaporates it again."""
+    kinds = [network.reactions[source] for source in table.source]
+    leaving = {
+        one.products: r for r, one in enumerate(kinds) if one.kind == "THERM" and one.reactants[0][0] == "#"
+    }
+    return np.array(
+        [leaving.get(one.reactants, -1) if one.kind == "FREEZE" else -1 for one in kinds], np.int32
+    )
 
 
 @njit(cache=True, nogil=True)

@@ -8,12 +8,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from chemnet.chemistry.rates.constants import CR_YIELD
+from chemnet.chemistry.rates.constants import CR_YIELD, QUIRK_FLOOR
 from chemnet.chemistry.rates.table import (
     DENSITY,
     EXTINCTION,
     GAS_TEMPERATURE,
     RADIATION,
+    Formula,
 )
 from chemnet.chemistry.solver.bdf import integrate_bdf
 from chemnet.chemistry.solver.codes import RETRIES, SolverCode
@@ -28,8 +29,10 @@ ABUNDANCE_FLOOR = 1e-30
 BDF, RODAS3 = 0, 1
 """Integration methods."""
 _RETRY_FACTORS = np.array([1.0, 0.1, 0.01, 10.0, 0.001])
+_FIRST_CALL = 1e7  # s
 _DRIFT_LIMIT = 1e-8  # relative drift of a conserved total over one tracer step, before it is taken out
 _WATCHED_LIMIT = 1e-3  # the same for totals that the network itself does not conserve
+_EVAPORATION = Formula.EVAPORATION.value
 _SUCCESS = SolverCode.SUCCESS.value
 _NOT_FINITE = SolverCode.NOT_FINITE.value
 _NOT_CONSERVED = SolverCode.NOT_CONSERVED.value
@@ -73,23 +76,36 @@ def integrate_tracer(
     cr_yield = CR_YIELD
     for row in range(time.size - 1):
         after = row + 1 if linear else row
-        forcing = Forcing(
-            conditions[row],
-            conditions[after],
-            expressions[row],
-            expressions[after],
-            time[row + 1] - time[row],
-            linear,
-            y[problem.carbon] if problem.carbon >= 0 else 0.0,
-            cr_yield,
-        )
-        code = _advance(problem, forcing, factors, k, y, method, rtol, atol, max_steps, counts)
-        if code != _SUCCESS:
-            return code, row
+        duration = time[row + 1] - time[row]
+        first_call = _length_of_first_call(problem, y, duration)
+        for length in (first_call, duration - first_call):
+            if length == 0.0:
+                continue
+            forcing = Forcing(
+                conditions[row],
+                conditions[after],
+                expressions[row],
+                expressions[after],
+                length,
+                linear,
+                y[problem.carbon] if problem.carbon >= 0 else 0.0,
+                cr_yield,
+            )
+            code = _advance(problem, forcing, factors, k, y, method, rtol, atol, max_steps, counts)
+            if code != _SUCCESS:
+                return code, row
+            if problem.compatible:
+                cr_yield = _overwritten_cr_yield(conditions[row], y[problem.electron])
         abundances[row + 1] = y
-        if problem.compatible:
-            cr_yield = _overwritten_cr_yield(conditions[row], y[problem.electron])
     return _SUCCESS, time.size - 1
+
+
+@njit(cache=True, nogil=True)
+def _length_of_first_call(problem: Problem, y: Array, duration: float) -> float:
+    """Return how long UCLCHEM integrates from bare grains before it looks at its switches again, else 0 [s]."""
+    if problem.compatible and _surface_ice(problem, y) < QUIRK_FLOOR and duration > _FIRST_CALL:
+        return _FIRST_CALL
+    return 0.0
 
 
 @njit(cache=True, nogil=True)
@@ -112,6 +128,8 @@ def _advance(
         y[:] = before
         counts[RETRIES] += attempt > 0
         set_coefficients(problem, forcing, 0.0, k)
+        if problem.compatible:
+            _switch_like_uclchem(problem, y, k)
         tolerance = rtol * _RETRY_FACTORS[attempt]
         if method == RODAS3:
             code = integrate_rodas3(problem, forcing, k, y, tolerance, atol, max_steps, factors, counts)
@@ -194,3 +212,25 @@ def _overwritten_cr_yield(conditions: Array, electrons: float) -> float:
     field = conditions[RADIATION] * math.exp(-2.5 * conditions[EXTINCTION])
     charging = field * math.sqrt(conditions[GAS_TEMPERATURE]) / (conditions[DENSITY] * electrons)
     return min(max(charging, 1e2), 1e6)
+
+
+@njit(cache=True, nogil=True)
+def _switch_like_uclchem(problem: Problem, y: Array, k: Array) -> None:
+    """Stop what UCLCHEM stops: freeze-out that evaporation outruns, and evaporation from bare grains."""
+    for r in range(k.size):
+        partner = problem.partner[r]
+        if partner >= 0 and k[r] * y[problem.equations.first[r]] < QUIRK_FLOOR * k[partner]:
+            k[r] = 0.0
+    if _surface_ice(problem, y) < QUIRK_FLOOR:
+        for r in range(k.size):
+            if problem.table.formula[r] == _EVAPORATION:
+                k[r] = 0.0
+
+
+@njit(cache=True, nogil=True)
+def _surface_ice(problem: Problem, y: Array) -> float:
+    """Return the abundance of all surface ice."""
+    total = 0.0
+    for i in problem.equations.surface:
+        total += y[i]
+    return total
