@@ -13,6 +13,7 @@ from chemnet.verbs.base import Verb
 if TYPE_CHECKING:
     from chemnet.datasets.base import ChemDataset
     from chemnet.datasets.inference_results import InferenceDataset
+    from chemnet.surrogate.surrogate import Surrogate
 
 __all__ = [
     "ChemDataset",
@@ -20,6 +21,7 @@ __all__ = [
     "ChemNetError",
     "ConfigDict",
     "InferenceDataset",
+    "Surrogate",
     "Verb",
     "chem_dataset",
     "chem_model",
@@ -30,8 +32,9 @@ __all__ = [
 _LAZY = {
     "ChemDataset": "chemnet.datasets.base",
     "InferenceDataset": "chemnet.datasets.inference_results",
+    "Surrogate": "chemnet.surrogate.surrogate",
 }
-_PACKAGES = ("chemistry", "datasets", "models", "plots", "preprocessing", "search", "training")
+_PACKAGES = ("chemistry", "datasets", "models", "plots", "preprocessing", "search", "surrogate", "training")
 
 
 def __getattr__(name: str) -> Any:

@@ -17,7 +17,10 @@ A model is a `torch.nn.Module` that states
 
 An autoencoder also states ``encode(abundance) -> latent`` and ``decode(latent) -> abundance``. An emulator
 the trained autoencoder as a third argument of ``__init__``, keeps it out of its own weights, and states
-``decode(latent)``. Optional: ``validate_batch(batch)``, ``before_training(training)`` and
+``decode(latent)``. To be part of a `chemnet.Surrogate` an emulator also states ``advance(state, physical,
+dt) -> state``: one step of a dict of tensors that holds `latent` (B, L), in the autoencoder's latents, or the
+scaled abundances for a direct emulator; `physical` (B, P), `dt` (B,) [yr]. One with memory makes its first
+state in ``begin(latent) -> state``. Optional: ``validate_batch(batch)``, ``before_training(training)`` and
 ``after_training(training)`` (`training.row_batches()` walks the training split in order, without gradients),
 ``for_inference()``, ``make_optimizer(config)``, ``make_scheduler(config, optimizer)`` and a `criterion` set
 in ``__init__``.

@@ -110,6 +110,11 @@ class LatentEmulator(nn.Module):
         latents = torch.cat([start[:, None], self.rollout(start, batch["physical"], batch["dt"])], dim=1)
         return {"latent": self.destandardise(latents)}
 
+    def advance(self, state: dict[str, Tensor], physical: Tensor, dt: Tensor) -> dict[str, Tensor]:
+        """Return the state (the autoencoder's `latent` `(B, L)`) after `dt` `(B,)` [yr] under `physical`."""
+        latent = self.step(self.standardise(state["latent"]), physical, dt)
+        return {"latent": self.destandardise(latent)}
+
     def rollout(self, start: Tensor, physical: Tensor, dt: Tensor) -> Tensor:
         """Return `(B, T, L)` from `start` `(B, L)`, `physical` `(B, T, P)` and `dt` `(B, T)` [yr]."""
         latent, latents = start, []

@@ -1,0 +1,171 @@
+"""What a surrogate accepts: shapes, finite numbers, positive time; each fault is named by cell and step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chemnet.errors import DataError, suggest
+
+Array = NDArray[np.float64]
+
+# H nuclei per H nucleus are 1; beyond this the columns cannot be what they are said to be
+_HYDROGEN_RANGE = (0.8, 1.2)
+
+
+def as_array(values: Any) -> Array:
+    """Return numbers, a NumPy array or a torch tensor of any device as float64."""
+    if hasattr(values, "detach"):
+        values = values.detach().cpu().numpy()
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{type(values).__name__} is no array of numbers: {error}") from error
+
+
+def ordered_columns(what: str, values: Any, names: Sequence[str]) -> Any:
+    """Return `values` with columns in the order of `names`; a mapping or table is sorted by its names.
+
+    Raises
+    ------
+    DataError
+        When a named column is missing or unknown.
+    """
+    if not isinstance(values, Mapping) and not hasattr(values, "columns"):
+        return values
+    found = list(values.keys())
+    wrong = [name for name in names if name not in found] + [name for name in found if name not in names]
+    if wrong:
+        state = "missing" if wrong[0] in names else "unknown"
+        raise DataError(
+            f"{what}: the column '{wrong[0]}' is {state} ({len(found)} columns given, {len(names)} needed)",
+            hint=suggest(wrong[0], names if state == "unknown" else map(str, found)),
+        )
+    return np.stack([as_array(values[name]) for name in names], axis=-1)
+
+
+def check_abundances(values: Any, species: Sequence[str]) -> Array:
+    """Return abundances `(B, S)`.
+
+    Raises
+    ------
+    DataError
+        For another shape, or the first value that is negative or not finite.
+    """
+    array = as_array(ordered_columns("abundances", values, species))
+    if array.ndim != 2 or array.shape[1] != len(species):
+        raise DataError(
+            f"abundances have the shape {array.shape}; needed is (cells, {len(species)})",
+            hint="one row per cell, one column per species in the order of surrogate.species",
+        )
+    _refuse("abundances", array, species, ~np.isfinite(array) | (array < 0.0), "finite and not negative")
+    return array
+
+
+def check_physical(values: Any, names: Sequence[str]) -> Array:
+    """Return physical parameters `(B, T, P)`.
+
+    Raises
+    ------
+    DataError
+        For another shape, or the first value that is negative or not finite.
+    """
+    array = as_array(ordered_columns("physical", values, names))
+    if array.ndim != 3 or array.shape[2] != len(names) or not array.shape[1]:
+        raise DataError(
+            f"physical has the shape {array.shape}; needed is (cells, steps, {len(names)})",
+            hint=f"columns are {', '.join(names)}, in this order",
+        )
+    _refuse("physical", array, names, ~np.isfinite(array) | (array < 0.0), "finite and not negative")
+    return array
+
+
+def check_latents(values: Any, latent_dim: int) -> Array:
+    """Return latents `(B, L)`.
+
+    Raises
+    ------
+    DataError
+        For another shape, or the first value that is not finite.
+    """
+    array = as_array(values)
+    if array.ndim != 2 or array.shape[1] != latent_dim:
+        raise DataError(f"latents have the shape {array.shape}; needed is (cells, {latent_dim})")
+    names = [f"latent {number}" for number in range(latent_dim)]
+    _refuse("latents", array, names, ~np.isfinite(array), "finite")
+    return array
+
+
+def check_time_steps(values: Any, shape: tuple[int, int], usual: float) -> Array:
+    """Return time steps `(B, T - 1)` [yr]; None stands for the usual one, a number for all.
+
+    Raises
+    ------
+    DataError
+        For another shape, a step that is not positive and finite, or none where no usual one is known.
+    """
+    if values is None:
+        if not usual:
+            raise DataError(
+                "dt is needed: this surrogate does not know its usual time step",
+                hint="give dt (cells, steps - 1) in years",
+            )
+        return np.full(shape, usual)
+    array = as_array(values)
+    if array.ndim and array.shape != shape:
+        raise DataError(
+            f"dt has the shape {array.shape}; needed is {shape}",
+            hint="one time step [yr] per cell and interval: dt[:, i] leads from row i to row i + 1",
+        )
+    array = np.broadcast_to(array, shape)
+    bad = ~(np.isfinite(array) & (array > 0.0))
+    if bad.any():
+        cell, step = np.argwhere(bad)[0]
+        raise DataError(
+            f"dt, cell {cell}, step {step}: {array[cell, step]} yr", hint="time steps are finite and positive"
+        )
+    return array
+
+
+def check_same_cells(**counts: int) -> None:
+    """Raise unless all inputs have the same number of cells."""
+    if len(set(counts.values())) > 1:
+        told = ", ".join(f"{name} {count}" for name, count in counts.items())
+        raise DataError(f"inputs have different numbers of cells: {told}", hint="row b is cell b in each")
+
+
+def check_hydrogen(totals: Array, elements: Sequence[str]) -> None:
+    """Raise for the first cell that does not hold about one H nucleus per H nucleus.
+
+    Parameters
+    ----------
+    totals
+        Element totals per H nucleus, `(B, E)`.
+    elements
+        Their names.
+    """
+    if "H" not in elements:
+        return
+    hydrogen = totals[:, list(elements).index("H")]
+    bad = (hydrogen < _HYDROGEN_RANGE[0]) | (hydrogen > _HYDROGEN_RANGE[1])
+    if bad.any():
+        cell = int(bad.argmax())
+        raise DataError(
+            f"abundances, cell {cell}: they hold {hydrogen[cell]:.3g} H nuclei per H nucleus instead of 1",
+            hint="give abundances relative to H nuclei (n_H + 2 n_H2 + ...), columns in the order of "
+            "surrogate.species",
+        )
+
+
+def _refuse(what: str, array: Array, names: Sequence[str], bad: NDArray[np.bool_], allowed: str) -> None:
+    """Raise for the first bad value, naming its cell, step and column."""
+    if not bad.any():
+        return
+    place = tuple(int(index) for index in np.argwhere(bad)[0])
+    step = f", step {place[1]}" if len(place) == 3 else ""
+    raise DataError(
+        f"{what}, cell {place[0]}{step}, {names[place[-1]]}: {array[place]}", hint=f"values are {allowed}"
+    )

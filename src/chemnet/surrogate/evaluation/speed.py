@@ -1,0 +1,113 @@
+"""How fast a surrogate is, and how fast the solver that it stands for."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from chemnet.chemistry.network import Network
+from chemnet.errors import ChemNetError
+from chemnet.results import ResultDirectory
+from chemnet.surrogate.evaluation.histories import Histories
+from chemnet.surrogate.surrogate import Surrogate
+
+# keys of [simulate] that Network.solve takes
+SOLVER_OPTIONS = ("method", "interpolation", "rtol", "atol", "uclchem_compatible")
+_REPEATS = 3
+
+
+def surrogate_speed(surrogate: Surrogate, histories: Histories) -> dict[str, float]:
+    """Return cell-steps per second of full rollouts: on one CPU thread, and on the device if that is a GPU.
+
+    Parameters
+    ----------
+    surrogate
+        On the device that it is used on; it is there again afterwards.
+    histories
+        What is rolled out; more cells at a time are faster.
+    """
+    device, n_cells = surrogate.device, len(histories)
+    steps = n_cells * histories.dt.shape[1]
+
+    def emulate() -> None:
+        surrogate.emulate(histories.physical, histories.abundance[:, 0], histories.dt)
+
+    speeds = {"cells_at_a_time": float(n_cells)}
+    if device.type != "cpu":
+        speeds["surrogate_gpu"] = steps / _best_time(emulate)
+    try:
+        surrogate.to("cpu")
+        with one_thread():
+            speeds["surrogate_1_core"] = steps / _best_time(emulate)
+    finally:
+        surrogate.to(device)
+    return speeds
+
+
+def solver_speed(
+    network: Network, options: Mapping[str, Any], surrogate: Surrogate, histories: Histories
+) -> dict[str, float]:
+    """Return cell-steps per second of the solver on one core, over the same histories.
+
+    Parameters
+    ----------
+    network, options
+        What made the truth.
+    surrogate
+        Names the columns of the histories.
+    histories
+        What is integrated; the first two rows once more beforehand, so that compilation is not timed.
+    """
+    order = [surrogate.species.index(name) for name in network.species_names]
+    tracers = [
+        {"time": when, **{name: values[:, i] for i, name in enumerate(surrogate.physical_names)}}
+        for when, values in zip(histories.time, histories.physical, strict=True)
+    ]
+    initial = histories.abundance[:, 0][:, order]
+    network.solve({name: values[:2] for name, values in tracers[0].items()}, initial[0], **options)
+    started = time.perf_counter()
+    for tracer, start in zip(tracers, initial, strict=True):
+        network.solve(tracer, start, **options)
+    return {"solver_1_core": histories.dt.size / (time.perf_counter() - started)}
+
+
+def network_of(data_result: ResultDirectory, surrogate: Surrogate) -> tuple[Network, dict[str, Any]] | str:
+    """Return the network and options that made the data, or why there is none at hand."""
+    if "simulate" not in data_result.parents:
+        return "no network at hand: the data were not made by `chemnet simulate`"
+    try:
+        simulated = data_result.parent("simulate")
+        options = simulated.config["simulate"]
+        network = Network.read(options["network"])
+    except ChemNetError as error:
+        return f"no network at hand: {error.message}"
+    if set(network.species_names) != set(surrogate.species):
+        return f"no network at hand: {network.name} has other species than the surrogate"
+    return network, {name: options[name] for name in SOLVER_OPTIONS}
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch use one thread inside the block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _best_time(function: Callable[[], None]) -> float:
+    """Return the shortest of some wall times [s], after one call that is not timed."""
+    function()
+    times = []
+    for _ in range(_REPEATS):
+        started = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - started)
+    return float(np.min(times))

@@ -1,0 +1,162 @@
+"""Finding a surrogate by path, shipped name or component name, and composing one from training results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from chemnet.config import ConfigDict, load_config
+from chemnet.datasets.preprocessed import PreprocessedData
+from chemnet.errors import ModelError, ResultsError, suggest
+from chemnet.models.model_file import data_of, load_trained, role_of
+from chemnet.progress import get_logger
+from chemnet.results import ResultDirectory, list_results, resolve_input
+from chemnet.surrogate.domain import Domain
+from chemnet.surrogate.predictor import Parts
+from chemnet.surrogate.saved import SURROGATE_FILE, read_surrogate
+from chemnet.surrogate.surrogate import Surrogate
+
+SHIPPED = Path(__file__).parents[1] / "surrogates"
+EMULATORS = ("emulator", "direct_emulator")
+_log = get_logger(__name__)
+
+
+def shipped_names() -> list[str]:
+    """Return the names of the surrogates that come with the package."""
+    return sorted(path.parent.name for path in SHIPPED.glob(f"*/{SURROGATE_FILE}"))
+
+
+def load_surrogate(source: str | Path, config: ConfigDict | None = None) -> Surrogate:
+    """Return a surrogate by path, shipped name, or component or result name; see `Surrogate.load`."""
+    path = Path(source)
+    if (path / SURROGATE_FILE).is_file():
+        return read_surrogate(path)
+    if path.is_dir():
+        return compose(_result_at(path))
+    if (SHIPPED / str(source) / SURROGATE_FILE).is_file():
+        return read_surrogate(SHIPPED / str(source))
+    return compose(_named_result(str(source), config or load_config()))
+
+
+def configured_surrogate(config: ConfigDict) -> Surrogate:
+    """Return the surrogate that ``[surrogate]`` names: emulator, and other encoder or decoder where set."""
+    table = config["surrogate"]
+    emulator = resolve_input(
+        config, "surrogate.emulator", "train", is_emulator, "trained emulator", "chemnet train"
+    )
+    chosen = {
+        role: resolve_input(config, f"surrogate.{role}", "train", _is_autoencoder, "trained autoencoder")
+        for role in ("encoder", "decoder")
+        if table[role] is not False
+    }
+    return compose(emulator, **chosen)
+
+
+def is_emulator(result: ResultDirectory) -> bool:
+    """Return whether a training result can advance cells."""
+    return role_of(result) in EMULATORS
+
+
+def compose(
+    emulator: ResultDirectory, encoder: ResultDirectory | None = None, decoder: ResultDirectory | None = None
+) -> Surrogate:
+    """Return the surrogate of a trained emulator.
+
+    Parameters
+    ----------
+    emulator
+        A training result of an emulator or direct emulator.
+    encoder, decoder
+        Training results of autoencoders to use instead of the one that the emulator was trained with.
+
+    Raises
+    ------
+    ModelError
+        When a result is no emulator or autoencoder, or an autoencoder has other species or latents.
+    """
+    if not is_emulator(emulator):
+        raise ModelError(
+            f"{emulator.name} has the role '{role_of(emulator)}'; a surrogate needs an emulator",
+            hint="name the training result of an emulator; it brings its autoencoder along",
+        )
+    data = data_of(emulator)
+    model: Any = load_trained(emulator)
+    results = {"emulator": emulator}
+    if role_of(emulator) == "direct_emulator":
+        parts = Parts(model, None, None, data)
+    else:
+        own = emulator.parent("autoencoder")
+        results |= {"encoder": encoder or own, "decoder": decoder or own}
+        first = load_trained(results["encoder"])
+        same = results["decoder"].digest == results["encoder"].digest
+        parts = Parts(model, first, first if same else load_trained(results["decoder"]), data)
+        for role in ("encoder", "decoder"):
+            _check_fit(results[role], own, emulator)
+    preprocessed = PreprocessedData(emulator.parent("preprocess"))
+    name = emulator.component or emulator.name
+    return Surrogate(parts, Domain.of_training(preprocessed), name, _provenance(results, preprocessed))
+
+
+def _check_fit(chosen: ResultDirectory, own: ResultDirectory, emulator: ResultDirectory) -> None:
+    """Refuse an autoencoder of other species or scale; warn of one that the emulator was not trained with."""
+    if chosen.digest == own.digest:
+        return
+    if not _is_autoencoder(chosen):
+        raise ModelError(f"{chosen.name} is no autoencoder", hint="set surrogate.encoder and .decoder to one")
+    theirs, wanted = data_of(chosen), data_of(own)
+    if (theirs.species, theirs.abundance_scaling) != (wanted.species, wanted.abundance_scaling):
+        raise ModelError(
+            f"{chosen.name} has other species or another abundance floor than {emulator.name}",
+            hint="use an autoencoder that was trained on the same preprocess result",
+        )
+    _log.warning("%s was trained with %s; %s has other latents unless it was made from that",
+                 emulator.name, own.name, chosen.name)  # fmt: skip
+
+
+def _is_autoencoder(result: ResultDirectory) -> bool:
+    """Return whether a training result encodes and decodes."""
+    return role_of(result) == "autoencoder"
+
+
+def _provenance(results: dict[str, ResultDirectory], data: PreprocessedData) -> dict[str, Any]:
+    """Return where a surrogate comes from."""
+    return {
+        "components": {
+            role: {"result": result.name, "digest": result.digest, "created": result.created}
+            for role, result in results.items()
+        },
+        "data": {
+            "preprocess": data.directory.name,
+            "digest": data.digest,
+            "training_tracers": len(data.split("train").tracer_ids),
+            "training_rows": data.split("train").n_rows,
+        },
+        "versions": dict(results["emulator"].versions),
+    }
+
+
+def _result_at(path: Path) -> ResultDirectory:
+    """Open a training result by path."""
+    result = ResultDirectory.open(path)
+    if result.verb != "train":
+        raise ModelError(
+            f"{path} is a result of `{result.verb}`, neither a saved surrogate nor a trained emulator",
+            hint=f"a saved surrogate is a folder with {SURROGATE_FILE}",
+        )
+    return result
+
+
+def _named_result(name: str, config: ConfigDict) -> ResultDirectory:
+    """Return the training result with this name, or the newest with this component name."""
+    try:
+        return resolve_input(config.replace({"surrogate.emulator": name}), "surrogate.emulator", "train")
+    except ResultsError as error:
+        results_dir = config["general"]["results_dir"]
+        known = [*shipped_names(), *(r.component for r in list_results(results_dir) if r.component)]
+        raise ModelError(
+            f"no surrogate is called '{name}': no folder, none that chemnet ships, and no training result in "
+            f"{results_dir}",
+            hint=suggest(name, known)
+            if known
+            else "train an emulator, or name the folder of a saved surrogate",
+        ) from error

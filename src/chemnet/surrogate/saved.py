@@ -1,0 +1,144 @@
+"""The saved form of a surrogate: a folder with `surrogate.toml` and `weights.safetensors`.
+
+It holds everything that is needed to predict: weights of all networks, scalings, species, stoichiometry,
+trained ranges and provenance. Nothing in it is executed on loading.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor, nn
+
+from chemnet.config import load_config
+from chemnet.config.manager import PACKAGED_DEFAULTS
+from chemnet.config.overrides import join_key
+from chemnet.datasets.preprocessed import DataDescription
+from chemnet.errors import ModelError
+from chemnet.models.base import build_model, own_table
+from chemnet.models.weights import BEST_WEIGHTS, check_shapes, read_tensors, write_tensors
+from chemnet.surrogate.domain import Domain
+from chemnet.surrogate.predictor import Parts
+
+if TYPE_CHECKING:
+    from chemnet.surrogate.surrogate import Surrogate
+
+SURROGATE_FILE = "surrogate.toml"
+WEIGHTS_FILE = BEST_WEIGHTS
+FORMAT = 1
+_STOICHIOMETRY = "stoichiometry"
+# of a network's description what may differ between the networks of one surrogate
+_OWN_DATA = ("physical_min", "physical_max", "physical_names", "window", "horizon")
+
+
+def write_surrogate(surrogate: Surrogate, folder: Path) -> Path:
+    """Write a surrogate into a new or empty folder, or over an older one; see `Surrogate.save`.
+
+    Raises
+    ------
+    ModelError
+        When the folder holds something else already.
+    """
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / SURROGATE_FILE).is_file():
+        raise ModelError(
+            f"{folder} holds files that are no saved surrogate", hint="name a new or an empty folder"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {
+        f"{role}.{key}": tensor
+        for role, network in surrogate.parts.named.items()
+        for key, tensor in network.state_dict().items()
+    }
+    tensors[_STOICHIOMETRY] = surrogate.predictor.stoichiometry
+    write_tensors(folder / WEIGHTS_FILE, tensors)
+    _write_description(surrogate, folder / SURROGATE_FILE)
+    return folder
+
+
+def read_surrogate(folder: Path) -> Surrogate:
+    """Return the surrogate of a folder that `write_surrogate` made.
+
+    Raises
+    ------
+    ModelError
+        When a file is missing or damaged, or the folder is of a later format.
+    """
+    from chemnet.surrogate.surrogate import Surrogate
+
+    content = _read_description(folder / SURROGATE_FILE)
+    tensors = read_tensors(folder / WEIGHTS_FILE)
+    shared = {**content["data"], _STOICHIOMETRY: tensors[_STOICHIOMETRY].numpy()}
+    parts = _rebuild(content["networks"], shared, tensors, str(folder / WEIGHTS_FILE))
+    domain = Domain.from_dict(content["domain"])
+    return Surrogate(parts, domain, content["name"], content["provenance"])
+
+
+def _write_description(surrogate: Surrogate, path: Path) -> None:
+    """Write what is not a tensor."""
+    import tomlkit
+
+    shared = surrogate.data.to_dict()
+    content = {
+        "format": FORMAT,
+        "name": surrogate.name,
+        "domain": surrogate.domain.to_dict(),
+        "data": {key: value for key, value in shared.items() if key not in (*_OWN_DATA, _STOICHIOMETRY)},
+        "networks": {role: _describe(network) for role, network in surrogate.parts.named.items()},
+        "provenance": surrogate.provenance,
+    }
+    path.write_text(tomlkit.dumps(content), encoding="utf-8")
+
+
+def _describe(network: Any) -> dict[str, Any]:
+    """Return what is needed to build a network again, but for what all networks share."""
+    name, data = network.config["model"]["name"], network.data.to_dict()
+    return {
+        "model": name,
+        "table": own_table(network.config, name),
+        "data": {key: data[key] for key in _OWN_DATA},
+    }
+
+
+def _read_description(path: Path) -> dict[str, Any]:
+    """Return the content of `surrogate.toml`."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        if content["format"] > FORMAT:
+            raise ModelError(
+                f"{path} has format {content['format']}; this chemnet reads up to {FORMAT}",
+                hint="update chemnet",
+            )
+    except (OSError, tomllib.TOMLDecodeError, KeyError) as error:
+        raise ModelError(f"{path} cannot be read: {error}", hint="save the surrogate again") from error
+    return content
+
+
+def _rebuild(
+    networks: dict[str, Any], shared: dict[str, Any], tensors: dict[str, Tensor], source: str
+) -> Parts:
+    """Build the networks and give them their weights."""
+    built: dict[str, Any] = {}
+    # an emulator is built around its encoder, whose weights must be there by then
+    for role in sorted(networks, key=("encoder", "decoder", "emulator").index):
+        network = _build(networks[role], shared, built.get("encoder"))
+        state = {
+            key.removeprefix(f"{role}."): tensor
+            for key, tensor in tensors.items()
+            if key.startswith(f"{role}.")
+        }
+        check_shapes(state, network.state_dict(), f"{source} ({role})")
+        network.load_state_dict(state)
+        built[role] = network.eval()
+    encoder, emulator = built.get("encoder"), built["emulator"]
+    return Parts(emulator, encoder, built.get("decoder", encoder), emulator.data)
+
+
+def _build(described: dict[str, Any], shared: dict[str, Any], autoencoder: nn.Module | None) -> Any:
+    """Build a network from its description, with random weights."""
+    name, table = described["model"], described["table"]
+    config = load_config([PACKAGED_DEFAULTS], [f'model.name="{name}"'])
+    own = name if name in config["model"] else name.rpartition(".")[2]
+    config = config.replace({join_key(("model", own, key)): value for key, value in table.items()})
+    return build_model(config, DataDescription.from_dict({**shared, **described["data"]}), autoencoder)

@@ -1,0 +1,301 @@
+"""A chemistry surrogate: encoder, emulator and decoder behind one face, in physical units.
+
+Shapes: B cells, T steps, S species, P physical parameters, L latents.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from chemnet.config import ConfigDict
+from chemnet.errors import DataError
+from chemnet.progress import get_logger
+from chemnet.surrogate import checks
+from chemnet.surrogate.conserving import Conserving
+from chemnet.surrogate.domain import Domain
+from chemnet.surrogate.predictor import ComponentPredictor, Parts
+from chemnet.surrogate.rollout import Rollout
+
+# cells times steps that are predicted together [states]: bounds memory, whatever the number of cells
+_STATES_PER_CALL = 65536
+_log = get_logger(__name__)
+
+
+class Surrogate:
+    """Predicts abundances along the history of cells, with every element conserved.
+
+    Arrays and tensors are accepted alike; what comes back is float32, an array for arrays and a tensor on
+    the same device for tensors. Abundances are relative to H nuclei, physical parameters in their own units.
+
+    Parameters
+    ----------
+    parts
+        The trained networks.
+    domain
+        The ranges that they were trained in.
+    name
+        What it is called.
+    provenance
+        Where it comes from: plain values.
+
+    Examples
+    --------
+    >>> surrogate = Surrogate.load("collapse")  # doctest: +SKIP
+    >>> abundances = surrogate.emulate(physical, initial, dt=3000.0)  # doctest: +SKIP
+    """
+
+    def __init__(self, parts: Parts, domain: Domain, name: str, provenance: dict[str, Any]) -> None:
+        self.parts, self.domain, self.name, self.provenance = parts, domain, name, provenance
+        self.data = parts.data
+        self.components = ComponentPredictor(parts)
+        self.predictor = Conserving(self.components, torch.from_numpy(self.data.stoichiometry))
+        self.device = torch.device("cpu")
+        self.latent_dim = int(self.components.encode(torch.ones(1, self.data.n_species)).shape[-1])
+
+    @classmethod
+    def load(cls, source: str | Path, config: ConfigDict | None = None) -> Surrogate:
+        """Return a surrogate.
+
+        Parameters
+        ----------
+        source
+            The folder that `save` wrote, a training result of an emulator, the name of a shipped one, or
+            the name of a component or training result in `general.results_dir`; tried in this order.
+        config
+            Says where results are; the packaged defaults when None.
+
+        Raises
+        ------
+        ModelError
+            When nothing has this name, or it is no emulator.
+        """
+        from chemnet.surrogate.loading import load_surrogate
+
+        return load_surrogate(source, config)
+
+    def save(self, path: str | Path) -> Path:
+        """Write a self-contained folder (`surrogate.toml` and safetensors) that `load` reads, and return it.
+
+        Raises
+        ------
+        ModelError
+            When the folder holds something else already.
+        """
+        from chemnet.surrogate.saved import write_surrogate
+
+        return write_surrogate(self, Path(path))
+
+    def to(self, device: str | torch.device) -> Surrogate:
+        """Move the networks to a device and return this surrogate."""
+        self.device = torch.device(device)
+        self.components.to(self.device)
+        return self
+
+    @property
+    def species(self) -> tuple[str, ...]:
+        """Names of the species: the order of the columns of all abundances."""
+        return self.data.species
+
+    @property
+    def elements(self) -> tuple[str, ...]:
+        """Names of the conserved elements."""
+        return self.data.elements
+
+    @property
+    def physical_names(self) -> tuple[str, ...]:
+        """Names of the physical parameters: the order of their columns."""
+        return self.data.physical_names
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether the emulator works on abundances themselves, without an autoencoder."""
+        return self.parts.encoder is None
+
+    def encode(self, abundances: Any) -> Any:
+        """Return latents `(B, L)` of abundances `(B, S)`.
+
+        Raises
+        ------
+        DataError
+            For a wrong shape, or a value that is negative or not finite.
+        """
+        checked = checks.check_abundances(abundances, self.species)
+        return self._run(self.components.encode, abundances, checked)
+
+    def decode(self, latents: Any) -> Any:
+        """Return abundances `(B, S)` of latents `(B, L)`, as the decoder gives them, with no totals kept.
+
+        Raises
+        ------
+        DataError
+            For a wrong shape, or a value that is not finite.
+        """
+        checked = checks.check_latents(latents, self.latent_dim)
+        return self._run(lambda latent: self.components.decode(latent.float()), latents, checked)
+
+    def latent_emulate(self, physical: Any, latents: Any, dt: Any = None) -> Any:
+        """Return latents `(B, T, L)` along histories from latents `(B, L)`; row 0 is the input.
+
+        Parameters
+        ----------
+        physical, dt
+            As for `emulate`.
+        latents
+            Of step 0.
+
+        Raises
+        ------
+        DataError
+            For input that cannot be used, naming cell and step.
+        """
+        driving = checks.check_physical(physical, self.physical_names)
+        start = checks.check_latents(latents, self.latent_dim)
+        steps = self._time_steps(driving, dt)
+        checks.check_same_cells(physical=len(driving), latents=len(start))
+        self._warn_outside(driving, steps)
+
+        def roll(latent: Tensor, parameters: Tensor, dt_BN: Tensor) -> Tensor:
+            state = self.components.begin(latent.float())
+            return Rollout(self.components).states(state, parameters, dt_BN)["latent"]
+
+        return self._run(roll, latents, start, driving, steps)
+
+    def emulate(self, physical: Any, abundances: Any, dt: Any = None) -> Any:
+        """Return abundances `(B, T, S)` along histories; row 0 is the input.
+
+        Each element keeps the total of the input in every cell and step. Physical parameters outside the
+        trained range are logged; `in_domain` says where.
+
+        Parameters
+        ----------
+        physical
+            `(B, T, P)`; row i drives the step from i to i + 1.
+        abundances
+            `(B, S)` at step 0, or a mapping from species to `(B,)`.
+        dt
+            Time steps [yr], `(B, T - 1)` or one number; None for the usual one of the training data.
+
+        Raises
+        ------
+        DataError
+            For input that cannot be used, naming cell and step.
+        """
+        driving = checks.check_physical(physical, self.physical_names)
+        start = self._checked_start(abundances)
+        steps = self._time_steps(driving, dt)
+        checks.check_same_cells(physical=len(driving), abundances=len(start))
+        self._warn_outside(driving, steps, start)
+        return self._run(Rollout(self.predictor), abundances, start, driving, steps)
+
+    def step(self, physical: Any, abundances: Any, dt: Any = None) -> Any:
+        """Return abundances `(B, S)` after one step of `dt` `(B,)` [yr] under `physical` `(B, P)`.
+
+        It is the first step of `emulate`. Called repeatedly it encodes anew each time: carry latents with
+        `latent_emulate` to avoid the autoencoder's error in every step.
+
+        Raises
+        ------
+        DataError
+            For input that cannot be used, naming the cell.
+        """
+        rows = checks.as_array(checks.ordered_columns("physical", physical, self.physical_names))
+        if rows.ndim != 2:
+            raise DataError(
+                f"physical has the shape {rows.shape}; one step needs (cells, {len(self.physical_names)})",
+                hint="emulate takes whole histories (cells, steps, parameters)",
+            )
+        lengths = None if dt is None else checks.as_array(dt)
+        lengths = lengths[:, None] if lengths is not None and lengths.ndim == 1 else lengths
+        start = checks.ordered_columns("abundances", abundances, self.species)
+        return self.emulate(np.repeat(rows[:, None], 2, axis=1), start, lengths)[:, 1]
+
+    def in_domain(self, physical: Any, abundances: Any = None, dt: Any = None) -> NDArray[np.bool_]:
+        """Return for each cell and step `(B, T)` whether it is inside what the surrogate was trained on.
+
+        Parameters
+        ----------
+        physical, abundances, dt
+            As for `emulate`; abundances and time steps count where they are given.
+        """
+        driving = checks.check_physical(physical, self.physical_names)
+        inside = self.domain.physical_inside(driving).all(axis=-1)
+        if dt is not None:
+            inside[:, :-1] &= self.domain.dt_inside(self._time_steps(driving, dt))
+        if abundances is not None:
+            inside &= self.domain.totals_inside(self._totals(self._checked_start(abundances))).all(-1)[
+                :, None
+            ]
+        return inside
+
+    def _time_steps(self, driving: checks.Array, dt: Any) -> checks.Array:
+        """Return checked time steps `(B, T - 1)`."""
+        shape = (driving.shape[0], driving.shape[1] - 1)
+        return checks.check_time_steps(dt, shape, self.domain.dt_usual)
+
+    def _checked_start(self, abundances: Any) -> checks.Array:
+        """Return checked abundances of step 0."""
+        start = checks.check_abundances(abundances, self.species)
+        checks.check_hydrogen(self._totals(start), self.elements)
+        return start
+
+    def _totals(self, abundances: checks.Array) -> checks.Array:
+        """Return element totals per H nucleus `(B, E)`."""
+        return abundances @ self.data.stoichiometry
+
+    def _warn_outside(
+        self, driving: checks.Array, steps: checks.Array, start: checks.Array | None = None
+    ) -> None:
+        """Log what leaves the trained ranges, with the first place of each kind."""
+        ranges = list(zip(self.domain.physical_min, self.domain.physical_max, strict=True))
+        # the last row drives no step
+        outside = ~self.domain.physical_inside(driving[:, :-1])
+        for column, name in enumerate(self.physical_names):
+            low, high = ranges[column]
+            _warn_of(f"{name} outside {low:g} .. {high:g}", driving[:, :-1, column], outside[..., column])
+        low, high = self.domain.dt_min, self.domain.dt_max
+        _warn_of(f"dt outside {low:g} .. {high:g} yr", steps, ~self.domain.dt_inside(steps))
+        if start is not None:
+            totals = self._totals(start)
+            wrong = ~self.domain.totals_inside(totals)
+            for column, name in enumerate(self.elements):
+                _warn_of(f"another total of {name} than trained on", totals[:, column], wrong[:, column])
+
+    def _run(self, function: Any, like: Any, *inputs: checks.Array) -> Any:
+        """Call a function on tensors of some cells at a time and return float32 like the input."""
+        states = int(np.prod(inputs[1].shape[:2])) if len(inputs) > 1 else len(inputs[0])
+        cells = max(1, _STATES_PER_CALL * max(1, len(inputs[0])) // max(1, states))
+        with torch.inference_mode():
+            parts = [
+                function(*(torch.from_numpy(array[i : i + cells].copy()).to(self.device) for array in inputs))
+                for i in range(0, max(1, len(inputs[0])), cells)
+            ]
+            return _as_given(torch.cat(parts).float(), like)
+
+    def __repr__(self) -> str:
+        what = "direct" if self.is_direct else f"{self.latent_dim} latents"
+        return f"Surrogate({self.name!r}, {len(self.species)} species, {what})"
+
+
+def _as_given(result: Tensor, like: Any) -> Any:
+    """Return a tensor on the device of `like` where that is one, else an array."""
+    if isinstance(like, Tensor):
+        # a clone is an ordinary tensor, which autograd accepts as a constant
+        return result.to(like.device).clone()
+    return result.cpu().numpy()
+
+
+def _warn_of(what: str, values: checks.Array, wrong: NDArray[np.bool_]) -> None:
+    """Log how many values are wrong, and the first."""
+    if wrong.any():
+        place = tuple(int(index) for index in np.argwhere(wrong)[0])
+        where = ", ".join(f"{axis} {index}" for axis, index in zip(("cell", "step"), place, strict=False))
+        count, share = int(wrong.sum()), wrong.mean()
+        _log.warning(
+            "%s: %d values (%.1f %%), first %s: %.4g", what, count, 100 * share, where, values[place]
+        )
