@@ -96,7 +96,8 @@ class Demo(Verb):
             for key, origin in self.manager.origins.items():
                 name = ".".join(f'"{part}"' for part in key)
                 if not origin.startswith("default"):
-                    yield name, self.config.lookup(name)
+                    value = self.config.lookup(name)
+                    yield name, list(value) if isinstance(value, tuple) else value
 
 
 @contextmanager
