@@ -4,6 +4,7 @@
 
 writes `collapse_comparison.md` (a table of differences in dex) and one figure per tracer that `--plot` names.
 TRACERS.h5 is a table of UCLCHEM in any format that chemnet reads. Each run starts from the table's first row.
+With `--against NETWORK` chemnet solves that larger network too and compares with it, not with the table.
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 from numpy.typing import NDArray
 
-from chemnet.chemistry.network import Network
+from chemnet.chemistry.network import Network, Reaction
 from chemnet.config import load_config
 from chemnet.datasets.tracer_tables import TracerTable
 
@@ -37,6 +38,9 @@ ICE = [
     "#H2O", "#CO", "#CO2", "#CH3OH", "#H2CO", "#CH4", "#NH3", "#N2", "#O2", "#HCN", "#HNC",
     "#NO", "#H2S", "#CS", "#MG",
 ]  # fmt: skip
+LUMPED = {"#CS": ("#HCS", "#H2CS")}
+"""Species that stand for others of the full network too."""
+
 PLOTTED = {
     "gas": ["CO", "H2O", "O", "C", "C+", "NH3", "N2", "HCN"],
     "ions and traces": ["HCO+", "N2H+", "H3+", "H3O+", "E-", "S+", "CH3OH", "H2CO"],
@@ -60,14 +64,16 @@ def main() -> None:
     table = TracerTable(load_config(overrides=[f'data_set.path="{args.tracers}"']))
     chosen = args.ids or list(np.linspace(0, len(table.tracer_ids) - 1, args.count).astype(int))
     network = Network.read(args.network)
+    against = larger_network(args.against, network) if args.against else None
     with ThreadPoolExecutor(args.workers) as pool:
-        runs = [run for run in pool.map(lambda index: one_run(table, network, index), chosen) if run]
+        runs = [run for run in pool.map(lambda index: one_run(table, network, against, index), chosen) if run]
     args.output.mkdir(parents=True, exist_ok=True)
     text = table_text(runs)
-    (args.output / f"{args.network}_comparison.md").write_text(text, encoding="utf-8")
+    name = f"{args.network}_reduction" if against else f"{args.network}_comparison"
+    (args.output / f"{name}.md").write_text(text, encoding="utf-8")
     print(text)
     for number in args.plot:
-        figure(runs[number], args.output / f"{args.network}_comparison_{number}.png")
+        figure(runs[number], args.output / f"{name}_{number}.png")
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -75,6 +81,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("tracers", type=Path)
     parser.add_argument("--network", default="collapse")
+    parser.add_argument("--against", type=Path, help="network to solve instead of reading its abundances")
     parser.add_argument("--count", type=int, default=12, help="tracers, spread evenly over the table")
     parser.add_argument("--ids", type=int, nargs="*", help="positions of tracers instead")
     parser.add_argument("--plot", type=int, nargs="*", default=[0], help="which of these tracers to draw")
@@ -83,18 +90,45 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def one_run(table: TracerTable, network: Network, index: int) -> Run | None:
-    """Follow one tracer from the state of the full network in its first row; None if the solver gives up."""
+def larger_network(path: Path, network: Network) -> Network:
+    """Return a network with the temperature ranges of the rows that `network` extrapolates lifted."""
+    larger = Network.read(path)
+    lifted = {sides(one) for one in network.reactions if one.kind == "TWOBODY" and one.extrapolate}
+    rows = [replace(one, extrapolate=one.extrapolate or sides(one) in lifted) for one in larger.reactions]
+    return Network.from_parts(larger.species, rows, larger.name)
+
+
+def sides(reaction: Reaction) -> tuple[frozenset[str], frozenset[str]]:
+    """Return what reacts and what forms, in no order."""
+    return frozenset(reaction.reactants), frozenset(reaction.products)
+
+
+def one_run(table: TracerTable, network: Network, against: Network | None, index: int) -> Run | None:
+    """Follow one tracer from the state of the full network in its first row; None if a solver gives up."""
     block = table.read([index])
     tracer = {"time": block.time} | dict(zip(table.physical_names, block.physical.T, strict=True))
-    solution = network.solve(tracer, start(table, block.abundance[0], network))
-    if len(solution.abundances) != len(block.time) or not np.isfinite(solution.abundances).all():
-        print(f"tracer {table.tracer_ids[index]}: {solution.code}")
-        return None
-    full = by_species(table.species, block.abundance)
-    return Run(
-        table.tracer_ids[index], block.physical, full, by_species(network.species_names, solution.abundances)
+    first = block.abundance[0]
+    ours = solved(network, tracer, start(table, first, network))
+    full = (
+        solved(against, tracer, start(table, first, against))
+        if against
+        else by_species(table.species, block.abundance)
     )
+    if ours is None or full is None:
+        print(f"tracer {table.tracer_ids[index]}: the solver gave up")
+        return None
+    for name, others in LUMPED.items():
+        full[name] = full[name] + sum(full.get(other, 0.0) for other in others)
+    return Run(table.tracer_ids[index], block.physical, full, ours)
+
+
+def solved(
+    network: Network, tracer: dict[str, NDArray[np.float64]], initial: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]] | None:
+    """Return abundance along a tracer by species, None if the solver gives up."""
+    solution = network.solve(tracer, initial)
+    whole = len(solution.abundances) == len(tracer["time"]) and np.isfinite(solution.abundances).all()
+    return by_species(network.species_names, solution.abundances) if whole else None
 
 
 def start(table: TracerTable, first: NDArray[np.float64], network: Network) -> NDArray[np.float64]:
