@@ -22,7 +22,7 @@ RUNNING_FILE = "running.toml"
 PARTIAL_PREFIX = ".partial-"
 DONE = "done"
 # files up to this size are read again whenever a result is used; of larger ones the size must do [bytes]
-_QUICK_DIGEST_LIMIT = 16 * 2**20
+_QUICK_DIGEST_LIMIT = 4 * 2**20
 _log = get_logger(__name__)
 
 

@@ -100,9 +100,7 @@ class ChromaDatabase(VectorDatabase):
     def search_by_vector(self, vector: np.ndarray, k: int) -> Matches:
         """Return the `k` nearest to `vector` that the graph search finds."""
         query = np.asarray(vector, dtype=np.float32)[None, :]
-        found = self._collection.query(
-            query_embeddings=query, n_results=min(k, len(self)), include=["distances"]
-        )
+        found = self._collection.query(query_embeddings=query, n_results=k, include=["distances"])
         # Chroma's "l2" is the squared distance
         return Matches(tuple(found["ids"][0]), np.sqrt(np.asarray(found["distances"][0], dtype=np.float64)))
 
