@@ -1,0 +1,34 @@
+"""The chemistry itself: species, networks, rates, a stiff solver and tracers; NumPy and Numba, no torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from chemnet.chemistry.network import Network, NetworkSpecies, Reaction
+    from chemnet.chemistry.species import Species, parse_species
+    from chemnet.chemistry.stoichiometry import stoichiometric_matrix
+
+__all__ = ["Network", "NetworkSpecies", "Reaction", "Species", "parse_species", "stoichiometric_matrix"]
+
+# imported when first asked for: readers of species names need no network, and nothing here needs Numba yet
+_LAZY = {
+    "Network": "chemnet.chemistry.network",
+    "NetworkSpecies": "chemnet.chemistry.network",
+    "Reaction": "chemnet.chemistry.network",
+    "Species": "chemnet.chemistry.species",
+    "parse_species": "chemnet.chemistry.species",
+    "stoichiometric_matrix": "chemnet.chemistry.stoichiometry",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        import importlib
+
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'chemnet.chemistry' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
