@@ -1,10 +1,11 @@
 """The set that `chemnet simulate` makes: plain HDF5 arrays that say where they come from.
 
 Layout: `physical` (tracers, steps, 4) with attributes `names` and `units`; `abundances` (tracers, steps,
-species) float32; `time` (tracers, steps) [yr]; `steps` (tracers,), the number of rows that count: tracers that
-are shorter than the longest are padded with NaN; `species`; `tracer_id`, `model` (position in the set before
-failures were left out), `family`, `pre_phase`; `stoichiometry` (species, elements) with attribute `elements`;
-provenance as attributes of the file.
+species) float32; `time` (tracers, steps) [yr]; `steps` (tracers,), the number of rows that count: tracers
+that are shorter than the longest are padded with NaN; `species`; `tracer_id`, `model` (position in the set
+before failures were left out), `family`, `pre_phase`; `stoichiometry` (species, elements) with attribute
+`elements`; `statistics` (tracers, counts) with attribute `names`: what the solver did; provenance as
+attributes of the file.
 """
 
 from __future__ import annotations
@@ -76,7 +77,13 @@ class SimulatedWriter:
         create("tracer_id", (n_tracers,), _TEXT)
         create("family", (n_tracers,), _TEXT)
 
-    def add(self, tracer: Tracer, model: int, abundances: NDArray[np.floating]) -> None:
+    def add(
+        self,
+        tracer: Tracer,
+        model: int,
+        abundances: NDArray[np.floating],
+        statistics: Mapping[str, int] | None = None,
+    ) -> None:
         """Write the next tracer.
 
         Parameters
@@ -87,6 +94,8 @@ class SimulatedWriter:
             Its position in the set before failures were left out.
         abundances
             Shape ``(steps, n_species)``.
+        statistics
+            The solver's counts; the same names for every tracer.
         """
         row, steps = self._added, len(tracer)
         self._file["physical"][row, :steps] = tracer.physical
@@ -97,7 +106,16 @@ class SimulatedWriter:
         self._file["pre_phase"][row] = tracer.pre_phase is not None
         self._file["tracer_id"][row] = tracer.tracer_id
         self._file["family"][row] = tracer.family
+        if statistics:
+            self._counts(list(statistics))[row] = list(statistics.values())
         self._added += 1
+
+    def _counts(self, names: list[str]) -> h5py.Dataset:
+        """Return the table of the solver's counts, made for the first tracer that has some."""
+        if "statistics" not in self._file:
+            shape = (len(self._file["steps"]), len(names))
+            self._file.create_dataset("statistics", shape, "i8").attrs["names"] = names
+        return self._file["statistics"]
 
     def __enter__(self) -> SimulatedWriter:
         return self

@@ -8,8 +8,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from chemnet.chemistry.tracers import PHYSICAL_NAMES, PHYSICAL_UNITS
+from chemnet.chemistry.tracers import PHYSICAL_NAMES
 from chemnet.datasets.simulated import SimulatedSet
+from chemnet.datasets.units import axis_label
+from chemnet.plots.figures import figure_style
 
 # what an observer or a cooling function asks for first
 SPECIES_SHOWN = ("CO", "#CO", "#H2O", "HCO+", "C+", "E-", "NH3", "#CH3OH")
@@ -36,18 +38,19 @@ def draw_simulated(simulated: SimulatedSet, n_tracers: int = 40) -> Figure:
     species = [name for name in SPECIES_SHOWN if name in simulated.species][:_PANELS]
     species = species or list(simulated.species[:_PANELS])
     columns = [simulated.species.index(name) for name in species]
-    # logarithms on plain axes, and no layout engine: log ticks would take most of the time
-    figure = Figure(figsize=(15, 6.5))
-    figure.subplots_adjust(left=0.04, right=0.99, top=0.89, bottom=0.08, hspace=0.35, wspace=0.18)
-    axes = figure.subplots(2, _PANELS)
-    for number, tracer in enumerate(chosen):
-        time, colour = simulated.time(tracer) / 1e3, f"C{number % 10}"
-        abundances = np.maximum(simulated.abundances(tracer)[:, columns], _LOWEST_SHOWN)
-        curves = [*_log(simulated.physical(tracer)).T, *_log(abundances).T]
-        for axis, values in zip(axes.flat, curves, strict=False):
-            axis.plot(time, values, color=colour, linewidth=0.7)
-    _label(axes, species)
-    figure.suptitle(f"{len(chosen)} of {len(simulated)} tracers", fontsize=11)
+    with figure_style():
+        # logarithms on plain axes, and no layout engine: log ticks would take most of the time
+        figure = Figure(figsize=(15, 6.5))
+        figure.subplots_adjust(left=0.04, right=0.99, top=0.89, bottom=0.08, hspace=0.35, wspace=0.18)
+        axes = figure.subplots(2, _PANELS)
+        for number, tracer in enumerate(chosen):
+            time, colour = simulated.time(tracer) / 1e3, f"C{number}"
+            abundances = np.maximum(simulated.abundances(tracer)[:, columns], _LOWEST_SHOWN)
+            curves = [*_log(simulated.physical(tracer)).T, *_log(abundances).T]
+            for axis, values in zip(axes.flat, curves, strict=False):
+                axis.plot(time, values, color=colour, linewidth=0.7)
+        _label(axes, species)
+        figure.suptitle(f"{len(chosen)} of {len(simulated)} tracers", fontsize=11)
     return figure
 
 
@@ -58,7 +61,7 @@ def _log(values: NDArray[np.floating]) -> NDArray[np.floating]:
 
 def _label(axes: NDArray[np.object_], species: Sequence[str]) -> None:
     """Say what each panel shows, and hide those that show nothing."""
-    physical = [f"log {name} [{unit}]" for name, unit in zip(PHYSICAL_NAMES, PHYSICAL_UNITS, strict=True)]
+    physical = [f"log {axis_label(name)}" for name in PHYSICAL_NAMES]
     for axis, title in zip(
         axes.flat, [*physical, *(f"log abundance of {name}" for name in species)], strict=False
     ):

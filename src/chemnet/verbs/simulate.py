@@ -247,7 +247,8 @@ def _gather(config: ConfigDict, plan: SimulationPlan, finished: FinishedTracers,
     names = plan.network.species_names
     with SimulatedWriter(hidden, names, len(good), plan.longest, _provenance(config, plan)) as writer:
         for index in good:
-            writer.add(plan.tracers[index], index, finished.load(index).abundances)
+            outcome = finished.load(index)
+            writer.add(plan.tracers[index], index, outcome.abundances, outcome.statistics)
     hidden.replace(folder / TRACERS_FILE)
 
 

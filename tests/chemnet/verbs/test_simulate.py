@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -89,6 +90,16 @@ def test_provenance_is_stored(chem: ChemNet) -> None:
     assert provenance["seed"] == 42
     assert json.loads(provenance["solver_options"])["rtol"] == 1e-4
     assert len(provenance["network_digest"]) == 32
+
+
+def test_what_the_solver_did_is_stored_per_tracer(chem: ChemNet) -> None:
+    result = chem.simulate()
+    with h5py.File(result.tracers_file) as file:
+        names, counts = list(file["statistics"].attrs["names"]), file["statistics"][:]
+        pre_phase = file["pre_phase"][:]
+    assert names[:2] == ["steps", "rejected"]
+    # the closed form counts its rows: nine, and two for a phase before
+    np.testing.assert_array_equal(counts[:, 0], np.where(pre_phase, 11, 9))
 
 
 def test_number_of_workers_changes_no_byte(tmp_path: Path) -> None:

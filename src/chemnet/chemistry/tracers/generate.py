@@ -13,6 +13,8 @@ from chemnet.chemistry.tracers.noise import log_uniform
 from chemnet.chemistry.tracers.tracer import StaticPhase, Tracer
 from chemnet.errors import ConfigError, suggest
 
+_PRE_PHASE_TEMPERATURES = (13.0, 45.0)  # [K]
+
 # share of each family in the reference tracers
 DEFAULT_WEIGHTS: Mapping[str, float] = {
     "freefall": 0.27,
@@ -121,16 +123,14 @@ def _physical(
 
 
 def _static_phase(rng: np.random.Generator, first_row: NDArray[np.float64]) -> StaticPhase:
-    """Return conditions before `first_row`: thinner, less shielded, for 1e4 to 3e6 yr."""
+    """Return conditions before `first_row`: thinner, less shielded, mostly colder, for 1e4 to 3e6 yr."""
     density, radfield, av, gas_temperature = first_row
     thinning = rng.uniform(0.0, 1.3)
-    coldest, warmest = 10.0 ** np.array(environment.TEMPERATURE_LIMITS)
+    colder = log_uniform(rng, 0.6, 1.1)
     return StaticPhase(
         duration=float(log_uniform(rng, 1e4, 3e6)),
         density=float(density / 10.0**thinning),
         radfield=float(radfield),
-        av=float(max(av / 10.0 ** (0.5 * thinning), 0.1)),
-        gas_temperature=float(
-            np.clip(gas_temperature * log_uniform(rng, 0.7, 1.5), coldest, min(warmest, 60.0))
-        ),
+        av=float(max(av / 10.0 ** (0.2 * thinning), 0.1)),
+        gas_temperature=float(np.clip(gas_temperature * colder, *_PRE_PHASE_TEMPERATURES)),
     )
