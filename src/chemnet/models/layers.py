@@ -108,6 +108,8 @@ def full_precision_linear(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tenso
 
     The product that gives the scaled abundances needs it: near 1, bfloat16 has steps of 0.004, or 0.08 dex.
     """
+    if not torch.is_autocast_enabled(inputs.device.type):
+        return functional.linear(inputs, weight, bias)
     with torch.autocast(inputs.device.type, enabled=False):
         return functional.linear(inputs.float(), weight.float(), bias.float())
 

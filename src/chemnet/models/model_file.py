@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from torch import nn
 
 from chemnet.errors import ModelError, ResultsError
@@ -17,13 +18,19 @@ if TYPE_CHECKING:
     from chemnet.datasets.preprocessed import DataDescription
 
 MODEL_FILE = "model.toml"
+# beside it: thousands of numbers would make the TOML slow to read for programs and people
+STOICHIOMETRY_FILE = "stoichiometry.npy"
 
 
 def write_model_file(folder: Path, model: nn.Module) -> None:
-    """Write name, role, feed, own configuration, weight shapes and data description of a model."""
+    """Write name, role, feed, own configuration, weight shapes and data description of a model.
+
+    The stoichiometric matrix `(n_species, n_elements)` goes into a file of its own.
+    """
     import tomlkit
 
-    name = model.config["model"]["name"]
+    name, data = model.config["model"]["name"], model.data.to_dict()
+    np.save(folder / STOICHIOMETRY_FILE, np.array(data.pop("stoichiometry")))
     content = {
         "name": name,
         "role": model.role,
@@ -31,7 +38,7 @@ def write_model_file(folder: Path, model: nn.Module) -> None:
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "table": own_table(model.config, name),
         "weights": {key: list(tensor.shape) for key, tensor in model.state_dict().items()},
-        "data": model.data.to_dict(),
+        "data": data,
     }
     (folder / MODEL_FILE).write_text(tomlkit.dumps(content), encoding="utf-8")
 
@@ -60,7 +67,8 @@ def data_of(result: ResultDirectory) -> DataDescription:
     """Return what a trained model was fed: species, scalings, window."""
     from chemnet.datasets.preprocessed import DataDescription
 
-    return DataDescription.from_dict(read_model_file(result)["data"])
+    stoichiometry = np.load(result.file(STOICHIOMETRY_FILE), allow_pickle=False)
+    return DataDescription.from_dict({**read_model_file(result)["data"], "stoichiometry": stoichiometry})
 
 
 def load_trained(result: ResultDirectory, weights: str = BEST_WEIGHTS) -> nn.Module:

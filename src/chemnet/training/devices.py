@@ -43,6 +43,10 @@ def choose_device(wanted: str) -> torch.device:
 def precision(name: str, device: torch.device) -> Iterator[None]:
     """Compute in ``"float32"``, ``"tf32"`` (tensor cores) or ``"bf16"`` (autocast) inside the block."""
     before = torch.get_float32_matmul_precision()
+    if name == "float32" and before == "highest":
+        # nothing to change: entering autocast costs what a small step costs
+        yield
+        return
     torch.set_float32_matmul_precision("highest" if name == "float32" else "high")
     try:
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=name == "bf16"):

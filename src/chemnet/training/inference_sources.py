@@ -99,6 +99,11 @@ class SplitSource:
         # by method "random" a tracer is in several splits
         self.tracer_ids = list(dict.fromkeys(tracer for part in self._parts for tracer in part.tracer_ids))
         self.largest_step = max(int(part.steps.max()) for part in self._parts)
+        place = {tracer: index for index, tracer in enumerate(self.tracer_ids)}
+        self._tracer_of_row = {
+            part.name: np.array([place[tracer] for tracer in part.tracer_ids])[part.tracer_of_row]
+            for part in self._parts
+        }
 
     def rows(self, block_rows: int) -> Iterator[Block]:
         """Yield the rows of each split, `block_rows` at a time."""
@@ -123,15 +128,13 @@ class SplitSource:
             abundance = self._wanted.abundance_scaling.scale(raw).astype(np.float32)
         if self._data.physical_scaling != self._wanted.physical_scaling:
             physical = self._wanted.physical_scaling.scale(raw_physical).astype(np.float32)
-        place = {tracer: index for index, tracer in enumerate(self.tracer_ids)}
-        numbers = np.array([place[tracer] for tracer in part.tracer_ids])
         return Block(
             abundance,
             physical,
             raw_physical,
             part.time[rows],
             part.dt[rows],
-            numbers[part.tracer_of_row[rows]],
+            self._tracer_of_row[part.name][rows],
             part.steps[rows],
             part.name,
             np.arange(rows.start, rows.stop),
