@@ -28,6 +28,7 @@ import numpy as np
 from chemnet.datasets.inference_writer import METADATA_FILE, ROWS_PER_FILE, InferenceWriter
 from chemnet.datasets.npy_files import open_npy
 from chemnet.errors import NotFoundError, ResultsError, nearest
+from chemnet.results import ResultDirectory
 
 __all__ = ["InferenceDataset", "InferenceWriter", "State"]
 
@@ -68,7 +69,7 @@ class InferenceDataset:
     Parameters
     ----------
     path
-        An infer result directory.
+        An infer result directory, as a path or opened.
 
     Raises
     ------
@@ -81,8 +82,9 @@ class InferenceDataset:
     >>> data.latents.shape, data.get_by_id("tracer_3-17").time  # doctest: +SKIP
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(getattr(path, "path", path))
+    def __init__(self, path: str | Path | ResultDirectory) -> None:
+        self._given = path
+        self.path = path.path if isinstance(path, ResultDirectory) else Path(path)
         description = self._describe()
         self.physical_names: tuple[str, ...] = tuple(description["physical_names"])
         self.species: tuple[str, ...] = tuple(description["species"])
@@ -260,9 +262,10 @@ class InferenceDataset:
             When that result is gone or has changed.
         """
         from chemnet.datasets.preprocessed import PreprocessedData
-        from chemnet.results import ResultDirectory
 
-        data = PreprocessedData(ResultDirectory.open(self.path).parent("preprocess"))
+        given = self._given
+        directory = given if isinstance(given, ResultDirectory) else ResultDirectory.open(self.path)
+        data = PreprocessedData(directory.parent("preprocess"))
         rows = self.rows[np.asarray(indices, dtype=np.int64)]
         values = np.empty((len(rows), len(data.species)))
         for code in np.unique(rows["split"]).tolist():

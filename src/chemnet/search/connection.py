@@ -65,7 +65,7 @@ class DatabaseConnection:
     def __init__(self, directory: ResultDirectory, config: ConfigDict) -> None:
         self.directory = directory
         self.config = config
-        self.states = KnownStates(directory.path)
+        self.states = KnownStates(directory)
         search = config["lookup"]["search"]
         self.exact = search == "exact" or (search == "auto" and len(self.states) <= EXACT_LIMIT)
 

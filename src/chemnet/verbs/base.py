@@ -44,7 +44,7 @@ class Verb(ABC):
         """Return the configuration with `run`'s arguments (None is none) over the keys of ``[table]``."""
         values = {key: str(value) if isinstance(value, Path) else value for key, value in given.items()}
         changes = {f"{table}.{key}": value for key, value in values.items() if value is not None}
-        return self.config.replace(changes)
+        return self.config.replace(changes) if changes else self.config
 
     @abstractmethod
     def run(self, **kwargs: Any) -> Any:
