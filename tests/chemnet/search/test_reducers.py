@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from chemnet.errors import ConfigError, DataError
 from chemnet.registry import REDUCERS
@@ -86,3 +87,13 @@ def test_latents_that_are_not_finite_are_named():
 def test_four_components_are_refused():
     with pytest.raises(ConfigError, match="n_components = 4; allowed: 2 or 3"):
         REDUCERS.get("pca")(n_components=4, seed=0, parallel=False, options={})
+
+
+def test_a_fit_leaves_the_threads_of_torch_alone():
+    before = torch.get_num_threads()
+    torch.set_num_threads(before + 1)
+    try:
+        reducer("umap").fit(two_groups())
+        assert torch.get_num_threads() == before + 1
+    finally:
+        torch.set_num_threads(before)
