@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import numpy as np
@@ -67,7 +68,8 @@ class Reducer(ABC):
                 f"latent {column} of sampled state {row} is not finite", hint="train and infer again"
             )
         try:
-            return np.asarray(self._fit(sample), dtype=np.float32)
+            with _threads_of_torch_kept():
+                return np.asarray(self._fit(sample), dtype=np.float32)
         except TypeError as error:
             raise ConfigError(
                 f"umap.kwargs = {self.options} does not fit the reducer: {error}",
@@ -81,6 +83,18 @@ class Reducer(ABC):
     @abstractmethod
     def transform(self, latents: np.ndarray) -> np.ndarray:
         """Place further latents ``(n, L)`` in the embedding, ``(n, n_components)``."""
+
+
+@contextmanager
+def _threads_of_torch_kept() -> Iterator[None]:
+    """Give torch its number of threads back: Numba sets OpenMP's for both, and networks would crawl."""
+    import torch
+
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @REDUCERS.register(name="pca")
