@@ -169,6 +169,10 @@ _BUILTIN_VERBS: dict[str, tuple[str, str]] = {
     ),
     "train": ("chemnet.verbs.train", "train a component: an autoencoder or an emulator"),
     "infer": ("chemnet.verbs.infer", "encode a split with an autoencoder, or roll an emulator out along it"),
+    "benchmark": (
+        "chemnet.verbs.benchmark",
+        "score a surrogate against the raw truth, simple rivals and the solver",
+    ),
     "umap": ("chemnet.verbs.umap", "reduce latents to two or three dimensions"),
     "visualize": ("chemnet.verbs.visualize", "make an interactive page of a reduced latent space"),
     "save_to_database": ("chemnet.verbs.save_to_database", "store latents in a vector database"),

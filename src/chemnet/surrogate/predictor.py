@@ -4,8 +4,7 @@ Shapes: B cells, S species, P physical parameters, L latents.
 
 A predictor carries cells through time in a state of its own: a dict of tensors, cells first. `start` makes it
 from abundances, `step` advances it, `abundance` reads it. In and out go physical units;
-what is inside is the predictor's business. Wrappers (`Conserving`, `Rollout`, ...) keep this contract, so they
-stack.
+what is inside is the predictor's business. Wrappers (`Conserving`, ...) keep this contract, so they stack.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from chemnet.datasets.preprocessed import DataDescription
+from chemnet.datasets.description import DataDescription
 from chemnet.errors import ModelError
 
 State = dict[str, Tensor]

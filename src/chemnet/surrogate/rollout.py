@@ -37,7 +37,7 @@ class Rollout:
             return start
         states = self.states(self.predictor.start(abundance_BS), physical_BTP, dt_BN)
         later = {name: values[:, 1:].flatten(0, 1) for name, values in states.items()}
-        predicted = self.predictor.abundance(later).unflatten(0, (len(start), -1))
+        predicted = self.predictor.abundance(later).unflatten(0, (len(start), dt_BN.shape[1]))
         return torch.cat([start, predicted.float()], dim=1)
 
     def states(self, state: State, physical_BTP: Tensor, dt_BN: Tensor) -> State:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from chemnet.config import load_config
 from chemnet.config.manager import PACKAGED_DEFAULTS
 from chemnet.config.overrides import join_key
-from chemnet.datasets.preprocessed import DataDescription
+from chemnet.datasets.description import DataDescription
 from chemnet.errors import ModelError
 from chemnet.models.base import build_model, own_table
 from chemnet.models.weights import BEST_WEIGHTS, check_shapes, read_tensors, write_tensors

@@ -25,6 +25,9 @@ from chemnet.surrogate.surrogate import Surrogate
 
 Array = NDArray[np.float64]
 
+# components by which the nearest neighbour of a direct emulator's initial state is found
+_DIRECT_COMPONENTS = 14
+
 
 @dataclass(frozen=True)
 class Method:
@@ -147,7 +150,8 @@ def _rivals(
     surrogate: Surrogate, data: PreprocessedData, source: HistorySource, options: Options
 ) -> dict[str, Method]:
     """Return the baselines, and the truth itself, whose conservation is worth knowing."""
-    components = PrincipalComponents.fit(data, source.species, surrogate.latent_dim)
+    n_components = _DIRECT_COMPONENTS if surrogate.is_direct else surrogate.latent_dim
+    components = PrincipalComponents.fit(data, source.species, n_components)
     neighbour = NearestNeighbour(data, source, components, options.neighbour_rows, options.seed)
     rivals = {
         "nearest_neighbour": Method(neighbour, 1),

@@ -65,7 +65,7 @@ def element_drift(abundance: Array, initial: Array, stoichiometry: Array) -> Arr
 
 
 def charge_residual(abundance: Array, charges: Array) -> Array:
-    """Return the absolute net charge per H nucleus, ``|sum_i q_i x_i|``, `(...,)`, of abundances `(..., S)`."""
+    """Return the absolute net charge per H nucleus, ``|sum_i q_i x_i|``, of abundances `(..., S)`."""
     return np.abs(abundance @ charges)
 
 

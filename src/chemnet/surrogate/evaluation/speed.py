@@ -11,14 +11,49 @@ import numpy as np
 import torch
 
 from chemnet.chemistry.network import Network
+from chemnet.datasets.preprocessed import PreprocessedData
 from chemnet.errors import ChemNetError
 from chemnet.results import ResultDirectory
-from chemnet.surrogate.evaluation.histories import Histories
+from chemnet.surrogate.evaluation.histories import Histories, HistorySource
 from chemnet.surrogate.surrogate import Surrogate
 
 # keys of [simulate] that Network.solve takes
 SOLVER_OPTIONS = ("method", "interpolation", "rtol", "atol", "uclchem_compatible")
-_REPEATS = 3
+# cells that are emulated together while the time is taken, and rows of each
+SPEED_CELLS, SPEED_STEPS = 64, 64
+_REPEATS = 2
+
+
+def speeds(
+    surrogate: Surrogate, data: PreprocessedData, source: HistorySource, n_solved: int
+) -> dict[str, Any]:
+    """Return cell-steps per second of a surrogate, and of the solver where a network is at hand.
+
+    Parameters
+    ----------
+    surrogate
+        What is timed.
+    data, source
+        Where the histories come from; data that `simulate` made know their network.
+    n_solved
+        Tracers that the solver integrates; 0: none.
+
+    Returns
+    -------
+    dict
+        `surrogate_1_core`, `latent_1_core`, `surrogate_gpu`, `solver_1_core` as far as they were taken, and a
+        `note` that says how.
+    """
+    cells = np.arange(min(SPEED_CELLS, len(source)))
+    taken: dict[str, Any] = surrogate_speed(surrogate, source.read(cells))
+    found = network_of(data.directory, surrogate) if n_solved else "the solver was not asked for"
+    if isinstance(found, str):
+        return {**taken, "note": f"{SPEED_CELLS} cells at a time; {found}"}
+    network, options = found
+    solved = cells[:n_solved]
+    taken |= solver_speed(network, options, surrogate, source.read(solved))
+    note = f"the solver integrated {len(solved)} of the same tracers with the network {network.name}"
+    return {**taken, "note": f"{SPEED_CELLS} cells at a time; {note}"}
 
 
 def surrogate_speed(surrogate: Surrogate, histories: Histories) -> dict[str, float]:
@@ -29,21 +64,23 @@ def surrogate_speed(surrogate: Surrogate, histories: Histories) -> dict[str, flo
     surrogate
         On the device that it is used on; it is there again afterwards.
     histories
-        What is rolled out; more cells at a time are faster.
+        What is rolled out, repeated to `SPEED_CELLS` cells.
     """
-    device, n_cells = surrogate.device, len(histories)
-    steps = n_cells * histories.dt.shape[1]
-
-    def emulate() -> None:
-        surrogate.emulate(histories.physical, histories.abundance[:, 0], histories.dt)
-
-    speeds = {"cells_at_a_time": float(n_cells)}
+    device = surrogate.device
+    cells = np.arange(SPEED_CELLS) % len(histories)
+    physical, dt = histories.physical[cells, :SPEED_STEPS], histories.dt[cells, : SPEED_STEPS - 1]
+    start = histories.abundance[cells, 0]
+    speeds = {}
     if device.type != "cpu":
-        speeds["surrogate_gpu"] = steps / _best_time(emulate)
+        speeds["surrogate_gpu"] = dt.size / _best_time(lambda: surrogate.emulate(physical, start, dt))
     try:
         surrogate.to("cpu")
+        latents = surrogate.encode(start)
         with one_thread():
-            speeds["surrogate_1_core"] = steps / _best_time(emulate)
+            speeds["surrogate_1_core"] = dt.size / _best_time(lambda: surrogate.emulate(physical, start, dt))
+            speeds["latent_1_core"] = dt.size / _best_time(
+                lambda: surrogate.latent_emulate(physical, latents, dt)
+            )
     finally:
         surrogate.to(device)
     return speeds

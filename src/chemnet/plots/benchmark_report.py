@@ -1,0 +1,245 @@
+"""The report of a benchmark in words and tables: on the screen, as Markdown, as one self-contained page."""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from chemnet.plots.benchmark import LABELS
+
+Row = Sequence[str]
+
+#: sections of the report: what is compared, and the methods in it
+SECTIONS = (
+    (
+        "Full rollout from the initial state",
+        ("rollout", "rollout_unconserved", "nearest_neighbour", "persistence"),
+    ),
+    ("One step from the true state", ("one_step", "one_step_persistence")),
+    ("Compression alone", ("reconstruction", "pca")),
+)
+FIGURES = {
+    "error_by_step.png": "Error against the step",
+    "trajectories.png": "Trajectories: truth solid, surrogate dashed",
+    "worst_species.png": "The worst species",
+    "error_map.png": "Error over density and temperature",
+    "conservation.png": "Conservation of elements and charge",
+}
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; color: #222; }
+body { max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+table { border-collapse: collapse; margin: .6rem 0 1.4rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .25rem .7rem; border-bottom: 1px solid #ddd; text-align: right; white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; }
+img { max-width: 100%; }
+p.note { color: #555; }
+"""
+
+
+def score_table(scores: Mapping[str, Any], methods: Sequence[str]) -> list[Row]:
+    """Return head and rows with the main figures of some methods."""
+    present = [method for method in methods if method in scores]
+    steps = list(scores[present[0]]["at_step"]) if present else []
+    head = ["", "mLAE", "LAE99", "mLAE visible", "LAE99 visible", "relative", *(f"step {s}" for s in steps)]
+    return [head, *([LABELS[method], *_score_cells(scores[method], steps)] for method in present)]
+
+
+def conservation_table(scores: Mapping[str, Any]) -> list[Row]:
+    """Return head and rows with what is conserved, and with the worst cells."""
+    head = ["", "element drift", "net charge", "not finite", "worst tracer", "its mLAE"]
+    methods = [m for m in ("rollout", "rollout_unconserved", "truth") if m in scores]
+    rows = [
+        [
+            LABELS[method],
+            f"{scores[method]['element_drift']:.1e}",
+            f"{scores[method]['charge_residual']:.1e}",
+            str(scores[method]["not_finite"]),
+            "" if method == "truth" else str(scores[method]["worst_tracer"]["id"]),
+            "" if method == "truth" else _dex(scores[method]["worst_tracer"]["mlae"]),
+        ]
+        for method in methods
+    ]
+    return [head, *rows]
+
+
+def speed_table(speed: Mapping[str, Any]) -> list[Row]:
+    """Return head and rows with speeds."""
+    names = {
+        "surrogate_1_core": "surrogate, 1 core",
+        "latent_1_core": "its emulator alone, 1 core",
+        "surrogate_gpu": "surrogate, GPU",
+        "solver_1_core": "solver, 1 core",
+    }
+    solver = speed.get("solver_1_core")
+    rows = [
+        [label, f"{speed[key]:,.0f}", f"{speed[key] / solver:,.1f}" if solver else ""]
+        for key, label in names.items()
+        if key in speed
+    ]
+    return [["", "cell-steps per s", "times the solver" if solver else ""], *rows]
+
+
+def species_table(by_species: Mapping[str, Mapping[str, float]], count: int) -> list[Row]:
+    """Return head and rows of the worst species."""
+    worst = sorted(by_species, key=lambda name: -by_species[name]["mlae"])[:count]
+    rows = [[name, _dex(by_species[name]["mlae"]), _dex(by_species[name]["lae99"])] for name in worst]
+    return [["species", "mLAE", "LAE99"], *rows]
+
+
+def verdict(metrics: Mapping[str, Any]) -> list[str]:
+    """Return what the figures say, in sentences."""
+    scores, data = metrics["scores"], metrics["data"]
+    rollout = scores["rollout"]
+    rivals = {name: scores[name]["mlae"] for name in ("nearest_neighbour", "persistence") if name in scores}
+    best = min(rivals, key=lambda name: rivals[name])
+    factor = rivals[best] / max(rollout["mlae"], 1e-9)
+    compared = f"{factor:.1f} times below" if factor >= 1.0 else f"{1 / factor:.1f} times ABOVE"
+    sentences = [
+        f"From the initial state alone, over {data['steps'] - 1} steps of {data['tracers']} {data['split']} "
+        f"tracers, the surrogate is off by {rollout['mlae']:.3f} dex in the mean (mLAE); 1 % of the values "
+        f"are off by more than {rollout['lae99']:.2f} dex (LAE99). That is {compared} the best rival "
+        f"without a network ({LABELS[best].partition(':')[0]}, {rivals[best]:.3f} dex).",
+        f"Elements drift by at most {rollout['element_drift']:.1e} in any cell and step.",
+    ]
+    if metrics["data"]["inside_domain"] < 1.0:
+        outside = 100.0 * (1.0 - metrics["data"]["inside_domain"])
+        sentences.append(
+            f"{outside:.1f} % of the states lie outside the trained range of a physical parameter."
+        )
+    if rollout["not_finite"]:
+        sentences.append(f"{rollout['not_finite']} states are not finite: do not use this surrogate.")
+    return sentences
+
+
+def as_text(metrics: Mapping[str, Any]) -> str:
+    """Return the report's tables for a terminal."""
+    parts = [f"{metrics['surrogate']['name']} on {_data_words(metrics)}", ""]
+    for title, table in _tables(metrics):
+        parts += [title, *_aligned(table), ""]
+    return "\n".join([*parts, *verdict(metrics), *_notes(metrics)])
+
+
+def as_markdown(metrics: Mapping[str, Any], figures: Sequence[str]) -> str:
+    """Return the whole report as Markdown; figures are linked by their names."""
+    lines = [
+        f"# Benchmark of {metrics['surrogate']['name']}",
+        "",
+        _data_words(metrics),
+        "",
+        *verdict(metrics),
+        "",
+    ]
+    for title, table in [*_tables(metrics), _species_section(metrics)]:
+        head, *rows = table
+        lines += [f"## {title}", "", _markdown_row(head), _markdown_row(["---", *["---:"] * (len(head) - 1)])]
+        lines += [*(_markdown_row(row) for row in rows), ""]
+    lines += [*_notes(metrics), ""]
+    for name in figures:
+        lines += [f"## {FIGURES[name]}", "", f"![{FIGURES[name]}]({name})", ""]
+    return "\n".join(lines)
+
+
+def as_html(metrics: Mapping[str, Any], folder: Path, figures: Sequence[str]) -> str:
+    """Return the whole report as one page that needs no other file.
+
+    Parameters
+    ----------
+    metrics
+        The content of `metrics.json`.
+    folder, figures
+        Where the figures are, and their names.
+    """
+    title = html.escape(f"Benchmark of {metrics['surrogate']['name']}")
+    body = [f"<h1>{title}</h1>", f"<p>{html.escape(_data_words(metrics))}</p>"]
+    body += [f"<p>{html.escape(sentence)}</p>" for sentence in verdict(metrics)]
+    for heading, table in [*_tables(metrics), _species_section(metrics)]:
+        body += [f"<h2>{html.escape(heading)}</h2>", _html_table(table)]
+    body += [f'<p class="note">{html.escape(note)}</p>' for note in _notes(metrics)]
+    for name in figures:
+        image = base64.b64encode((folder / name).read_bytes()).decode("ascii")
+        body.append(
+            f'<h2>{FIGURES[name]}</h2><img alt="{FIGURES[name]}" src="data:image/png;base64,{image}">'
+        )
+    head = f'<meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>'
+    return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(body)}</body></html>\n'
+
+
+def _tables(metrics: Mapping[str, Any]) -> list[tuple[str, list[Row]]]:
+    """Return every table with its title."""
+    scores = metrics["scores"]
+    tables = [(title, score_table(scores, methods)) for title, methods in SECTIONS]
+    tables = [(title, table) for title, table in tables if len(table) > 1]
+    return [
+        *tables,
+        ("Conservation", conservation_table(scores)),
+        ("Speed", speed_table(metrics["speed"])),
+    ]
+
+
+def _species_section(metrics: Mapping[str, Any]) -> tuple[str, list[Row]]:
+    """Return title and table of the worst species."""
+    return "Worst species of the full rollout", species_table(metrics["scores"]["rollout"]["by_species"], 15)
+
+
+def _notes(metrics: Mapping[str, Any]) -> list[str]:
+    """Return how the figures are to be read."""
+    settings = metrics["settings"]
+    notes = [
+        "mLAE and LAE99: mean and 99th percentile of |log10 predicted - log10 true| in dex, both clipped "
+        f"at {settings['floor']:g}; visible: where the true abundance is above {settings['visible']:g}; "
+        "relative: mean |predicted - true| / true; steps: mLAE at that step. All against the raw truth.",
+    ]
+    if "note" in metrics["speed"]:
+        notes.append(f"Speed: {metrics['speed']['note']}.")
+    return notes
+
+
+def _data_words(metrics: Mapping[str, Any]) -> str:
+    """Return what was scored, in words."""
+    data, surrogate = metrics["data"], metrics["surrogate"]
+    kind = "a direct emulator" if surrogate["direct"] else f"{surrogate['latents']} latents"
+    return (
+        f"{data['split']} split of {data['preprocess']}: {data['tracers']} tracers, {data['rows']} rows, "
+        f"{surrogate['species']} species; {kind}, {surrogate['parameters']:,} parameters"
+    )
+
+
+def _score_cells(score: Mapping[str, Any], steps: Sequence[str]) -> list[str]:
+    """Return the figures of one method."""
+    main = [_dex(score[name]) for name in ("mlae", "lae99", "mlae_visible", "lae99_visible")]
+    relative = score["mean_relative_error"]
+    at_step = [_dex(score["at_step"][step]["mlae"]) if step in score["at_step"] else "" for step in steps]
+    return [*main, f"{relative:.3g}", *at_step]
+
+
+def _dex(value: float) -> str:
+    """Write an error in dex."""
+    return f"{value:.3f}"
+
+
+def _aligned(table: Sequence[Row]) -> list[str]:
+    """Return rows of text with aligned columns, the first to the left."""
+    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
+    return [
+        "  "
+        + "  ".join(
+            [row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))]
+        )
+        for row in table
+    ]
+
+
+def _markdown_row(cells: Row) -> str:
+    """Return one row of a Markdown table."""
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _html_table(table: Sequence[Row]) -> str:
+    """Return an HTML table."""
+    head, *rows = table
+    top = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
+    body = "".join("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in row) + "</tr>" for row in rows)
+    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"

@@ -1,0 +1,238 @@
+"""`chemnet benchmark`: score a surrogate on tracers that it never saw, against the raw truth."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from chemnet.config import ConfigDict
+from chemnet.registry import chem_verb
+from chemnet.results import ResultDirectory, ResultWriter, VerbResult
+from chemnet.verbs.base import Verb
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from chemnet.datasets.preprocessed import PreprocessedData
+    from chemnet.plots.benchmark import Trajectories
+    from chemnet.surrogate.evaluation.evaluate import Evaluation
+    from chemnet.surrogate.surrogate import Surrogate
+
+METRICS_FILE = "metrics.json"
+MARKDOWN_FILE, PAGE_FILE = "report.md", "report.html"
+
+
+class BenchmarkResult(VerbResult):
+    """How good a surrogate is."""
+
+    verb = "benchmark"
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """Everything that was measured: `surrogate`, `data`, `settings`, `scores` by method, `speed`."""
+        return json.loads(self.directory.file(METRICS_FILE).read_text(encoding="utf-8"))
+
+    @property
+    def report(self) -> Path:
+        """The self-contained page."""
+        return self.directory.file(PAGE_FILE)
+
+    def plot(self) -> Figure:
+        """Draw the error against the step, for the surrogate and its rivals."""
+        from chemnet.plots.benchmark import draw_error_by_step
+
+        return draw_error_by_step(self.metrics["scores"], self.metrics["surrogate"]["name"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what ``--json`` prints."""
+        return {**super().to_dict(), "metrics": str(self.path / METRICS_FILE)}
+
+    def __str__(self) -> str:
+        from chemnet.plots.benchmark_report import as_text
+
+        return f"{as_text(self.metrics)}\n\nthe whole report: {self.report}"
+
+
+@chem_verb
+class Benchmark(Verb):
+    """Score a surrogate."""
+
+    cli_name = "benchmark"
+    description = "score a surrogate against the raw truth, simple rivals and the solver"
+    inputs: ClassVar = {"benchmark.surrogate": "train", "benchmark.preprocess_dir": "preprocess"}
+
+    def run(
+        self,
+        surrogate: str | Path | None = None,
+        preprocess_dir: str | Path | None = None,
+        split: str | None = None,
+        **_: Any,
+    ) -> BenchmarkResult:
+        """Score and write the report; each argument wins over the key of its name in ``[benchmark]``.
+
+        Parameters
+        ----------
+        surrogate
+            A saved surrogate's folder, a shipped name, or a training result or component.
+        preprocess_dir
+            The preprocess result to score on; by default the one that the surrogate was trained on.
+        split
+            ``"test"``, ``"validate"`` or ``"train"``.
+
+        Raises
+        ------
+        ResultsError, ModelError
+            When there is no such surrogate or no data for it.
+        DataError
+            When the data lack species, parameters or tracers.
+        """
+        given = {"surrogate": surrogate, "preprocess_dir": preprocess_dir, "split": split}
+        config = self.with_arguments("benchmark", given)
+        return BenchmarkResult(benchmark(config))
+
+
+def benchmark(config: ConfigDict) -> ResultDirectory:
+    """Find surrogate and data, score, and write the result."""
+    from chemnet.datasets.preprocessed import PreprocessedData
+    from chemnet.surrogate.evaluation.inputs import data_for, trained_emulator
+    from chemnet.surrogate.loading import configured_surrogate
+    from chemnet.surrogate.surrogate import Surrogate
+    from chemnet.training.devices import choose_device
+
+    wanted = config["benchmark"]["surrogate"]
+    surrogate = configured_surrogate(config) if wanted is False else Surrogate.load(wanted, config)
+    surrogate.to(choose_device(config["general"]["device"]))
+    data_result = data_for(config, surrogate)
+    parents = {"preprocess": data_result}
+    emulator = trained_emulator(config, surrogate)
+    if emulator is not None:
+        parents["train"] = emulator
+    with ResultWriter(config, "benchmark", surrogate.name, parents=parents) as writer:
+        metrics = _measure(config, surrogate, PreprocessedData(data_result), writer.path)
+        (writer.path / METRICS_FILE).write_text(json.dumps(metrics, indent=1), encoding="utf-8")
+        _write_report(metrics, writer.path)
+        rollout = metrics["scores"]["rollout"]
+        writer.summary.update(
+            {name: rollout[name] for name in ("mlae", "lae99", "mlae_visible", "element_drift")},
+            surrogate=surrogate.name,
+            tracers=metrics["data"]["tracers"],
+        )
+    assert writer.result is not None
+    return writer.result
+
+
+def _measure(
+    config: ConfigDict, surrogate: Surrogate, data: PreprocessedData, folder: Path
+) -> dict[str, Any]:
+    """Score, take the times and draw the figures; return the content of `metrics.json`."""
+    from chemnet.surrogate.evaluation.evaluate import Options, evaluate
+    from chemnet.surrogate.evaluation.speed import speeds
+
+    table = config["benchmark"]
+    options = Options(
+        split=table["split"],
+        floor=table["floor"],
+        visible=table["visible"],
+        tracers_per_batch=table["tracers_per_batch"],
+        neighbour_rows=table["neighbour_rows"],
+        seed=config["general"]["seed"],
+    )
+    evaluation = evaluate(surrogate, data, options)
+    scores = {name: score.to_dict() for name, score in evaluation.scores.items()}
+    _draw(surrogate, evaluation, scores, table, folder)
+    return {
+        "surrogate": _describe(surrogate),
+        "data": {
+            "preprocess": data.directory.name,
+            "digest": data.digest,
+            "split": options.split,
+            "tracers": len(evaluation.source),
+            "rows": int(evaluation.source.lengths.sum()),
+            "steps": evaluation.source.longest,
+            "inside_domain": evaluation.inside,
+        },
+        "settings": {"floor": options.floor, "visible": options.visible},
+        "scores": scores,
+        "speed": speeds(surrogate, data, evaluation.source, table["solver_tracers"]),
+    }
+
+
+def _describe(surrogate: Surrogate) -> dict[str, Any]:
+    """Return what the report says of the surrogate."""
+    networks = surrogate.parts.named
+    return {
+        "name": surrogate.name,
+        "direct": surrogate.is_direct,
+        "species": len(surrogate.species),
+        "latents": surrogate.latent_dim,
+        "networks": {role: type(network).__name__ for role, network in networks.items()},
+        "parameters": sum(p.numel() for network in networks.values() for p in network.parameters()),
+        "provenance": surrogate.provenance,
+    }
+
+
+def _draw(
+    surrogate: Surrogate,
+    evaluation: Evaluation,
+    scores: dict[str, Any],
+    table: ConfigDict,
+    folder: Path,
+) -> None:
+    """Write every figure."""
+    import numpy as np
+
+    from chemnet.plots import benchmark as plots
+    from chemnet.plots.figures import save_figure
+
+    states = np.concatenate(evaluation.scores["rollout"].states)
+    figures = {
+        "error_by_step.png": plots.draw_error_by_step(scores, surrogate.name),
+        "trajectories.png": plots.draw_trajectories(_trajectories(surrogate, evaluation, scores, table)),
+        "worst_species.png": plots.draw_worst_species(scores["rollout"]["by_species"]),
+        "error_map.png": plots.draw_error_map(states[:, :-1], states[:, -1], surrogate.physical_names),
+        "conservation.png": plots.draw_conservation(scores),
+    }
+    for name, figure in figures.items():
+        if figure is not None:
+            save_figure(figure, folder / name)
+
+
+def _trajectories(
+    surrogate: Surrogate, evaluation: Evaluation, scores: dict[str, Any], table: ConfigDict
+) -> Trajectories:
+    """Return a typical and the worst tracer, truth and surrogate."""
+    import numpy as np
+
+    from chemnet.plots.benchmark import Trajectories
+    from chemnet.surrogate.evaluation.examples import example_species, example_tracers
+
+    rollout = scores["rollout"]
+    chosen = example_tracers(rollout["by_tracer"])
+    ids = evaluation.source.split.tracer_ids
+    histories = evaluation.source.read(np.array([ids.index(tracer) for tracer in chosen.values()]))
+    species = example_species(table["species"], surrogate.species, rollout["by_species"])
+    columns = [surrogate.species.index(name) for name in species]
+    predicted = surrogate.emulate(histories.physical, histories.abundance[:, 0], histories.dt)
+    ended = ~histories.valid[..., None]
+    return Trajectories(
+        names=[
+            f"{title} tracer {tracer} ({rollout['by_tracer'][tracer]:.2f} dex)"
+            for title, tracer in chosen.items()
+        ],
+        time=histories.time,
+        truth=np.where(ended, np.nan, histories.abundance[..., columns]),
+        predicted=np.where(ended, np.nan, predicted[..., columns]),
+        species=species,
+        floor=table["floor"],
+    )
+
+
+def _write_report(metrics: dict[str, Any], folder: Path) -> None:
+    """Write the report as Markdown and as one page."""
+    from chemnet.plots.benchmark_report import FIGURES, as_html, as_markdown
+
+    figures = [name for name in FIGURES if (folder / name).is_file()]
+    (folder / MARKDOWN_FILE).write_text(as_markdown(metrics, figures), encoding="utf-8")
+    (folder / PAGE_FILE).write_text(as_html(metrics, folder, figures), encoding="utf-8")

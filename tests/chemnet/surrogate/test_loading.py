@@ -1,0 +1,70 @@
+"""A surrogate is found by path or by name, and brings the autoencoder that its emulator was trained with."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import chemnet
+from chemnet.config import load_config
+from chemnet.errors import ModelError, ResultsError
+from chemnet.results import list_results
+from chemnet.surrogate.loading import compose, configured_surrogate, shipped_names
+
+
+@pytest.fixture
+def config(trained):
+    return load_config([trained / "tiny.toml"])
+
+
+@pytest.fixture
+def results(trained):
+    return {result.component: result for result in list_results(trained / "results") if result.component}
+
+
+def test_component_name_result_name_and_path_give_the_same_surrogate(config, results, histories):
+    emulator = results["made_emulator"]
+    inputs = (histories.physical, histories.abundance[:, 0], histories.dt)
+    predicted = [
+        chemnet.Surrogate.load(source, config).emulate(*inputs)
+        for source in ("made_emulator", emulator.name, emulator.path)
+    ]
+    for other in predicted[1:]:
+        np.testing.assert_array_equal(other, predicted[0])
+
+
+def test_it_says_where_it_comes_from(config, results):
+    provenance = chemnet.Surrogate.load("made_emulator", config).provenance
+    digests = {role: entry["digest"] for role, entry in provenance["components"].items()}
+    assert digests["emulator"] == results["made_emulator"].digest
+    assert digests["encoder"] == digests["decoder"] == results["made_autoencoder"].digest
+    assert provenance["data"]["training_tracers"] == 7
+
+
+def test_the_configuration_composes_one(config):
+    assert configured_surrogate(config).name == "made_emulator"
+    chosen = config.replace({"surrogate.encoder": "made_autoencoder", "surrogate.emulator": "made_emulator"})
+    assert configured_surrogate(chosen).latent_dim == 3
+
+
+def test_an_autoencoder_alone_is_no_surrogate(results):
+    with pytest.raises(ModelError, match="has the role 'autoencoder'"):
+        compose(results["made_autoencoder"])
+    with pytest.raises(ModelError, match="is a result of `preprocess`"):
+        chemnet.Surrogate.load(results["made_emulator"].parent("preprocess").path)
+
+
+def test_an_emulator_is_no_encoder(config):
+    with pytest.raises(ResultsError, match="is not a trained autoencoder"):
+        configured_surrogate(config.replace({"surrogate.encoder": "made_emulator"}))
+
+
+def test_an_unknown_name_lists_what_there_is(config):
+    with pytest.raises(ModelError, match="no surrogate is called 'made_emulater'") as error:
+        chemnet.Surrogate.load("made_emulater", config)
+    assert "made_emulator" in str(error.value)
+
+
+def test_every_shipped_surrogate_loads():
+    for name in shipped_names():
+        assert chemnet.Surrogate.load(name).species

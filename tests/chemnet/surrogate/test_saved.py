@@ -1,0 +1,60 @@
+"""A saved surrogate is two files that predict the same numbers anywhere."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from chemnet.errors import ModelError
+from chemnet.surrogate.surrogate import Surrogate
+
+
+@pytest.fixture
+def saved(surrogate, tmp_path):
+    return surrogate.save(tmp_path / "saved")
+
+
+def test_what_is_loaded_predicts_the_same_numbers(surrogate, saved, histories):
+    loaded = Surrogate.load(saved)
+    inputs = (histories.physical, histories.abundance[:, 0], histories.dt)
+    np.testing.assert_array_equal(loaded.emulate(*inputs), surrogate.emulate(*inputs))
+    assert (loaded.species, loaded.name, loaded.domain) == (surrogate.species, "made", surrogate.domain)
+    assert loaded.provenance == surrogate.provenance
+
+
+def test_it_is_two_files_and_moves_freely(saved, tmp_path, histories):
+    assert sorted(path.name for path in saved.iterdir()) == ["surrogate.toml", "weights.safetensors"]
+    moved = saved.rename(tmp_path / "elsewhere")
+    assert Surrogate.load(str(moved)).species
+
+
+def test_saving_over_an_older_one_replaces_it(surrogate, saved):
+    assert surrogate.save(saved) == saved
+
+
+def test_a_folder_with_other_files_is_left_alone(surrogate, tmp_path):
+    (tmp_path / "thesis.tex").write_text("precious")
+    with pytest.raises(ModelError, match="no saved surrogate"):
+        surrogate.save(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.parametrize("name", ["surrogate.toml", "weights.safetensors"])
+def test_a_damaged_file_is_named(saved, name):
+    (saved / name).write_bytes(b"\x00damaged")
+    with pytest.raises(ModelError, match=name):
+        Surrogate.load(saved)
+
+
+def test_weights_of_another_shape_are_refused(saved):
+    description = (saved / "surrogate.toml").read_text()
+    (saved / "surrogate.toml").write_text(description.replace("latent_dim = 3", "latent_dim = 4"))
+    with pytest.raises(ModelError, match="does not fit the model"):
+        Surrogate.load(saved)
+
+
+def test_a_later_format_asks_for_an_update(saved):
+    description = (saved / "surrogate.toml").read_text()
+    (saved / "surrogate.toml").write_text(description.replace("format = 1", "format = 99"))
+    with pytest.raises(ModelError, match="format 99"):
+        Surrogate.load(saved)
