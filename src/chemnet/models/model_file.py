@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import nn
 
+from chemnet.config import ConfigDict, load_config
 from chemnet.errors import ModelError, ResultsError
 from chemnet.models.base import build_model, own_table
+from chemnet.models.recipe import keywords
 from chemnet.models.weights import BEST_WEIGHTS
 from chemnet.results import ResultDirectory
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from chemnet.datasets.preprocessed import DataDescription
 
 MODEL_FILE = "model.toml"
+# what the model was built from, and nothing else: a result stays readable when other keys of chemnet change
+CONFIG_FILE = "model_config.toml"
 # beside it: thousands of numbers would make the TOML slow to read for programs and people
 STOICHIOMETRY_FILE = "stoichiometry.npy"
 
@@ -41,6 +45,7 @@ def write_model_file(folder: Path, model: nn.Module) -> None:
         "data": data,
     }
     (folder / MODEL_FILE).write_text(tomlkit.dumps(content), encoding="utf-8")
+    (folder / CONFIG_FILE).write_text(tomlkit.dumps(_built_from(model.config)), encoding="utf-8")
 
 
 def read_model_file(result: ResultDirectory) -> dict[str, Any]:
@@ -93,6 +98,16 @@ def load_trained(result: ResultDirectory, weights: str = BEST_WEIGHTS) -> nn.Mod
     if result.verb != "train":
         raise ModelError(f"{result.name} is a result of `{result.verb}`, not a trained model")
     autoencoder = load_trained(result.parent("autoencoder")) if "autoencoder" in result.parents else None
-    model = build_model(result.config, data_of(result), autoencoder)
+    model = build_model(load_config([result.file(CONFIG_FILE)]), data_of(result), autoencoder)
     model.load_weights(result.file(weights))
     return model.eval()
+
+
+def _built_from(config: ConfigDict) -> dict[str, Any]:
+    """Return the part of a configuration that a model and its criterion are built from."""
+    name, criterion = config["model"]["name"], config["criterion"]["name"]
+    return {
+        "model": {"name": name, name.rpartition(".")[2]: own_table(config, name)},
+        "criterion": config["criterion"].to_dict(),
+        criterion: keywords(config, criterion),
+    }

@@ -87,7 +87,7 @@ def parameter_groups(model: nn.Module, weight_decay: float, decay_all: bool) -> 
 
 def keywords(config: ConfigDict, name: str) -> dict[str, Any]:
     """Return the keyword arguments in the table named after a class; empty when there is no such table."""
-    return dict(config[name]) if name in config else {}
+    return config[name].to_dict() if name in config else {}
 
 
 def warn_of_own(model: nn.Module, part: str, config: ConfigDict) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -169,7 +170,7 @@ def _to_raw_units(outputs: dict[str, Any], wanted: DataDescription) -> None:
 
 
 def _data_result(config: ConfigDict, trained: ResultDirectory) -> ResultDirectory:
-    """Return the preprocess result to read: the one that is named, or the very one that the model was trained on."""
+    """Return the preprocess result to read: by default the very one that the model was trained on."""
     if config["infer"]["preprocess_dir"] is False:
         return trained.parent("preprocess")
     return resolve_input(config, "infer.preprocess_dir", verb="preprocess")
@@ -189,5 +190,8 @@ def _source(config: ConfigDict, parents: dict[str, ResultDirectory], wanted: Dat
 
 def _dataset_config(config: ConfigDict, parents: dict[str, ResultDirectory]) -> dict[str, Any]:
     """Return the ``[data_set]`` table that the states were read with."""
-    made_with = parents["preprocess"].config if "preprocess" in parents else config
-    return made_with["data_set"].to_dict()
+    if "preprocess" not in parents:
+        return config["data_set"].to_dict()
+    # as it was written then: keys that have changed since are no reason to refuse the data
+    text = parents["preprocess"].file("runtime_config.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)["data_set"]

@@ -136,6 +136,13 @@ def test_weights_that_changed_are_refused(tiny: Any, autoencoder: TrainResult) -
         infer(tiny())
 
 
+def test_a_model_of_a_chemnet_with_other_keys_is_still_read(tiny: Any, autoencoder: TrainResult) -> None:
+    for folder in (autoencoder.path, autoencoder.directory.parent("preprocess").path):
+        with (folder / "runtime_config.toml").open("a") as file:
+            file.write("[a_table_that_is_gone]\nkey = 1\n")
+    assert len(infer(tiny()).dataset) == 360
+
+
 def test_a_result_plots_and_reloads(tiny: Any, autoencoder: TrainResult) -> None:
     result = infer(tiny())
     assert "latent 1" in result.plot().axes[0].get_xlabel()
