@@ -173,6 +173,7 @@ _BUILTIN_VERBS: dict[str, tuple[str, str]] = {
         "chemnet.verbs.benchmark",
         "score a surrogate against the raw truth, simple rivals and the solver",
     ),
+    "compare": ("chemnet.verbs.compare", "put several benchmarks side by side: table and curves"),
     "umap": ("chemnet.verbs.umap", "reduce latents to two or three dimensions"),
     "visualize": ("chemnet.verbs.visualize", "make an interactive page of a reduced latent space"),
     "save_to_database": ("chemnet.verbs.save_to_database", "store latents in a vector database"),

@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from numpy.typing import NDArray
 
 from chemnet.datasets.units import axis_label
@@ -158,12 +159,18 @@ def draw_error_map(physical: Array, error: Array, names: Sequence[str]) -> Figur
         for axis in (left, right):
             axis.set(xscale="log", yscale="log", xlabel=axis_label("Density"))
         left.set_ylabel(axis_label("gasTemp"))
+        left.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        left.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        left.yaxis.set_minor_formatter(NullFormatter())
         figure.suptitle("Where the surrogate is wrong, and how much that is based on", fontsize=12)
     return figure
 
 
 def draw_trajectories(shown: Trajectories) -> Figure:
-    """Draw the abundances of some species along some histories: truth solid, surrogate dashed."""
+    """Draw the abundances of some species along some histories: truth solid, surrogate dashed.
+
+    Row 0 is left out: both share it, and in a cold start most species are not there yet.
+    """
     across = min(3, len(shown.species))
     down = math.ceil(len(shown.species) / across)
     with figure_style():
@@ -176,7 +183,7 @@ def draw_trajectories(shown: Trajectories) -> Figure:
             spare.remove()
         for axis in axes[max(0, len(shown.species) - across) : len(shown.species)]:
             axis.tick_params(labelbottom=True)
-            axis.set_xlabel("time [yr]")
+            axis.set_xlabel("time [kyr]")
         for axis in axes[: len(shown.species) : across]:
             axis.set_ylabel("abundance")
         figure.legend(
@@ -208,7 +215,7 @@ def draw_conservation(scores: Mapping[str, Any]) -> Figure:
             axis.set(xlabel="step", ylabel=label)
             axis.grid(alpha=0.25)
         panels[0].axhline(1e-6, color="#888888", lw=0.8)
-        panels[0].text(0.99, 1.15e-6, "promised: 1e-6", ha="right", fontsize=8, color="#666666",
+        panels[0].text(0.99, 8e-7, "promised: 1e-6", ha="right", va="top", fontsize=8, color="#666666",
                        transform=panels[0].get_yaxis_transform())  # fmt: skip
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=9)
@@ -252,8 +259,8 @@ def _draw_species(axis: Axes, shown: Trajectories, column: int) -> None:
         colour = COLOURS[number % len(COLOURS)]
         for values, style in ((shown.truth, "-"), (shown.predicted, "--")):
             axis.semilogy(
-                shown.time[number],
-                np.maximum(values[number, :, column], shown.floor),
+                shown.time[number, 1:] / 1e3,
+                np.maximum(values[number, 1:, column], shown.floor),
                 style,
                 color=colour,
                 lw=1.4,

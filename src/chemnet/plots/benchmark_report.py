@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ FIGURES = {
     "error_map.png": "Error over density and temperature",
     "conservation.png": "Conservation of elements and charge",
 }
+_SCORE_HEAD = ("", "mLAE", "LAE99", "mLAE visible", "LAE99 visible", "relative")
+_TEXT_WIDTH = 100
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; }
 body { max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
@@ -43,7 +46,7 @@ def score_table(scores: Mapping[str, Any], methods: Sequence[str]) -> list[Row]:
     """Return head and rows with the main figures of some methods."""
     present = [method for method in methods if method in scores]
     steps = list(scores[present[0]]["at_step"]) if present else []
-    head = ["", "mLAE", "LAE99", "mLAE visible", "LAE99 visible", "relative", *(f"step {s}" for s in steps)]
+    head = [*_SCORE_HEAD, *(f"step {step}" for step in steps)]
     return [head, *([LABELS[method], *_score_cells(scores[method], steps)] for method in present)]
 
 
@@ -89,6 +92,19 @@ def species_table(by_species: Mapping[str, Mapping[str, float]], count: int) -> 
     return [["species", "mLAE", "LAE99"], *rows]
 
 
+def comparison_table(scores: Mapping[str, Any]) -> list[Row]:
+    """Return head and rows with the full rollout of several benchmarks, by their names."""
+    steps = list(next(iter(scores.values()))["rollout"]["at_step"])
+    head = [*_SCORE_HEAD, *(f"step {step}" for step in steps), "drift", "worst tracer", "autoencoder"]
+    rows = []
+    for name, score in scores.items():
+        rollout = score["rollout"]
+        alone = _dex(score["reconstruction"]["mlae"]) if "reconstruction" in score else ""
+        last = [f"{rollout['element_drift']:.1e}", _dex(rollout["worst_tracer"]["mlae"]), alone]
+        rows.append([name, *_score_cells(rollout, steps), *last])
+    return [head, *rows]
+
+
 def verdict(metrics: Mapping[str, Any]) -> list[str]:
     """Return what the figures say, in sentences."""
     scores, data = metrics["scores"], metrics["data"]
@@ -118,8 +134,9 @@ def as_text(metrics: Mapping[str, Any]) -> str:
     """Return the report's tables for a terminal."""
     parts = [f"{metrics['surrogate']['name']} on {_data_words(metrics)}", ""]
     for title, table in _tables(metrics):
-        parts += [title, *_aligned(table), ""]
-    return "\n".join([*parts, *verdict(metrics), *_notes(metrics)])
+        parts += [title, *aligned(table), ""]
+    words = [textwrap.fill(sentence, _TEXT_WIDTH) for sentence in (*verdict(metrics), *_notes(metrics))]
+    return "\n".join([*parts, *words])
 
 
 def as_markdown(metrics: Mapping[str, Any], figures: Sequence[str]) -> str:
@@ -133,9 +150,7 @@ def as_markdown(metrics: Mapping[str, Any], figures: Sequence[str]) -> str:
         "",
     ]
     for title, table in [*_tables(metrics), _species_section(metrics)]:
-        head, *rows = table
-        lines += [f"## {title}", "", _markdown_row(head), _markdown_row(["---", *["---:"] * (len(head) - 1)])]
-        lines += [*(_markdown_row(row) for row in rows), ""]
+        lines += [f"## {title}", "", *markdown_table(table), ""]
     lines += [*_notes(metrics), ""]
     for name in figures:
         lines += [f"## {FIGURES[name]}", "", f"![{FIGURES[name]}]({name})", ""]
@@ -220,16 +235,21 @@ def _dex(value: float) -> str:
     return f"{value:.3f}"
 
 
-def _aligned(table: Sequence[Row]) -> list[str]:
+def aligned(table: Sequence[Row]) -> list[str]:
     """Return rows of text with aligned columns, the first to the left."""
     widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
-    return [
-        "  "
-        + "  ".join(
-            [row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))]
-        )
-        for row in table
-    ]
+    lines = []
+    for row in table:
+        cells = (cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))
+        lines.append("  ".join([f"  {row[0].ljust(widths[0])}", *cells]).rstrip())
+    return lines
+
+
+def markdown_table(table: Sequence[Row]) -> list[str]:
+    """Return the lines of a Markdown table."""
+    head, *rows = table
+    rule = ["---", *["---:"] * (len(head) - 1)]
+    return [_markdown_row(row) for row in (head, rule, *rows)]
 
 
 def _markdown_row(cells: Row) -> str:

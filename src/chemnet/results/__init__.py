@@ -5,6 +5,7 @@ from chemnet.results.directory import (
     ResultDirectory,
     find_most_recent_results_dir,
     list_results,
+    named_result,
     resolve_input,
 )
 from chemnet.results.reader import Answer, VerbResult
@@ -19,5 +20,6 @@ __all__ = [
     "create_results_dir",
     "find_most_recent_results_dir",
     "list_results",
+    "named_result",
     "resolve_input",
 ]

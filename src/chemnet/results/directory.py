@@ -270,7 +270,7 @@ def resolve_input(
                 hint=f"run `{make_with or f'chemnet {verb}'}` first, or set {key} to a path or name",
             )
     else:
-        found = _named(config, str(wanted), key, verb)
+        found = named_result(config, str(wanted), key, verb)
         if fits is not None and not fits(found):
             raise ResultsError(
                 f"{key} = {str(wanted)!r} is not a {what}", hint="`chemnet results` lists what there is"
@@ -280,8 +280,23 @@ def resolve_input(
     return found
 
 
-def _named(config: ConfigDict, wanted: str, key: str, verb: str) -> ResultDirectory:
-    """Return the result with this path, directory name or component name (the newest of that component)."""
+def named_result(config: ConfigDict, wanted: str, key: str, verb: str) -> ResultDirectory:
+    """Return the result with this path, directory name or component name (the newest of that component).
+
+    Parameters
+    ----------
+    config
+        Says where results are.
+    wanted, key
+        The name, and the configuration key that holds it, for messages.
+    verb
+        The verb that produces it.
+
+    Raises
+    ------
+    ResultsError
+        When there is none, or it is of another verb.
+    """
     results_dir = Path(config["general"]["results_dir"])
     for path in (Path(wanted), results_dir / wanted):
         if path.is_dir():

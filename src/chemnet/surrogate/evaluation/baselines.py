@@ -121,13 +121,13 @@ class NearestNeighbour:
         predicted[:, 0] = histories.abundance[:, 0]
         return predicted
 
-    def _features(self, physical: Array, time: Array, initial: Array) -> NDArray[np.float32]:
+    def _features(self, physical: Array, time: Array, initial: Array) -> Array:
         """Return what nearness is measured in, `(rows, P + 1 + L)`."""
         age = np.log1p(time / self._longest * 100.0) / np.log1p(100.0)
         scaled = self._scaling.scale(physical)
         weight = 1.0 / np.sqrt(initial.shape[1])
         parts = [scaled, age[:, None], weight * initial / self._spread]
-        return np.concatenate(parts, axis=1).astype(np.float32)
+        return np.concatenate(parts, axis=1)
 
 
 def _training_rows(data: PreprocessedData, columns: NDArray[np.int64]) -> Iterator[Array]:

@@ -1,0 +1,162 @@
+"""`chemnet benchmark` and `chemnet compare` on made tracers: whole reports, honest figures."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from workspace import TINY, Workspace, make_workspace
+
+from chemnet.results import VerbResult
+
+FIGURES = (
+    "conservation.png",
+    "error_by_step.png",
+    "error_map.png",
+    "trajectories.png",
+    "worst_species.png",
+)
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Made tracers, an autoencoder and an emulator of one epoch, and a benchmark."""
+    made = make_workspace(tmp_path_factory.mktemp("benchmark"))
+    made.result("preprocess")
+    made.result("train", "train.epochs=1")
+    made.result("train", "train.epochs=1", 'model.name="LatentEmulator"', 'train.component="emulator"')
+    return made
+
+
+@pytest.fixture(scope="module")
+def result(workspace: Workspace) -> VerbResult:
+    return VerbResult.load(workspace.result("benchmark"))
+
+
+def test_it_writes_the_whole_report(result):
+    expected = {*FIGURES, "metrics.json", "report.md", "report.html", "result.toml", "runtime_config.toml"}
+    assert {path.name for path in result.path.iterdir()} == expected
+    assert result.summary["surrogate"] == "emulator"
+    assert set(result.directory.parents) == {"preprocess", "train"}
+
+
+def test_every_way_to_predict_is_scored_against_the_raw_truth(result):
+    scores = result.metrics["scores"]
+    assert list(scores) == [
+        "rollout",
+        "rollout_unconserved",
+        "one_step",
+        "reconstruction",
+        "pca",
+        "nearest_neighbour",
+        "persistence",
+        "one_step_persistence",
+        "truth",
+    ]
+    assert scores["truth"]["mlae"] == 0.0
+    assert scores["rollout"]["element_drift"] <= 1e-6 < scores["rollout_unconserved"]["element_drift"]
+    assert scores["one_step_persistence"]["mlae"] < scores["persistence"]["mlae"]
+    assert list(scores["rollout"]["at_step"]) == ["1", "10", "29"]
+
+
+def test_persistence_is_what_the_raw_data_say(result):
+    from chemnet.datasets.preprocessed import PreprocessedData
+
+    test = PreprocessedData(result.directory.parent("preprocess")).split("test")
+    logs = np.log10(np.clip(test.raw_abundance(), 1e-20, 1.0)).reshape(len(test.tracer_ids), 30, -1)
+    expected = np.abs(logs[:, 1:] - logs[:, :1]).mean()
+    assert result.metrics["scores"]["persistence"]["mlae"] == pytest.approx(expected)
+
+
+def test_without_a_network_it_says_so_and_times_the_surrogate_alone(result):
+    speed = result.metrics["speed"]
+    assert "no network at hand" in speed["note"]
+    assert speed["surrogate_1_core"] > 0
+    assert "solver_1_core" not in speed
+
+
+def test_the_page_needs_no_other_file(result):
+    page = result.report.read_text(encoding="utf-8")
+    assert len(re.findall(r'src="data:image/png;base64,', page)) == len(FIGURES)
+    assert not re.findall(r'(?:src|href)="(?!data:)', page)
+    for name in re.findall(r"\]\((\w+\.png)\)", (result.path / "report.md").read_text(encoding="utf-8")):
+        assert (result.path / name).is_file()
+
+
+def test_it_prints_and_draws_itself(result):
+    text = str(result)
+    assert "surrogate, full rollout" in text
+    assert f"{result.metrics['scores']['rollout']['mlae']:.3f}" in text
+    assert result.plot().axes
+
+
+def test_a_saved_surrogate_scores_as_the_results_that_it_was_made_of(workspace, result, tmp_path):
+    import chemnet
+
+    emulator = result.directory.parent("train")
+    saved = chemnet.Surrogate.load(emulator.path).save(tmp_path / "saved")
+    again = VerbResult.load(workspace.result("benchmark", f"benchmark.surrogate={saved}"))
+    assert again.metrics["scores"]["rollout"] == result.metrics["scores"]["rollout"]
+
+
+def test_a_new_split_of_the_training_tracers_is_called_dishonest(workspace, result, tmp_path):
+    import chemnet
+
+    saved = chemnet.Surrogate.load(result.directory.parent("train").path).save(tmp_path / "saved")
+    other = Workspace(tmp_path / "other")
+    other.folder.mkdir()
+    (other.folder / "tiny.toml").write_text(TINY, encoding="utf-8")
+    shutil.copy(workspace.folder / "tracers.h5", other.folder / "tracers.h5")
+    other.result("preprocess", "general.seed=5")
+    outcome = other.run("benchmark", f"benchmark.surrogate={saved}")
+    assert outcome.code == 0, outcome.err
+    assert "is no honest test" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("benchmark.surrogate=nothing", "no surrogate is called 'nothing'"),
+        ("benchmark.species=['H2O2']", "the surrogate has no species 'H2O2'"),
+        ("benchmark.split=tets", "one of 'test', 'validate', 'train'"),
+        ("surrogate.emulator=autoencoder", "is not a trained emulator"),
+    ],
+)
+def test_wrong_use_is_explained_and_leaves_no_result(workspace, result, word, message):
+    before = workspace.made
+    outcome = workspace.run("benchmark", word)
+    assert outcome.code == 2
+    assert message in outcome.err
+    assert workspace.made == before
+
+
+def test_compare_puts_benchmarks_side_by_side(workspace, result):
+    other = workspace.result("benchmark", "benchmark.neighbour_rows=50")
+    compared = VerbResult.load(workspace.result("compare", str(result.path), other.name))
+    assert set(compared.scores) == {result.path.name, other.name}
+    rows = [line for line in str(compared).splitlines() if "benchmark" in line]
+    assert len(rows) >= 2
+    table = (compared.path / "comparison.md").read_text(encoding="utf-8")
+    assert f"{result.metrics['scores']['rollout']['mlae']:.3f}" in table
+    assert (compared.path / "comparison.png").is_file()
+
+
+def test_compare_refuses_one_result_and_results_of_different_tracers(workspace, result):
+    outcome = workspace.run("compare", str(result.path))
+    assert outcome.code == 2
+    assert "takes two or more" in outcome.err
+    validated = workspace.result("benchmark", "benchmark.split=validate")
+    outcome = workspace.run("compare", str(result.path), str(validated))
+    assert outcome.code == 2
+    assert "scored on different tracers" in outcome.err
+
+
+def test_the_metrics_are_plain_json(result):
+    def fail(word: str) -> None:
+        raise AssertionError(f"{word} is no JSON")
+
+    json.loads(Path(result.path / "metrics.json").read_text(encoding="utf-8"), parse_constant=fail)
