@@ -2,12 +2,13 @@
 
 The quasi-constant step formulation of Shampine & Reichelt (1997, SIAM J. Sci. Comput. 18, 1): backward differences,
 rescaled when the step changes, with their modification of the BDF that allows larger steps. The iteration matrix is
-factorised with the network's static elimination plan.
+factorised with the network's static elimination plan, and kept while the step stays.
 """
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -30,16 +31,58 @@ Array = NDArray[np.float64]
 
 MAX_ORDER = 5
 _NEWTON_ITERATIONS = 4
-_SMALLEST_FACTOR, _LARGEST_FACTOR = 0.2, 10.0
+_NEWTON_TOLERANCE = 0.03  # of the error that a step may make
+_SLOWEST_CONVERGENCE = 0.9
+_SAFETY, _SMALLEST_FACTOR, _LARGEST_FACTOR = 0.9, 0.2, 10.0
+_KEEP_BELOW = 1.2  # a step that could grow by less is kept, and with it the factorised matrix
+_FIRST_TRIAL = 1e-3  # of the interval
+_OLDEST_JACOBIAN = 5  # steps; a matrix that has to be factorised anyway gets a newer one
+_MOST_NEGATIVE = 100.0  # times the absolute tolerance; a step to less is repeated
 _KAPPA = np.array([0.0, -0.1850, -1.0 / 9.0, -0.0823, -0.0415, 0.0])
 _GAMMA = np.concatenate((np.zeros(1), np.cumsum(1.0 / np.arange(1, MAX_ORDER + 1))))
 _ALPHA = (1.0 - _KAPPA) * _GAMMA
 _ERROR_CONSTANT = _KAPPA * _GAMMA + 1.0 / np.arange(1, MAX_ORDER + 2)
+_NEVER = 1e300
 
 _SUCCESS = SolverCode.SUCCESS.value
 _TOO_MANY_STEPS = SolverCode.TOO_MANY_STEPS.value
 _STEP_TOO_SMALL = SolverCode.STEP_TOO_SMALL.value
-_NOT_FINITE = SolverCode.NOT_FINITE.value
+
+
+class Workspace(NamedTuple):
+    """Arrays of one integration; `matrix` holds the coefficient of the factors, their convergence rate, and the
+    age in steps of the Jacobian."""
+
+    differences: Array
+    prediction: Array
+    history: Array
+    trial: Array
+    correction: Array
+    scale: Array
+    rate: Array
+    right: Array
+    jacobian: Array
+    matrix: Array
+
+
+_COEFFICIENT, _CONVERGENCE, _AGE = 0, 1, 2
+
+
+@njit(cache=True, nogil=True)
+def _workspace(n: int, n_entries: int) -> Workspace:
+    """Allocate the arrays."""
+    return Workspace(
+        np.zeros((MAX_ORDER + 3, n)),
+        np.empty(n),
+        np.empty(n),
+        np.empty(n),
+        np.empty(n),
+        np.empty(n),
+        np.empty(n + 4),
+        np.zeros(n + 4),
+        np.empty(n_entries),
+        np.zeros(3),
+    )
 
 
 @njit(cache=True, nogil=True)
@@ -49,108 +92,6 @@ def scaled_norm(x: Array, scale: Array) -> float:
     for i in range(scale.size):
         total += (x[i] / scale[i]) ** 2
     return math.sqrt(total / scale.size)
-
-
-@njit(cache=True, nogil=True)
-def first_step(
-    problem: Problem, k: Array, y: Array, rate: Array, duration: float, rtol: float, atol: float
-) -> float:
-    """Return a first step size [s]: Hairer, Norsett & Wanner, Solving ODEs I, section II.4, for order 1."""
-    n = problem.equations.n
-    scale = atol + rtol * np.abs(y)
-    size, speed = scaled_norm(y, scale), scaled_norm(rate, scale)
-    trial = 0.01 * size / speed if size > 1e-5 and speed > 1e-5 else 1e-6
-    trial = min(trial, duration)
-    ahead = np.empty(n + 4)
-    derivatives(problem.equations, k, y + trial * rate[:n], ahead)
-    bend = scaled_norm(ahead[:n] - rate[:n], scale) / trial
-    steepest = max(speed, bend)
-    step = max(1e-6, trial * 1e-3) if steepest <= 1e-15 else math.sqrt(0.01 / steepest)
-    return min(100.0 * trial, step, duration)
-
-
-@njit(cache=True, nogil=True)
-def _change_step(differences: Array, order: int, factor: float) -> None:
-    """Rescale the backward differences in place for a step size `factor` times as large."""
-    size = order + 1
-    scaling, identity = np.zeros((size, size)), np.zeros((size, size))
-    scaling[0], identity[0] = 1.0, 1.0
-    for i in range(1, size):
-        for j in range(1, size):
-            scaling[i, j] = scaling[i - 1, j] * (i - 1 - factor * j) / i
-            identity[i, j] = identity[i - 1, j] * (i - 1 - j) / i
-    combined = scaling @ identity
-    old = differences[:size].copy()
-    for i in range(size):
-        differences[i] = 0.0
-        for j in range(size):
-            weight = combined[j, i]
-            if weight != 0.0:
-                for s in range(old.shape[1]):
-                    differences[i, s] += weight * old[j, s]
-
-
-@njit(cache=True, nogil=True)
-def _iterate(
-    problem: Problem,
-    k: Array,
-    factors: Factors,
-    c: float,
-    prediction: Array,
-    history: Array,
-    scale: Array,
-    tolerance: float,
-    y: Array,
-    correction: Array,
-    counts: NDArray[np.int64],
-) -> bool:
-    """Solve y = prediction + correction, correction = c f(y) - history, by simplified Newton; return convergence."""
-    n = problem.equations.n
-    rate, b = np.empty(n + 4), np.zeros(n + 4)
-    y[:] = prediction
-    correction[:] = 0.0
-    last = -1.0
-    for iteration in range(_NEWTON_ITERATIONS):
-        derivatives(problem.equations, k, y, rate)
-        counts[EVALUATIONS] += 1
-        for i in range(n):
-            b[i] = c * rate[i] - history[i] - correction[i]
-        b[n:] = 0.0
-        solve_factorised(problem.plan, factors, b)
-        size = scaled_norm(b, scale)
-        if not math.isfinite(size):
-            return False
-        ratio = size / last if last > 0.0 else -1.0
-        if ratio >= 1.0 or (
-            ratio > 0.0 and ratio ** (_NEWTON_ITERATIONS - iteration) / (1.0 - ratio) * size > tolerance
-        ):
-            return False
-        for i in range(n):
-            y[i] += b[i]
-            correction[i] += b[i]
-        if size == 0.0 or (ratio > 0.0 and ratio / (1.0 - ratio) * size < tolerance):
-            return True
-        last = size
-    return False
-
-
-@njit(cache=True, nogil=True)
-def _best_order(
-    differences: Array, correction: Array, order: int, error: float, scale: Array
-) -> tuple[int, float]:
-    """Return the order whose error allows the largest next step, and the factor for that step."""
-    best, largest = order, max(error, 1e-30) ** (-1.0 / (order + 1))
-    if order > 1:
-        lower = _ERROR_CONSTANT[order - 1] * scaled_norm(differences[order], scale)
-        factor = max(lower, 1e-30) ** (-1.0 / order)
-        if factor > largest:
-            best, largest = order - 1, factor
-    if order < MAX_ORDER:
-        higher = _ERROR_CONSTANT[order + 1] * scaled_norm(differences[order + 2], scale)
-        factor = max(higher, 1e-30) ** (-1.0 / (order + 2))
-        if factor > largest:
-            best, largest = order + 1, factor
-    return best, largest
 
 
 @njit(cache=True, nogil=True)
@@ -184,97 +125,248 @@ def integrate_bdf(
     counts
         Statistics, added to.
     """
-    n, duration = problem.equations.n, forcing.duration
-    newton_tolerance = max(10.0 * 2.2e-16 / rtol, min(0.03, math.sqrt(rtol)))
-    differences = np.zeros((MAX_ORDER + 3, n))
-    rate, values = np.empty(n + 4), np.empty(problem.equations.pattern_row.size)
-    trial, correction, history, prediction = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
-    derivatives(problem.equations, k, y, rate)
-    step = first_step(problem, k, y, rate, duration, rtol, atol)
-    differences[0], differences[1] = y, step * rate[:n]
-    order, equal_steps, elapsed = 1, 0, 0.0
-    fresh_jacobian, factorised = False, False
-    jacobian(problem.equations, k, y, values)
-    fresh_jacobian = True
-    counts[JACOBIANS] += 1
+    duration = forcing.duration
+    work = _workspace(problem.equations.n, problem.equations.pattern_row.size)
+    step = _start(problem, forcing, k, y, rtol, atol, factors, work, counts)
+    elapsed, order, equal_steps = 2.0 * step, 1, 2
     for _ in range(max_steps):
-        if elapsed + step >= duration * (1.0 - 1e-12):
-            if elapsed + step > duration * (1.0 + 1e-12):
-                factor = (duration - elapsed) / step
-                _change_step(differences, order, factor)
-                step *= factor
-                equal_steps, factorised = 0, False
-        if step < 1e-14 * elapsed or step <= 1e-30:
+        if elapsed >= duration * (1.0 - 1e-12):
+            y[:] = work.differences[0]
+            return _SUCCESS
+        if step < 1e-14 * elapsed or step == 0.0:
             return _STEP_TOO_SMALL
+        if elapsed + step > duration * (1.0 + 1e-12):
+            step = _rescale(work.differences, order, step, (duration - elapsed) / step)
+            equal_steps = 0
         if forcing.varies:
             set_coefficients(problem, forcing, elapsed + step, k)
-        prediction[:] = differences[0]
-        history[:] = 0.0
-        for j in range(1, order + 1):
-            weight = _GAMMA[j] / _ALPHA[order]
-            for i in range(n):
-                prediction[i] += differences[j, i]
-                history[i] += weight * differences[j, i]
-        scale = atol + rtol * np.abs(prediction)
-        c = step / _ALPHA[order]
-        converged = False
-        while not converged:
-            if not factorised:
-                factorise(problem.plan, values, c, n, factors)
-                counts[FACTORISATIONS] += 1
-                factorised = True
-            converged = _iterate(
-                problem,
-                k,
-                factors,
-                c,
-                prediction,
-                history,
-                scale,
-                newton_tolerance,
-                trial,
-                correction,
-                counts,
-            )
-            if not converged:
-                if fresh_jacobian:
-                    break
-                jacobian(problem.equations, k, prediction, values)
-                counts[JACOBIANS] += 1
-                fresh_jacobian, factorised = True, False
-        if not converged:
+        _predict(work, order, rtol, atol)
+        if not _correct(problem, k, factors, step / _ALPHA[order], work, counts):
             counts[NEWTON_FAILURES] += 1
-            _change_step(differences, order, 0.5)
-            step *= 0.5
-            equal_steps, factorised = 0, False
+            step = _rescale(work.differences, order, step, 0.5)
+            equal_steps = 0
             continue
-        scale = atol + rtol * np.abs(trial)
-        error = _ERROR_CONSTANT[order] * scaled_norm(correction, scale)
+        work.scale[:] = atol + rtol * np.abs(work.trial)
+        error = _ERROR_CONSTANT[order] * _error(work.correction, work, atol)
         if error > 1.0:
             counts[REJECTED] += 1
-            factor = max(_SMALLEST_FACTOR, 0.9 * error ** (-1.0 / (order + 1)))
-            _change_step(differences, order, factor)
-            step *= factor
-            equal_steps, factorised = 0, False
+            factor = max(_SMALLEST_FACTOR, _SAFETY * error ** (-1.0 / (order + 1)))
+            step = _rescale(work.differences, order, step, factor)
+            equal_steps = 0
             continue
         counts[STEPS] += 1
         elapsed += step
         equal_steps += 1
-        fresh_jacobian = False
-        for i in range(n):
-            differences[order + 2, i] = correction[i] - differences[order + 1, i]
-            differences[order + 1, i] = correction[i]
-        for j in range(order, -1, -1):
-            for i in range(n):
-                differences[j, i] += differences[j + 1, i]
-        y[:] = differences[0]
-        if elapsed >= duration * (1.0 - 1e-12):
-            return _SUCCESS
-        if equal_steps < order + 1:
-            continue
-        order, factor = _best_order(differences, correction, order, error, scale)
-        factor = min(_LARGEST_FACTOR, 0.9 * factor)
-        _change_step(differences, order, factor)
-        step *= factor
-        equal_steps, factorised = 0, False
+        _accept(work, order)
+        if equal_steps > order:
+            best, factor = _best_order(work, order, error)
+            factor *= _SAFETY
+            if best != order or factor > _KEEP_BELOW or factor < _SAFETY:
+                order = best
+                step = _rescale(work.differences, order, step, min(_LARGEST_FACTOR, factor))
+                equal_steps = 0
     return _TOO_MANY_STEPS
+
+
+@njit(cache=True, nogil=True)
+def _start(
+    problem: Problem,
+    forcing: Forcing,
+    k: Array,
+    y: Array,
+    rtol: float,
+    atol: float,
+    factors: Factors,
+    work: Workspace,
+    counts: NDArray[np.int64],
+) -> float:
+    """Take two backward Euler steps that one of twice the length confirms, and return their size [s].
+
+    Species that are in balance agree in both, however fast they are, so that the first steps need not resolve them as
+    an estimate from the initial slope would. On return the differences hold the state after the second step.
+    """
+    jacobian(problem.equations, k, y, work.jacobian)
+    counts[JACOBIANS] += 1
+    whole, half = np.empty(y.size), np.empty(y.size)
+    length = _FIRST_TRIAL * forcing.duration
+    work.history[:] = 0.0
+    while length > 1e-30:
+        work.scale[:] = atol + rtol * np.abs(y)
+        work.matrix[_AGE] = 0.0
+        error = _NEVER
+        if _euler(problem, forcing, k, y, length, length, factors, work, counts):
+            whole[:] = work.trial
+            if _euler(problem, forcing, k, y, 0.5 * length, 0.5 * length, factors, work, counts):
+                half[:] = work.trial
+                if _euler(problem, forcing, k, half, 0.5 * length, length, factors, work, counts):
+                    work.scale[:] = atol + rtol * np.maximum(np.abs(y), np.abs(work.trial))
+                    error = _error(work.trial - whole, work, atol)
+        if error <= 1.0:
+            work.differences[0] = np.maximum(work.trial, 0.0)
+            work.differences[1] = work.trial - half
+            work.differences[2] = work.trial - 2.0 * half + y
+            work.matrix[_AGE] = 2.0
+            counts[STEPS] += 2
+            return 0.5 * length
+        counts[REJECTED] += 1
+        length *= max(0.05, min(0.5, _SAFETY / math.sqrt(error)))
+    return 0.0
+
+
+@njit(cache=True, nogil=True)
+def _euler(
+    problem: Problem,
+    forcing: Forcing,
+    k: Array,
+    y: Array,
+    length: float,
+    moment: float,
+    factors: Factors,
+    work: Workspace,
+    counts: NDArray[np.int64],
+) -> bool:
+    """Take one backward Euler step from `y` that ends at `moment`; return convergence."""
+    if forcing.varies:
+        set_coefficients(problem, forcing, moment, k)
+    work.prediction[:] = y
+    return _correct(problem, k, factors, length, work, counts)
+
+
+@njit(cache=True, nogil=True)
+def _rescale(differences: Array, order: int, step: float, factor: float) -> float:
+    """Rescale the backward differences in place for a step `factor` times as large, and return that step."""
+    size = order + 1
+    scaling, identity = np.zeros((size, size)), np.zeros((size, size))
+    scaling[0], identity[0] = 1.0, 1.0
+    for i in range(1, size):
+        for j in range(1, size):
+            scaling[i, j] = scaling[i - 1, j] * (i - 1 - factor * j) / i
+            identity[i, j] = identity[i - 1, j] * (i - 1 - j) / i
+    old = differences[:size].copy()
+    for i in range(1, size):  # the state itself stays, and so its totals
+        differences[i] = 0.0
+        for j in range(1, size):
+            weight = 0.0
+            for inner in range(size):
+                weight += scaling[j, inner] * identity[inner, i]
+            for s in range(old.shape[1]):
+                differences[i, s] += weight * old[j, s]
+    return step * factor
+
+
+@njit(cache=True, nogil=True)
+def _predict(work: Workspace, order: int, rtol: float, atol: float) -> None:
+    """Extrapolate the differences, and set the error scale for the iteration."""
+    n = work.prediction.size
+    work.prediction[:] = work.differences[0]
+    work.history[:] = 0.0
+    for j in range(1, order + 1):
+        weight = _GAMMA[j] / _ALPHA[order]
+        for i in range(n):
+            work.prediction[i] += work.differences[j, i]
+            work.history[i] += weight * work.differences[j, i]
+    for i in range(n):
+        work.scale[i] = atol + rtol * abs(work.prediction[i])
+
+
+@njit(cache=True, nogil=True)
+def _correct(
+    problem: Problem, k: Array, factors: Factors, c: float, work: Workspace, counts: NDArray[np.int64]
+) -> bool:
+    """Solve the step's equation, with a new Jacobian if the old one does not serve; return convergence."""
+    while True:
+        if c != work.matrix[_COEFFICIENT]:
+            if work.matrix[_AGE] >= _OLDEST_JACOBIAN:
+                _renew_jacobian(problem, k, work, counts)
+            factorise(problem.plan, work.jacobian, c, problem.equations.n, factors)
+            counts[FACTORISATIONS] += 1
+            work.matrix[_COEFFICIENT], work.matrix[_CONVERGENCE] = c, 1.0
+        if _iterate(problem, k, factors, c, work, counts):
+            return True
+        if work.matrix[_AGE] == 0.0:
+            return False
+        _renew_jacobian(problem, k, work, counts)
+
+
+@njit(cache=True, nogil=True)
+def _renew_jacobian(problem: Problem, k: Array, work: Workspace, counts: NDArray[np.int64]) -> None:
+    """Evaluate the Jacobian at the prediction; the factors no longer serve."""
+    jacobian(problem.equations, k, work.prediction, work.jacobian)
+    counts[JACOBIANS] += 1
+    work.matrix[_AGE], work.matrix[_COEFFICIENT] = 0.0, 0.0
+
+
+@njit(cache=True, nogil=True)
+def _error(difference: Array, work: Workspace, atol: float) -> float:
+    """Return the scaled size of an error estimate; a state with negative abundances is no solution at all."""
+    for i in range(work.trial.size):
+        if work.trial[i] < -_MOST_NEGATIVE * atol:
+            return _NEVER
+    return scaled_norm(difference, work.scale)
+
+
+@njit(cache=True, nogil=True)
+def _iterate(
+    problem: Problem, k: Array, factors: Factors, c: float, work: Workspace, counts: NDArray[np.int64]
+) -> bool:
+    """Solve trial = prediction + correction, correction = c f(trial) - history, by simplified Newton.
+
+    The rate of convergence is remembered while the matrix stays, so that one iteration can be enough.
+    """
+    n = problem.equations.n
+    work.trial[:] = work.prediction
+    work.correction[:] = 0.0
+    last = 0.0
+    for iteration in range(_NEWTON_ITERATIONS):
+        derivatives(problem.equations, k, work.trial, work.rate)
+        counts[EVALUATIONS] += 1
+        for i in range(n):
+            work.right[i] = c * work.rate[i] - work.history[i] - work.correction[i]
+        work.right[n:] = 0.0
+        solve_factorised(problem.plan, factors, work.right)
+        size = scaled_norm(work.right, work.scale)
+        if not math.isfinite(size):
+            return False
+        if iteration > 0:
+            if size > _SLOWEST_CONVERGENCE * last:
+                return False
+            work.matrix[_CONVERGENCE] = max(0.3 * work.matrix[_CONVERGENCE], size / last)
+        for i in range(n):
+            work.trial[i] += work.right[i]
+            work.correction[i] += work.right[i]
+        if size * min(1.0, work.matrix[_CONVERGENCE]) < _NEWTON_TOLERANCE:
+            return True
+        last = size
+    return False
+
+
+@njit(cache=True, nogil=True)
+def _accept(work: Workspace, order: int) -> None:
+    """Update the differences with the accepted correction."""
+    differences = work.differences
+    for i in range(work.correction.size):
+        differences[order + 2, i] = work.correction[i] - differences[order + 1, i]
+        differences[order + 1, i] = work.correction[i]
+    for j in range(order, -1, -1):
+        for i in range(work.correction.size):
+            differences[j, i] += differences[j + 1, i]
+    for i in range(work.correction.size):
+        differences[0, i] = max(differences[0, i], 0.0)
+    work.matrix[_AGE] += 1.0
+
+
+@njit(cache=True, nogil=True)
+def _best_order(work: Workspace, order: int, error: float) -> tuple[int, float]:
+    """Return the order whose error allows the largest next step, and the factor for that step."""
+    best, largest = order, max(error, 1e-30) ** (-1.0 / (order + 1))
+    if order > 1:
+        lower = _ERROR_CONSTANT[order - 1] * scaled_norm(work.differences[order], work.scale)
+        factor = max(lower, 1e-30) ** (-1.0 / order)
+        if factor > largest:
+            best, largest = order - 1, factor
+    if order < MAX_ORDER:
+        higher = _ERROR_CONSTANT[order + 1] * scaled_norm(work.differences[order + 2], work.scale)
+        factor = max(higher, 1e-30) ** (-1.0 / (order + 2))
+        if factor > largest:
+            best, largest = order + 1, factor
+    return best, largest

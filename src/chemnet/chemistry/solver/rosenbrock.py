@@ -12,7 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from chemnet.chemistry.equations import derivatives, jacobian
-from chemnet.chemistry.solver.bdf import first_step, scaled_norm
+from chemnet.chemistry.solver.bdf import scaled_norm
 from chemnet.chemistry.solver.codes import (
     EVALUATIONS,
     FACTORISATIONS,
@@ -27,6 +27,7 @@ from chemnet.chemistry.sparse_lu import Factors, factorise, solve_factorised
 Array = NDArray[np.float64]
 
 _GAMMA = 0.5
+_FIRST_TRIAL = 1e-3  # of the interval
 _SHRINK, _GROW = 0.2, 6.0
 _SUCCESS = SolverCode.SUCCESS.value
 _TOO_MANY_STEPS = SolverCode.TOO_MANY_STEPS.value
@@ -61,8 +62,7 @@ def integrate_rodas3(
     rate, trial, values = np.empty(n + 4), np.empty(n), np.empty(problem.equations.pattern_row.size)
     u1, u2, u3, u4 = np.zeros(size), np.zeros(size), np.zeros(size), np.zeros(size)
     coupling = np.zeros(n)
-    derivatives(problem.equations, k, y, rate)
-    step = first_step(problem, k, y, rate, duration, rtol, atol)
+    step = _FIRST_TRIAL * duration
     renew = True
     for _ in range(max_steps):
         step = min(step, duration - elapsed)
