@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from chemnet.config import ConfigDict
+from chemnet.errors import ConfigError, suggest
 from chemnet.models import recipe
 from chemnet.models.base import Batch
 from chemnet.training.data_feed import Feed
@@ -134,6 +135,22 @@ def run_epochs(trainer: Engine, session: Session) -> None:
     length = len(session.training)
     trainer.load_state_dict({"epoch": session.state.epoch, "epoch_length": length, "max_epochs": epochs})
     trainer.run(session.training, max_epochs=epochs, epoch_length=length)
+
+
+def monitored(session: Session) -> float:
+    """Return the figure of the latest record that ``train.monitor`` names.
+
+    Raises
+    ------
+    ConfigError
+        When there is no such figure.
+    """
+    name, record = session.table["monitor"], session.records[-1]
+    if name not in record:
+        raise ConfigError(
+            f"train.monitor = {name!r} is no figure of this training", hint=suggest(name, record)
+        )
+    return record[name]
 
 
 def dropout_layers(model: nn.Module) -> list[nn.Dropout]:

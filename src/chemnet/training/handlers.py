@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ignite.engine import Engine, Events
-from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from chemnet.errors import ConfigError, suggest
 from chemnet.models.weights import BEST_WEIGHTS, LAST_WEIGHTS
 from chemnet.progress import get_logger, progress
-from chemnet.training.engines import Session, dropout_layers, make_evaluator, run_validation
+from chemnet.training.adaptation import CutDropout, RevertToBest, StepScheduler
+from chemnet.training.engines import Session, dropout_layers, make_evaluator, monitored, run_validation
 from chemnet.training.epoch_means import EpochMeans
 from chemnet.training.state import write_state
 
@@ -98,77 +97,6 @@ class KeepBest:
         """Compare the latest record with the best so far."""
         session = self.session
         session.state.record(monitored(session), session.model)
-
-
-class StepScheduler:
-    """Step the learning-rate schedule once per epoch; a plateau schedule is shown the monitored figure."""
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
-
-    def attach(self, trainer: Engine) -> None:
-        """Step after each epoch."""
-        trainer.add_event_handler(Events.EPOCH_COMPLETED, self.step)
-
-    def step(self) -> None:
-        """Step the session's scheduler, whichever it is by now."""
-        scheduler = self.session.scheduler
-        if isinstance(scheduler, ReduceLROnPlateau):
-            scheduler.step(monitored(self.session))
-        elif scheduler is not None:
-            scheduler.step()
-
-
-class CutDropout:
-    """Lower dropout and reset the learning rate after ``dropout_decay_patience`` stagnant epochs.
-
-    Dropout is the start minus an integer number of cuts, so it reaches exactly 0. A cut changes what is
-    trained, so early stopping counts afresh, and the optimizer's moments, which belong to the old noise, are
-    forgotten.
-    """
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
-
-    def attach(self, trainer: Engine) -> None:
-        """Look after each epoch."""
-        set_dropout(self.session)
-        trainer.add_event_handler(Events.EPOCH_COMPLETED, self.look)
-
-    def look(self) -> None:
-        """Cut when the patience is over and there is dropout left."""
-        session, state = self.session, self.session.state
-        dropping = any(layer.p > 0.0 for layer in dropout_layers(session.model))
-        if not dropping or state.stagnant < session.table["dropout_decay_patience"]:
-            return
-        state.dropout_cuts += 1
-        state.stagnant = 0
-        set_dropout(session)
-        restart_optimizer(session)
-        _log.info(
-            "epoch %d: dropout cut to %g",
-            state.epoch,
-            max(layer.p for layer in dropout_layers(session.model)),
-        )
-
-
-class RevertToBest:
-    """Go back to the best weights, with fresh moments, after each ``revert_patience`` stagnant epochs."""
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
-
-    def attach(self, trainer: Engine) -> None:
-        """Look after each epoch."""
-        trainer.add_event_handler(Events.EPOCH_COMPLETED, self.look)
-
-    def look(self) -> None:
-        """Revert when the patience is over."""
-        session, state = self.session, self.session.state
-        if state.stagnant and state.stagnant % session.table["revert_patience"] == 0:
-            session.model.load_state_dict(state.best_weights)
-            session.optimizer.state.clear()
-            _log.info("epoch %d: back to the weights of epoch %d", state.epoch, state.best_epoch)
 
 
 class RecordMetrics:
@@ -271,42 +199,10 @@ class ShowProgress:
             raise error
 
 
-def monitored(session: Session) -> float:
-    """Return the figure of the latest record that ``train.monitor`` names.
-
-    Raises
-    ------
-    ConfigError
-        When there is no such figure.
-    """
-    name, record = session.table["monitor"], session.records[-1]
-    if name not in record:
-        raise ConfigError(
-            f"train.monitor = {name!r} is no figure of this training", hint=suggest(name, record)
-        )
-    return record[name]
-
-
 def stopped_early(session: Session) -> bool:
     """Return whether early stopping's patience is over."""
     patience = session.table["early_stopping_patience"]
     return bool(patience) and session.state.stagnant >= patience
-
-
-def set_dropout(session: Session) -> None:
-    """Set every dropout layer to its start minus the cuts so far."""
-    state = session.state
-    cut = state.dropout_cuts * session.table["dropout_decay"]
-    for layer, start in zip(dropout_layers(session.model), state.initial_dropout, strict=True):
-        layer.p = max(0.0, round(start - cut, 9))
-
-
-def restart_optimizer(session: Session) -> None:
-    """Bring back the initial learning rates, forget the moments, and begin the schedule anew."""
-    session.optimizer.state.clear()
-    for group, rate in zip(session.optimizer.param_groups, session.state.initial_lr, strict=True):
-        group["lr"] = rate
-    session.scheduler = session.model.make_scheduler(session.config, session.optimizer)
 
 
 def write_weights(folder: Path, session: Session, training: Any) -> None:
