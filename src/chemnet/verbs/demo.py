@@ -8,22 +8,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from chemnet.config import ConfigDict, ConfigManager
 from chemnet.progress import get_logger
 from chemnet.registry import VERBS, chem_verb
-from chemnet.results import Answer, VerbResult
+from chemnet.results import Answer
 from chemnet.verbs.base import Verb
-
-if TYPE_CHECKING:
-    from chemnet.plots.rollout import RolloutErrors
 
 RECIPE = "demo.toml"
 EMULATOR_RECIPE = "demo_emulator.toml"
-ROLLOUT_FIGURE = "rollout_error.png"
-TRAJECTORY_FIGURE = "rollout_trajectory.png"
-_SPECIES = ("H2", "CO", "#CO", "#H2O", "NH3", "HCO+", "#CH3OH")
 _RECIPES = Path(__file__).parents[1] / "config"
 _log = get_logger(__name__)
 
@@ -47,9 +41,8 @@ class DemoRun:
     folder: Path
     config: ConfigDict
     emulator_config: ConfigDict
-    results: dict[str, VerbResult] = field(default_factory=dict)
+    results: dict[str, Any] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
-    rollout: RolloutErrors | None = None
     neighbours: Any = None
 
     def run(self, verb: str, config: ConfigDict | None = None, **arguments: Any) -> Any:
@@ -133,17 +126,10 @@ def _train_emulator(demo: DemoRun) -> None:
     demo.results["emulator"] = demo.run("train", demo.emulator_config)
 
 
-def _roll_out(demo: DemoRun) -> None:
-    """Roll the emulator out along the tracers that training never saw, and score it against the truth."""
-    from chemnet.plots.figures import save_figure
-    from chemnet.plots.rollout import draw_rollout_errors, draw_trajectories, rollout_errors
-
-    rollout = demo.run("infer", demo.emulator_config, model_dir=demo.results["emulator"].path, split="test")
-    demo.results["rollout"] = rollout
-    demo.rollout = rollout_errors(rollout.dataset)
-    save_figure(draw_rollout_errors(demo.rollout), demo.folder / ROLLOUT_FIGURE)
-    tracer = rollout.dataset.tracer_ids[0]
-    save_figure(draw_trajectories(rollout.dataset, tracer, _SPECIES), demo.folder / TRAJECTORY_FIGURE)
+def _benchmark(demo: DemoRun) -> None:
+    """Score the emulator along the tracers that training never saw: the truth, rivals and the solver."""
+    emulator = demo.results["emulator"].path
+    demo.results["benchmark"] = demo.run("benchmark", demo.emulator_config, surrogate=emulator)
 
 
 def _encode(demo: DemoRun) -> None:
@@ -174,7 +160,7 @@ _STAGES: tuple[tuple[str, str, Callable[[DemoRun], None]], ...] = (
     ("preprocess: splits by tracer, scaled", "preprocess", _preprocess),
     ("train an autoencoder: abundances to latents and back", "autoencoder", _train_autoencoder),
     ("train an emulator: latents forward in time", "emulator", _train_emulator),
-    ("infer: roll the emulator out along unseen tracers", "rollout", _roll_out),
+    ("benchmark: the emulator along tracers that it never saw", "benchmark", _benchmark),
     ("infer: the latents of every state", "latents", _encode),
     ("umap and visualize: a map of the latent space", "map", _map),
     ("save_to_database: every state can be found again", "database", _store),
@@ -184,15 +170,11 @@ _STAGES: tuple[tuple[str, str, Callable[[DemoRun], None]], ...] = (
 
 def _content(demo: DemoRun) -> dict[str, Any]:
     """Return what ``--json`` prints."""
-    assert demo.rollout is not None
     return {
         "path": str(demo.folder),
         "results": {stage: str(result.path) for stage, result in demo.results.items()},
         "seconds": {stage: round(seconds, 2) for stage, seconds in demo.seconds.items()},
-        "rollout_error_dex": {
-            "emulator": float(demo.rollout.emulator.mean()),
-            "persistence": float(demo.rollout.persistence.mean()),
-        },
+        "rollout_error_dex": _errors(demo),
         "lookup": demo.neighbours.to_dict(),
     }
 
@@ -223,27 +205,31 @@ def _what_was_made(demo: DemoRun) -> list[str]:
         (f"{simulated['tracers']} tracers of {simulated['species']} species", "simulate", "tracers.png"),
         ("an autoencoder", "autoencoder", "curves.png"),
         ("an emulator", "emulator", "curves.png"),
+        ("the emulator's report", "benchmark", "report.html"),
+        ("the emulator beside the truth", "benchmark", "trajectories.png"),
         ("a map of the latent space", "map", "embedding.png"),
         ("the same, to explore in a browser", "page", "page.html"),
         ("a database of known states", "database", ""),
     ]
-    places = [(what, demo.results[stage].path / file) for what, stage, file in made]
-    places.append(("the emulator's error by step", demo.folder / ROLLOUT_FIGURE))
-    places.append(("the emulator beside the truth", demo.folder / TRAJECTORY_FIGURE))
-    return [f"  {what:<36} {_shown(place)}" for what, place in places]
+    return [f"  {what:<36} {_shown(demo.results[stage].path / file)}" for what, stage, file in made]
 
 
 def _what_it_shows(demo: DemoRun) -> list[str]:
     """Return how good the emulator is, and how little that says."""
-    errors = demo.rollout
-    assert errors is not None
-    steps, emulator, persistence = len(errors.steps), errors.emulator.mean(), errors.persistence.mean()
+    errors, steps = _errors(demo), demo.results["benchmark"].metrics["data"]["steps"] - 1
+    emulator, nearest = errors["rollout"], errors["nearest_neighbour"]
     return [
         f"From the initial state alone, the emulator follows {steps} steps of tracers that training never",
-        f"saw to {emulator:.2f} dex, the mean over species and steps; had nothing ever changed, it would be",
-        f"{persistence:.2f} dex. A set this small shows how the chain works, not how good it gets: that",
-        "takes thousands of tracers.",
+        f"saw to {emulator:.2f} dex, the mean over species and steps; the nearest state that",
+        f"training saw gives {nearest:.2f} dex. A set this small shows how the chain works, not how good",
+        "it gets: that takes thousands of tracers.",
     ]
+
+
+def _errors(demo: DemoRun) -> dict[str, float]:
+    """Return the mean error of log10 abundances by method [dex]."""
+    scores = demo.results["benchmark"].metrics["scores"]
+    return {method: scores[method]["mlae"] for method in ("rollout", "nearest_neighbour", "persistence")}
 
 
 def _what_is_next(demo: DemoRun) -> list[str]:

@@ -103,8 +103,7 @@ class Simulate(Verb):
             "tracers": _absolute(tracers),
             "resume": resume,
         }
-        changes = {f"simulate.{key}": value for key, value in given.items() if value is not None}
-        config = self.config.replace(changes)
+        config = self.with_arguments("simulate", given)
         unfinished_run = _unfinished_run(config)
         if unfinished_run is not None:
             config = _config_of(unfinished_run, config)

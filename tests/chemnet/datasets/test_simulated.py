@@ -10,9 +10,11 @@ import pandas as pd
 import pytest
 
 from chemnet.chemistry.tracers import Tracer, generate_tracers
+from chemnet.config import load_config
 from chemnet.datasets.pandas_layout import write_pandas_layout
 from chemnet.datasets.simulated import SimulatedSet, SimulatedWriter
 from chemnet.errors import DataError
+from chemnet.registry import DATASETS
 
 SPECIES = ("H", "H2", "CO", "#CO", "#H2O", "@CO", "E-")
 PROVENANCE = {"network": "made", "seed": 3}
@@ -88,3 +90,15 @@ def test_pandas_reads_the_pandas_layout(tmp_path: Path, tracers: list[Tracer]) -
     np.testing.assert_array_equal(table[list(SPECIES)], abundances)
     np.testing.assert_allclose(table["SURFACE"], abundances[:, 3] + abundances[:, 4], rtol=1e-6)
     np.testing.assert_array_equal(table["BULK"], abundances[:, 5])
+
+
+def test_preprocess_reads_padded_tracers_at_their_own_length(tmp_path: Path, tracers: list[Tracer]) -> None:
+    short = Tracer("short", tracers[0].time[:3], tracers[0].physical[:3])
+    path = a_set(tmp_path / "tracers.h5", [tracers[0], short])
+    config = load_config([], [f"data_set.path={path}", "data_set.unequal_length=keep"])
+    dataset = DATASETS.get("TracerTable")(config)
+    assert dataset.tracer_ids == ["0", "short"]
+    assert dataset.lengths.tolist() == [6, 3]
+    block = dataset.read([1])
+    np.testing.assert_array_equal(block.physical, short.physical)
+    assert np.isfinite(block.abundance).all()
