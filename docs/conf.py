@@ -41,3 +41,5 @@ napoleon_use_rtype = False
 napoleon_preprocess_types = False
 # STYLE.md's literals: `name` in a docstring is code
 default_role = "code"
+# a short name in an annotation may be that of two classes (Network, the class, and Network, the verb)
+suppress_warnings = ["ref.python"]

@@ -59,7 +59,7 @@ def read_abundances(
         - JSON: ``{"CO": 1e-5, ...}``;
         - CSV: lines ``CO,1e-5``, or one line of names over one line of values;
         - ``.npy``: one value per species in the model's order, or one structured record with a field per
-        species.
+          species.
     species
         Names of all species of the model.
 
