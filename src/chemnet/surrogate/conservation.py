@@ -5,11 +5,12 @@ the state it started from. The correction is
 
 .. math:: x'_i = x_i \exp\bigl(w_i \sum_e A_{ie} \lambda_e\bigr),
 
-with one multiplier per element and a weight :math:`w_i = \max_e \sqrt{A_{ie} x_i / n_e}`, the root of the
-largest share that the species has in any element's budget. Abundances stay positive whatever the multipliers;
-carriers of an element absorb its error, and a rare species, whose weight vanishes, keeps its value. At first
-no :math:`x_i` is left larger than the elements allow, :math:`\min_e n_e / A_{ie}`. The multipliers minimise a
-convex function, :math:`\sum_i x_i/w_i \exp(w_i (A\lambda)_i) - n \cdot \lambda`, by a guarded Newton method.
+with one multiplier per element and a weight :math:`w_i = \max_e \sqrt{A_{ie} x_i / \sum_j A_{je} x_j}`, the
+root of the largest share that the species has in what was predicted of any element. Abundances stay positive
+whatever the multipliers; carriers of an element absorb its error, and a rare species, whose weight vanishes,
+keeps its value. At first no :math:`x_i` is left larger than the elements allow, :math:`\min_e n_e / A_{ie}`.
+The multipliers minimise a convex function, :math:`\sum_i x_i/w_i \exp(w_i (A\lambda)_i) - n \cdot \lambda`,
+by a guarded Newton method.
 
 A prediction that is off by decades can make that a long, narrow valley. Cells that are not done after some
 steps get equal weights, :math:`w_i = 1` (the projection of least relative entropy), where Newton's method
@@ -26,7 +27,7 @@ from torch import Tensor
 from chemnet.errors import ModelError
 
 RELATIVE_TOLERANCE = 1e-8
-_WEIGHTED_ITERATIONS = 15  # a prediction within a factor of two takes 4 to 7
+_WEIGHTED_ITERATIONS = 30  # a prediction within a factor of two takes 4 to 7, one that is off by decades 12
 _EQUAL_ITERATIONS = 60
 _MAX_EXPONENT_STEP = 8.0  # a species changes by at most e^8 in one Newton step
 _SMALLEST_WEIGHT = 1e-12
@@ -72,8 +73,8 @@ def conserve_elements(
     forbidden = (~present).double() @ stoichiometry.T > 0
     abundance = abundance_BS.double().masked_fill(forbidden, 0.0)
     _check_carriers(abundance, totals, stoichiometry)
-    share = _budget_share(abundance, totals, stoichiometry)
-    abundance, share = abundance / share.clamp(min=1.0), share.clamp(max=1.0)
+    abundance = abundance / _largest_share(abundance, totals, stoichiometry).clamp(min=1.0)
+    share = _largest_share(abundance, abundance @ stoichiometry, stoichiometry)
     cells = _Cells(abundance, totals, share.sqrt().clamp(_SMALLEST_WEIGHT, 1.0))
     result, done = _solve(cells, stoichiometry, tolerance, _WEIGHTED_ITERATIONS)
     if not bool(done.all()):
@@ -134,8 +135,8 @@ class _Cells:
         return (corrected / self.weight).sum(1) - (self.totals * multipliers).sum(1)
 
 
-def _budget_share(abundance: Tensor, totals: Tensor, stoichiometry: Tensor) -> Tensor:
-    """Return each species' largest share of any element's total."""
+def _largest_share(abundance: Tensor, totals: Tensor, stoichiometry: Tensor) -> Tensor:
+    """Return each species' largest share of any element's total, `(cells, species)`."""
     safe = torch.where(totals > 0, totals, torch.ones_like(totals))
     share = torch.zeros_like(abundance)
     for element in range(stoichiometry.shape[1]):  # one element at a time keeps memory at (cells, species)

@@ -5,6 +5,7 @@ Shapes: B cells, T steps, S species, P physical parameters, L latents.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,7 @@ class Surrogate:
         self.components = ComponentPredictor(parts)
         self.predictor = Conserving(self.components, torch.from_numpy(self.data.stoichiometry))
         self.device = torch.device("cpu")
+        self._told: set[str] = set()
         self.latent_dim = int(self.components.encode(torch.ones(1, self.data.n_species)).shape[-1])
 
     @classmethod
@@ -169,8 +171,8 @@ class Surrogate:
     def emulate(self, physical: Any, abundances: Any, dt: Any = None) -> Any:
         """Return abundances `(B, T, S)` along histories; row 0 is the input.
 
-        Each element keeps the total of the input in every cell and step. Physical parameters outside the
-        trained range are logged; `in_domain` says where.
+        Each element keeps the total of the input in every cell and step. What is outside the trained ranges
+        is logged when it first happens; `in_domain` says where.
 
         Parameters
         ----------
@@ -252,19 +254,28 @@ class Surrogate:
         self, driving: checks.Array, steps: checks.Array, start: checks.Array | None = None
     ) -> None:
         """Log what leaves the trained ranges, with the first place of each kind."""
-        ranges = list(zip(self.domain.physical_min, self.domain.physical_max, strict=True))
-        # the last row drives no step
-        outside = ~self.domain.physical_inside(driving[:, :-1])
-        for column, name in enumerate(self.physical_names):
-            low, high = ranges[column]
-            _warn_of(f"{name} outside {low:g} .. {high:g}", driving[:, :-1, column], outside[..., column])
-        low, high = self.domain.dt_min, self.domain.dt_max
-        _warn_of(f"dt outside {low:g} .. {high:g} yr", steps, ~self.domain.dt_inside(steps))
+        driving = driving[:, :-1]  # the last row drives no step
+        domain, outside = self.domain, ~self.domain.physical_inside(driving)
+        bounds = zip(self.physical_names, domain.physical_min, domain.physical_max, strict=True)
+        for column, (name, low, high) in enumerate(bounds):
+            self._tell(f"{name} outside {low:g} .. {high:g}", driving[..., column], outside[..., column])
+        self._tell(f"dt outside {domain.dt_min:g} .. {domain.dt_max:g} yr", steps, ~domain.dt_inside(steps))
         if start is not None:
             totals = self._totals(start)
-            wrong = ~self.domain.totals_inside(totals)
+            wrong = ~domain.totals_inside(totals)
             for column, name in enumerate(self.elements):
-                _warn_of(f"another total of {name} than trained on", totals[:, column], wrong[:, column])
+                self._tell(f"another total of {name} than trained on", totals[:, column], wrong[:, column])
+
+    def _tell(self, what: str, values: checks.Array, wrong: NDArray[np.bool_]) -> None:
+        """Log how many values are wrong, and the first: once as a warning, then for debugging only."""
+        if not wrong.any():
+            return
+        place = tuple(int(index) for index in np.argwhere(wrong)[0])
+        where = ", ".join(f"{axis} {index}" for axis, index in zip(("cell", "step"), place, strict=False))
+        level = logging.DEBUG if what in self._told else logging.WARNING
+        self._told.add(what)
+        count, share = int(wrong.sum()), 100.0 * wrong.mean()
+        _log.log(level, "%s: %d values (%.1f %%), first %s: %.4g", what, count, share, where, values[place])
 
     def _run(self, function: Any, like: Any, *inputs: checks.Array) -> Any:
         """Call a function on tensors of some cells at a time and return float32 like the input."""
@@ -288,14 +299,3 @@ def _as_given(result: Tensor, like: Any) -> Any:
         # a clone is an ordinary tensor, which autograd accepts as a constant
         return result.to(like.device).clone()
     return result.cpu().numpy()
-
-
-def _warn_of(what: str, values: checks.Array, wrong: NDArray[np.bool_]) -> None:
-    """Log how many values are wrong, and the first."""
-    if wrong.any():
-        place = tuple(int(index) for index in np.argwhere(wrong)[0])
-        where = ", ".join(f"{axis} {index}" for axis, index in zip(("cell", "step"), place, strict=False))
-        count, share = int(wrong.sum()), wrong.mean()
-        _log.warning(
-            "%s: %d values (%.1f %%), first %s: %.4g", what, count, 100 * share, where, values[place]
-        )
