@@ -11,8 +11,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from chemnet.config import ConfigDict, load_config
+from chemnet.config import ConfigDict
 from chemnet.config.overrides import join_key, split_key
+from chemnet.config.schema import read_toml
 from chemnet.errors import ResultsError, suggest
 from chemnet.progress import get_logger
 from chemnet.results.lineage import FileRecord, ParentRef, file_digest
@@ -95,8 +96,8 @@ class ResultDirectory:
 
     @cached_property
     def config(self) -> ConfigDict:
-        """The configuration that made this result."""
-        return load_config([self.file("runtime_config.toml")])
+        """The configuration that made this result, as it was: keys may have come and gone since."""
+        return ConfigDict(read_toml(self.file("runtime_config.toml")))
 
     def file(self, name: str) -> Path:
         """Return the path of one of the result's files.

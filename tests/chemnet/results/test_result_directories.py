@@ -203,3 +203,10 @@ def test_a_result_reloads_and_prints_itself(make):
 
 def test_the_configuration_of_a_result_is_the_one_that_made_it(config, make):
     assert make().config == config
+
+
+def test_the_configuration_of_an_old_result_is_read_though_keys_have_changed(make):
+    result = make()
+    with (result.path / "runtime_config.toml").open("a") as file:
+        file.write("[bygone]\nkey = 1\n")
+    assert ResultDirectory.open(result.path).config["bygone"]["key"] == 1
