@@ -98,6 +98,7 @@ def draw_error_by_step(scores: Mapping[str, Any], title: str) -> Figure:
                     values = np.maximum(curve[figure_name], _SMALLEST_ERROR)
                     axis.loglog(curve["step"], values, style, color=colour, lw=width, label=LABELS[method])
             axis.set(xlabel="step", ylabel=f"{label} [dex]")
+            _plain_ticks(axis)
             axis.grid(alpha=0.25)
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=9)
@@ -159,9 +160,7 @@ def draw_error_map(physical: Array, error: Array, names: Sequence[str]) -> Figur
         for axis in (left, right):
             axis.set(xscale="log", yscale="log", xlabel=axis_label("Density"))
         left.set_ylabel(axis_label("gasTemp"))
-        left.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        left.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        left.yaxis.set_minor_formatter(NullFormatter())
+        _plain_ticks(left)
         figure.suptitle("Where the surrogate is wrong, and how much that is based on", fontsize=12)
     return figure
 
@@ -234,10 +233,18 @@ def draw_comparison(by_name: Mapping[str, Mapping[str, Any]]) -> Figure:
                 values = np.maximum(curve[key], _SMALLEST_ERROR)
                 axis.loglog(curve["step"], values, color=COLOURS[number % len(COLOURS)], label=name)
             axis.set(xlabel="step", ylabel=f"{label} of the full rollout [dex]")
+            _plain_ticks(axis)
             axis.grid(alpha=0.25)
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=9)
     return figure
+
+
+def _plain_ticks(axis: Axes) -> None:
+    """Label a logarithmic y axis with plain numbers at 1, 2 and 5: it may span less than a decade."""
+    axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _later(curve: Mapping[str, Sequence[float]]) -> dict[str, Array]:
