@@ -79,6 +79,7 @@ class KeySpec:
         """
         if value is False and "false" in self.kinds:
             return False
+        value = list(value) if isinstance(value, tuple) else value  # as ConfigDict hands lists out
         for kind in self.kinds:
             wanted = _KINDS.get(kind)
             if wanted is float and type(value) is int:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from chemnet.registry import chem_verb
-from chemnet.results import Answer, ResultDirectory, list_results
+from chemnet.results import Answer, ParentRef, ResultDirectory, list_results
 from chemnet.results.directory import PARTIAL_PREFIX, is_running, list_partial
 from chemnet.verbs.base import Verb
 
@@ -88,15 +88,15 @@ def _table(rows: list[dict[str, Any]]) -> str:
 
 
 def _tree_lines(results: list[ResultDirectory]) -> list[str]:
-    """Draw each result under every result that it was made from."""
-    known = {result.digest for result in results}
-    children: dict[str, list[ResultDirectory]] = {}
+    """Draw each result once, under the youngest of the results that it was made from."""
+    children: dict[Path, list[ResultDirectory]] = {}
     roots = []
     for result in results:
-        parents = [reference.digest for reference in result.parents.values() if reference.digest in known]
-        for parent in dict.fromkeys(parents):
-            children.setdefault(parent, []).append(result)
-        if not parents:
+        parents = [found for one in result.parents.values() if (found := _found(one, results))]
+        if parents:
+            youngest = max(parents, key=lambda parent: parent.created)
+            children.setdefault(youngest.path, []).append(result)
+        else:
             roots.append(result)
     lines: list[str] = []
     for root in roots:
@@ -104,13 +104,18 @@ def _tree_lines(results: list[ResultDirectory]) -> list[str]:
     return lines
 
 
+def _found(reference: ParentRef, results: list[ResultDirectory]) -> ResultDirectory | None:
+    """Return the listed result that a reference means: of those with its digest, the one at its path first."""
+    same = [result for result in results if result.digest == reference.digest]
+    return next((result for result in same if result.name == reference.path.name), same[0] if same else None)
+
+
 def _draw(
-    result: ResultDirectory, children: dict[str, list[ResultDirectory]], indent: str, lines: list[str]
+    result: ResultDirectory, children: dict[Path, list[ResultDirectory]], indent: str, lines: list[str]
 ) -> None:
     """Append a result and, indented, what was made from it."""
     component = f" ({result.component})" if result.component else ""
     status = "" if result.status == "done" else f"  [{result.status}]"
     lines.append(f"{indent}{result.name}{component}{status}")
-    for child in children.get(result.digest, []):
-        if child.digest != result.digest:
-            _draw(child, children, indent + "    ", lines)
+    for child in children.get(result.path, []):
+        _draw(child, children, indent + "    ", lines)

@@ -63,3 +63,8 @@ def test_lookup_and_help_take_dotted_keys(capsys):
 
 def test_it_travels_to_another_process(config):
     assert pickle.loads(pickle.dumps(config)) == config
+
+
+def test_replace_takes_a_list_as_the_configuration_hands_it_out():
+    config = load_config()
+    assert config.replace({"data_set.physical": config["data_set"]["physical"]}) == config

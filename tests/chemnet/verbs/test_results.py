@@ -1,0 +1,56 @@
+"""`chemnet results`: what there is, and what was made from what."""
+
+import pytest
+
+from chemnet import ChemNet
+from chemnet.results import ResultWriter
+
+
+@pytest.fixture
+def chem(tmp_path):
+    return ChemNet(overrides=[f"general.results_dir={tmp_path / 'results'}"])
+
+
+@pytest.fixture
+def make(chem):
+    def _make(verb, content="x", component=None, parents=None):
+        with ResultWriter(chem.config, verb, component=component, parents=parents) as writer:
+            (writer.path / "file.txt").write_text(content)
+        return writer.result
+
+    return _make
+
+
+def test_an_empty_folder_says_what_to_do(chem):
+    assert "no results" in str(chem.results())
+    assert "chemnet demo" in str(chem.results())
+
+
+def test_the_table_names_verb_component_status_and_parents(chem, make):
+    data = make("preprocess")
+    make("train", component="ae", parents={"preprocess": data})
+    header, first, second = str(chem.results()).splitlines()
+    assert header.split()[:4] == ["name", "verb", "component", "status"]
+    assert first.split()[:3] == [data.name, "preprocess", "done"]
+    assert second.split()[1:4] == ["train", "ae", "done"]
+    assert second.endswith(data.name)
+
+
+def test_the_tree_draws_each_result_once_under_its_youngest_parent(chem, make):
+    data = make("preprocess")
+    again = make("preprocess")  # the same content, so the same digest
+    trained = make("train", component="ae", parents={"preprocess": data})
+    inferred = make("infer", parents={"preprocess": data, "train": trained})
+    lines = str(chem.results(tree=True)).splitlines()
+    assert lines == [data.name, f"    {trained.name} (ae)", f"        {inferred.name}", again.name]
+
+
+def test_a_run_that_broke_off_is_listed_as_unfinished_and_a_living_one_as_running(chem, make):
+    with pytest.raises(ValueError, match="boom"), ResultWriter(chem.config, "train", keep_on_error=True):
+        raise ValueError("boom")
+    with ResultWriter(chem.config, "simulate"):
+        rows = chem.results().to_dict()["results"]
+    assert {(row["verb"], row["status"]) for row in rows} == {
+        ("train", "unfinished"),
+        ("simulate", "running"),
+    }
