@@ -105,7 +105,7 @@ def _tree_lines(results: list[ResultDirectory]) -> list[str]:
 
 
 def _found(reference: ParentRef, results: list[ResultDirectory]) -> ResultDirectory | None:
-    """Return the listed result that a reference means: of those with its digest, the one at its path first."""
+    """Return the listed result that a reference means: with its digest, the one at its path first."""
     same = [result for result in results if result.digest == reference.digest]
     return next((result for result in same if result.name == reference.path.name), same[0] if same else None)
 
