@@ -14,7 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-_FULL_ENOUGH = 0.85
+_FULL_ENOUGH = 0.9
 """Least share of non-zeros in the trailing block that is treated as dense."""
 
 
@@ -113,13 +113,10 @@ def _markowitz_order(pattern: NDArray[np.bool_], n_border: int) -> NDArray[np.in
 def _tail_size(filled: NDArray[np.bool_]) -> int:
     """Return the size of the largest trailing block that is nearly full."""
     size = len(filled)
-    counts = np.tril(filled).sum(axis=1) + np.triu(filled, 1).sum(
-        axis=0
-    )  # row left of and column above each pivot
-    for tail in range(size, 0, -1):
-        if filled[size - tail :, size - tail :].mean() >= _FULL_ENOUGH:
-            return tail
-    return int(counts[-1] > 0)
+    full = (
+        tail for tail in range(size, 0, -1) if filled[size - tail :, size - tail :].mean() >= _FULL_ENOUGH
+    )
+    return next(full)
 
 
 def allocate_factors(plan: Elimination) -> Factors:
@@ -182,24 +179,35 @@ def _scatter_row(plan: Elimination, values: Array, scale: float, i: int, w: Arra
     w[i] += 1.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def _factorise_tail(a: Array, inverse_pivot: Array) -> None:
-    """Factorise the dense block in place, row after row, two pivots at a time to halve the traffic."""
+    """Factorise the dense block in place, four pivots at a time to cut the traffic to a quarter."""
     size = a.shape[0]
-    for i in range(size):
-        k = 0
-        while k + 1 < i:
-            first = a[i, k] * inverse_pivot[k]
-            second = (a[i, k + 1] - first * a[k, k + 1]) * inverse_pivot[k + 1]
-            a[i, k], a[i, k + 1] = first, second
-            for j in range(k + 2, size):
-                a[i, j] -= first * a[k, j] + second * a[k + 1, j]
-            k += 2
-        if k < i:
-            first = a[i, k] * inverse_pivot[k]
-            a[i, k] = first
-            for j in range(k + 1, size):
-                a[i, j] -= first * a[k, j]
+    blocked = size // 4 * 4
+    for k in range(0, blocked, 4):
+        _factorise_rows(a, inverse_pivot, k, k + 4)
+        r0, r1, r2, r3 = a[k], a[k + 1], a[k + 2], a[k + 3]
+        for i in range(k + 4, size):
+            row = a[i]
+            m0 = row[k] * inverse_pivot[k]
+            m1 = (row[k + 1] - m0 * r0[k + 1]) * inverse_pivot[k + 1]
+            m2 = (row[k + 2] - m0 * r0[k + 2] - m1 * r1[k + 2]) * inverse_pivot[k + 2]
+            m3 = (row[k + 3] - m0 * r0[k + 3] - m1 * r1[k + 3] - m2 * r2[k + 3]) * inverse_pivot[k + 3]
+            row[k], row[k + 1], row[k + 2], row[k + 3] = m0, m1, m2, m3
+            for j in range(k + 4, size):
+                row[j] -= m0 * r0[j] + m1 * r1[j] + m2 * r2[j] + m3 * r3[j]
+    _factorise_rows(a, inverse_pivot, blocked, size)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _factorise_rows(a: Array, inverse_pivot: Array, first: int, last: int) -> None:
+    """Eliminate rows `first` to `last` among themselves."""
+    for i in range(first, last):
+        for k in range(first, i):
+            multiplier = a[i, k] * inverse_pivot[k]
+            a[i, k] = multiplier
+            for j in range(k + 1, a.shape[0]):
+                a[i, j] -= multiplier * a[k, j]
         inverse_pivot[i] = 1.0 / a[i, i]
 
 

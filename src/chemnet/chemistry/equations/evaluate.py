@@ -118,7 +118,7 @@ def _state(equations: Equations, k: Array, y: Array) -> tuple[Array, Array, Arra
         _three_phase_factors(surface, _total(y, equations.bulk), f)
         swap = 0.0
         for r in range(equations.n_swap):
-            swap += k[r] * x[equations.first[r]]
+            swap += k[r] * x[equations.reactants[r, 0]]
         swap *= f[0, _BULK_EXPOSED]
         f[0, _SWAP], f[1, _SWAP], f[3, _SWAP] = swap / surface, -swap / surface**2, 1.0 / surface
     else:
@@ -156,11 +156,11 @@ def _fluxes(equations: Equations, k: Array, x: Array, f: Array) -> Array:
     """Return the flux of each reaction [s^-1]."""
     flux = np.empty(k.size)
     for r in range(k.size):
-        flux[r] = k[r] * x[equations.first[r]] * x[equations.second[r]]
+        flux[r] = k[r] * x[equations.reactants[r, 0]] * x[equations.reactants[r, 1]]
     for r in equations.scaled:
-        flux[r] *= f[0, equations.factor[r]]
+        flux[r] *= f[0, equations.reactants[r, 3]]
     for r in equations.ternary:
-        flux[r] *= x[equations.third[r]]
+        flux[r] *= x[equations.reactants[r, 2]]
     return flux
 
 
@@ -170,22 +170,24 @@ def _flux_derivatives(equations: Equations, k: Array, x: Array, dx: Array, f: Ar
     m = k.size
     derivative = np.empty(2 * m + equations.further.shape[0])
     for r in range(m):
-        a, b = equations.first[r], equations.second[r]
+        a, b = equations.reactants[r, 0], equations.reactants[r, 1]
         derivative[r] = k[r] * dx[a] * x[b]
         derivative[m + r] = k[r] * x[a] * dx[b]
     for r in equations.scaled:
-        derivative[r] *= f[0, equations.factor[r]]
-        derivative[m + r] *= f[0, equations.factor[r]]
+        derivative[r] *= f[0, equations.reactants[r, 3]]
+        derivative[m + r] *= f[0, equations.reactants[r, 3]]
     for r in equations.ternary:
-        derivative[r] *= x[equations.third[r]]
-        derivative[m + r] *= x[equations.third[r]]
+        derivative[r] *= x[equations.reactants[r, 2]]
+        derivative[m + r] *= x[equations.reactants[r, 2]]
     for position in range(equations.further.shape[0]):
         r, slot = equations.further[position]
-        bare = k[r] * x[equations.first[r]] * x[equations.second[r]]
+        bare = k[r] * x[equations.reactants[r, 0]] * x[equations.reactants[r, 1]]
         if slot == THIRD_REACTANT:
-            derivative[2 * m + position] = bare * f[0, equations.factor[r]]
+            derivative[2 * m + position] = bare * f[0, equations.reactants[r, 3]]
         else:
-            derivative[2 * m + position] = bare * x[equations.third[r]] * f[1 + slot, equations.factor[r]]
+            derivative[2 * m + position] = (
+                bare * x[equations.reactants[r, 2]] * f[1 + slot, equations.reactants[r, 3]]
+            )
     return derivative
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chemnet.chemistry.network import Network
-from chemnet.chemistry.rates.table import Factor, Formula, RateTable
+from chemnet.chemistry.rates.table import CompiledReactions, Factor, Formula
 
 SURFACE_SUM, BULK_SUM, SWAP_SUM, SURFACE_GAIN = range(4)
 """The border unknowns S, B, T and Y."""
@@ -44,21 +44,19 @@ class Equations(NamedTuple):
     `n` species and `n_border` border unknowns (0 gas only, 1 two-phase, 4 three-phase). `flow` sums fluxes into rates
     (rows of species, then of the border); `assembly` sums derivatives of fluxes into the Jacobian's values. These
     derivatives are, over reactions, by the first and by the second reactant, and then those that `further` lists as
-    (reaction, slot). `shift` holds the places of the layer shift's derivatives by #i, @i, Y, S and B in row #i, then
+    (reaction, slot). `reactants` (m, 4) holds three positions in the extended state and the factor. `shift` holds the places of the layer shift's derivatives by #i, @i, Y, S and B in row #i, then
     in row @i.
     """
 
     n: int
     n_border: int
     n_swap: int
+    n_entries: int
     electron: int
+    reactants: NDArray[np.uint32]
     surface: NDArray[np.int32]
     bulk: NDArray[np.int32]
     under: NDArray[np.int32]
-    first: NDArray[np.uint32]
-    second: NDArray[np.uint32]
-    third: NDArray[np.uint32]
-    factor: NDArray[np.uint32]
     scaled: NDArray[np.uint32]
     ternary: NDArray[np.uint32]
     further: NDArray[np.int32]
@@ -66,8 +64,6 @@ class Equations(NamedTuple):
     assembly: SignedSum
     shift: NDArray[np.int32]
     ones: NDArray[np.int32]
-    pattern_row: NDArray[np.int32]
-    pattern_column: NDArray[np.int32]
 
 
 class _Pattern:
@@ -81,15 +77,22 @@ class _Pattern:
         return self.places.setdefault((row, column), len(self.places))
 
 
-def compile_equations(network: Network, table: RateTable) -> Equations:
+def compile_equations(
+    network: Network, reactions: CompiledReactions
+) -> tuple[Equations, NDArray[np.int32], NDArray[np.int32]]:
     """Work out the static pattern of the Jacobian and where each reaction's derivatives go.
 
     Parameters
     ----------
     network
         The network.
-    table
+    reactions
         Its compiled reactions.
+
+    Returns
+    -------
+    tuple
+        The equations, and row and column of each entry of the Jacobian.
     """
     n = len(network.species)
     phases = [one.phase for one in network.species]
@@ -97,69 +100,67 @@ def compile_equations(network: Network, table: RateTable) -> Equations:
     bulk = [i for i, phase in enumerate(phases) if phase == "bulk"]
     n_border = 4 if bulk else min(1, len(surface))
     electron = network.index("E-") if "E-" in network.species_names else -1
-    changes = _extended_changes(table, n, set(surface), n_border)
-    further = _further_derivatives(table, n)
+    changes = _extended_changes(reactions, n, set(surface), n_border)
+    further = _further_derivatives(reactions, n)
     pattern = _Pattern()
-    terms = _derivative_terms(table, changes, further, [*range(n), -1, electron], pattern)
-    under = [network.species_names.index(f"@{network.species[i].name[1:]}") if bulk else -1 for i in surface]
+    terms = _derivative_terms(reactions.reactants, changes, further, [*range(n), -1, electron], pattern)
+    under = [network.index(f"@{network.species[i].name[1:]}") if bulk else -1 for i in surface]
     shift = _shift_places(surface, under, n, pattern) if n_border == 4 else []
     ones = [pattern.place(n + SURFACE_SUM, i) for i in surface]
     ones += [pattern.place(n + BULK_SUM, i) for i in bulk]
     entries = np.array(list(pattern.places), np.int32).reshape(-1, 2)
     flows = ((row, r, count) for r, change in enumerate(changes) for row, count in change.items())
-    return Equations(
+    factor = np.array(reactions.factors, np.int32)
+    equations = Equations(
         n=n,
         n_border=n_border,
-        n_swap=int(np.sum(table.formula == Formula.BULK_SWAP)),
+        n_swap=int(np.sum(reactions.formulae == Formula.BULK_SWAP)),
+        n_entries=len(entries),
         electron=electron,
+        reactants=np.column_stack([reactions.reactants, factor]).astype(np.uint32),
         surface=np.array(surface, np.int32),
         bulk=np.array(bulk, np.int32),
         under=np.array(under, np.int32),
-        first=table.reactants[:, 0].astype(np.uint32),
-        second=table.reactants[:, 1].astype(np.uint32),
-        third=table.reactants[:, 2].astype(np.uint32),
-        factor=table.factor.astype(np.uint32),
-        scaled=np.flatnonzero(table.factor != Factor.ONE).astype(np.uint32),
-        ternary=np.flatnonzero(table.reactants[:, 2] != n).astype(np.uint32),
+        scaled=np.flatnonzero(factor != Factor.ONE).astype(np.uint32),
+        ternary=np.flatnonzero(reactions.reactants[:, 2] != n).astype(np.uint32),
         further=np.array(further, np.int32).reshape(-1, 2),
         flow=_signed_sum(flows, n + 4),
         assembly=_signed_sum(terms, len(entries)),
         shift=np.array(shift, np.int32).reshape(-1, 10),
         ones=np.array(ones, np.int32),
-        pattern_row=entries[:, 0].copy(),
-        pattern_column=entries[:, 1].copy(),
     )
+    return equations, entries[:, 0].copy(), entries[:, 1].copy()
 
 
-def _extended_changes(table: RateTable, n: int, surface: set[int], n_border: int) -> list[dict[int, int]]:
+def _extended_changes(
+    reactions: CompiledReactions, n: int, surface: set[int], n_border: int
+) -> list[dict[int, int]]:
     """Return each reaction's net change by row, with what it adds to T and to Y."""
     changes = []
-    for r in range(table.formula.size):
-        span = slice(table.stoich_start[r], table.stoich_start[r + 1])
-        counts = table.stoich_change[span].astype(int).tolist()
-        change = dict(zip(table.stoich_row[span].tolist(), counts, strict=True))
+    for formula, change in zip(reactions.formulae, reactions.changes, strict=True):
+        extended = dict(change)
         if n_border == 4:
             gain = sum(count for row, count in change.items() if row in surface)
-            if table.formula[r] == Formula.BULK_SWAP:
-                change[n + SWAP_SUM] = 1
+            if formula == Formula.BULK_SWAP:
+                extended[n + SWAP_SUM] = 1
             if gain:
-                change[n + SURFACE_GAIN] = gain
-        changes.append(change)
+                extended[n + SURFACE_GAIN] = gain
+        changes.append(extended)
     return changes
 
 
-def _further_derivatives(table: RateTable, n: int) -> list[tuple[int, int]]:
+def _further_derivatives(reactions: CompiledReactions, n: int) -> list[tuple[int, int]]:
     """Return (reaction, slot) of each derivative by a border unknown or a third reactant."""
     further = []
-    for r in range(table.formula.size):
-        further += [(r, border) for border in _BORDERS.get(Factor(table.factor[r]), ())]
-        if table.reactants[r, 2] != n:
+    for r, factor in enumerate(reactions.factors):
+        further += [(r, border) for border in _BORDERS.get(factor, ())]
+        if reactions.reactants[r, 2] != n:
             further.append((r, THIRD_REACTANT))
     return further
 
 
 def _derivative_terms(
-    table: RateTable,
+    reactants: NDArray[np.int32],
     changes: list[dict[int, int]],
     further: list[tuple[int, int]],
     column_of: list[int],
@@ -169,12 +170,12 @@ def _derivative_terms(
     n = len(column_of) - 2
     n_reactions = len(changes)
     derivatives = [
-        (r, column_of[table.reactants[r, slot]], slot * n_reactions + r)
+        (r, column_of[reactants[r, slot]], slot * n_reactions + r)
         for slot in (0, 1)
         for r in range(n_reactions)
     ]
     for position, (r, slot) in enumerate(further):
-        column = column_of[table.reactants[r, 2]] if slot == THIRD_REACTANT else n + slot
+        column = column_of[reactants[r, 2]] if slot == THIRD_REACTANT else n + slot
         derivatives.append((r, column, 2 * n_reactions + position))
     return [
         (pattern.place(row, column), derivative, count)

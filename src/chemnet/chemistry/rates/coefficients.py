@@ -11,6 +11,21 @@ from chemnet.chemistry.rates import constants as const
 from chemnet.chemistry.rates.grain import h2_formation, sticking_coefficient
 from chemnet.chemistry.rates.photo import c_ionisation, co_dissociation, columns, h2_dissociation
 from chemnet.chemistry.rates.table import (
+    ALPHA,
+    BETA,
+    GAMMA,
+    T_MIN,
+    T_MAX,
+    FREQUENCY_1,
+    FREQUENCY_2,
+    ENERGY_1,
+    ENERGY_2,
+    TUNNELLING,
+    SHARE,
+    SPEED,
+    FORMULA,
+    DENSITY_POWER,
+    EXPRESSION,
     DENSITY,
     DUST_TEMPERATURE,
     EXTINCTION,
@@ -76,12 +91,14 @@ def rate_coefficients(
     h2_on_gas = h2_formation(t_gas, conditions[DUST_TEMPERATURE])
     h2_on_dust = h2_formation(conditions[DUST_TEMPERATURE], conditions[DUST_TEMPERATURE])
     for r in range(k.size):
-        if t_gas < table.t_min[r] or t_gas > table.t_max[r]:
+        if t_gas < table.parameters[r, T_MIN] or t_gas > table.parameters[r, T_MAX]:
             k[r] = 0.0
             continue
-        formula = table.formula[r]
+        formula = table.integers[r, FORMULA]
         if formula == _ARRHENIUS:
-            value = table.alpha[r] * math.exp(table.beta[r] * log_t - table.gamma[r] / t_gas)
+            value = table.parameters[r, ALPHA] * math.exp(
+                table.parameters[r, BETA] * log_t - table.parameters[r, GAMMA] / t_gas
+            )
         elif formula <= _EXPRESSION:
             value = _gas_coefficient(table, r, formula, t_gas, expressions)
         elif formula <= _C_PHOTON:
@@ -89,12 +106,12 @@ def rate_coefficients(
         elif formula <= _SURFACE_SWAP:
             value = _exchange_coefficient(table, r, formula, conditions)
         elif formula == _H2_DESORPTION:
-            value = const.H2_YIELD * h2_on_gas * (table.energy1[r] <= const.H2_DESORPTION_LIMIT)
+            value = const.H2_YIELD * h2_on_gas * (table.parameters[r, ENERGY_1] <= const.H2_DESORPTION_LIMIT)
         elif formula == _H2_FORMATION:
             value = h2_on_dust
         else:
             value = _surface_coefficient(table, r, formula, conditions, cr_yield)
-        for _ in range(table.density_power[r]):
+        for _ in range(table.integers[r, DENSITY_POWER]):
             value *= density
         k[r] = value
 
@@ -103,9 +120,9 @@ def rate_coefficients(
 def _gas_coefficient(table: RateTable, r: int, formula: int, t_gas: float, expressions: NDArray) -> float:  # type: ignore[type-arg]
     """Return KIDA's ion-polar formulae and KROME's expressions."""
     if formula == _EXPRESSION:
-        return expressions[table.expression[r]]
-    strength = table.gamma[r] * math.sqrt(300.0 / t_gas)
-    scale = table.alpha[r] * table.beta[r]
+        return expressions[table.integers[r, EXPRESSION]]
+    strength = table.parameters[r, GAMMA] * math.sqrt(300.0 / t_gas)
+    scale = table.parameters[r, ALPHA] * table.parameters[r, BETA]
     if formula == _ION_POLAR_1:
         return scale * (0.62 + 0.4767 * strength)
     return scale * (1.0 + 0.0967 * strength + strength * strength / 10.526)
@@ -122,19 +139,26 @@ def _radiation_coefficient(
     """Return what cosmic rays, their photons and the UV field do."""
     zeta, av, radfield = conditions[ZETA], conditions[EXTINCTION], conditions[RADIATION]
     if formula == _CRP:
-        return table.alpha[r] * zeta
+        return table.parameters[r, ALPHA] * zeta
     if formula == _CRPHOT:
-        yield_ = table.alpha[r] * table.gamma[r] / (1.0 - const.ALBEDO)
-        return yield_ * zeta * (conditions[GAS_TEMPERATURE] / 300.0) ** table.beta[r]
+        yield_ = table.parameters[r, ALPHA] * table.parameters[r, GAMMA] / (1.0 - const.ALBEDO)
+        return yield_ * zeta * (conditions[GAS_TEMPERATURE] / 300.0) ** table.parameters[r, BETA]
     if formula == _PHOTON:
-        return table.alpha[r] * math.exp(-table.gamma[r] * av) * radfield / const.HABING_PER_DRAINE
+        return (
+            table.parameters[r, ALPHA]
+            * math.exp(-table.parameters[r, GAMMA] * av)
+            * radfield
+            / const.HABING_PER_DRAINE
+        )
     nuclei, h2, co = columns(av)
     if formula == _H2_PHOTON:
         return h2_dissociation(h2, radfield, av)
     if formula == _CO_PHOTON:
         return co_dissociation(h2, co, radfield, av, table.co_grid, table.co_shielding, table.co_curvature)
     t_gas = conditions[GAS_TEMPERATURE]
-    return c_ionisation(table.alpha[r], table.gamma[r], t_gas, nuclei * c_abundance, h2, av, radfield)
+    return c_ionisation(
+        table.parameters[r, ALPHA], table.parameters[r, GAMMA], t_gas, nuclei * c_abundance, h2, av, radfield
+    )
 
 
 @njit(cache=True, nogil=True)
@@ -142,13 +166,21 @@ def _exchange_coefficient(table: RateTable, r: int, formula: int, conditions: ND
     """Return what moves between gas, surface and bulk without a reaction."""
     t_gas, t_dust = conditions[GAS_TEMPERATURE], conditions[DUST_TEMPERATURE]
     if formula == _EVAPORATION:
-        return table.alpha[r] * table.frequency1[r] * math.exp(-table.energy1[r] / t_dust)
+        return (
+            table.parameters[r, ALPHA]
+            * table.parameters[r, FREQUENCY_1]
+            * math.exp(-table.parameters[r, ENERGY_1] / t_dust)
+        )
     if t_dust > const.MAX_GRAIN_TEMPERATURE:
         return 0.0
     if formula == _BULK_SWAP:
-        return table.alpha[r] * table.frequency1[r] * math.exp(-table.energy1[r] / t_dust)
+        return (
+            table.parameters[r, ALPHA]
+            * table.parameters[r, FREQUENCY_1]
+            * math.exp(-table.parameters[r, ENERGY_1] / t_dust)
+        )
     if formula == _SURFACE_SWAP:
-        return table.alpha[r]
+        return table.parameters[r, ALPHA]
     rate = _collision_coefficient(table, r, t_gas)
     if formula == _FREEZE_H:
         return rate * sticking_coefficient(1.0, 52.0, t_gas)
@@ -160,8 +192,14 @@ def _exchange_coefficient(table: RateTable, r: int, formula: int, conditions: ND
 @njit(cache=True, nogil=True)
 def _collision_coefficient(table: RateTable, r: int, t_gas: float) -> float:
     """Return how often a molecule hits a grain, with the pull of the grain's charge on ions."""
-    focus = 1.0 + table.beta[r] * 16.71e-4 / (const.GRAIN_RADIUS * t_gas)
-    return table.alpha[r] * focus * table.speed[r] * math.sqrt(t_gas) * const.GRAIN_SECTION
+    focus = 1.0 + table.parameters[r, BETA] * 16.71e-4 / (const.GRAIN_RADIUS * t_gas)
+    return (
+        table.parameters[r, ALPHA]
+        * focus
+        * table.parameters[r, SPEED]
+        * math.sqrt(t_gas)
+        * const.GRAIN_SECTION
+    )
 
 
 @njit(cache=True, nogil=True)
@@ -176,27 +214,34 @@ def _surface_coefficient(
     zeta, t_dust = conditions[ZETA], conditions[DUST_TEMPERATURE]
     if formula == _CR_DESORPTION:
         flux = 4.0 * math.pi * zeta * const.IRON_FRACTION * const.GRAIN_AREA * cr_yield
-        return flux * (table.energy1[r] <= const.CR_DESORPTION_LIMIT)
+        return flux * (table.parameters[r, ENERGY_1] <= const.CR_DESORPTION_LIMIT)
     if formula == _UV_DESORPTION:
         field = conditions[RADIATION] / const.CR_PHOTON_FIELD * math.exp(-1.8 * conditions[EXTINCTION])
         flux = const.GRAIN_SECTION * const.UV_YIELD * const.CR_PHOTON_FLUX * (zeta + field)
-        return flux * (table.energy1[r] <= const.UV_DESORPTION_LIMIT)
+        return flux * (table.parameters[r, ENERGY_1] <= const.UV_DESORPTION_LIMIT)
     if t_dust > const.MAX_GRAIN_TEMPERATURE:
         return 0.0
     if formula == _ELEY_RIDEAL:
         rate = _collision_coefficient(table, r, conditions[GAS_TEMPERATURE])
-        return table.share[r] * rate * math.exp(-table.gamma[r] / t_dust)
-    return table.share[r] * _diffusion_coefficient(table, r, t_dust)
+        return table.parameters[r, SHARE] * rate * math.exp(-table.parameters[r, GAMMA] / t_dust)
+    return table.parameters[r, SHARE] * _diffusion_coefficient(table, r, t_dust)
 
 
 @njit(cache=True, nogil=True)
 def _diffusion_coefficient(table: RateTable, r: int, t_dust: float) -> float:
     """Return the Langmuir-Hinshelwood coefficient (Hasegawa et al. 1992; competition: Garrod & Pauly 2011)."""
-    nu1, nu2, e1, e2 = table.frequency1[r], table.frequency2[r], table.energy1[r], table.energy2[r]
+    nu1, nu2, e1, e2 = (
+        table.parameters[r, FREQUENCY_1],
+        table.parameters[r, FREQUENCY_2],
+        table.parameters[r, ENERGY_1],
+        table.parameters[r, ENERGY_2],
+    )
     hop = nu1 * math.exp(-const.DIFFUSION_RATIO * e1 / t_dust) + nu2 * math.exp(
         -const.DIFFUSION_RATIO * e2 / t_dust
     )
     leave = nu1 * math.exp(-e1 / t_dust) + nu2 * math.exp(-e2 / t_dust)
-    react = max(nu1, nu2) * math.exp(-min(table.gamma[r] / t_dust, table.tunnelling[r]))
+    react = max(nu1, nu2) * math.exp(
+        -min(table.parameters[r, GAMMA] / t_dust, table.parameters[r, TUNNELLING])
+    )
     chance = react / (react + leave + hop)
-    return table.alpha[r] * chance * hop / const.MONOLAYER
+    return table.parameters[r, ALPHA] * chance * hop / const.MONOLAYER

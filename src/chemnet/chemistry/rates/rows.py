@@ -47,7 +47,7 @@ _GAS_KINDS = frozenset({"TWOBODY", "IONPOL1", "IONPOL2", "EXPRESSION"})
 
 @dataclass
 class Row:
-    """One row of the rate table; fields as in `RateTable`."""
+    """One row of the rate table; fields as in `RateTable` and `CompiledReactions`."""
 
     formula: Formula
     source: int
@@ -57,7 +57,7 @@ class Row:
     t_min: float
     t_max: float
     reactants: tuple[int, int, int]
-    change: dict[int, float]
+    change: dict[int, int]
     factor: Factor = Factor.ONE
     density_power: int = 0
     frequency1: float = 0.0
@@ -143,7 +143,7 @@ class Translator:
         a, b, c = found + [self.one] * (3 - len(found))
         return a, b, c
 
-    def _change(self, reaction: Reaction) -> dict[int, float]:
+    def _change(self, reaction: Reaction) -> dict[int, int]:
         """Return the net change of each species per reaction; electrons make up for the charge of a grain's row."""
         change: Counter[int] = Counter()
         for name in reaction.reactants:
@@ -153,7 +153,7 @@ class Translator:
         if not self.compatible and "E-" in self.network.species_names:
             charge = sum(count * self.network.species[i].charge for i, count in change.items())
             change[self.network.index("E-")] += charge
-        return {species: float(count) for species, count in sorted(change.items()) if count}
+        return {species: count for species, count in sorted(change.items()) if count}
 
     def _complete_gas(self, row: Row, reaction: Reaction) -> None:
         """Add density powers and the slot of an expression."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-import functools
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -63,40 +63,85 @@ class Factor(enum.IntEnum):
 N_FACTORS = len(Factor)
 
 
-class RateTable(NamedTuple):
-    """Arrays over the n reactions that can run; no objects, so that Numba compiles one version for all networks.
+(
+    ALPHA,
+    BETA,
+    GAMMA,
+    T_MIN,
+    T_MAX,
+    FREQUENCY_1,
+    FREQUENCY_2,
+    ENERGY_1,
+    ENERGY_2,
+    TUNNELLING,
+    SHARE,
+    SPEED,
+) = range(12)
+"""Columns of a rate table's parameters."""
+FORMULA, DENSITY_POWER, EXPRESSION = range(3)
+"""Columns of a rate table's integers."""
 
-    `reactants` (n, 3) holds positions in the extended state: species, then 1, then the electron limiter.
+_PARAMETERS = (
+    "alpha",
+    "beta",
+    "gamma",
+    "t_min",
+    "t_max",
+    "frequency1",
+    "frequency2",
+    "energy1",
+    "energy2",
+    "tunnelling",
+    "share",
+    "speed",
+)
+_INTEGERS = ("formula", "density_power", "expression")
+
+
+class RateTable(NamedTuple):
+    """What rate coefficients depend on, for m reactions; few arrays and no objects keep Numba's compilation short.
+
+    `parameters` (m, 12) and `integers` (m, 3) have the columns named above; the others are the CO shielding table.
     """
 
-    formula: NDArray[np.int32]
-    alpha: NDArray[np.float64]
-    beta: NDArray[np.float64]
-    gamma: NDArray[np.float64]
-    t_min: NDArray[np.float64]
-    t_max: NDArray[np.float64]
-    density_power: NDArray[np.int32]
-    frequency1: NDArray[np.float64]
-    frequency2: NDArray[np.float64]
-    energy1: NDArray[np.float64]
-    energy2: NDArray[np.float64]
-    tunnelling: NDArray[np.float64]
-    share: NDArray[np.float64]
-    speed: NDArray[np.float64]
-    expression: NDArray[np.int32]
-    reactants: NDArray[np.int32]
-    factor: NDArray[np.int32]
-    stoich_start: NDArray[np.int32]
-    stoich_row: NDArray[np.int32]
-    stoich_change: NDArray[np.float64]
-    source: NDArray[np.int32]
+    parameters: NDArray[np.float64]
+    integers: NDArray[np.int32]
     co_grid: NDArray[np.float64]
     co_shielding: NDArray[np.float64]
     co_curvature: NDArray[np.float64]
 
 
-@functools.lru_cache(maxsize=8)
-def compile_rates(network: Network, uclchem_compatible: bool = False) -> RateTable:
+@dataclass(frozen=True)
+class CompiledReactions:
+    """The m reactions of a network that can run.
+
+    Parameters
+    ----------
+    rates
+        What their coefficients depend on.
+    reactants
+        Positions in the extended state (species, then 1, then the electron limiter), shape (m, 3).
+    factors
+        What each flux is multiplied by.
+    changes
+        Net change of each species per reaction.
+    sources
+        Positions in `network.reactions`.
+    """
+
+    rates: RateTable
+    reactants: NDArray[np.int32]
+    factors: tuple[Factor, ...]
+    changes: tuple[dict[int, int], ...]
+    sources: tuple[int, ...]
+
+    @property
+    def formulae(self) -> NDArray[np.int32]:
+        """Formula of each reaction, shape (m,)."""
+        return self.rates.integers[:, FORMULA]
+
+
+def compile_reactions(network: Network, uclchem_compatible: bool = False) -> CompiledReactions:
     """Flatten the reactions of `network` into arrays.
 
     Parameters
@@ -109,45 +154,23 @@ def compile_rates(network: Network, uclchem_compatible: bool = False) -> RateTab
 
     Returns
     -------
-    RateTable
-        Rows that can never run (zero coefficient, double-counted H2 formation) are left out; `source` holds the
-        position of each row in `network.reactions`.
+    CompiledReactions
+        Rows that can never run (zero coefficient, double-counted H2 formation) are left out.
     """
     from chemnet.chemistry.rates.rows import Translator
 
     rows = Translator(network, uclchem_compatible).rows()
     rows.sort(key=lambda row: row.formula != Formula.BULK_SWAP)
-    columns = {name: np.array([getattr(row, name) for row in rows], dtype) for name, dtype in _SCALARS}
-    counts = [len(row.change) for row in rows]
-    co_grid, co_shielding, co_curvature = co_shielding_tables(uclchem_compatible)
-    return RateTable(
-        **columns,
-        reactants=np.array([row.reactants for row in rows], np.int32).reshape(len(rows), 3),
-        stoich_start=np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int32),
-        stoich_row=np.array([species for row in rows for species in row.change], np.int32),
-        stoich_change=np.array([count for row in rows for count in row.change.values()], np.float64),
-        co_grid=co_grid,
-        co_shielding=co_shielding,
-        co_curvature=co_curvature,
+    m = len(rows)
+    table = RateTable(
+        np.array([[getattr(row, name) for name in _PARAMETERS] for row in rows], np.float64).reshape(m, -1),
+        np.array([[getattr(row, name) for name in _INTEGERS] for row in rows], np.int32).reshape(m, -1),
+        *co_shielding_tables(uclchem_compatible),
     )
-
-
-_SCALARS = (
-    ("formula", np.int32),
-    ("alpha", np.float64),
-    ("beta", np.float64),
-    ("gamma", np.float64),
-    ("t_min", np.float64),
-    ("t_max", np.float64),
-    ("density_power", np.int32),
-    ("frequency1", np.float64),
-    ("frequency2", np.float64),
-    ("energy1", np.float64),
-    ("energy2", np.float64),
-    ("tunnelling", np.float64),
-    ("share", np.float64),
-    ("speed", np.float64),
-    ("expression", np.int32),
-    ("factor", np.int32),
-    ("source", np.int32),
-)
+    return CompiledReactions(
+        rates=table,
+        reactants=np.array([row.reactants for row in rows], np.int32).reshape(m, 3),
+        factors=tuple(row.factor for row in rows),
+        changes=tuple(row.change for row in rows),
+        sources=tuple(row.source for row in rows),
+    )

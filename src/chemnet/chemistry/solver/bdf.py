@@ -126,7 +126,7 @@ def integrate_bdf(
         Statistics, added to.
     """
     duration = forcing.duration
-    work = _workspace(problem.equations.n, problem.equations.pattern_row.size)
+    work = _workspace(problem.equations.n, problem.equations.n_entries)
     step = _start(problem, forcing, k, y, rtol, atol, factors, work, counts)
     elapsed, order, equal_steps = 2.0 * step, 1, 2
     for _ in range(max_steps):
@@ -139,7 +139,7 @@ def integrate_bdf(
             step = _rescale(work.differences, order, step, (duration - elapsed) / step)
             equal_steps = 0
         if forcing.varies:
-            set_coefficients(problem, forcing, elapsed + step, k)
+            set_coefficients(problem.rates, forcing, elapsed + step, k)
         _predict(work, order, rtol, atol)
         if not _correct(problem, k, factors, step / _ALPHA[order], work, counts):
             counts[NEWTON_FAILURES] += 1
@@ -227,7 +227,7 @@ def _euler(
 ) -> bool:
     """Take one backward Euler step from `y` that ends at `moment`; return convergence."""
     if forcing.varies:
-        set_coefficients(problem, forcing, moment, k)
+        set_coefficients(problem.rates, forcing, moment, k)
     work.prediction[:] = y
     return _correct(problem, k, factors, length, work, counts)
 

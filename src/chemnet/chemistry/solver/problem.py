@@ -1,8 +1,9 @@
-"""A network compiled for integration, and the coefficients along one step of a tracer."""
+"""A network compiled for integration, and the conditions over one step of a tracer."""
 
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -11,28 +12,19 @@ from numpy.typing import NDArray
 
 from chemnet.chemistry.equations import Equations, compile_equations
 from chemnet.chemistry.network import Network
-from chemnet.chemistry.rates import RateTable, compile_rates, rate_coefficients
+from chemnet.chemistry.rates import CompiledReactions, RateTable, compile_reactions, rate_coefficients
+from chemnet.chemistry.rates.table import Formula
 from chemnet.chemistry.sparse_lu import Elimination, plan_elimination
 
 Array = NDArray[np.float64]
 
 
 class Problem(NamedTuple):
-    """Everything about a network that integration needs.
+    """What compiled code needs of a network: rates, equations and the plan for the linear algebra."""
 
-    `carbon` and `electron` are positions or -1. `invariants` (n_species, n_invariants) are the conserved totals:
-    elements, and charge where every reaction conserves it; `watched` the element totals that UCLCHEM's rows break
-    slightly."""
-
-    table: RateTable
+    rates: RateTable
     equations: Equations
     plan: Elimination
-    carbon: int
-    electron: int
-    invariants: Array
-    watched: Array
-    compatible: bool
-    partner: NDArray[np.int32]
 
 
 class Forcing(NamedTuple):
@@ -48,53 +40,97 @@ class Forcing(NamedTuple):
     cr_yield: float
 
 
+@dataclass(frozen=True)
+class CompiledNetwork:
+    """A network ready for integration.
+
+    Parameters
+    ----------
+    problem
+        The part that compiled code sees.
+    compatible
+        Whether UCLCHEM's quirks are on.
+    carbon, electron
+        Positions of C and E-, or -1.
+    surface
+        Positions of the surface ices.
+    invariants
+        Weights of the totals that every reaction conserves, elements and charge, shape (n_species, n_invariants).
+    watched
+        Weights of the element totals that some row of the network breaks, shape (n_species, n_watched).
+    evaporating
+        Rows that evaporate ice.
+    freezing, partners
+        Rows that freeze a neutral molecule, and for each the row that evaporates it again.
+    """
+
+    problem: Problem
+    compatible: bool
+    carbon: int
+    electron: int
+    surface: NDArray[np.int32]
+    invariants: Array
+    watched: Array
+    evaporating: NDArray[np.intp]
+    freezing: NDArray[np.intp]
+    partners: NDArray[np.intp]
+
+
 @functools.lru_cache(maxsize=8)
-def compile_problem(network: Network, uclchem_compatible: bool) -> Problem:
+def compile_network(network: Network, uclchem_compatible: bool) -> CompiledNetwork:
     """Compile `network` for integration; the result is kept for the next call."""
-    table = compile_rates(network, uclchem_compatible)
-    equations = compile_equations(network, table)
-    size = equations.n + equations.n_border
-    invariants, watched = _conserved_totals(network, table)
+    reactions = compile_reactions(network, uclchem_compatible)
+    equations, rows, columns = compile_equations(network, reactions)
+    plan = plan_elimination(rows, columns, equations.n + equations.n_border, equations.n_border)
+    invariants, watched = _conserved_totals(network, reactions)
+    freezing, partners = _freezing_rows(network, reactions)
     names = network.species_names
-    return Problem(
-        table=table,
-        equations=equations,
-        plan=plan_elimination(equations.pattern_row, equations.pattern_column, size, equations.n_border),
+    return CompiledNetwork(
+        problem=Problem(reactions.rates, equations, plan),
+        compatible=uclchem_compatible,
         carbon=names.index("C") if "C" in names else -1,
         electron=equations.electron,
+        surface=equations.surface,
         invariants=invariants,
         watched=watched,
-        compatible=uclchem_compatible,
-        partner=_evaporation_partners(network, table),
+        evaporating=np.flatnonzero(reactions.formulae == Formula.EVAPORATION),
+        freezing=freezing,
+        partners=partners,
     )
 
 
-def _conserved_totals(network: Network, table: RateTable) -> tuple[Array, Array]:
+def _conserved_totals(network: Network, reactions: CompiledReactions) -> tuple[Array, Array]:
     """Return the totals that all rows conserve, and the element totals that some row breaks."""
     totals = np.column_stack([network.stoichiometry, network.charges])
-    change = np.zeros((table.formula.size, len(network.species)))
-    row_of = np.repeat(np.arange(table.formula.size), np.diff(table.stoich_start))
-    change[row_of, table.stoich_row] = table.stoich_change
+    change = np.zeros((len(reactions.changes), len(network.species)))
+    for r, counts in enumerate(reactions.changes):
+        change[r, list(counts)] = list(counts.values())
     kept = np.abs(change @ totals).max(axis=0, initial=0.0) == 0.0
-    broken = ~kept[:-1]
-    return np.ascontiguousarray(totals[:, kept]), np.ascontiguousarray(network.stoichiometry[:, broken])
+    present = np.abs(totals).max(axis=0, initial=0.0) > 0.0
+    return totals[:, kept & present], network.stoichiometry[:, ~kept[:-1]]
 
 
-def _evaporation_partners(network: Network, table: RateTable) -> NDArray[np.int32]:
-    """Return, for the rows that freeze a neutral molecule, the row that evaporates it again."""
-    kinds = [network.reactions[source] for source in table.source]
+def _freezing_rows(
+    network: Network, reactions: CompiledReactions
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the rows that freeze neutral molecules and their counterparts."""
+    rows = [network.reactions[source] for source in reactions.sources]
     leaving = {
-        one.products: r for r, one in enumerate(kinds) if one.kind == "THERM" and one.reactants[0][0] == "#"
+        one.products: r for r, one in enumerate(rows) if one.kind == "THERM" and one.reactants[0][0] == "#"
     }
-    return np.array(
-        [leaving.get(one.reactants, -1) if one.kind == "FREEZE" else -1 for one in kinds], np.int32
-    )
+    pairs = [
+        (r, leaving[one.reactants])
+        for r, one in enumerate(rows)
+        if one.kind == "FREEZE" and one.reactants in leaving
+    ]
+    freezing, partners = np.array(pairs, np.intp).reshape(-1, 2).T
+    return freezing, partners
 
 
 @njit(cache=True, nogil=True)
-def set_coefficients(problem: Problem, forcing: Forcing, elapsed: float, k: Array) -> None:
+def set_coefficients(rates: RateTable, forcing: Forcing, elapsed: float, k: Array) -> None:
     """Fill `k` for the moment `elapsed` seconds into the step."""
     share = elapsed / forcing.duration if forcing.varies else 0.0
     conditions = forcing.start + share * (forcing.end - forcing.start)
     expressions = forcing.expressions_start + share * (forcing.expressions_end - forcing.expressions_start)
-    rate_coefficients(problem.table, conditions, forcing.c_abundance, forcing.cr_yield, expressions, k)
+    rate_coefficients(rates, conditions, forcing.c_abundance, forcing.cr_yield, expressions, k)

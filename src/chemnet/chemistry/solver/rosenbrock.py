@@ -59,7 +59,7 @@ def integrate_rodas3(
     """Advance `y` in place over one step of a tracer; parameters and result as for `integrate_bdf`."""
     n, duration, elapsed = problem.equations.n, forcing.duration, 0.0
     size = n + problem.equations.n_border
-    rate, trial, values = np.empty(n + 4), np.empty(n), np.empty(problem.equations.pattern_row.size)
+    rate, trial, values = np.empty(n + 4), np.empty(n), np.empty(problem.equations.n_entries)
     u1, u2, u3, u4 = np.zeros(size), np.zeros(size), np.zeros(size), np.zeros(size)
     coupling = np.zeros(n)
     step = _FIRST_TRIAL * duration
@@ -70,7 +70,7 @@ def integrate_rodas3(
             return _STEP_TOO_SMALL
         if renew:
             if forcing.varies:
-                set_coefficients(problem, forcing, elapsed + 0.5 * step, k)
+                set_coefficients(problem.rates, forcing, elapsed + 0.5 * step, k)
             derivatives(problem.equations, k, y, rate)
             jacobian(problem.equations, k, y, values)
             counts[JACOBIANS] += 1

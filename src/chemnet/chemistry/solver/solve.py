@@ -10,13 +10,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from chemnet.chemistry.network import Network
 from chemnet.chemistry.rates.constants import SECONDS_PER_YEAR
-from chemnet.chemistry.solver.codes import N_COUNTS, SolverCode, Statistics
-from chemnet.chemistry.solver.problem import compile_problem
-from chemnet.chemistry.solver.tracer import BDF, RODAS3, integrate_tracer
-from chemnet.chemistry.sparse_lu import allocate_factors
+from chemnet.chemistry.solver.bdf import integrate_bdf
+from chemnet.chemistry.solver.codes import SolverCode, Statistics
+from chemnet.chemistry.solver.problem import compile_network
+from chemnet.chemistry.solver.rosenbrock import integrate_rodas3
+from chemnet.chemistry.solver.tracer import Tolerances, TracerIntegrator
 from chemnet.errors import DataError, suggest
 
-METHODS = {"bdf": BDF, "rodas3": RODAS3}
+METHODS = {"bdf": integrate_bdf, "rodas3": integrate_rodas3}
 """Integrators by name: variable-order BDF for any network, Rosenbrock for smooth (two-phase or gas) ones."""
 INTERPOLATIONS = ("constant", "linear")
 """How conditions pass from one row of a tracer to the next."""
@@ -112,27 +113,22 @@ def solve(
             f"tolerances rtol={rtol}, atol={atol} are not usable", hint="take rtol 1e-4 and atol 1e-20"
         )
     time, conditions = _checked_tracer(tracer)
-    problem = compile_problem(network, uclchem_compatible)
     abundances = np.full((len(time), len(network.species)), np.nan)
     abundances[0] = _checked_initial(network, initial)
-    counts = np.zeros(N_COUNTS, np.int64)
-    code, last = integrate_tracer(
-        problem,
-        allocate_factors(problem.plan),
+    integrator = TracerIntegrator(
+        compile_network(network, uclchem_compatible),
+        METHODS[method],
+        Tolerances(rtol, atol, max_internal_steps),
+    )
+    outcome, last = integrator.run(
         time * SECONDS_PER_YEAR,
         conditions,
         _expression_values(network, conditions),
         interpolation == "linear",
-        METHODS[method],
-        rtol,
-        atol,
-        max_internal_steps,
         abundances,
-        counts,
     )
-    outcome = SolverCode(code)
     failed = None if outcome is SolverCode.SUCCESS else last
-    return Solution(abundances, outcome, failed, Statistics.from_counts(counts))
+    return Solution(abundances, outcome, failed, Statistics.from_counts(integrator.counts))
 
 
 def _checked_tracer(tracer: Mapping[str, ArrayLike]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
