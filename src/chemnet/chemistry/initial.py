@@ -40,8 +40,8 @@ def initial_abundances(network: Network, given: Mapping[str, float] | None = Non
     network
         The network whose species they are for.
     given
-        Abundance relative to H nuclei by species name; without it `STANDARD_ABUNDANCES`, as far as the
-        network has the elements.
+        Abundance relative to H nuclei by species name; without it those that come with the network, else
+        `STANDARD_ABUNDANCES` as far as the network has the elements.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def initial_abundances(network: Network, given: Mapping[str, float] | None = Non
         An unknown species, a value that is negative or not finite, no matter at all, or more anions than
         cations.
     """
-    chosen = dict(given) if given else _standard_for(network)
+    chosen = dict(given or network.standard_abundances or _standard_for(network))
     abundance = np.zeros(len(network.species_names))
     for name, value in chosen.items():
         if name not in network.species_names:

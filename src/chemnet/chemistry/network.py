@@ -142,18 +142,27 @@ class Network:
     """
 
     def __init__(
-        self, species: tuple[NetworkSpecies, ...], reactions: tuple[Reaction, ...], name: str
+        self,
+        species: tuple[NetworkSpecies, ...],
+        reactions: tuple[Reaction, ...],
+        name: str,
+        standard_abundances: Mapping[str, float] | None = None,
     ) -> None:
         self.species = species
         self.reactions = reactions
         self.name = name
+        self.standard_abundances = dict(standard_abundances or {})
 
     def __repr__(self) -> str:
         return f"Network({self.name!r}, {len(self.species)} species, {len(self.reactions)} reactions)"
 
     @classmethod
     def from_parts(
-        cls, species: Sequence[NetworkSpecies], reactions: Sequence[Reaction], name: str = "network"
+        cls,
+        species: Sequence[NetworkSpecies],
+        reactions: Sequence[Reaction],
+        name: str = "network",
+        standard_abundances: Mapping[str, float] | None = None,
     ) -> Network:
         """Build a network after checking every species name and the balance of every reaction.
 
@@ -163,6 +172,8 @@ class Network:
             The parts, in the order that arrays will follow.
         name
             What messages and result files call it.
+        standard_abundances
+            Abundances relative to H nuclei that come with it, for runs that name none.
 
         Raises
         ------
@@ -181,7 +192,7 @@ class Network:
         known = {one.name: one for one in species}
         for reaction in reactions:
             _check_reaction(reaction, known)
-        return cls(tuple(species), tuple(reactions), name)
+        return cls(tuple(species), tuple(reactions), name, standard_abundances)
 
     @classmethod
     def read(cls, path: str | Path) -> Network:
@@ -197,10 +208,10 @@ class Network:
         DataError
             If nothing is there, the format is not recognised, or the content fails the checks of `from_parts`.
         """
-        from chemnet.chemistry.formats import read_parts
+        from chemnet.chemistry.formats import read_parts, read_standard_abundances
 
         species, reactions, name = read_parts(path)
-        return cls.from_parts(species, reactions, name=name)
+        return cls.from_parts(species, reactions, name, read_standard_abundances(path))
 
     @cached_property
     def species_names(self) -> tuple[str, ...]:

@@ -34,6 +34,13 @@ def test_the_shipped_network_starts_neutral_with_all_its_elements() -> None:
     assert (abundance @ network.stoichiometry > 0.0).all()
 
 
+def test_a_network_that_brings_abundances_starts_with_them() -> None:
+    species = [NetworkSpecies(name, mass=1.0) for name in ("H", "H2")]
+    network = Network.from_parts(species, [], name="made", standard_abundances={"H2": 0.4, "H": 0.2})
+    np.testing.assert_allclose(initial_abundances(network), [0.2, 0.4])
+    np.testing.assert_allclose(initial_abundances(network, {"H": 1.0}), [1.0, 0.0])
+
+
 def test_uclchems_own_network_starts_as_its_tables_do(shared_data: Path) -> None:
     network = Network.read(shared_data / "network")
     abundance = dict(zip(network.species_names, initial_abundances(network), strict=True))

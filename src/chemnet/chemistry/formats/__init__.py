@@ -31,12 +31,28 @@ def read_parts(path: str | Path) -> tuple[list[NetworkSpecies], list[Reaction], 
     DataError
         If nothing is there or no format recognises the content.
     """
-    place = Path(path)
-    if not place.exists():
-        place = _shipped_network(str(path))
-    reader = detect_format(place)
-    species, reactions = reader.read(place)
+    place = _place(path)
+    species, reactions = detect_format(place).read(place)
     return species, reactions, place.stem
+
+
+def read_standard_abundances(path: str | Path) -> dict[str, float]:
+    """Return the initial abundances that come with a network; empty where its format knows none.
+
+    Raises
+    ------
+    DataError
+        If nothing is there, no format recognises the content, or a value is no abundance.
+    """
+    place = _place(path)
+    reader = detect_format(place)
+    return reader.initial_abundances(place) if hasattr(reader, "initial_abundances") else {}
+
+
+def _place(path: str | Path) -> Path:
+    """Return the file or folder, that of a shipped network when nothing stands at `path`."""
+    place = Path(path)
+    return place if place.exists() else _shipped_network(str(path))
 
 
 def detect_format(path: Path) -> ModuleType:
