@@ -31,11 +31,11 @@ Array = NDArray[np.float64]
 
 MAX_ORDER = 5
 _NEWTON_ITERATIONS = 4
-_NEWTON_TOLERANCE = 0.03  # of the error that a step may make
+_NEWTON_TOLERANCE = 0.1  # of the error that a step may make
 _SLOWEST_CONVERGENCE = 0.9
 _SAFETY, _SMALLEST_FACTOR, _LARGEST_FACTOR = 0.9, 0.2, 10.0
 _KEEP_BELOW = 1.2  # a step that could grow by less is kept, and with it the factorised matrix
-_FIRST_TRIAL = 1e-3  # of the interval
+_FIRST_TRIAL = 1e-5  # of the interval
 _OLDEST_JACOBIAN = 5  # steps; a matrix that has to be factorised anyway gets a newer one
 _MOST_NEGATIVE = 100.0  # times the absolute tolerance; a step to less is repeated
 _KAPPA = np.array([0.0, -0.1850, -1.0 / 9.0, -0.0823, -0.0415, 0.0])
@@ -209,7 +209,7 @@ def _start(
             counts[STEPS] += 2
             return 0.5 * length
         counts[REJECTED] += 1
-        length *= max(0.05, min(0.5, _SAFETY / math.sqrt(error)))
+        length *= max(0.01, min(0.05, _SAFETY / math.sqrt(error)))
     return 0.0
 
 
