@@ -21,6 +21,7 @@ EXIT_WRONG_USE = 2
 EXIT_FAILED = 3
 EXIT_INTERRUPTED = 130
 _OVERRIDE = re.compile(r"[^-/\\=\s][^/\\=\s]*=")
+_NEGATIVE_NUMBER = re.compile(r"-[\d.]")
 _COMMON = ("config_files", "overrides", "debug", "json", "quiet", "verbose")
 
 
@@ -73,6 +74,11 @@ def _dispatch(words: list[str]) -> int:
         print(f"chemnet {version('chemnet')}")
         return EXIT_DONE
     name = words[0]
+    if name.startswith("-") or _OVERRIDE.match(name):
+        raise ConfigError(
+            f"the verb comes first: '{name}' stands where a verb is expected",
+            hint="write chemnet VERB [-c FILE]... [table.key=value]...",
+        )
     if name not in VERBS and name not in VERBS.names():
         near = nearest(name, VERBS.names())
         raise ConfigError(
@@ -107,7 +113,10 @@ def _parse(verb_class: Any, name: str, words: list[str]) -> argparse.Namespace:
     rest: list[str] = []
     for previous, word in zip(["", *words], words, strict=False):
         is_value = previous in ("-c", "--config")
-        (overrides if _OVERRIDE.match(word) and not is_value else rest).append(word)
+        if previous.startswith("--") and _NEGATIVE_NUMBER.match(word):
+            rest[-1] = f"{previous}={word}"  # argparse would take the minus for an option
+        else:
+            (overrides if _OVERRIDE.match(word) and not is_value else rest).append(word)
     args = parser.parse_intermixed_args(rest)
     args.overrides = overrides
     return args

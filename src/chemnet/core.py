@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from chemnet.config import ConfigDict, ConfigManager
-from chemnet.errors import nearest
+from chemnet.errors import nearest, suggest
 from chemnet.progress import configure_logging
 from chemnet.registry import DATASETS, MODELS, VERBS, verb_descriptions
 
@@ -90,14 +91,24 @@ class ChemNet:
         """Return the verb as a function with the signature and docstring of its `run`."""
         verb_class = VERBS.get(name)
 
+        signature = inspect.signature(verb_class.run)
+        allowed = [word for word in signature.parameters if word != "self"]
+
         @functools.wraps(verb_class.run)
         def method(**kwargs: Any) -> Any:
+            unknown = [word for word in kwargs if word not in allowed]
+            if unknown:
+                hint = suggest(unknown[0], allowed)
+                raise TypeError(f"{name}() has no argument '{unknown[0]}'; {hint}")
             verb = verb_class(self.config)
             if hasattr(verb, "manager"):
                 verb.manager = self._manager
             return verb.run(**kwargs)
 
         method.__name__ = name
+        method.__signature__ = signature.replace(  # type: ignore[attr-defined]
+            parameters=[parameter for word, parameter in signature.parameters.items() if word != "self"]
+        )
         method.__doc__ = f"{verb_class.description}.\n\n{verb_class.run.__doc__ or ''}"
         return method
 

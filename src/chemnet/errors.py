@@ -68,7 +68,7 @@ def nearest(word: str, allowed: Iterable[str], count: int = 3) -> list[str]:
 
 def suggest(word: str, allowed: Iterable[str]) -> str:
     """Return a hint that lists the near misses of `word`, or else every allowed word."""
-    names = sorted(allowed)
+    names = sorted(set(allowed))
     near = nearest(word, names)
     listed = ", ".join(names) if names else "none"
     return (

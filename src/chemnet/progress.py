@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
+from chemnet.errors import ConfigError
+
 _ROOT = "chemnet"
 _FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
 
@@ -20,21 +22,35 @@ def configure_logging(level: str, destination: str) -> None:
     """Send chemnet's log lines at `level` and above to ``"stderr"``, ``"stdout"`` or a file.
 
     Only the `chemnet` logger is touched: the root logger belongs to the program that imports chemnet.
+
+    Raises
+    ------
+    ConfigError
+        When the file cannot be opened.
     """
     logger = logging.getLogger(_ROOT)
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
         handler.close()
-    streams = {"stderr": sys.stderr, "stdout": sys.stdout}
-    handler = (
-        logging.StreamHandler(streams[destination])
-        if destination in streams
-        else logging.FileHandler(destination)
-    )
+    handler = _handler(destination)
     handler.setFormatter(logging.Formatter(_FORMAT, "%H:%M:%S"))
     logger.addHandler(handler)
     logger.setLevel(level.upper())
     logger.propagate = False
+
+
+def _handler(destination: str) -> logging.Handler:
+    """Return the handler that writes to a stream or a file."""
+    streams = {"stderr": sys.stderr, "stdout": sys.stdout}
+    if destination in streams:
+        return logging.StreamHandler(streams[destination])
+    try:
+        return logging.FileHandler(destination)
+    except OSError as error:
+        raise ConfigError(
+            f"general.log_destination = {destination!r} cannot be written: {error.strerror}",
+            hint='name a file in a folder that exists, or "stderr" or "stdout"',
+        ) from error
 
 
 def progress(

@@ -133,3 +133,31 @@ def test_a_reader_that_leaves_early_causes_no_traceback():
     command = f"{sys.executable} -m chemnet config | head -n 1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
     assert done.stderr == ""
+
+
+def test_a_log_file_that_cannot_be_written_is_named(capsys):
+    assert main(["config", "general.log_destination=/nowhere/run.log"]) == 2
+    assert "'/nowhere/run.log' cannot be written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["-c", "run.toml", "config"], ["general.seed=3", "config"]])
+def test_options_before_the_verb_are_explained(words, capsys):
+    assert main(words) == 2
+    assert "the verb comes first" in capsys.readouterr().err
+
+
+def test_a_value_may_begin_with_a_minus(monkeypatch):
+    class Aim(Verb):
+        cli_name = "aim"
+        description = "take a vector"
+
+        @staticmethod
+        def setup_parser(parser):
+            parser.add_argument("--vector")
+
+        def run(self, vector):
+            assert vector == "-0.1,0.2"
+            return Answer({}, "")
+
+    monkeypatch.setitem(VERBS._classes, "aim", Aim)
+    assert main(["aim", "--vector", "-0.1,0.2"]) == 0

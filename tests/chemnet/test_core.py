@@ -1,5 +1,6 @@
 """`ChemNet`: verbs as methods."""
 
+import inspect
 import logging
 
 import pytest
@@ -51,3 +52,12 @@ def test_the_log_level_follows_set_config():
     assert logging.getLogger("chemnet").level == logging.ERROR
     chemnet.set_config("general.log_level", "info")
     assert logging.getLogger("chemnet").level == logging.INFO
+
+
+def test_an_unknown_argument_names_the_nearest():
+    with pytest.raises(TypeError, match=r"results\(\) has no argument 'treee'; did you mean 'tree'"):
+        ChemNet().results(treee=True)
+
+
+def test_a_method_shows_the_arguments_of_its_verb():
+    assert list(inspect.signature(ChemNet().results).parameters) == ["tree"]

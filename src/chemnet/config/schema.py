@@ -2,11 +2,13 @@
 
 The default's type is the schema. The comment above a key may begin with a marker in brackets that says more
 than the default can: ``[path]``, ``[result]``, ``[str]``, ``[int]``, ``[float]``, ``[list]``, alternatives
-such as ``[float or false]``, or ``[one of: a, b]``. A default of ``false`` with a marker means "not set".
+such as ``[float or false]``, limits such as ``[int >= 1]`` or ``[float > 0 <= 1]``, or ``[one of: a, b]``.
+A default of ``false`` with a marker means "not set".
 """
 
 from __future__ import annotations
 
+import operator
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -18,10 +20,14 @@ from chemnet.config.overrides import join_key, split_key
 from chemnet.errors import ConfigError, nearest
 
 Key = tuple[str, ...]
+Limit = tuple[str, float]
 
 _HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(#.*)?$")
 _ASSIGNMENT = re.compile(r"""\s*((?:"[^"]*"|'[^']*'|[A-Za-z0-9_.-])+)\s*=""")
 _MARKER = re.compile(r"\[([^\]]+)\]\s*")
+_KIND = re.compile(r"([a-z]+)((?:\s*(?:>=|<=|>|<)\s*[-+.\deE]+)*)")
+_LIMIT = re.compile(r"(>=|<=|>|<)\s*([-+.\deE]+)")
+_COMPARE = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 _NAMES = {bool: "true or false", int: "int", float: "float", str: "str", list: "list", dict: "table"}
 _KINDS: dict[str, type] = {
     "path": str,
@@ -53,6 +59,8 @@ class KeySpec:
         Meaning and unit.
     source
         ``file:line`` of the default.
+    limits
+        What a number must fulfil: pairs such as ``(">=", 1.0)``.
     """
 
     key: Key
@@ -61,13 +69,15 @@ class KeySpec:
     choices: tuple[str, ...]
     comment: str
     source: str
+    limits: tuple[Limit, ...] = ()
 
     @property
     def allowed(self) -> str:
         """What the key takes, in words."""
         if self.choices:
             return "one of " + ", ".join(repr(choice) for choice in self.choices)
-        return " or ".join("false" if kind == "false" else kind for kind in self.kinds)
+        limits = "".join(f" {sign} {bound:g}" for sign, bound in self.limits)
+        return " or ".join(f"{kind}{limits}" if kind in ("int", "float") else kind for kind in self.kinds)
 
     def accept(self, value: Any, where: str) -> Any:
         """Return `value` in the key's own type.
@@ -83,12 +93,23 @@ class KeySpec:
         for kind in self.kinds:
             wanted = _KINDS.get(kind)
             if wanted is float and type(value) is int:
-                return float(value)
+                return self._accept_number(float(value), where)
+            if wanted in (int, float) and type(value) is wanted:
+                return self._accept_number(value, where)
             if wanted is not None and type(value) is wanted:
                 return self._accept_choice(value, where)
         raise ConfigError(
             f"{where}: {join_key(self.key)} = {value!r} is of type {_type_name(type(value))}; "
             f"allowed: {self.allowed}",
+            hint=f"the default is {_toml(self.default)}: {self.comment or 'no comment'}",
+        )
+
+    def _accept_number(self, value: float, where: str) -> float:
+        """Return `value` when it lies within the limits; NaN lies within none."""
+        if all(_COMPARE[sign](value, bound) for sign, bound in self.limits):
+            return value
+        raise ConfigError(
+            f"{where}: {join_key(self.key)} = {value!r} is out of range; allowed: {self.allowed}",
             hint=f"the default is {_toml(self.default)}: {self.comment or 'no comment'}",
         )
 
@@ -218,14 +239,28 @@ def _key_spec(key: Key, default: Any, comment: str, source: str) -> KeySpec:
     marker = _MARKER.match(comment)
     kinds: tuple[str, ...] = (next(kind for kind, type_ in _PLAIN_KINDS if type(default) is type_),)
     choices: tuple[str, ...] = ()
+    limits: tuple[Limit, ...] = ()
     if marker and marker.group(1).startswith("one of:"):
         choices = tuple(word.strip().strip("\"'") for word in marker.group(1)[7:].split(","))
-    elif marker and all(word in _KINDS or word == "false" for word in marker.group(1).split(" or ")):
-        kinds = tuple(marker.group(1).split(" or "))
+    elif marker and (parts := _kinds_and_limits(marker.group(1))):
+        kinds, limits = parts
         kinds += ("false",) if default is False and "false" not in kinds else ()
     else:
         marker = None
-    return KeySpec(key, default, kinds, choices, comment[marker.end() :] if marker else comment, source)
+    return KeySpec(
+        key, default, kinds, choices, comment[marker.end() :] if marker else comment, source, limits
+    )
+
+
+def _kinds_and_limits(marker: str) -> tuple[tuple[str, ...], tuple[Limit, ...]] | None:
+    """Read a marker such as ``int >= 1 or false``; None when it is a plain remark in brackets."""
+    parts = [_KIND.fullmatch(word.strip()) for word in marker.split(" or ")]
+    if not all(part and (part.group(1) in _KINDS or part.group(1) == "false") for part in parts):
+        return None
+    limits = [limit for part in parts if part for limit in _LIMIT.findall(part.group(2))]
+    return tuple(part.group(1) for part in parts if part), tuple(
+        (sign, float(bound)) for sign, bound in limits
+    )
 
 
 _PLAIN_KINDS: tuple[tuple[str, type], ...] = (

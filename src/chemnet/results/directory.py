@@ -19,6 +19,8 @@ from chemnet.progress import get_logger
 from chemnet.results.lineage import FileRecord, ParentRef, file_digest
 
 RESULT_FILE = "result.toml"
+# of the files that verbs write; raised when an older chemnet's results can no longer be read
+FORMAT = 1
 RUNNING_FILE = "running.toml"
 PARTIAL_PREFIX = ".partial-"
 DONE = "done"
@@ -173,11 +175,17 @@ def _read_info(path: Path) -> dict[str, Any]:
             hint="`chemnet results` lists finished results; an unfinished training goes on with train.resume",
         )
     try:
-        return tomllib.loads((path / RESULT_FILE).read_text(encoding="utf-8"))
+        info = tomllib.loads((path / RESULT_FILE).read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise ResultsError(
             f"{path / RESULT_FILE} is damaged: {error}", hint="make the result again"
         ) from error
+    if info.get("format") != FORMAT:
+        raise ResultsError(
+            f"{path} has format {info.get('format', 'unknown')}; this chemnet reads format {FORMAT}",
+            hint="make the result again, or use the version of chemnet that wrote it",
+        )
+    return info
 
 
 def _opened(path: Path) -> ResultDirectory | None:

@@ -17,7 +17,7 @@ from chemnet.config import ConfigDict
 from chemnet.config.manager import write_config
 from chemnet.errors import ResultsError
 from chemnet.progress import get_logger
-from chemnet.results.directory import PARTIAL_PREFIX, RESULT_FILE, RUNNING_FILE, ResultDirectory
+from chemnet.results.directory import FORMAT, PARTIAL_PREFIX, RESULT_FILE, RUNNING_FILE, ResultDirectory
 from chemnet.results.lineage import combined_digest, parent_table, record_files
 
 CONFIG_FILE = "runtime_config.toml"
@@ -131,6 +131,7 @@ class ResultWriter:
         files = record_files(self.path, self._living)
         identity = (self.verb, *sorted(parent.digest for parent in self.parents.values()))
         info = {
+            "format": FORMAT,
             "status": status,
             "verb": self.verb,
             "component": self.component or "",

@@ -171,3 +171,22 @@ def test_scan_finds_the_line_and_comment_of_each_key():
     assert places[("a", "x")] == (4, "first second")
     assert places[("a", "y")] == (8, "")
     assert places[("b.c", "d e")][0] == 10
+
+
+@pytest.mark.parametrize(
+    ("word", "allowed"),
+    [
+        ("train.epochs=0", "int >= 1"),
+        ("model.Autoencoder.dropout=1.0", "float >= 0 < 1"),
+        ("train.gradient_clip=-1", "float > 0 or false"),
+        ("general.seed=-1", "int >= 0"),
+        ("optimizer.lr=nan", "float > 0 or false"),
+    ],
+)
+def test_a_number_outside_its_range_is_refused(word, allowed):
+    with pytest.raises(ConfigError, match=rf"{word.partition('=')[0]} = .*out of range; allowed: {allowed}"):
+        load_config(overrides=[word])
+
+
+def test_an_optional_number_may_be_unset():
+    assert load_config(overrides=["train.gradient_clip=false"])["train"]["gradient_clip"] is False

@@ -210,3 +210,11 @@ def test_the_configuration_of_an_old_result_is_read_though_keys_have_changed(mak
     with (result.path / "runtime_config.toml").open("a") as file:
         file.write("[bygone]\nkey = 1\n")
     assert ResultDirectory.open(result.path).config["bygone"]["key"] == 1
+
+
+def test_a_result_of_another_format_says_so(make):
+    result = make()
+    file = result.path / "result.toml"
+    file.write_text(file.read_text().replace("format = 1", "format = 999"))
+    with pytest.raises(ResultsError, match="has format 999; this chemnet reads format 1"):
+        ResultDirectory.open(result.path)
