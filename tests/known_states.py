@@ -16,8 +16,8 @@ def projection(n_species: int) -> np.ndarray:
     return np.random.default_rng(5).normal(size=(n_species, LATENT_DIM)) / np.sqrt(n_species)
 
 
-def write_infer_result(config: ConfigDict) -> ResultDirectory:
-    """Write an infer result of every state of the newest preprocess result."""
+def write_infer_result(config: ConfigDict, role: str = "autoencoder") -> ResultDirectory:
+    """Write an infer result of every state of the newest preprocess result, by a model of this role."""
     from chemnet.datasets.inference_results import InferenceWriter
     from chemnet.datasets.preprocessed import PreprocessedData
     from chemnet.results import ResultWriter, find_most_recent_results_dir
@@ -48,6 +48,6 @@ def write_infer_result(config: ConfigDict) -> ResultDirectory:
                     split=split.name,
                 )
                 first += len(split.tracer_ids)
-        writer.summary["rows"] = len(states)
+        writer.summary.update(rows=len(states), role=role)
     assert writer.result is not None
     return writer.result

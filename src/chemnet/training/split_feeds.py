@@ -10,7 +10,7 @@ import torch
 
 from chemnet.config import ConfigDict
 from chemnet.datasets.preprocessed import PreprocessedData, Split
-from chemnet.errors import DataError
+from chemnet.errors import ConfigError, DataError
 from chemnet.progress import get_logger
 from chemnet.training.data_feed import Feed, ResidentFeed, RowTable, StreamedFeed, Table, WindowTable
 from chemnet.training.devices import free_memory
@@ -41,13 +41,13 @@ def make_feeds(
 
     Raises
     ------
+    ConfigError
+        When a batch is to hold nothing.
     DataError
         When the training split has nothing to train on, or a split that is monitored is empty.
     """
     table = config["train"]
-    batch_size = table["batch_size"] or table["rows_per_batch" if kind == "rows" else "windows_per_batch"]
-    if batch_size < 1:
-        raise DataError(f"train.batch_size = {batch_size} holds nothing", hint="set it to 1 or more")
+    batch_size = _batch_size(table, kind)
     splits = {name: data.split(name) for name in ("train", "validate")}
     needed = sum(_bytes_of(data, split) for split in splits.values())
     resident = needed <= table["memory_share"] * free_memory(device)
@@ -64,6 +64,15 @@ def make_feeds(
     training, validation = feeds
     _refuse_empty(training, validation, kind, table["monitor"])
     return training, validation
+
+
+def _batch_size(table: ConfigDict, kind: str) -> int:
+    """Return the items per step that ``[train]`` asks for."""
+    own = table["batch_size"] is not False
+    key = "batch_size" if own else "rows_per_batch" if kind == "rows" else "windows_per_batch"
+    if table[key] < 1:
+        raise ConfigError(f"train.{key} = {table[key]}: a batch holds nothing", hint="set it to 1 or more")
+    return table[key]
 
 
 class SplitReader:

@@ -68,7 +68,6 @@ class Benchmark(Verb):
         surrogate: str | Path | None = None,
         preprocess_dir: str | Path | None = None,
         split: str | None = None,
-        **_: Any,
     ) -> BenchmarkResult:
         """Score and write the report; each argument wins over the key of its name in ``[benchmark]``.
 

@@ -61,7 +61,7 @@ class Compare(Verb):
             help="results of `benchmark`: paths, names or components; win over compare.benchmarks",
         )
 
-    def run(self, benchmarks: Sequence[str | Path] | None = None, **_: Any) -> CompareResult:
+    def run(self, benchmarks: Sequence[str | Path] | None = None) -> CompareResult:
         """Compare and write the result.
 
         Parameters

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from chemnet.config import ConfigDict
+from chemnet.progress import get_logger
 from chemnet.registry import DATASETS, chem_verb
 from chemnet.results import ResultDirectory, ResultWriter, VerbResult, resolve_input
+from chemnet.results.directory import DONE
 from chemnet.verbs.base import Verb
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from chemnet.training.inference_sources import Source
 
 ALL_SPLITS = ("train", "validate", "test")
+_log = get_logger(__name__)
 
 
 class InferResult(VerbResult):
@@ -64,7 +67,6 @@ class Infer(Verb):
         preprocess_dir: str | Path | None = None,
         split: str | None = None,
         source: str | None = None,
-        **_: Any,
     ) -> InferResult:
         """Infer every state of the chosen splits; each argument wins over the key of its name in ``[infer]``.
 
@@ -111,6 +113,7 @@ def infer(config: ConfigDict, parents: dict[str, ResultDirectory]) -> ResultDire
     device = choose_device(config["general"]["device"])
     model = load_trained(trained, weights_file(table["weights"])).for_inference().to(device)
     wanted, role = data_of(trained), read_model_file(trained)["role"]
+    _say_what_happens(trained, role)
     source = _source(config, parents, wanted)
     with ResultWriter(config, "infer", trained.component, parents=parents) as writer:
         with (
@@ -149,6 +152,24 @@ def infer(config: ConfigDict, parents: dict[str, ResultDirectory]) -> ResultDire
         writer.summary["splits"] = list(source.splits)
     assert writer.result is not None
     return writer.result
+
+
+def _say_what_happens(trained: ResultDirectory, role: str) -> None:
+    """Tell which model does what to the states, and that its training is not over if so."""
+    action = {
+        "autoencoder": "encoding with the autoencoder",
+        "emulator": "rolling out the emulator",
+        "direct_emulator": "rolling out the direct emulator",
+    }.get(role, f"inferring with the model (role {role!r})")
+    _log.info("%s %s", action, trained.name)
+    if trained.status != DONE:
+        _log.warning(
+            "the training of %s was %s after %s epochs; to finish it: chemnet train train.resume=%s",
+            trained.name,
+            trained.status,
+            trained.summary.get("epochs", "some"),
+            trained.path,
+        )
 
 
 def _outputs(config: ConfigDict, model: Any, role: str, source: Source, device: Any) -> Iterator[Any]:

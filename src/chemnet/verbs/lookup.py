@@ -60,7 +60,6 @@ class Lookup(Verb):
         outliers: int | None = None,
         k: int | None = None,
         database_dir: str | Path | None = None,
-        **_: Any,
     ) -> LookupAnswer:
         """Answer exactly one query.
 
@@ -73,9 +72,8 @@ class Lookup(Verb):
             file.
         abundances
             Abundances relative to H nuclei by species name (a mapping or the path of a JSON, CSV or ``.npy``
-            file), or an
-            array in the order of the model's species; they are encoded by the autoencoder that made the
-            database.
+            file), or an array in the order of the model's species; they are encoded by the autoencoder that
+            made the database. Species that are not given are encoded as 0 and left out of the comparison.
         outliers
             Number of loneliest states: those whose k-th nearest neighbour is farthest away.
         k
@@ -129,11 +127,13 @@ class Lookup(Verb):
 
     def _by_abundances(self, connection: DatabaseConnection, abundances: Any) -> LookupAnswer:
         """Find the states nearest to given abundances."""
+        import numpy as np
+
         from chemnet.search.encoder import StateEncoder
         from chemnet.search.queries import read_abundances
 
         values = read_abundances(abundances, connection.states.species)
-        latent = StateEncoder(connection.directory).encode(values)
+        latent = StateEncoder(connection.directory).encode(np.nan_to_num(values, nan=0.0))
         near = connection.search_by_vector(latent)
         query = {"kind": "abundances", "vector": latent.tolist()}
         truth = _truth(connection, [neighbour.state.index for neighbour in near])

@@ -18,7 +18,7 @@ class Model(Verb):
     description = "summarise a model: layers, parameters and shapes"
     inputs: ClassVar = {"infer.model_dir": "train", "train.preprocess_dir": "preprocess"}
 
-    def run(self, model_dir: str | Path | None = None, **_: Any) -> Answer:
+    def run(self, model_dir: str | Path | None = None) -> Answer:
         """Return layers, parameters and shapes of a model.
 
         Parameters

@@ -42,7 +42,7 @@ class Preprocess(Verb):
     description = "turn raw tracers into scaled train, validate and test splits"
     inputs: ClassVar = {"data_set.path": "simulate"}
 
-    def run(self, path: str | None = None, **_: Any) -> PreprocessResult:
+    def run(self, path: str | None = None) -> PreprocessResult:
         """Preprocess the data set that ``[data_set]`` describes.
 
         Parameters

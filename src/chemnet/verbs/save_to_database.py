@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from chemnet.progress import progress
 from chemnet.registry import VECTOR_DBS, chem_verb
-from chemnet.results import ResultWriter, VerbResult, resolve_input
+from chemnet.results import ResultWriter, VerbResult
 from chemnet.verbs.base import Verb
 
 if TYPE_CHECKING:
@@ -50,13 +50,13 @@ class SaveToDatabase(Verb):
     description = "store latents in a vector database"
     inputs: ClassVar = {"vector_db.infer_dir": "infer"}
 
-    def run(self, infer_dir: str | Path | None = None, **_: Any) -> DatabaseResult:
+    def run(self, infer_dir: str | Path | None = None) -> DatabaseResult:
         """Insert every state of an infer result.
 
         Parameters
         ----------
         infer_dir
-            The infer result; wins over ``vector_db.infer_dir``.
+            The infer result; wins over ``vector_db.infer_dir``. By default the newest of an autoencoder.
 
         Raises
         ------
@@ -65,16 +65,16 @@ class SaveToDatabase(Verb):
         """
         from chemnet.datasets.inference_results import InferenceDataset
         from chemnet.search.known_states import write_known_states
+        from chemnet.search.latents import resolve_latents
 
         config = self.with_arguments("vector_db", {"infer_dir": infer_dir})
-        infer = resolve_input(config, "vector_db.infer_dir", "infer")
+        infer = resolve_latents(config, "vector_db.infer_dir")
         config = config.replace({"vector_db.infer_dir": str(infer.path)})
         name = config["vector_db"]["name"]
         database_class = VECTOR_DBS.get(name)
         data = InferenceDataset(infer.path)
-        parents = {**infer.parents, "infer": infer}
         with ResultWriter(
-            config, verb=self.cli_name, parents=parents, living=(database_class.living_folder,)
+            config, verb=self.cli_name, parents={"infer": infer}, living=(database_class.living_folder,)
         ) as writer:
             write_known_states(data, writer.path)
             seconds = _fill(database_class(config, writer.path), data)

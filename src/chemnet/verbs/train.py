@@ -67,7 +67,6 @@ class Train(Verb):
         autoencoder_dir: str | Path | None = None,
         resume: str | Path | None = None,
         trace: int | None = None,
-        **_: Any,
     ) -> TrainResult:
         """Train one component; each argument wins over the key of its name in ``[train]``.
 

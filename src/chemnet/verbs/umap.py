@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from chemnet.config import ConfigDict
 from chemnet.progress import get_logger, progress
 from chemnet.registry import REDUCERS, chem_verb
-from chemnet.results import ResultWriter, VerbResult, resolve_input
+from chemnet.results import ResultWriter, VerbResult
 from chemnet.verbs.base import Verb
 
 if TYPE_CHECKING:
@@ -83,13 +83,13 @@ class Umap(Verb):
     description = "reduce latents to two or three dimensions"
     inputs: ClassVar = {"umap.infer_dir": "infer"}
 
-    def run(self, infer_dir: str | Path | None = None, **_: Any) -> UmapResult:
+    def run(self, infer_dir: str | Path | None = None) -> UmapResult:
         """Fit a reducer on a seeded sample of an infer result and place every state.
 
         Parameters
         ----------
         infer_dir
-            The infer result; wins over ``umap.infer_dir``.
+            The infer result; wins over ``umap.infer_dir``. By default the newest of an autoencoder.
 
         Raises
         ------
@@ -100,9 +100,10 @@ class Umap(Verb):
 
         from chemnet.datasets.inference_results import InferenceDataset
         from chemnet.plots.figures import save_figure
+        from chemnet.search.latents import resolve_latents
 
         config = self.with_arguments("umap", {"infer_dir": infer_dir})
-        infer = resolve_input(config, "umap.infer_dir", "infer")
+        infer = resolve_latents(config, "umap.infer_dir")
         config = config.replace({"umap.infer_dir": str(infer.path)})
         data = InferenceDataset(infer.path)
         with ResultWriter(config, verb=self.cli_name, parents={"infer": infer}) as writer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from chemnet.config import ConfigDict
 from chemnet.errors import ConfigError, ResultsError, suggest
@@ -60,7 +60,7 @@ class Visualize(Verb):
     description = "make an interactive page of a reduced latent space"
     inputs: ClassVar = {"visualize.umap_dir": "umap"}
 
-    def run(self, umap_dir: str | Path | None = None, **_: Any) -> VisualizeResult:
+    def run(self, umap_dir: str | Path | None = None) -> VisualizeResult:
         """Write the page of an embedding.
 
         Parameters

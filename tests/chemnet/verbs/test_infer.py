@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from chemnet.errors import DataError, ResultsError
-from chemnet.results import ResultDirectory, VerbResult
+from chemnet.results import ResultDirectory, VerbResult, list_results
 from chemnet.verbs.infer import Infer, InferResult
 from chemnet.verbs.train import Train, TrainResult
 
@@ -122,6 +122,33 @@ def test_the_newest_model_is_taken_and_a_named_one_wins(
     named = infer(tiny({"infer.model_dir": "autoencoder"}))
     assert named.directory.parents["train"].path == autoencoder.path
     assert named.directory.config["infer"]["model_dir"] == str(autoencoder.path)
+
+
+def test_what_is_done_with_the_model_is_said(
+    tiny: Any, emulator: TrainResult, autoencoder: TrainResult, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", logger="chemnet"):
+        infer(tiny())
+        assert f"rolling out the emulator {emulator.directory.name}" in caplog.text
+        infer(tiny(), model_dir=autoencoder.path)
+    assert f"encoding with the autoencoder {autoencoder.directory.name}" in caplog.text
+    assert "interrupted" not in caplog.text
+
+
+def test_a_model_whose_training_was_interrupted_is_used_with_a_warning(
+    tiny: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("chemnet.training.handlers.StopEarly.look", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            Train(tiny()).run()
+    (interrupted,) = [one for one in list_results(tiny()["general"]["results_dir"]) if one.verb == "train"]
+    caplog.clear()
+    infer(tiny(), model_dir=interrupted.path)
+    assert f"the training of {interrupted.name} was interrupted after 1 epochs" in caplog.text
 
 
 def test_without_a_model_the_hint_names_the_verb_to_run(tiny: Any) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from chemnet.config import ConfigDict, load_config
 from chemnet.errors import ConfigError, DataError, ModelError, ResultsError, RunFailedError
 from chemnet.models.autoencoder import Autoencoder
 from chemnet.models.weights import read_tensors
@@ -326,9 +327,28 @@ def test_a_streamed_training_sees_what_a_resident_one_sees(
     tiny: Any, autoencoder: TrainResult, changes: dict[str, Any]
 ) -> None:
     resident = train(tiny(changes))
-    streamed = train(tiny({**changes, "train.memory_share": 0.0, "train.stream_rows": 100}))
+    streamed = train(tiny({**changes, "train.memory_share": 1e-12, "train.stream_rows": 100}))
     assert streamed.summary["items_per_epoch"] == resident.summary["items_per_epoch"]
     assert streamed.metrics[-1]["train_loss"] == pytest.approx(resident.metrics[-1]["train_loss"], rel=0.5)
+
+
+@pytest.mark.parametrize(
+    ("model", "key"),
+    [
+        ("Autoencoder", "batch_size"),
+        ("Autoencoder", "rows_per_batch"),
+        ("LatentEmulator", "windows_per_batch"),
+    ],
+)
+def test_an_empty_batch_names_the_key_that_asks_for_it(tiny_data: Any, model: str, key: str) -> None:
+    from chemnet.registry import MODELS
+    from chemnet.training.split_feeds import make_feeds
+    from chemnet.training.trace import Trace
+
+    config = load_config(overrides=["train.batch_size=false"])
+    emptied = ConfigDict({**config.to_dict(), "train": {**config["train"].to_dict(), key: 0}})
+    with pytest.raises(ConfigError, match=rf"train\.{key} = 0"):
+        make_feeds(tiny_data, MODELS.get(model).feed, emptied, torch.device("cpu"), Trace(0))
 
 
 def test_trace_shows_reads_gathers_and_steps(tiny: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from chemnet import Verb, chem_verb
 from chemnet.results import ResultWriter, VerbResult, resolve_input
@@ -29,7 +29,7 @@ class Census(Verb):
     description = "count the species that are present in each split"
     inputs: ClassVar = {"census.preprocess_dir": "preprocess"}
 
-    def run(self, preprocess_dir: str | Path | None = None, **_: Any) -> CensusResult:
+    def run(self, preprocess_dir: str | Path | None = None) -> CensusResult:
         """Count in the newest preprocess result, or in the one that is named.
 
         Parameters
