@@ -13,24 +13,24 @@ from chemnet.chemistry.rates.photo import c_ionisation, co_dissociation, columns
 from chemnet.chemistry.rates.table import (
     ALPHA,
     BETA,
-    GAMMA,
-    T_MIN,
-    T_MAX,
-    FREQUENCY_1,
-    FREQUENCY_2,
+    DENSITY,
+    DENSITY_POWER,
+    DUST_TEMPERATURE,
     ENERGY_1,
     ENERGY_2,
-    TUNNELLING,
-    SHARE,
-    SPEED,
-    FORMULA,
-    DENSITY_POWER,
     EXPRESSION,
-    DENSITY,
-    DUST_TEMPERATURE,
     EXTINCTION,
+    FORMULA,
+    FREQUENCY_1,
+    FREQUENCY_2,
+    GAMMA,
     GAS_TEMPERATURE,
     RADIATION,
+    SHARE,
+    SPEED,
+    T_MAX,
+    T_MIN,
+    TUNNELLING,
     ZETA,
     Formula,
     RateTable,
@@ -69,14 +69,15 @@ def rate_coefficients(
     expressions: NDArray,  # type: ignore[type-arg]
     k: NDArray,  # type: ignore[type-arg]
 ) -> None:
-    """Fill `k` with the coefficients, powers of the density folded in, so that flux = k x abundances x factor [s^-1].
+    """Fill `k` with the coefficients [s^-1]: flux = k x abundances x factor, powers of the density folded in.
 
     Parameters
     ----------
     table
         The compiled reactions.
     conditions
-        Density [cm^-3], radiation field [Habing], Av [mag], gas and dust temperature [K], zeta [1.3e-17 s^-1].
+        Density [cm^-3], radiation field [Habing], Av [mag], gas and dust temperature [K], zeta [1.3e-17
+        s^-1].
     c_abundance
         Abundance of C, which shields its own ionisation.
     cr_yield
@@ -229,7 +230,7 @@ def _surface_coefficient(
 
 @njit(cache=True, nogil=True)
 def _diffusion_coefficient(table: RateTable, r: int, t_dust: float) -> float:
-    """Return the Langmuir-Hinshelwood coefficient (Hasegawa et al. 1992; competition: Garrod & Pauly 2011)."""
+    """Return the Langmuir-Hinshelwood coefficient (Hasegawa 1992; competition: Garrod & Pauly 2011)."""
     nu1, nu2, e1, e2 = (
         table.parameters[r, FREQUENCY_1],
         table.parameters[r, FREQUENCY_2],

@@ -1,7 +1,7 @@
 """Physical constants and the grain model, in cgs units.
 
-The grain model is that of UCLCHEM (Holdship et al. 2017, AJ 154, 38): one population of spheres that carries the dust
-mass, with the cross section per hydrogen nucleus of Cazaux & Tielens (2004, ApJ 604, 222).
+The grain model is that of UCLCHEM (Holdship et al. 2017, AJ 154, 38): one population of spheres that carries
+the dust mass, with the cross section per hydrogen nucleus of Cazaux & Tielens (2004, ApJ 604, 222).
 """
 
 import math

@@ -89,8 +89,8 @@ def desorption_fraction(network: Network, reaction: Reaction) -> float:
 def uclchem_desorption_fraction(network: Network, reaction: Reaction) -> float:
     """Return the same share as UCLCHEM computes it, with masses and binding energies of the wrong species.
 
-    UCLCHEM finds the ice of a product as the last one that evaporates to it, which is the bulk's, and uses its
-    position in the list of ices to look up masses and atom counts in the list of all species.
+    UCLCHEM finds the ice of a product as the last one that evaporates to it, which is the bulk's, and uses
+    its position in the list of ices to look up masses and atom counts in the list of all species.
     """
     ices = [one for one in network.species if one.phase != "gas"]
     evaporates_to = {one.reactants[0]: one.products[0] for one in network.reactions if one.kind == "THERM"}

@@ -11,15 +11,17 @@ from numpy.typing import NDArray
 from chemnet.chemistry.rates.constants import HABING_PER_DRAINE, NUCLEI_PER_MAGNITUDE
 
 # extinction relative to V by wavelength [Angstrom]: Savage & Mathis 1979, ARA&A 17, 73
+# fmt: off
 _WAVELENGTH = np.array(
-    [910, 950, 1000, 1050, 1110, 1180, 1250, 1390, 1490, 1600, 1700, 1800, 1900, 2000, 2100]
-    + [2190, 2300, 2400, 2500, 2740, 3440, 4000, 4400, 5500, 7000, 9000, 12500, 22000, 34000, 1e9],
+    [910, 950, 1000, 1050, 1110, 1180, 1250, 1390, 1490, 1600, 1700, 1800, 1900, 2000, 2100,
+     2190, 2300, 2400, 2500, 2740, 3440, 4000, 4400, 5500, 7000, 9000, 12500, 22000, 34000, 1e9],
     dtype=np.float64,
 )
 _EXTINCTION = np.array(
-    [5.76, 5.18, 4.65, 4.16, 3.73, 3.40, 3.11, 2.74, 2.63, 2.62, 2.54, 2.50, 2.58, 2.78, 3.01]
-    + [3.12, 2.86, 2.58, 2.35, 2.00, 1.58, 1.42, 1.32, 1.00, 0.75, 0.48, 0.28, 0.12, 0.05, 0.0]
+    [5.76, 5.18, 4.65, 4.16, 3.73, 3.40, 3.11, 2.74, 2.63, 2.62, 2.54, 2.50, 2.58, 2.78, 3.01,
+     3.12, 2.86, 2.58, 2.35, 2.00, 1.58, 1.42, 1.32, 1.00, 0.75, 0.48, 0.28, 0.12, 0.05, 0.0]
 )
+# fmt: on
 
 CO_COLUMN_GRID = np.arange(12.0, 20.0)
 """log10 of the CO columns [cm^-2] of the shielding table."""
@@ -55,7 +57,7 @@ def spline_curvature(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[
         below, above = x[i] - x[i - 1], x[i + 1] - x[i]
         system[i, i - 1 : i + 2] = below / 6, (below + above) / 3, above / 6
         right[i] = (y[i + 1] - y[i]) / above - (y[i] - y[i - 1]) / below
-    return np.linalg.solve(system, right)
+    return np.linalg.solve(system, right).astype(np.float64)
 
 
 _EXTINCTION_CURVATURE = spline_curvature(_WAVELENGTH, _EXTINCTION)
@@ -69,7 +71,8 @@ def co_shielding_tables(
     Parameters
     ----------
     as_uclchem_reads_it
-        UCLCHEM hands the 8 x 6 table to a routine that expects 7 x 6, so that the figures shift and six are lost.
+        UCLCHEM hands the 8 x 6 table to a routine that expects 7 x 6, so that the figures shift and six are
+        lost.
     """
     table = CO_SHIELDING.ravel()[:42].reshape(6, 7) if as_uclchem_reads_it else CO_SHIELDING
     by_co = np.ascontiguousarray(table.T)

@@ -1,4 +1,4 @@
-"""Translation of typed reactions into rows of the rate table: where the meaning of each reaction kind is written."""
+"""Translation of typed reactions into rows of the rate table: what each reaction kind means."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ class Translator:
         """Return the positions that the flux multiplies, padded with the one that holds 1."""
         if len(reaction.reactants) > 3:
             raise DataError(
-                f"{reaction.source or reaction}: {len(reaction.reactants)} reactants; at most three are supported",
+                f"{reaction.source or reaction}: {len(reaction.reactants)} reactants; three at most",
                 hint="split the row into steps",
             )
         found = [self.network.index(name) for name in reaction.reactants]
@@ -144,7 +144,7 @@ class Translator:
         return a, b, c
 
     def _change(self, reaction: Reaction) -> dict[int, int]:
-        """Return the net change of each species per reaction; electrons make up for the charge of a grain's row."""
+        """Return the net change of each species; electrons make up for the charge of a grain's row."""
         change: Counter[int] = Counter()
         for name in reaction.reactants:
             change[self.network.index(name)] -= 1

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,9 +100,10 @@ _INTEGERS = ("formula", "density_power", "expression")
 
 
 class RateTable(NamedTuple):
-    """What rate coefficients depend on, for m reactions; few arrays and no objects keep Numba's compilation short.
+    """What rate coefficients depend on, for m reactions; few arrays keep Numba's compilation short.
 
-    `parameters` (m, 12) and `integers` (m, 3) have the columns named above; the others are the CO shielding table.
+    `parameters` (m, 12) and `integers` (m, 3) have the columns named above; the others are the CO shielding
+    table.
     """
 
     parameters: NDArray[np.float64]
@@ -163,8 +165,8 @@ def compile_reactions(network: Network, uclchem_compatible: bool = False) -> Com
     rows.sort(key=lambda row: row.formula != Formula.BULK_SWAP)
     m = len(rows)
     table = RateTable(
-        np.array([[getattr(row, name) for name in _PARAMETERS] for row in rows], np.float64).reshape(m, -1),
-        np.array([[getattr(row, name) for name in _INTEGERS] for row in rows], np.int32).reshape(m, -1),
+        _columns(rows, _PARAMETERS).astype(np.float64),
+        _columns(rows, _INTEGERS).astype(np.int32),
         *co_shielding_tables(uclchem_compatible),
     )
     return CompiledReactions(
@@ -174,3 +176,8 @@ def compile_reactions(network: Network, uclchem_compatible: bool = False) -> Com
         changes=tuple(row.change for row in rows),
         sources=tuple(row.source for row in rows),
     )
+
+
+def _columns(rows: Sequence[object], names: Sequence[str]) -> NDArray[Any]:
+    """Return the named attributes of all rows, shape (m, n_names)."""
+    return np.array([[getattr(row, name) for name in names] for row in rows]).reshape(len(rows), len(names))

@@ -1,8 +1,8 @@
 """Variable-order, variable-step backward differentiation (NDF), orders 1 to 5.
 
-The quasi-constant step formulation of Shampine & Reichelt (1997, SIAM J. Sci. Comput. 18, 1): backward differences,
-rescaled when the step changes, with their modification of the BDF that allows larger steps. The iteration matrix is
-factorised with the network's static elimination plan, and kept while the step stays.
+The quasi-constant step formulation of Shampine & Reichelt (1997, SIAM J. Sci. Comput. 18, 1): backward
+differences, rescaled when the step changes, with their modification of the BDF that allows larger steps. The
+iteration matrix is factorised with the network's static elimination plan, and kept while the step stays.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ _SAFETY, _SMALLEST_FACTOR, _LARGEST_FACTOR = 0.9, 0.2, 10.0
 _KEEP_BELOW = 1.2  # a step that could grow by less is kept, and with it the factorised matrix
 _FIRST_TRIAL = 1e-5  # of the interval
 _OLDEST_JACOBIAN = 5  # steps; a matrix that has to be factorised anyway gets a newer one
+_FAILURES_BEFORE_RESTART = 4
+_RESTART_FACTOR = 100.0  # times the step that failed last
 _MOST_NEGATIVE = 100.0  # times the absolute tolerance; a step to less is repeated
 _KAPPA = np.array([0.0, -0.1850, -1.0 / 9.0, -0.0823, -0.0415, 0.0])
 _GAMMA = np.concatenate((np.zeros(1), np.cumsum(1.0 / np.arange(1, MAX_ORDER + 1))))
@@ -50,8 +52,10 @@ _STEP_TOO_SMALL = SolverCode.STEP_TOO_SMALL.value
 
 
 class Workspace(NamedTuple):
-    """Arrays of one integration; `matrix` holds the coefficient of the factors, their convergence rate, and the
-    age in steps of the Jacobian."""
+    """Arrays of one integration.
+
+    `matrix` holds the coefficient of the factors, their convergence rate, and the Jacobian's age in steps.
+    """
 
     differences: Array
     prediction: Array
@@ -127,13 +131,19 @@ def integrate_bdf(
     """
     duration = forcing.duration
     work = _workspace(problem.equations.n, problem.equations.n_entries)
-    step = _start(problem, forcing, k, y, rtol, atol, factors, work, counts)
-    elapsed, order, equal_steps = 2.0 * step, 1, 2
+    work.differences[0] = y
+    elapsed, order, equal_steps, failures = 0.0, 1, 0, _FAILURES_BEFORE_RESTART
+    step = _FIRST_TRIAL / _RESTART_FACTOR * duration
     for _ in range(max_steps):
+        if failures >= _FAILURES_BEFORE_RESTART:
+            trial = min(_RESTART_FACTOR * step, duration - elapsed)
+            step = _start(problem, forcing, k, elapsed, trial, rtol, atol, factors, work, counts)
+            elapsed, order, equal_steps, failures = elapsed + 2.0 * step, 1, 2, 0
         if elapsed >= duration * (1.0 - 1e-12):
             y[:] = work.differences[0]
             return _SUCCESS
         if step < 1e-14 * elapsed or step == 0.0:
+            y[:] = work.differences[0]
             return _STEP_TOO_SMALL
         if elapsed + step > duration * (1.0 + 1e-12):
             step = _rescale(work.differences, order, step, (duration - elapsed) / step)
@@ -143,8 +153,8 @@ def integrate_bdf(
         _predict(work, order, rtol, atol)
         if not _correct(problem, k, factors, step / _ALPHA[order], work, counts):
             counts[NEWTON_FAILURES] += 1
-            step = _rescale(work.differences, order, step, 0.5)
-            equal_steps = 0
+            step = _rescale(work.differences, order, step, 0.25)
+            equal_steps, failures = 0, failures + 1
             continue
         work.scale[:] = atol + rtol * np.abs(work.trial)
         error = _ERROR_CONSTANT[order] * _error(work.correction, work, atol)
@@ -152,11 +162,11 @@ def integrate_bdf(
             counts[REJECTED] += 1
             factor = max(_SMALLEST_FACTOR, _SAFETY * error ** (-1.0 / (order + 1)))
             step = _rescale(work.differences, order, step, factor)
-            equal_steps = 0
+            equal_steps, failures = 0, failures + 1
             continue
         counts[STEPS] += 1
         elapsed += step
-        equal_steps += 1
+        equal_steps, failures = equal_steps + 1, 0
         _accept(work, order)
         if equal_steps > order:
             best, factor = _best_order(work, order, error)
@@ -165,6 +175,7 @@ def integrate_bdf(
                 order = best
                 step = _rescale(work.differences, order, step, min(_LARGEST_FACTOR, factor))
                 equal_steps = 0
+    y[:] = work.differences[0]
     return _TOO_MANY_STEPS
 
 
@@ -173,7 +184,8 @@ def _start(
     problem: Problem,
     forcing: Forcing,
     k: Array,
-    y: Array,
+    elapsed: float,
+    length: float,
     rtol: float,
     atol: float,
     factors: Factors,
@@ -182,23 +194,24 @@ def _start(
 ) -> float:
     """Take two backward Euler steps that one of twice the length confirms, and return their size [s].
 
-    Species that are in balance agree in both, however fast they are, so that the first steps need not resolve them as
-    an estimate from the initial slope would. On return the differences hold the state after the second step.
+    Species that are in balance agree in both, however fast they are, so that the first steps need not resolve
+    them as an estimate from the initial slope would. `length` is the first to be tried for both together. On
+    return the differences hold the state after the second step.
     """
+    y = work.differences[0].copy()
     jacobian(problem.equations, k, y, work.jacobian)
     counts[JACOBIANS] += 1
     whole, half = np.empty(y.size), np.empty(y.size)
-    length = _FIRST_TRIAL * forcing.duration
     work.history[:] = 0.0
-    while length > 1e-30:
+    while length > max(1e-30, 1e-14 * elapsed):
         work.scale[:] = atol + rtol * np.abs(y)
-        work.matrix[_AGE] = 0.0
+        work.matrix[_AGE], work.matrix[_COEFFICIENT] = 0.0, 0.0
         error = _NEVER
-        if _euler(problem, forcing, k, y, length, length, factors, work, counts):
+        if _euler(problem, forcing, k, y, length, elapsed + length, factors, work, counts):
             whole[:] = work.trial
-            if _euler(problem, forcing, k, y, 0.5 * length, 0.5 * length, factors, work, counts):
+            if _euler(problem, forcing, k, y, 0.5 * length, elapsed + 0.5 * length, factors, work, counts):
                 half[:] = work.trial
-                if _euler(problem, forcing, k, half, 0.5 * length, length, factors, work, counts):
+                if _euler(problem, forcing, k, half, 0.5 * length, elapsed + length, factors, work, counts):
                     work.scale[:] = atol + rtol * np.maximum(np.abs(y), np.abs(work.trial))
                     error = _error(work.trial - whole, work, atol)
         if error <= 1.0:

@@ -55,7 +55,8 @@ class CompiledNetwork:
     surface
         Positions of the surface ices.
     invariants
-        Weights of the totals that every reaction conserves, elements and charge, shape (n_species, n_invariants).
+        Weights of the totals that every reaction conserves, elements and charge, shape (n_species,
+        n_invariants).
     watched
         Weights of the element totals that some row of the network breaks, shape (n_species, n_watched).
     evaporating

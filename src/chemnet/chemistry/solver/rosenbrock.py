@@ -1,6 +1,7 @@
 """Rosenbrock method RODAS3: four stages, order 3, no iteration; for networks with smooth equations.
 
-Sandu et al. (1997, Atmospheric Environment 31, 3459): stiffly accurate, so that fast species land on their balance.
+Sandu et al. (1997, Atmospheric Environment 31, 3459): stiffly accurate, so that fast species land on their
+balance.
 """
 
 from __future__ import annotations

@@ -34,7 +34,8 @@ class Solution:
     Parameters
     ----------
     abundances
-        Shape (steps, n_species), relative to H nuclei; row 0 is the initial state; rows after a failure are NaN.
+        Shape (steps, n_species), relative to H nuclei; row 0 is the initial state; rows after a failure are
+        NaN.
     code
         How it ended.
     failed_step
@@ -161,7 +162,7 @@ def _checked_tracer(tracer: Mapping[str, ArrayLike]) -> tuple[NDArray[np.float64
 
 
 def _check_values(name: str, time: NDArray[np.float64], conditions: NDArray[np.float64]) -> None:
-    """Refuse values that are not finite, negative or zero where that has no meaning, and time that stands still."""
+    """Refuse values that are not finite or have no meaning, and time that stands still."""
     for column, values in (("time", time), *zip(COLUMNS, conditions.T, strict=True)):
         bad = ~np.isfinite(values)
         if column != "time":

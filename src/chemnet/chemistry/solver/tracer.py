@@ -1,4 +1,4 @@
-"""One tracer, step by step: fresh start at each, totals checked, retried at other tolerances when it fails."""
+"""One tracer, step by step: a fresh start at each, totals checked, failures retried at other tolerances."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _RETRY_FACTORS = (1.0, 0.1, 0.01, 10.0, 0.001)  # times the relative tolerance
 _UCLCHEM_FIRST_CALL = 1e7  # s
 _DRIFT_LIMIT = 1e-8  # relative drift of a conserved total over one tracer step, before it is taken out
 _WATCHED_LIMIT = 1e-3  # the same for totals that the network itself does not conserve
-_ABSENT = 1e-25  # a total below it has nothing to correct
+_ABSENT = 1e-20  # a total of less is left alone
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class TracerIntegrator:
         time
             Times [s], shape (steps,).
         conditions, expressions
-            Physical conditions, shape (steps, 6), and values of expression rates, shape (steps, n_expressions).
+            Physical conditions, shape (steps, 6), and expression rates, shape (steps, n_expressions).
         linear
             Whether conditions change linearly between rows instead of keeping the earlier row's values.
         abundances
@@ -141,7 +141,7 @@ class TracerIntegrator:
 
 
 def settle(network: CompiledNetwork, before: Array, after: Array) -> SolverCode:
-    """Lift `after` to the floor, check its totals against `before`, and take out what rounding added, in place."""
+    """Lift `after` to the floor, check its totals against `before`, take out what rounding added."""
     if not np.isfinite(after).all():
         return SolverCode.NOT_FINITE
     np.maximum(after, ABUNDANCE_FLOOR, out=after)
@@ -155,7 +155,7 @@ def settle(network: CompiledNetwork, before: Array, after: Array) -> SolverCode:
 
 
 def worst_drift(totals: Array, before: Array, after: Array) -> float:
-    """Return the largest change of a total, relative to the amount that takes part in it.
+    """Return the largest change of a total, relative to the amount that takes part in it (at least 1e-15).
 
     Parameters
     ----------
@@ -165,11 +165,11 @@ def worst_drift(totals: Array, before: Array, after: Array) -> float:
         Abundances, shape (n,).
     """
     change = np.abs((after - before) @ totals)
-    return float((change / (before @ np.abs(totals) + 1e-20)).max(initial=0.0))
+    return float((change / (before @ np.abs(totals) + 1e-15)).max(initial=0.0))
 
 
 def restore_totals(totals: Array, before: Array, after: Array) -> None:
-    """Scale `after` in place by 1 + totals x multipliers, the least relative change that brings back all totals.
+    """Scale `after` in place by 1 + totals x multipliers, the least change that brings back all totals.
 
     Parameters
     ----------
@@ -180,16 +180,16 @@ def restore_totals(totals: Array, before: Array, after: Array) -> None:
     after
         Abundances to correct, shape (n,).
     """
-    system = totals.T @ (totals * after[:, None])
-    present = np.diag(system) > _ABSENT
-    weights = totals[:, present]
-    drift = (before - after) @ weights
-    multipliers = np.linalg.lstsq(system[np.ix_(present, present)], drift, rcond=None)[0]
+    amounts = np.square(totals).T @ after
+    present = amounts > _ABSENT
+    weights = totals[:, present] / np.sqrt(amounts[present])  # a system with ones on its diagonal
+    system = weights.T @ (weights * after[:, None])
+    multipliers = np.linalg.lstsq(system, (before - after) @ weights, rcond=None)[0]
     after *= 1.0 + weights @ multipliers
 
 
 def _overwritten_cr_yield(conditions: Array, electrons: float) -> float:
-    """Return the grain charging parameter that UCLCHEM stores where the yield of cosmic-ray desorption was."""
+    """Return the grain charging parameter that UCLCHEM stores over the yield of cosmic-ray desorption."""
     field = conditions[RADIATION] * math.exp(-2.5 * conditions[EXTINCTION])
     charging = field * math.sqrt(conditions[GAS_TEMPERATURE]) / (conditions[DENSITY] * electrons)
     return float(min(max(charging, 1e2), 1e6))
