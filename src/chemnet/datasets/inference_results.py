@@ -116,7 +116,9 @@ class InferenceDataset:
         return sum(self._batches)
 
     def __getitem__(self, index: int) -> State:
-        position = range(len(self))[index]
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"no state {index}: {self.path.name} holds {len(self):,} states, counted from 0")
+        position = index % len(self)
         row = self.rows[position]
         return State(
             index=position,
@@ -263,15 +265,18 @@ class InferenceDataset:
         """
         from chemnet.datasets.preprocessed import PreprocessedData
 
-        given = self._given
-        directory = given if isinstance(given, ResultDirectory) else ResultDirectory.open(self.path)
-        data = PreprocessedData(directory.parent("preprocess"))
+        data = PreprocessedData(self._infer_result().parent("preprocess"))
         rows = self.rows[np.asarray(indices, dtype=np.int64)]
         values = np.empty((len(rows), len(data.species)))
         for code in np.unique(rows["split"]).tolist():
             here = np.flatnonzero(rows["split"] == code)
             values[here] = data.split(self.splits[code]).raw_abundance(rows["split_row"][here])
         return values
+
+    def _infer_result(self) -> ResultDirectory:
+        """Return the infer result that the samples belong to."""
+        given = self._given
+        return given if isinstance(given, ResultDirectory) else ResultDirectory.open(self.path)
 
     def _not_found(self, sample_id: str, place: int) -> NotFoundError:
         """Return the error for a missing id: the steps of its tracer, or near tracers, or near ids."""

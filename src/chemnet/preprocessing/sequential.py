@@ -63,14 +63,20 @@ class Sequential(PreprocessingMethod):
     def _check_window(self) -> None:
         """Refuse windows without a transition, and horizons that leave no given row."""
         if self.window < 2:
-            raise ConfigError(f"preprocess.window = {self.window}: a window needs at least 2 rows")
+            raise ConfigError(
+                f"preprocess.window = {self.window}: a window needs at least 2 rows",
+                hint="set preprocess.window to 2 or more, or to false for the default",
+            )
         if not 1 <= self.horizon < self.window:
             raise ConfigError(
                 f"preprocess.horizon = {self.horizon} does not fit a window of {self.window} rows",
                 hint=f"allowed: 1 to {self.window - 1}, or false for all rows but the first",
             )
         if self.stride < 1:
-            raise ConfigError(f"preprocess.stride = {self.stride}: windows must advance by at least 1 row")
+            raise ConfigError(
+                f"preprocess.stride = {self.stride}: windows must advance by at least 1 row",
+                hint="set preprocess.stride to 1 or more",
+            )
 
     def _check_short(self, lengths: np.ndarray) -> None:
         """Refuse tracers that hold no window, or say how many there are."""

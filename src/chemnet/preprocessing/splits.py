@@ -153,7 +153,10 @@ def _check_sizes(sizes: Mapping[str, float]) -> None:
     """Refuse fractions outside [0, 1], a sum above 1 and an empty training split."""
     for name, size in sizes.items():
         if not 0.0 <= size <= 1.0:
-            raise DataError(f"preprocess.{name}_size = {size} is outside [0, 1]")
+            raise DataError(
+                f"preprocess.{name}_size = {size} is outside [0, 1]",
+                hint=f"preprocess.{name}_size is a fraction of the tracers, such as 0.1",
+            )
     if sum(sizes.values()) > 1.0 + 1e-9:
         listed = " + ".join(f"{name}_size {size:g}" for name, size in sizes.items())
         raise DataError(
@@ -161,7 +164,9 @@ def _check_sizes(sizes: Mapping[str, float]) -> None:
             hint="let preprocess.train_size, validate_size and test_size sum to at most 1",
         )
     if sizes["train"] == 0.0:
-        raise DataError("preprocess.train_size is 0: there is nothing to train on")
+        raise DataError(
+            "preprocess.train_size is 0: there is nothing to train on", hint="set preprocess.train_size = 0.8"
+        )
 
 
 def _check_disjoint(splits: Mapping[str, Sequence[str]], file: Path) -> None:

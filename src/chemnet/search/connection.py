@@ -122,7 +122,9 @@ class DatabaseConnection:
     def loneliest(self, count: int, k: int | None = None) -> list[Neighbour]:
         """Return the `count` states with the farthest k-th neighbour; `distance` is the distance to it."""
         if count < 1:
-            raise ChemNetError(f"the number of outliers must be at least 1, not {count}")
+            raise ChemNetError(
+                f"the number of outliers must be at least 1, not {count}", hint="give --outliers 5"
+            )
         rows, distances = loneliest_rows(self.states.vectors, count, self._count(k))
         pairs = zip(rows, distances, strict=True)
         return [Neighbour(self.states[int(row)], float(distance)) for row, distance in pairs]
@@ -144,7 +146,11 @@ class DatabaseConnection:
                 hint="a query has as many numbers as the model has latents",
             )
         if not np.isfinite(vector).all():
-            raise ChemNetError(f"the query vector is not finite: {vector.tolist()}")
+            place = int(np.flatnonzero(~np.isfinite(vector))[0])
+            raise ChemNetError(
+                f"number {place + 1} of the query vector is {vector[place]}, not finite",
+                hint="give finite numbers, such as those of a known state",
+            )
         return vector
 
     def close(self) -> None:

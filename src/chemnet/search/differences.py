@@ -39,12 +39,13 @@ def largest_differences(
 ) -> list[list[Difference]]:
     """Return, for each other state, the `count` species that differ most from the query, largest first.
 
-    Species that do not differ at all are left out, so a state compared with itself has none.
+    Species that do not differ at all are left out, so a state compared with itself has none; so are
+    those whose abundance the query does not know.
 
     Parameters
     ----------
     query
-        Abundances ``(S,)``, relative to H nuclei.
+        Abundances ``(S,)``, relative to H nuclei; NaN where not known.
     others
         Abundances of the other states ``(n, S)``.
     species
@@ -54,7 +55,7 @@ def largest_differences(
     """
     query = np.clip(query, ABUNDANCE_FLOOR, None)
     others = np.clip(others, ABUNDANCE_FLOOR, None)
-    dex = np.log10(others) - np.log10(query)
+    dex = np.where(np.isnan(query), 0.0, np.log10(others) - np.log10(query))
     order = np.argsort(-np.abs(dex), axis=1, kind="stable")[:, :count]
     return [
         [

@@ -56,9 +56,10 @@ class StateEncoder:
 
 def _autoencoder_of(database: ResultDirectory) -> ResultDirectory:
     """Return the training result of the autoencoder that made a database's latents."""
+    infer = database.parent("infer")
     for role in ("autoencoder", "train"):
-        if role in database.parents:
-            trained = database.parent(role)
+        if role in infer.parents:
+            trained = infer.parent(role)
             return trained.parent("autoencoder") if "autoencoder" in trained.parents else trained
     raise ResultsError(
         f"{database.name} was made without an autoencoder, so abundances have no place in it",

@@ -18,6 +18,7 @@ import numpy as np
 from chemnet.datasets.inference_results import InferenceDataset
 from chemnet.datasets.inference_writer import DATASET_CONFIG_FILE, METADATA_FILE
 from chemnet.datasets.npy_files import NpyAppender, open_npy
+from chemnet.results import ResultDirectory
 
 VECTORS_FILE = "vectors.npy"
 
@@ -29,6 +30,10 @@ class KnownStates(InferenceDataset):
     def vectors(self) -> np.ndarray:
         """All latents as one contiguous memory map, ``(rows, latent_dim)`` float32."""
         return open_npy(self.path / VECTORS_FILE)
+
+    def _infer_result(self) -> ResultDirectory:
+        """Return the infer result that the database was made from."""
+        return super()._infer_result().parent("infer")
 
 
 def write_known_states(data: InferenceDataset, path: Path) -> None:

@@ -13,6 +13,8 @@ import numpy as np
 from chemnet.errors import DataError, nearest
 from chemnet.progress import get_logger
 
+#: missing species that the warning names
+_LISTED = 10
 _log = get_logger(__name__)
 
 
@@ -51,6 +53,8 @@ def read_abundances(
 ) -> np.ndarray:
     """Return abundances relative to H nuclei in the order of `species`, ``(S,)`` float64.
 
+    Species that are not given are NaN, with a warning.
+
     Parameters
     ----------
     source
@@ -66,8 +70,7 @@ def read_abundances(
     Raises
     ------
     DataError
-        For an unknown species, a value that is negative or no number, or a file that cannot be read. Species
-        that are not given count as 0, with a warning.
+        For an unknown species, a value that is negative or no number, or a file that cannot be read.
     """
     given = _by_name(source, species)
     unknown = [name for name in given if name not in set(species)]
@@ -85,9 +88,12 @@ def read_abundances(
         )
     if missing := [name for name in species if name not in given]:
         _log.warning(
-            "%d of %d species are not given and count as 0: %s ...", len(missing), len(species), missing[0]
+            "%d of %d species are not given: encoded as 0, and not compared: %s",
+            len(missing),
+            len(species),
+            ", ".join(missing[:_LISTED]) + (", ..." if len(missing) > _LISTED else ""),
         )
-    return np.array([given.get(name, 0.0) for name in species])
+    return np.array([given.get(name, np.nan) for name in species])
 
 
 def _by_name(source: Any, species: Sequence[str]) -> dict[str, float]:
@@ -123,7 +129,9 @@ def _from_json(text: str, source: Any) -> dict[str, float]:
     try:
         content = json.loads(text)
     except json.JSONDecodeError as error:
-        raise DataError(f"{_origin(source)} is not valid JSON: {error}") from error
+        raise DataError(
+            f"{_origin(source)} is not valid JSON: {error}", hint='write {"CO": 1e-5, ...}'
+        ) from error
     if not isinstance(content, dict):
         raise DataError(f"{_origin(source)} holds no JSON object", hint='write {"CO": 1e-5, ...}')
     return _floats(content.items(), source)

@@ -41,7 +41,9 @@ class Reducer(ABC):
 
     def __init__(self, n_components: int, seed: int, parallel: bool, options: Mapping[str, Any]) -> None:
         if n_components not in (2, 3):
-            raise ConfigError(f"umap.n_components = {n_components}; allowed: 2 or 3")
+            raise ConfigError(
+                f"umap.n_components = {n_components}; allowed: 2 or 3", hint="set umap.n_components = 2"
+            )
         self.n_components = n_components
         self.seed = seed
         self.parallel = parallel

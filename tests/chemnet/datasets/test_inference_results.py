@@ -125,7 +125,7 @@ def test_ids_that_are_not_ascii_are_kept(tmp_path, columns):
 def test_negative_and_out_of_range_positions_behave_like_a_sequence(tmp_path, columns):
     data = write(tmp_path, columns, batch_size=4)
     assert data[-1].id == "7-4"
-    with pytest.raises(IndexError):
+    with pytest.raises(IndexError, match=rf"holds {len(data)} states"):
         data[len(data)]
 
 

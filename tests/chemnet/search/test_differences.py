@@ -27,3 +27,8 @@ def test_a_state_does_not_differ_from_itself():
     own, other = largest_differences(state, np.stack([state, state * 10]), SPECIES, 1)
     assert own == []
     assert other[0].dex == pytest.approx(1.0)
+
+
+def test_species_that_the_query_does_not_know_are_not_compared():
+    (found,) = largest_differences(np.array([0.5, np.nan, 1e-8]), np.array([[0.5, 1e-4, 1e-7]]), SPECIES, 3)
+    assert [difference.species for difference in found] == ["H2O"]

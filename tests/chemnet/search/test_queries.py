@@ -96,11 +96,13 @@ def test_files_that_cannot_be_read_are_named(tmp_path, name, content, message):
     with pytest.raises(DataError, match=message) as caught:
         read_abundances(tmp_path / name, SPECIES)
     assert name in str(caught.value)
+    assert caught.value.hint
 
 
-def test_species_that_are_not_given_count_as_zero_and_are_named(caplog):
+def test_species_that_are_not_given_are_unknown_and_all_named(caplog):
     with caplog.at_level(logging.WARNING, logger="chemnet"):
         logging.getLogger("chemnet").propagate = True
         values = read_abundances({"H2": 0.5}, SPECIES)
-    assert values.tolist() == [0.5, 0, 0, 0]
+    np.testing.assert_array_equal(values, [0.5 if name == "H2" else np.nan for name in SPECIES])
     assert "3 of 4 species are not given" in caplog.text
+    assert all(name in caplog.text for name in SPECIES if name != "H2")

@@ -14,6 +14,7 @@ COSMIC_RAY_UNIT = 1.3e-17
 """chemnet's unit of the cosmic-ray ionisation rate [s^-1]: `zeta = 1` in a tracer."""
 
 _LISTED = 10
+_MOST_REFUSED = 0.9
 
 
 def text_of(path: Path) -> str:
@@ -78,6 +79,8 @@ def read_rows(
             reactions.extend(parse(text, f"{path.name}:{number}"))
         except DataError as error:
             refused.append(error)
+    if len(refused) > _MOST_REFUSED * max(len(reactions) + len(refused), _LISTED):
+        raise _not_recognised(path, refused)
     if refused:
         raise _joined(path, refused)
     if not reactions:
@@ -183,6 +186,15 @@ def network_species(reactions: Iterable[Reaction], extra: Iterable[str] = ()) ->
     for reaction in reactions:
         names.update(dict.fromkeys((*reaction.reactants, *reaction.products)))
     return [NetworkSpecies(name=name, mass=parse_species(name).mass) for name in names]
+
+
+def _not_recognised(path: Path, refused: list[DataError]) -> DataError:
+    """Return the error for a file of which hardly a row can be read: it has another format."""
+    return DataError(
+        f"{path}: format not recognised; hardly a row can be read, for example\n  {refused[0].message}",
+        hint="chemnet reads a UCLCHEM folder (species.csv and reactions.csv), UMIST (RATE12, RATE22), KIDA, "
+        "KROME and its own format; for their columns see docs/reference/formats.md",
+    )
 
 
 def _joined(path: Path, refused: list[DataError]) -> DataError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
@@ -56,14 +57,13 @@ class StreamedTable(TableSource):
         try:
             yield from self._batches(columns)
         except (pa.ArrowException, OSError) as error:
-            raise DataError(
-                f"{self.path}: {self._in_words(error)}", hint="check the row and column named here"
-            ) from error
+            raise self._fault(error) from error
 
-    def _in_words(self, error: Exception) -> str:
-        """Return pyarrow's message with the name of a column for its number."""
-        message = str(error).splitlines()[0]
-        return _COLUMN_NUMBER.sub(lambda match: f"column '{self.columns[int(match.group(1))]}'", message)
+    def _fault(self, error: Exception) -> DataError:
+        """Return pyarrow's error in our words."""
+        return DataError(
+            f"{self.path}: {str(error).splitlines()[0]}", hint="check that the file is whole; write it again"
+        )
 
 
 class CSVTable(StreamedTable):
@@ -95,6 +95,34 @@ class CSVTable(StreamedTable):
             ),
         ) as reader:
             yield from reader
+
+    def _fault(self, error: Exception) -> DataError:
+        """Return what is wrong with which line, found by reading the lines one by one."""
+        number = _COLUMN_NUMBER.search(str(error))
+        column = int(number.group(1)) if number else None
+        with self.path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
+            lines = csv.reader(stream, delimiter=self._delimiter)
+            next(lines)
+            for cells in lines:
+                wrong = self._wrong(cells, column)
+                if wrong:
+                    return DataError(
+                        f"{self.path}: line {lines.line_num}: {wrong}",
+                        hint="correct that line; an empty cell or NaN stands for a missing value",
+                    )
+        return super()._fault(error)
+
+    def _wrong(self, cells: list[str], column: int | None) -> str:
+        """Return what is wrong with a line, whose `column` must hold a number; empty: nothing."""
+        if cells and len(cells) != len(self.columns):
+            return f"{len(cells)} cells, the header names {len(self.columns)} columns"
+        if column is None or not cells or cells[column].strip() in _MISSING:
+            return ""
+        try:
+            float(cells[column])
+        except ValueError:
+            return f"column '{self.columns[column]}' holds {cells[column]!r}, which is no number"
+        return ""
 
 
 class ParquetTable(StreamedTable):

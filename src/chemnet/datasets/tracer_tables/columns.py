@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chemnet.chemistry.species import is_species
-from chemnet.errors import DataError, nearest, suggest
+from chemnet.errors import DataError, nearest
 
 TRACER, TIME = "Tracer", "Time"
 # Spellings met in UCLCHEM, AstroChemNet and Carbox tables, in lower case, and the name that chemnet uses.
@@ -30,6 +30,8 @@ ALIASES = {
     "surface": "SURFACE",
     "bulk": "BULK",
 }
+# names that a message lists at most
+_LISTED = 20
 # A row number: never data.
 BOOKKEEPING = frozenset({"Index", "", "level_0"})
 
@@ -104,9 +106,9 @@ def plan_columns(
     names = tuple(species) or _species_among(index, where, {TRACER, TIME, *wanted, *left_out, *BOOKKEEPING})
     return ColumnPlan(
         tracer=index.get(TRACER),
-        time=_find(TIME, index, where),
-        physical=tuple(_find(name, index, where) for name in wanted),
-        species=tuple(_find(name, index, where) for name in names),
+        time=_find(TIME, index, columns, where),
+        physical=tuple(_find(name, index, columns, where) for name in wanted),
+        species=tuple(_find(name, index, columns, where) for name in names),
         species_names=names,
     )
 
@@ -148,8 +150,20 @@ def _species_among(index: dict[str, int], where: str, known: set[str]) -> tuple[
     return names
 
 
-def _find(name: str, index: dict[str, int], where: str) -> int:
-    """Return the position of a column that must be there."""
-    if name not in index:
-        raise DataError(f"{where}: no column '{name}' among {len(index)} columns", hint=suggest(name, index))
-    return index[name]
+def _find(name: str, index: dict[str, int], columns: Sequence[str], where: str) -> int:
+    """Return the position of a column that must be there; the error tells the table's own names."""
+    if name in index:
+        return index[name]
+    near = [columns[index[word]] for word in nearest(name, index)]
+    meant = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
+    raise DataError(
+        f"{where}: no column '{name}'; the table has: {_listed(columns)}",
+        hint=f"{meant}rename the column in the file, or name the columns that it has in "
+        "data_set.physical (parameters) or data_set.species",
+    )
+
+
+def _listed(columns: Sequence[str]) -> str:
+    """Return column names as text, the first few of many."""
+    more = f", ... ({len(columns)} columns)" if len(columns) > _LISTED else ""
+    return ", ".join(columns[:_LISTED]) + more

@@ -72,3 +72,14 @@ def test_single_fault_is_reported_as_it_is(tmp_path):
     with pytest.raises(DataError) as caught:
         read_rows(tmp_path / "net.txt", [(7, "row")], refuse)
     assert str(caught.value) == "net.txt:7: row is wrong\n  hint: write it right"
+
+
+def test_a_file_of_which_hardly_a_row_can_be_read_has_another_format(tmp_path):
+    def refuse(text, where):
+        raise DataError(f"{where}: no reaction in {text!r}")
+
+    lines = [(number, "a,b") for number in range(1, 802)]
+    with pytest.raises(DataError, match=r"table\.csv: format not recognised") as caught:
+        read_rows(tmp_path / "table.csv", lines, refuse)
+    assert "801" not in caught.value.message
+    assert all(name in caught.value.hint for name in ("UCLCHEM", "UMIST", "KIDA", "KROME"))
