@@ -39,8 +39,9 @@ def imbalance(reaction: Reaction, known: Mapping[str, NetworkSpecies]) -> tuple[
 def balanced_freeze(reaction: Reaction, known: Mapping[str, NetworkSpecies]) -> Reaction | None:
     """Return a freeze-out row with products that conserve elements, or None if the network has no such ice.
 
-    UCLCHEM lets a few molecules freeze as a larger ice (C2N as #CH3CNH) and makes the missing hydrogen from nothing.
-    Here the molecule freezes as the ice with its own heavy atoms, and hydrogen left over returns to the gas.
+    UCLCHEM lets a few molecules freeze as a larger ice (C2N as #CH3CNH) and makes the missing hydrogen from
+    nothing. Here the molecule freezes as the ice with its own heavy atoms, and hydrogen left over returns to
+    the gas.
 
     Parameters
     ----------

@@ -55,7 +55,8 @@ class NetworkSpecies:
     Parameters
     ----------
     name
-        Formula in UCLCHEM's spelling: `H2O`, `HCO+`, `E-`, `#H2O` on the surface, `@H2O` in the bulk of the ice.
+        Formula in UCLCHEM's spelling: `H2O`, `HCO+`, `E-`, `#H2O` on the surface, `@H2O` in the bulk of the
+        ice.
     mass
         Mass [amu].
     binding_energy
@@ -114,7 +115,8 @@ class Reaction:
     reference, source
         The publication, and `file:line` of the row for messages.
     expression
-        For `EXPRESSION`: a callable of arrays (Tgas, Av, zeta, radfield, density) that returns the rate coefficient.
+        For `EXPRESSION`: a callable of arrays (Tgas, Av, zeta, radfield, density) that returns the rate
+        coefficient.
     """
 
     reactants: tuple[str, ...]
@@ -178,9 +180,10 @@ class Network:
         Raises
         ------
         DataError
-            If a species is listed twice or unknown, a kind is unknown, or a reaction does not conserve elements or
-            charge. Freeze-out and desorption may change the charge of the gas: the grain carries it. A freeze-out
-            row that creates atoms is accepted if a balanced one can stand in for it, see `mended`.
+            If a species is listed twice or unknown, a kind is unknown, or a reaction does not conserve
+            elements or charge. Freeze-out and desorption may change the charge of the gas: the grain carries
+            it. A freeze-out row that creates atoms is accepted if a balanced one can stand in for it, see
+            `mended`.
         """
         counts = Counter(one.name for one in species)
         repeated = sorted(name for name, count in counts.items() if count > 1)
@@ -201,12 +204,14 @@ class Network:
         Parameters
         ----------
         path
-            A file or folder (UCLCHEM, UMIST, KIDA, KROME or chemnet's own format), or a name such as `"collapse"`.
+            A file or folder (UCLCHEM, UMIST, KIDA, KROME or chemnet's own format), or a name such as
+            `"collapse"`.
 
         Raises
         ------
         DataError
-            If nothing is there, the format is not recognised, or the content fails the checks of `from_parts`.
+            If nothing is there, the format is not recognised, or the content fails the checks of
+            `from_parts`.
         """
         from chemnet.chemistry.formats import read_parts, read_standard_abundances
 
@@ -279,10 +284,11 @@ class Network:
         Parameters
         ----------
         tracer
-            Arrays of shape (steps,): `time` [yr], `Density` [H nuclei cm^-3], `Radfield` [Habing], `Av` [mag],
-            `gasTemp` [K]; optionally `zeta` [1.3e-17 s^-1] and `dustTemp` [K].
+            Arrays of shape (steps,): `time` [yr], `Density` [H nuclei cm^-3], `Radfield` [Habing], `Av`
+            [mag], `gasTemp` [K]; optionally `zeta` [1.3e-17 s^-1] and `dustTemp` [K].
         initial
-            Abundances relative to H nuclei at the first step, shape (n_species,), or a mapping from species to abundance.
+            Abundances relative to H nuclei at the first step, shape (n_species,), or a mapping from species
+            to abundance.
         uclchem_compatible
             Whether to reproduce UCLCHEM's known quirks instead of the intended physics.
         **options
@@ -296,7 +302,8 @@ class Network:
         Raises
         ------
         DataError
-            If the tracer or the initial abundances are not usable; a solver that gives up raises nothing, see `code`.
+            If the tracer or the initial abundances are not usable; a solver that gives up raises nothing, see
+            `code`.
         """
         from chemnet.chemistry.solver import solve
 

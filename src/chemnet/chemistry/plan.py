@@ -16,6 +16,8 @@ from chemnet.chemistry.tracers import Tracer
 if TYPE_CHECKING:
     from chemnet.chemistry.network import Network
 
+# keys of [simulate] that Network.solve takes
+SOLVER_OPTIONS = ("method", "interpolation", "rtol", "atol", "uclchem_compatible")
 # where a row stood and who published it does not change what it does
 _NOT_CHEMISTRY = ("source", "reference")
 

@@ -1,8 +1,9 @@
 """LU factorisation for a static sparse pattern: order and fill worked out once, no pivoting, dense tail.
 
-The rows of a chemical Jacobian differ by many decades, but the iteration matrix I - cJ of a stiff integrator is
-dominated by its diagonal where it matters, so that one Markowitz order serves all steps. Hydrogen, electrons and the
-common radicals couple to everything; last in the order, they form a block that is full and is treated as such.
+The rows of a chemical Jacobian differ by many decades, but the iteration matrix I - cJ of a stiff integrator
+is dominated by its diagonal where it matters, so that one Markowitz order serves all steps. Hydrogen,
+electrons and the common radicals couple to everything; last in the order, they form a block that is full and
+is treated as such.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ def _starts(counts: NDArray[np.int64]) -> NDArray[np.uint32]:
 
 
 def _markowitz_order(pattern: NDArray[np.bool_], n_border: int) -> NDArray[np.int64]:
-    """Return the elimination order and add the fill to `pattern` (Markowitz 1957: least row x column count first)."""
+    """Return the elimination order, least row x column count first (Markowitz); add fill to `pattern`."""
     size = len(pattern)
     active = np.ones(size, bool)
     order = np.empty(size, np.int64)

@@ -1,8 +1,9 @@
 """The rate equations of a network and their analytic sparse Jacobian.
 
-The ice as a whole enters many fluxes: the sums S of the surface and B of the bulk, the total T that the bulk pushes
-up, and the net gain Y of the surface that shifts layers. Written out in abundances alone they would fill the
-Jacobian. They stay its border instead: unknowns n .. n+3 with one equation each, so that the matrix stays sparse.
+The ice as a whole enters many fluxes: the sums S of the surface and B of the bulk, the total T that the bulk
+pushes up, and the net gain Y of the surface that shifts layers. Written out in abundances alone they would
+fill the Jacobian. They stay its border instead: unknowns n .. n+3 with one equation each, so that the matrix
+stays sparse.
 """
 
 from chemnet.chemistry.equations.evaluate import derivatives, jacobian

@@ -15,7 +15,7 @@ from chemnet.chemistry.rates.table import N_FACTORS, Factor
 SURFACE_FLOOR = 1e-30
 """Least abundance of ice that a flux is divided by."""
 ELECTRON_LIMIT = 1e-14
-"""Below this abundance of electrons ions stop freezing out: grains have no electron left to neutralise them."""
+"""Below this abundance of electrons ions stop freezing out: no electron is left to neutralise them."""
 _LAYER_GAIN = 0.5 / MONOLAYER
 _LOG_TRANSMISSION = math.log(LAYER_TRANSMISSION)
 
@@ -44,7 +44,7 @@ def derivatives(equations: Equations, k: Array, y: Array, rate: Array) -> None:
     rate
         Output, shape (n + 4,); what follows the species is T and Y.
     """
-    x, dx, f = _state(equations, k, y)
+    x, _, f = _state(equations, k, y)
     flux = _fluxes(equations, k, x, f)
     _sum_terms(equations.flow, flux, rate)
     if equations.n_border == 4:
@@ -80,9 +80,9 @@ def _sum_terms(sums: SignedSum, terms: Array, output: Array) -> None:
     for e in range(sums.turn.size):
         total = 0.0
         for p in range(sums.start[e], sums.turn[e]):
-            total += terms[sums.index[p]]
+            total += terms[sums.terms[p]]
         for p in range(sums.turn[e], sums.start[e + 1]):
-            total -= terms[sums.index[p]]
+            total -= terms[sums.terms[p]]
         output[e] = total
 
 
@@ -97,7 +97,7 @@ def _total(y: Array, members: NDArray[np.int32]) -> float:
 
 @njit(cache=True, nogil=True)
 def _state(equations: Equations, k: Array, y: Array) -> tuple[Array, Array, Array]:
-    """Return the extended state (species, 1, electron limiter), its derivatives by the species, and the factors.
+    """Return the extended state (species, 1, electron limiter), its derivatives by species, and the factors.
 
     The factors come with their derivatives by S, B and T, shape (4, n_factors).
     """
@@ -197,9 +197,9 @@ def _surface_gain(equations: Equations, flux: Array) -> float:
     sums, row = equations.flow, equations.n + 3
     gain = 0.0
     for p in range(sums.start[row], sums.turn[row]):
-        gain += flux[sums.index[p]]
+        gain += flux[sums.terms[p]]
     for p in range(sums.turn[row], sums.start[row + 1]):
-        gain -= flux[sums.index[p]]
+        gain -= flux[sums.terms[p]]
     return gain
 
 

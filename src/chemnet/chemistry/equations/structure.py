@@ -28,24 +28,26 @@ THIRD_REACTANT = 3
 
 
 class SignedSum(NamedTuple):
-    """Sums of terms: output e is the sum of terms `index[start[e]:turn[e]]` less that of `index[turn[e]:start[e+1]]`.
+    """Sums of terms with signs.
 
-    A term that counts twice is listed twice. Gathering is several times faster than scattering into the outputs.
+    Output e is the sum of terms `terms[start[e]:turn[e]]` less that of `terms[turn[e]:start[e+1]]`. A term
+    that counts twice is listed twice. Gathering is several times faster than scattering into the outputs.
     """
 
     start: NDArray[np.uint32]
     turn: NDArray[np.uint32]
-    index: NDArray[np.uint32]
+    terms: NDArray[np.uint32]
 
 
 class Equations(NamedTuple):
     """Positions that right-hand side and Jacobian read and write.
 
-    `n` species and `n_border` border unknowns (0 gas only, 1 two-phase, 4 three-phase). `flow` sums fluxes into rates
-    (rows of species, then of the border); `assembly` sums derivatives of fluxes into the Jacobian's values. These
-    derivatives are, over reactions, by the first and by the second reactant, and then those that `further` lists as
-    (reaction, slot). `reactants` (m, 4) holds three positions in the extended state and the factor. `shift` holds the places of the layer shift's derivatives by #i, @i, Y, S and B in row #i, then
-    in row @i.
+    `n` species and `n_border` border unknowns (0 gas only, 1 two-phase, 4 three-phase). `flow` sums fluxes
+    into rates (rows of species, then of the border); `assembly` sums derivatives of fluxes into the
+    Jacobian's values. These derivatives are, over reactions, by the first and by the second reactant, and
+    then those that `further` lists as (reaction, slot). `reactants` (m, 4) holds three positions in the
+    extended state and the factor. `shift` holds the places of the layer shift's derivatives by #i, @i, Y, S
+    and B in row #i, then in row @i.
     """
 
     n: int

@@ -69,7 +69,8 @@ def detect_format(path: Path) -> ModuleType:
             return module
     raise DataError(
         f"{path}: not a network that chemnet can read",
-        hint="give a UCLCHEM folder (species.csv and reactions.csv), a UMIST, KIDA or KROME file, or chemnet's own format",
+        hint="give a UCLCHEM folder (species.csv and reactions.csv), a UMIST, KIDA or KROME file, "
+        "or chemnet's own format",
     )
 
 

@@ -16,8 +16,6 @@ GAS_CONSTANT = 8.314462618
 """Gas constant [J mol^-1 K^-1]."""
 JOULE_PER_KCAL = 4184.0
 """Joules in a kilocalorie."""
-SECONDS_PER_YEAR = 3.16e7
-"""UCLCHEM's year [s]; the shared convention of all tracers."""
 
 GRAIN_RADIUS = 1e-5
 """Grain radius [cm]."""

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chemnet.chemistry.network import Network
-from chemnet.chemistry.rates.constants import SECONDS_PER_YEAR
 from chemnet.chemistry.solver.bdf import integrate_bdf
 from chemnet.chemistry.solver.codes import SolverCode, Statistics
 from chemnet.chemistry.solver.problem import compile_network
 from chemnet.chemistry.solver.rosenbrock import integrate_rodas3
 from chemnet.chemistry.solver.tracer import Tolerances, TracerIntegrator
+from chemnet.chemistry.units import SECONDS_PER_YEAR
 from chemnet.errors import DataError, suggest
 
 METHODS = {"bdf": integrate_bdf, "rodas3": integrate_rodas3}

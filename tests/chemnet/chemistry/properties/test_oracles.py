@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
 from chemnet.chemistry.network import Network, Reaction
-from chemnet.chemistry.rates.constants import SECONDS_PER_YEAR
+from chemnet.chemistry.units import SECONDS_PER_YEAR
 
 Array = NDArray[np.float64]
 MakeNetwork = Callable[[list[str], list[Reaction]], Network]

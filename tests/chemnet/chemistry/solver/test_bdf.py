@@ -7,7 +7,7 @@ import pytest
 from solver_oracles import ATOMIC_START, RateSystem, decay_chain, dex, isomer_network, tracer
 
 from chemnet.chemistry.network import Network
-from chemnet.chemistry.rates.constants import SECONDS_PER_YEAR
+from chemnet.chemistry.units import SECONDS_PER_YEAR
 
 YEAR = SECONDS_PER_YEAR
 
