@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from chemnet.config.overrides import join_key, split_key
@@ -25,6 +25,8 @@ class ConfigDict(Mapping[str, Any]):
         Where this table stands in the whole, for messages.
     schema
         What the defaults say of each key, for `help`.
+    chosen
+        The keys, as segments, that somebody set: what is left has its default.
 
     Examples
     --------
@@ -33,13 +35,18 @@ class ConfigDict(Mapping[str, Any]):
     3
     """
 
-    __slots__ = ("_prefix", "_schema", "_values")
+    __slots__ = ("_chosen", "_prefix", "_schema", "_values")
+    _chosen: frozenset[tuple[str, ...]]
     _prefix: tuple[str, ...]
     _schema: Schema | None
     _values: dict[str, Any]
 
     def __init__(
-        self, values: Mapping[str, Any], prefix: tuple[str, ...] = (), schema: Schema | None = None
+        self,
+        values: Mapping[str, Any],
+        prefix: tuple[str, ...] = (),
+        schema: Schema | None = None,
+        chosen: Iterable[tuple[str, ...]] = (),
     ) -> None:
         nested = {
             key: ConfigDict(value, (*prefix, key), schema) if isinstance(value, Mapping) else _frozen(value)
@@ -48,6 +55,12 @@ class ConfigDict(Mapping[str, Any]):
         object.__setattr__(self, "_values", nested)
         object.__setattr__(self, "_prefix", prefix)
         object.__setattr__(self, "_schema", schema)
+        object.__setattr__(self, "_chosen", frozenset(chosen))
+
+    @property
+    def chosen(self) -> frozenset[tuple[str, ...]]:
+        """The keys, as segments, that a file, a word on the command line or `replace` set."""
+        return self._chosen
 
     def __getitem__(self, key: str) -> Any:
         try:
@@ -79,10 +92,10 @@ class ConfigDict(Mapping[str, Any]):
             For a key that does not exist or a value of the wrong type.
         """
         values = self.to_dict()
-        for dotted, value in changes.items():
-            key = split_key(dotted)
+        keys = {split_key(dotted): value for dotted, value in changes.items()}
+        for key, value in keys.items():
             put(values, key, self._accept(key, value))
-        return ConfigDict(values, self._prefix, self._schema)
+        return ConfigDict(values, self._prefix, self._schema, self._chosen | keys.keys())
 
     def _accept(self, key: tuple[str, ...], value: Any) -> Any:
         """Check one change against the schema, or against existence where there is none."""
@@ -134,7 +147,7 @@ class ConfigDict(Mapping[str, Any]):
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return ConfigDict, (self.to_dict(), self._prefix, self._schema)
+        return ConfigDict, (self.to_dict(), self._prefix, self._schema, self._chosen)
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -78,9 +78,10 @@ class ConfigManager:
             self.origins[key] = f"default ({spec.source})"
         for table in self.schema.tables:
             put(values, table, {}, only_if_absent=True)
+        self._chosen: set[Key] = set()
         for setting in self._settings:
             self._apply(values, setting)
-        self.config = ConfigDict(values, schema=self.schema)
+        self.config = ConfigDict(values, schema=self.schema, chosen=self._chosen)
 
     def _schema(self) -> Schema:
         """Collect chemnet's defaults, installed plugins' and those of packages that dotted names point to."""
@@ -116,6 +117,7 @@ class ConfigManager:
                 value = _resolved(spec.accept(value, setting.where), spec.kinds, setting.folder)
             put(values, key, value)
             self.origins[key] = setting.where
+            self._chosen.add(key)
 
     def _unknown(self, key: Key, value: Any, where: str) -> ConfigError:
         """Return the error for a key outside the schema; a table given a plain value has its own words."""

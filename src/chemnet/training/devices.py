@@ -55,6 +55,17 @@ def precision(name: str, device: torch.device) -> Iterator[None]:
         torch.set_float32_matmul_precision(before)
 
 
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch use one CPU thread inside the block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def free_memory(device: torch.device) -> int:
     """Return the bytes that are free on a device: of the GPU, or of the machine for the CPU."""
     if device.type == "cuda":

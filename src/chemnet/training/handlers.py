@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Sequence
@@ -161,7 +162,10 @@ class StopEarly:
 
 
 class ShowProgress:
-    """A bar over all batches, with the latest losses beside it."""
+    """A bar over all batches, with the latest losses beside it; without a terminal, log lines."""
+
+    # least time between two log lines [s]
+    every = 10.0
 
     def __init__(self, session: Session, means: EpochMeans) -> None:
         self.session, self.means = session, means
@@ -177,6 +181,8 @@ class ShowProgress:
     def open(self, trainer: Engine) -> None:
         """Open the bar where the training begins."""
         length = len(self.session.training)
+        self.last_told = -math.inf
+        self.untold = False
         self.bar = progress(total=self.session.table["epochs"] * length, desc="train", unit="batch")
         self.bar.update(self.session.state.epoch * length)
 
@@ -191,10 +197,30 @@ class ShowProgress:
             f"epoch {record['epoch']}, {self.session.table['monitor']} {monitored(self.session):.4g}"
         )
         self.move(trainer)
+        self.untold = self.bar.disable
+        if self.untold and time.monotonic() - self.last_told >= self.every:
+            self.log()
+
+    def log(self) -> None:
+        """Log the losses of the finished epoch."""
+        record, state = self.session.records[-1], self.session.state
+        losses = [f"{name} {record[name]:.4g}" for name in ("train_loss", "validate_loss") if name in record]
+        _log.info(
+            "epoch %d of at most %d: %s, best %s %.4g (epoch %d)",
+            record["epoch"],
+            self.session.table["epochs"],
+            ", ".join(losses),
+            self.session.table["monitor"],
+            state.best_score,
+            state.best_epoch,
+        )
+        self.last_told, self.untold = time.monotonic(), False
 
     def close(self, trainer: Engine, error: BaseException | None = None) -> None:
         """Close the bar; an error goes on its way."""
         self.bar.close()
+        if self.untold:
+            self.log()
         if error is not None:
             raise error
 

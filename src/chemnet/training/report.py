@@ -44,6 +44,7 @@ def write_summary(folder: Path, summary: dict[str, Any]) -> None:
 def curves(records: Sequence[Record], monitor: str) -> Any:
     """Return a figure of the losses, the errors in dex and the learning rate against the epoch."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     epochs = [record["epoch"] for record in records]
     panels = [
@@ -63,13 +64,23 @@ def curves(records: Sequence[Record], monitor: str) -> Any:
         if monitor in records[-1]:
             best = min(records, key=lambda record: record[monitor])
             axis.axvline(best["epoch"], color="grey", linewidth=0.8, linestyle=":", label="best epoch")
-        axis.set_yscale("log" if all(record[name] > 0 for record in records for name in names) else "linear")
-        axis.minorticks_off()
-        axis.yaxis.set_major_formatter("{x:g}")
+        if all(record[name] > 0 for record in records for name in names):
+            _log_scale(axis)
         axis.set_ylabel(title)
         axis.legend(frameon=False, fontsize="small")
+    axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes[-1].set_xlabel("epoch")
     return figure
+
+
+def _log_scale(axis: Any) -> None:
+    """Make a y axis logarithmic, with plain numbers at 1, 2 and 5, and at more where it spans less."""
+    from matplotlib.ticker import LogLocator
+
+    axis.set_yscale("log")
+    axis.minorticks_off()
+    axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.yaxis.set_major_formatter("{x:g}")
 
 
 def write_curves(folder: Path, records: Sequence[Record], monitor: str) -> None:

@@ -7,14 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chemnet.config import ConfigDict
+from chemnet.config import ConfigDict, load_config
+from chemnet.config.overrides import join_key
 from chemnet.errors import ConfigError, ResultsError, suggest
+from chemnet.progress import get_logger
 from chemnet.results import ResultDirectory, list_results
-from chemnet.results.directory import PARTIAL_PREFIX, is_running, list_partial
+from chemnet.results.directory import PARTIAL_PREFIX, RESULT_FILE, is_running, list_partial
 from chemnet.training.state import RESUME_FILE, Resumable, read_state
 
 LATEST = "latest"
 INPUTS = ("preprocess", "autoencoder")
+CONFIG_FILE = "runtime_config.toml"
+# what may be chosen anew when a run goes on; everything else it was trained with stays as it was
+_PROCESS_KEYS = ("epochs", "early_stopping_patience", "resume", "trace", "log_interval")
+_ANEW = {("train", key) for key in (*_PROCESS_KEYS, *(f"{role}_dir" for role in INPUTS))}
+_RECIPE_TABLES = ("model", "criterion", "optimizer", "scheduler", "train")
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -28,16 +36,19 @@ class Resumed:
     in_place
         Its hidden directory, when the run never finished and goes on there; None for a finished or
         interrupted result.
+    config
+        The configuration that it began with.
     """
 
     found: Resumable
     in_place: Path | None
+    config: ConfigDict
 
 
-def check_start(config: ConfigDict) -> None:
-    """Raise `ConfigError` when both ways to start from something are set."""
-    table = config["train"]
-    if table["resume"] and table["model_weights_file"]:
+def check_start(config: ConfigDict, resumed: Resumed | None) -> None:
+    """Raise `ConfigError` when a run is resumed and started from weights that it did not start from."""
+    weights = config["train"]["model_weights_file"]
+    if resumed is not None and weights and weights != resumed.config["train"]["model_weights_file"]:
         raise ConfigError(
             "train.resume and train.model_weights_file are both set",
             hint="resume goes on with a run, model_weights_file starts a new one from weights: choose",
@@ -50,7 +61,7 @@ def find_resumed(config: ConfigDict) -> Resumed | None:
     Raises
     ------
     ResultsError
-        When there is none, it is still running, or its state is missing, damaged or of another model.
+        When there is none, it is still running or no training, or its state is missing or damaged.
     """
     wanted = config["train"]["resume"]
     if wanted is False:
@@ -58,23 +69,69 @@ def find_resumed(config: ConfigDict) -> Resumed | None:
     path = _latest(config) if wanted == LATEST else _named(config, wanted)
     if is_running(path):
         raise ResultsError(f"{path} is still being trained", hint="wait for that process, or end it")
+    _check_is_training(path)
     found = read_state(path)
-    model = config["model"]["name"]
-    if found.origin["model"] != model:
-        raise ResultsError(
-            f"{path} trains a {found.origin['model']}; model.name = {model!r}",
-            hint=f"pass that run's own configuration: -c {path / 'runtime_config.toml'}",
-        )
-    return Resumed(found, path if path.name.startswith(PARTIAL_PREFIX) else None)
+    in_place = path if path.name.startswith(PARTIAL_PREFIX) else None
+    return Resumed(found, in_place, load_config([path / CONFIG_FILE]))
 
 
-def with_inputs_of(config: ConfigDict, resumed: Resumed | None) -> ConfigDict:
-    """Return the configuration with the resumed run's inputs where none are named."""
+def config_to_go_on_with(config: ConfigDict, resumed: Resumed | None) -> ConfigDict:
+    """Return the configuration of the resumed run, with what concerns this process or may change anew.
+
+    Machine, log and tracking are today's, the keys of `_ANEW` today's where they were chosen. What else was
+    chosen for the recipe is ignored, with a warning that names it.
+    """
     if resumed is None:
         return config
     origin = resumed.found.origin
-    keys = {f"train.{role}_dir": origin[role]["path"] for role in INPUTS if origin.get(role)}
-    return config.replace({key: path for key, path in keys.items() if config.lookup(key) is False})
+    inputs = {f"train.{role}_dir": origin[role]["path"] for role in INPUTS if origin.get(role)}
+    today = {
+        join_key((table, key)): value
+        for table in ("general", "mlflow")
+        for key, value in config[table].items()
+        if key != "seed"
+    }
+    anew = {join_key(key): config.lookup(join_key(key)) for key in _ANEW & config.chosen}
+    named = {key: value for key, value in anew.items() if not (key in inputs and value is False)}
+    _warn_of_ignored(config, resumed)
+    return resumed.config.replace({**inputs, **today, **named})
+
+
+def _warn_of_ignored(config: ConfigDict, resumed: Resumed) -> None:
+    """Name the keys of the recipe that were chosen in contradiction to the resumed run."""
+    chosen = {key for key in config.chosen if key[0] in _RECIPE_TABLES or "." in key[0]} - _ANEW
+    chosen |= config.chosen & {("general", "seed")}
+    ignored = [
+        f"{name} = {config.lookup(name)!r}"
+        for name in sorted(map(join_key, chosen))
+        if config.lookup(name) != _value_or_none(resumed.config, name)
+    ]
+    if ignored:
+        _log.warning(
+            "%s goes on as it began; ignored: %s (train.model_weights_file starts a new run from weights)",
+            resumed.found.path.name,
+            ", ".join(ignored),
+        )
+
+
+def _value_or_none(config: ConfigDict, name: str) -> Any:
+    """Return the value of a dotted key, None where the configuration has no such key."""
+    try:
+        return config.lookup(name)
+    except ConfigError:
+        return None
+
+
+def _check_is_training(path: Path) -> None:
+    """Raise `ResultsError` when a directory is the result of another verb."""
+    if not (path / RESULT_FILE).is_file():
+        return
+    verb = ResultDirectory.open(path).verb
+    if verb != "train":
+        raise ResultsError(
+            f"train.resume: {path} is a result of `{verb}`; a training is needed",
+            hint="`chemnet results` lists results with their verbs",
+        )
 
 
 def check_inputs(resumed: Resumed | None, inputs: dict[str, ResultDirectory]) -> None:

@@ -109,7 +109,7 @@ def write_state(
     random_tensors, random_numbers = _random_states()
     info = {
         "state": state.numbers(),
-        "optimizer": settings,
+        "optimizer": {"class": type(optimizer).__qualname__, **settings},
         "scheduler": _plain_scheduler(scheduler),
         "random": random_numbers,
         "origin": dict(origin),
@@ -155,11 +155,11 @@ def restore(found: Resumable, model: nn.Module, optimizer: Optimizer, scheduler:
     Raises
     ------
     ModelError
-        When the weights have other names or shapes than the model.
+        When the weights have other names or shapes than the model, or the optimizer is another one.
     """
     check_shapes(found.group("model"), model.state_dict(), str(found.path / RESUME_FILE))
     model.load_state_dict(found.group("model"))
-    optimizer.load_state_dict(_join_optimizer(found.group("optimizer"), found.info["optimizer"]))
+    _restore_optimizer(found, optimizer)
     if scheduler is not None and found.info["scheduler"] is not None:
         scheduler.load_state_dict(found.info["scheduler"])
     _restore_random(found.group("random"), found.info["random"])
@@ -190,6 +190,26 @@ def _join_optimizer(tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) 
         parameter, _, name = key.partition(".")
         state.setdefault(int(parameter), {})[name] = value
     return {"state": state, "param_groups": settings["groups"]}
+
+
+def _restore_optimizer(found: Resumable, optimizer: Optimizer) -> None:
+    """Put the optimizer's moments and settings back.
+
+    Raises
+    ------
+    ModelError
+        When they are of another class, or of another number of parameters or groups.
+    """
+    hint = "resume with the optimizer of that run, or start anew from train.model_weights_file"
+    used, wanted = found.info["optimizer"].get("class"), type(optimizer).__qualname__
+    if used not in (None, wanted):
+        raise ModelError(f"{found.path} was trained with {used}, not with {wanted}", hint=hint)
+    try:
+        optimizer.load_state_dict(_join_optimizer(found.group("optimizer"), found.info["optimizer"]))
+    except (ValueError, KeyError) as error:
+        raise ModelError(
+            f"the optimizer state in {found.path} does not fit {wanted}: {error}", hint=hint
+        ) from error
 
 
 def _plain_scheduler(scheduler: Any | None) -> dict[str, Any] | None:

@@ -81,7 +81,8 @@ class Train(Verb):
         autoencoder_dir
             The autoencoder that an emulator works with.
         resume
-            A training to go on with: a path, a name or ``"latest"``.
+            A training to go on with: a path, a name or ``"latest"``. It goes on with the model, the data and
+            the recipe that it began with.
         trace
             Batches whose reads, gathers, layers and steps are printed with shapes and times.
 
@@ -93,7 +94,7 @@ class Train(Verb):
             When a loss is not finite; no result is left.
         """
         from chemnet.training.component import train_component
-        from chemnet.training.resume import check_inputs, check_start, find_resumed, with_inputs_of
+        from chemnet.training.resume import check_inputs, check_start, config_to_go_on_with, find_resumed
 
         given = {
             "component": component,
@@ -104,9 +105,10 @@ class Train(Verb):
             "trace": trace,
         }
         config = self.with_arguments("train", given)
-        check_start(config)
         resumed = find_resumed(config)
-        inputs = find_inputs(with_inputs_of(config, resumed))
+        check_start(config, resumed)
+        config = config_to_go_on_with(config, resumed)
+        inputs = find_inputs(config)
         check_inputs(resumed, inputs)
         used = {f"train.{role}_dir": str(result.path) for role, result in inputs.items()}
         return TrainResult(train_component(config.replace(used), inputs, resumed))

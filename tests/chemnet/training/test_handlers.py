@@ -132,3 +132,20 @@ def test_an_epoch_trains_on_every_batch_once(tiny: Any, tmp_path: Path) -> None:
     session.model.train_batch = lambda batch: (sizes.append(len(batch["dt"])), step(batch))[1]
     run(session)
     assert sizes == [3, 3, 3, 3]
+
+
+def test_without_a_terminal_epochs_are_logged_the_last_one_always(
+    tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def logged(script: tuple[float, ...]) -> list[str]:
+        caplog.clear()
+        run(session_of(tiny, tmp_path, script, epochs=4))
+        return [line for line in caplog.messages if line.startswith("epoch ")]
+
+    caplog.set_level("INFO", logger="chemnet")
+    first, last = logged((3.0, 1.0, 2.0))
+    assert first.startswith("epoch 1 of at most 4: train_loss ")
+    assert "validate_loss 3, best validate_loss 3 (epoch 1)" in first
+    assert last.endswith("validate_loss 2, best validate_loss 1 (epoch 2)")
+    monkeypatch.setattr(handlers.ShowProgress, "every", 0.0)
+    assert len(logged((1.0,))) == 4

@@ -102,3 +102,17 @@ def test_a_failed_write_leaves_the_state_before(tmp_path: Path, monkeypatch: pyt
             tmp_path, states.TrainingState(epoch=2), model, optimizer, scheduler, {"model": "M"}
         )
     assert states.read_state(tmp_path).info["state"]["epoch"] == 1
+
+
+def test_a_state_of_another_optimizer_is_refused(tmp_path: Path) -> None:
+    model, optimizer, scheduler = parts()
+    steps(model, optimizer, scheduler, 1)
+    states.write_state(tmp_path, states.TrainingState(), model, optimizer, scheduler, {})
+    found = states.read_state(tmp_path)
+    again, _, _ = parts()
+    with pytest.raises(ModelError, match="was trained with AdamW, not with SGD"):
+        states.restore(found, again, torch.optim.SGD(again.parameters()), None)
+    groups = torch.optim.AdamW([{"params": [parameter]} for parameter in again.parameters()])
+    with pytest.raises(ModelError, match="does not fit AdamW") as caught:
+        states.restore(found, again, groups, None)
+    assert "model_weights_file" in str(caught.value.hint)

@@ -279,11 +279,9 @@ def test_a_running_training_cannot_be_resumed(
     train(tiny())
 
 
-def test_a_run_is_not_resumed_as_another_model_or_on_other_data(
+def test_a_run_is_not_resumed_on_other_data(
     tiny: Any, autoencoder: TrainResult, tiny_preprocessed: ResultDirectory, results_dir: Path
 ) -> None:
-    with pytest.raises(ResultsError, match=r"trains a Autoencoder; model\.name = 'LatentEmulator'"):
-        train(tiny(EMULATOR), resume=autoencoder.path)
     from chemnet.verbs.preprocess import Preprocess
 
     other = Preprocess(tiny({"preprocess.window": 5})).run()
@@ -293,6 +291,52 @@ def test_a_run_is_not_resumed_as_another_model_or_on_other_data(
     assert (
         train(tiny(), resume=autoencoder.path).directory.parent("preprocess").name == tiny_preprocessed.name
     )
+
+
+def test_a_run_goes_on_as_it_began_whatever_is_configured_today(
+    tiny: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    recipe = {
+        "model.Autoencoder.latent_dim": 2,
+        "optimizer.name": "torch.optim.SGD",
+        "train.component": "small",
+        "train.batch_size": 32,
+        "general.seed": 8,
+    }
+    whole, half = train(tiny({**recipe, "train.epochs": 4})), train(tiny({**recipe, "train.epochs": 2}))
+    today = {"model.name": "LatentEmulator", "optimizer.lr": 0.5, "train.epochs": 4}
+    resumed = train(tiny(today), resume=half.path)
+    assert same(weights_of(resumed), weights_of(whole))
+    assert resumed.directory.component == "small"
+    assert resumed.directory.config == whole.directory.config
+    for ignored in ("model.name = 'LatentEmulator'", "optimizer.lr = 0.5", "train.component = 'autoencoder'"):
+        assert ignored in caplog.text
+
+
+def test_a_resumed_run_keeps_its_number_of_epochs_unless_another_is_chosen(
+    tiny: Any, autoencoder: TrainResult, results_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    nothing_chosen = load_config(overrides=[f"general.results_dir={results_dir}", "mlflow.enabled=false"])
+    assert train(nothing_chosen, resume="latest").summary["epochs"] == 3
+    assert "ignored" not in caplog.text
+    assert train(nothing_chosen, resume=autoencoder.path, epochs=4).summary["epochs"] == 4
+
+
+def test_only_a_training_can_be_resumed(tiny: Any, tiny_preprocessed: ResultDirectory) -> None:
+    with pytest.raises(ResultsError, match="is a result of `preprocess`"):
+        train(tiny(), resume=tiny_preprocessed.path)
+
+
+@pytest.mark.parametrize("epochs", [0, -1])
+def test_no_epochs_are_refused_by_name(tiny: Any, epochs: int) -> None:
+    with pytest.raises(ConfigError, match=r"train\.epochs"):
+        train(tiny(), epochs=epochs)
+
+
+def test_the_summary_leaves_out_what_one_trace_species_spoils(autoencoder: TrainResult) -> None:
+    assert any(name.endswith("mean_relative_error") for name in autoencoder.metrics[-1])
+    assert not any(name.endswith("mean_relative_error") for name in autoencoder.summary)
+    assert "validate_loss" in autoencoder.summary
 
 
 def test_without_data_the_hint_names_the_verb_to_run(tiny: Any, tmp_path: Path) -> None:
