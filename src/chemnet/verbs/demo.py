@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,7 +70,10 @@ class Demo(Verb):
         for recipe in (RECIPE, EMULATOR_RECIPE):
             shutil.copyfile(_RECIPES / recipe, place / recipe)
         demo = DemoRun(place, self._recipe(place / RECIPE), self._recipe(place / EMULATOR_RECIPE))
-        with _one_thread():
+        from chemnet.training.devices import one_thread
+
+        # with networks this small, several threads wait for each other more than they work
+        with one_thread():
             for number, (title, stage, step) in enumerate(_STAGES, start=1):
                 _log.info("[%d/%d] %s", number, len(_STAGES), title)
                 started = time.perf_counter()
@@ -91,19 +93,6 @@ class Demo(Verb):
                 if not origin.startswith("default"):
                     value = self.config.lookup(name)
                     yield name, list(value) if isinstance(value, tuple) else value
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Keep torch to one thread: for networks this small several wait for each other more than they work."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _simulate(demo: DemoRun) -> None:

@@ -30,8 +30,6 @@ FAILED_FILE = "failed.json"
 PANDAS_FILE = "pandas/tracers.h5"
 _FINISHED_FOLDER = "finished"
 _PLAN_FILE = "plan.json"
-# keys of [simulate] that Network.solve takes
-_SOLVER_OPTIONS = ("method", "interpolation", "rtol", "atol", "uclchem_compatible")
 _log = get_logger(__name__)
 
 
@@ -144,7 +142,7 @@ def _make_plan(config: ConfigDict) -> SimulationPlan:
     """Read or generate all that the integration needs, so that bad input stops the run here."""
     from chemnet.chemistry.initial import initial_abundances
     from chemnet.chemistry.network import Network
-    from chemnet.chemistry.plan import SimulationPlan
+    from chemnet.chemistry.plan import SOLVER_OPTIONS, SimulationPlan
 
     options = config["simulate"]
     network = Network.read(options["network"])
@@ -152,7 +150,7 @@ def _make_plan(config: ConfigDict) -> SimulationPlan:
         network=network,
         tracers=_tracers(config),
         initial=initial_abundances(network, options["initial"].to_dict()),
-        options={name: options[name] for name in _SOLVER_OPTIONS},
+        options={name: options[name] for name in SOLVER_OPTIONS},
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from chemnet.chemistry.stoichiometry import stoichiometric_matrix
+from chemnet.chemistry.units import SECONDS_PER_YEAR
 from chemnet.config import ConfigDict
 from chemnet.datasets.base import ChemDataset, TracerBlock, tracer_groups
 from chemnet.datasets.checks import check_physical, check_time, clip_abundance
@@ -23,8 +24,8 @@ from chemnet.results.lineage import file_digest
 
 _log = get_logger(__name__)
 
-# Years per unit of `data_set.time_unit`; UCLCHEM's year has 3.16e7 s.
-YEARS_PER_UNIT = {"yr": 1.0, "kyr": 1e3, "Myr": 1e6, "s": 1.0 / 3.16e7}
+# Years per unit of `data_set.time_unit`
+YEARS_PER_UNIT = {"yr": 1.0, "kyr": 1e3, "Myr": 1e6, "s": 1.0 / SECONDS_PER_YEAR}
 _CONTENT_KEYS = (
     "group", "physical", "species", "physical_alignment", "prepend_initial", "time_unit", "unequal_length",
     "nan_mode",

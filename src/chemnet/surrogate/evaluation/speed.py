@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import torch
 
 from chemnet.chemistry.network import Network
+from chemnet.chemistry.plan import SOLVER_OPTIONS
 from chemnet.datasets.preprocessed import PreprocessedData
 from chemnet.errors import ChemNetError
 from chemnet.results import ResultDirectory
 from chemnet.surrogate.evaluation.histories import Histories, HistorySource
 from chemnet.surrogate.surrogate import Surrogate
+from chemnet.training.devices import one_thread
 
-# keys of [simulate] that Network.solve takes
-SOLVER_OPTIONS = ("method", "interpolation", "rtol", "atol", "uclchem_compatible")
 # cells that are emulated together while the time is taken, and rows of each
 SPEED_CELLS, SPEED_STEPS = 64, 64
 _REPEATS = 2
@@ -126,17 +124,6 @@ def network_of(data_result: ResultDirectory, surrogate: Surrogate) -> tuple[Netw
     if set(network.species_names) != set(surrogate.species):
         return f"no network at hand: {network.name} has other species than the surrogate"
     return network, {name: options[name] for name in SOLVER_OPTIONS}
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch use one thread inside the block."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _best_time(function: Callable[[], None]) -> float:
