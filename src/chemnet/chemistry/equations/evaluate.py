@@ -55,8 +55,8 @@ def derivatives(equations: Equations, k: Array, y: Array, rate: Array) -> None:
 def jacobian(equations: Equations, k: Array, y: Array, values: Array) -> None:
     """Fill the values of the bordered Jacobian.
 
-    Rows below n hold the derivatives of dy/dt by abundances and border unknowns; row n + b those of the expression
-    that defines border unknown b.
+    Rows below n hold the derivatives of dy/dt by abundances and border unknowns; row n + b those of the
+    expression that defines border unknown b.
 
     Parameters
     ----------
