@@ -17,6 +17,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from chemnet.chemistry.network import Network, Reaction
@@ -42,17 +43,20 @@ LUMPED = {"#CS": ("#HCS", "#H2CS")}
 """Species that stand for others of the full network too."""
 
 PLOTTED = {
-    "gas": ["CO", "H2O", "O", "C", "C+", "NH3", "N2", "HCN"],
-    "ions and traces": ["HCO+", "N2H+", "H3+", "H3O+", "E-", "S+", "CH3OH", "H2CO"],
-    "ice": ["#H2O", "#CO", "#CO2", "#CH3OH", "#CH4", "#NH3", "#N2", "#H2S"],
+    "gas": ["CO", "H2O", "O", "C", "NH3"],
+    "gas, traces": ["N2", "HCN", "C+", "CH3OH", "H2CO"],
+    "ions": ["HCO+", "N2H+", "H3+", "H3O+", "E-"],
+    "ice": ["#H2O", "#CO", "#CO2", "#CH3OH"],
+    "ice, traces": ["#CH4", "#NH3", "#N2", "#H2S"],
 }
 
 
 @dataclass
 class Run:
-    """One tracer through both networks: abundances (steps,) by species, ice summed over its phases."""
+    """One tracer through both networks: time [yr], abundances (steps,) by species; ice is summed over phases."""
 
     tracer_id: str
+    time: NDArray[np.float64]
     physical: NDArray[np.float64]
     full: dict[str, NDArray[np.float64]]
     ours: dict[str, NDArray[np.float64]]
@@ -119,7 +123,7 @@ def one_run(table: TracerTable, network: Network, against: Network | None, index
         return None
     for name, others in LUMPED.items():
         full[name] = full[name] + sum(full.get(other, 0.0) for other in others)
-    return Run(table.tracer_ids[index], block.physical, full, ours)
+    return Run(table.tracer_ids[index], block.time, block.physical, full, ours)
 
 
 def solved(
@@ -179,19 +183,27 @@ def table_text(runs: Sequence[Run]) -> str:
 
 def figure(run: Run, path: Path) -> None:
     """Draw one tracer: the full network as lines, ours dashed."""
-    fig, axes = plt.subplots(1, 4, figsize=(15, 3.6), layout="constrained")
-    steps = np.arange(len(run.physical))
+    fig, axes = plt.subplots(2, 3, figsize=(12, 7), layout="constrained", sharex=True)
+    kyr = run.time / 1e3
+    first, *others = axes.flat
     for column, label in enumerate(("n [cm$^{-3}$]", "F [Habing]", "Av [mag]", "T [K]")):
-        axes[0].semilogy(steps, run.physical[:, column], label=label)
-    for axis, (title, names) in zip(axes[1:], PLOTTED.items(), strict=True):
+        first.semilogy(kyr, run.physical[:, column], label=label)
+    first.set(title=f"physical conditions of tracer {run.tracer_id}", ylabel="in the unit of the legend")
+    for axis, (title, names) in zip(others, PLOTTED.items(), strict=True):
         for number, name in enumerate(names):
-            axis.semilogy(steps, run.full[name], color=f"C{number}", label=name)
-            axis.semilogy(steps, run.ours[name], color=f"C{number}", linestyle="--")
-        axis.set(title=title, ylim=(1e-13, 1e-3))
-    axes[0].set(title=f"tracer {run.tracer_id}")
-    for axis in axes:
-        axis.set_xlabel("step")
-        axis.legend(fontsize=6, ncols=2)
+            axis.semilogy(kyr, run.full[name], color=f"C{number}", label=name)
+            axis.semilogy(kyr, run.ours[name], color=f"C{number}", linestyle="--")
+        axis.set(title=title, ylim=(1e-13, 1e-3), ylabel="abundance per H nucleus")
+    for axis in axes.flat:
+        axis.tick_params(labelbottom=True)
+        axis.set_xlabel("time [kyr]")
+        axis.legend(fontsize=8, ncols=2)
+    styles = {"full network (UCLCHEM)": "-", "reduced network (chemnet)": "--"}
+    fig.legend(
+        handles=[Line2D([], [], color="0.3", linestyle=style, label=name) for name, style in styles.items()],
+        loc="outside upper center",
+        ncols=2,
+    )
     fig.savefig(path, dpi=80)
     plt.close(fig)
 

@@ -44,6 +44,7 @@ _LINES = {
     "persistence": (COLOURS[3], "--", 1.4),
     "one_step_persistence": (COLOURS[3], ":", 1.4),
 }
+_ERRORS = (("mLAE", "mean over species and tracers"), ("LAE99", "99th percentile: the bad cases"))
 # smaller errors are drawn at this [dex]
 _SMALLEST_ERROR = 1e-3
 # smaller drifts and charges are drawn at this
@@ -86,23 +87,23 @@ def draw_error_by_step(scores: Mapping[str, Any], title: str) -> Figure:
     scores
         The `scores` of `metrics.json`.
     title
-        Above the panels.
+        What was scored; above the panels.
     """
     with figure_style():
         figure = Figure(figsize=(10.0, 4.4), layout="constrained")
         panels = figure.subplots(1, 2, sharex=True)
-        for axis, figure_name, label in zip(panels, ("mlae", "lae99"), ("mLAE", "LAE99"), strict=True):
+        for axis, figure_name, (label, meaning) in zip(panels, ("mlae", "lae99"), _ERRORS, strict=True):
             for method, (colour, style, width) in _LINES.items():
                 if method in scores:
                     curve = _later(scores[method]["by_step"])
                     values = np.maximum(curve[figure_name], _SMALLEST_ERROR)
                     axis.loglog(curve["step"], values, style, color=colour, lw=width, label=LABELS[method])
-            axis.set(xlabel="step", ylabel=f"{label} [dex]")
+            axis.set(xlabel="step", ylabel=f"{label} [dex]", title=meaning)
             _plain_ticks(axis)
             axis.grid(alpha=0.25)
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=9)
-        figure.suptitle(title, fontsize=12)
+        figure.suptitle(f"{title} and its rivals: error of log10 abundances at each step", fontsize=12)
     return figure
 
 
@@ -150,18 +151,20 @@ def draw_error_map(physical: Array, error: Array, names: Sequence[str]) -> Figur
     total = np.histogram2d(*logs.T, bins=edges, weights=error)[0]
     mean = np.where(count > 0, total / np.maximum(count, 1), np.nan)
     with figure_style():
-        figure = Figure(figsize=(10.0, 4.2), layout="constrained")
-        left, right = figure.subplots(1, 2, sharey=True)
+        figure = Figure(figsize=(10.0, 4.8), layout="constrained")
+        left, right = figure.subplots(1, 2)
         drawn = [10.0**edge for edge in edges]
         shown = left.pcolormesh(*drawn, mean.T, cmap="viridis", vmin=0.0, vmax=np.nanquantile(mean, 0.98))
-        figure.colorbar(shown, ax=left, label="mLAE of the full rollout [dex]", extend="max")
+        bar = {"location": "bottom", "aspect": 35}
+        figure.colorbar(shown, ax=left, label="mLAE of the full rollout [dex]", extend="max", **bar)
         shown = right.pcolormesh(*drawn, np.where(count > 0, count, np.nan).T, cmap="cividis", norm=LogNorm())
-        figure.colorbar(shown, ax=right, label="states scored")
+        figure.colorbar(shown, ax=right, label="states scored", **bar)
         for axis in (left, right):
-            axis.set(xscale="log", yscale="log", xlabel=axis_label("Density"))
-        left.set_ylabel(axis_label("gasTemp"))
-        _plain_ticks(left)
-        figure.suptitle("Where the surrogate is wrong, and how much that is based on", fontsize=12)
+            axis.set(xscale="log", yscale="log", xlabel=axis_label("Density"), ylabel=axis_label("gasTemp"))
+            _plain_ticks(axis)
+        left.set_title("mean error")
+        right.set_title("states behind each mean")
+        figure.suptitle("Error of the full rollout by density and temperature", fontsize=12)
     return figure
 
 

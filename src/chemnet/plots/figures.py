@@ -25,7 +25,7 @@ COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F
 COLOUR_MAP = "viridis"
 #: a column whose 5th and 95th percentile differ by more than this factor is shown on a logarithmic scale
 LOG_RATIO = 30.0
-PANEL_SIZE = (4.2, 3.5)  # [inch]
+PANEL_SIZE = (4.6, 3.5)  # [inch]
 _STYLE = {
     "axes.prop_cycle": mpl.cycler(color=COLOURS),
     "axes.spines.top": False,
@@ -99,6 +99,8 @@ def _panels(count: int, columns: int = 3) -> tuple[Figure, list[Axes]]:
     across = min(count, columns)
     down = math.ceil(count / across)
     figure = Figure(figsize=(PANEL_SIZE[0] * across, PANEL_SIZE[1] * down), layout="constrained")
+    # room between a colour bar's label and the next panel
+    figure.get_layout_engine().set(wspace=0.08, hspace=0.08, w_pad=0.08, h_pad=0.08)
     axes = figure.subplots(down, across, squeeze=False).ravel().tolist()
     for spare in axes[count:]:
         spare.remove()
@@ -127,6 +129,11 @@ def embedding_panels(embedding: np.ndarray, columns: Mapping[str, np.ndarray], t
     return figure
 
 
+def _shown(name: str, values: np.ndarray) -> tuple[np.ndarray, str]:
+    """Return a column as figures show it, with its label: times in kyr, all else as it is."""
+    return (values / 1e3, "time [kyr]") if name == "time" else (values, axis_label(name))
+
+
 def _in_perspective(figure: Figure, axis: Axes) -> Axes:
     """Replace a panel by one with three axes."""
     place = axis.get_subplotspec()
@@ -136,15 +143,14 @@ def _in_perspective(figure: Figure, axis: Axes) -> Axes:
 
 def _draw_embedding(figure: Figure, axis: Axes, embedding: np.ndarray, values: np.ndarray, name: str) -> None:
     """Draw one coloured cloud with its colour bar."""
+    values, label = _shown(name, values)
     shade = Shade.of(values)
     size = float(np.clip(4e4 / max(len(embedding), 1), 0.6, 14.0))  # fewer points, larger points
     shown = np.where(values > 0, values, shade.low) if shade.logarithmic else values
     points = axis.scatter(
         *embedding.T, c=shown, s=size, norm=shade.norm(), cmap=COLOUR_MAP, linewidths=0, rasterized=True
     )
-    figure.colorbar(
-        points, ax=axis, label=axis_label(name), shrink=0.9, pad=0.02 if embedding.shape[1] == 2 else 0.12
-    )
+    figure.colorbar(points, ax=axis, label=label, shrink=0.9, pad=0.02 if embedding.shape[1] == 2 else 0.12)
     labels = [f"component {number + 1}" for number in range(embedding.shape[1])]
     axis.set(xlabel=labels[0], ylabel=labels[1], title=name)
     if embedding.shape[1] == 3:
@@ -156,7 +162,7 @@ def histograms(columns: Mapping[str, np.ndarray], title: str) -> Figure:
     with figure_style():
         figure, axes = _panels(len(columns))
         for axis, (name, values) in zip(axes, columns.items(), strict=True):
-            values = np.asarray(values, dtype=np.float64)
+            values, label = _shown(name, np.asarray(values, dtype=np.float64))
             shade = Shade.of(values)
             if shade.logarithmic:
                 values = values[values > 0]
@@ -165,6 +171,6 @@ def histograms(columns: Mapping[str, np.ndarray], title: str) -> Figure:
             else:
                 bins = np.histogram_bin_edges(values, 40)
             axis.hist(values, bins=bins, color=COLOURS[0])
-            axis.set(xlabel=axis_label(name), ylabel="states")
+            axis.set(xlabel=label, ylabel="states")
         figure.suptitle(title, fontsize=12)
     return figure

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.text import Text
 
 from chemnet.chemistry.neighbourhood import Neighbour, Neighbourhood
 from chemnet.chemistry.species import parse_species
@@ -17,6 +18,8 @@ PHASE_COLOURS = {"gas": "#2b6cb0", "surface": "#c05621", "bulk": "#6b46c1"}
 _GREY = "#4a5568"
 _PARTNERS_SHOWN = 4
 _ROW_HEIGHT = 0.42
+# room around a name, in units of its font size
+_BOX_PADDING = 0.25
 
 
 def draw_neighbourhood(around: Neighbourhood, most: int = 14) -> Figure:
@@ -41,9 +44,9 @@ def draw_neighbourhood(around: Neighbourhood, most: int = 14) -> Figure:
     axes.set_axis_off()
     axes.set_xlim(-1.0, 1.0)
     axes.set_ylim(-0.08, 1.06)
+    middle = _draw_name(axes, 0.0, 0.5, around.species, "center", size=17)
     for neighbours, side in ((around.sources, -1), (around.sinks, 1)):
-        _draw_side(axes, neighbours[:most], side, len(neighbours) - most)
-    _draw_name(axes, 0.0, 0.5, around.species, "center", size=17)
+        _draw_side(axes, middle, neighbours[:most], side, len(neighbours) - most)
     axes.text(
         -0.62, 1.02, f"made from  ({around.n_forming} reactions)", ha="center", va="bottom", color=_GREY
     )
@@ -77,28 +80,32 @@ def draw_survey(survey: Survey) -> Figure:
     return figure
 
 
-def _draw_side(axes: Axes, neighbours: Sequence[Neighbour], side: int, left_out: int) -> None:
-    """Draw one column of neighbours with the lines that join them to the middle."""
+def _draw_side(axes: Axes, middle: Text, neighbours: Sequence[Neighbour], side: int, left_out: int) -> None:
+    """Draw one column of neighbours with the arrows that join them to the middle."""
     heights = np.linspace(0.93, 0.05, len(neighbours)) if len(neighbours) > 1 else [0.5]
     for one, height in zip(neighbours, heights, strict=False):
         width = 0.8 + 1.6 * np.log10(one.n_reactions)
-        start, end = ((side * 0.40, height), (side * 0.11, 0.5))
-        towards, away = (end, start) if side < 0 else (start, end)
+        name = _draw_name(axes, side * 0.42, height, one.name, "left" if side > 0 else "right")
+        edge, inner = ((1.0, 0.5), (0.0, 0.5)) if side < 0 else ((0.0, 0.5), (1.0, 0.5))
+        # text boxes are coordinate systems, so that arrows end at them however long the names are
+        ends = [(inner, middle), (edge, name)] if side > 0 else [(edge, name), (inner, middle)]
+        (away, start), (towards, end) = ends
         axes.annotate(
             "",
             xy=towards,
+            xycoords=end,
             xytext=away,
+            textcoords=start,
             arrowprops={
                 "arrowstyle": "-|>",
                 "color": "#a0aec0",
                 "linewidth": width,
-                "shrinkA": 2,
-                "shrinkB": 2,
+                "shrinkA": _BOX_PADDING * start.get_fontsize() + 1.0,
+                "shrinkB": _BOX_PADDING * end.get_fontsize() + 1.0,
                 "connectionstyle": f"arc3,rad={0.12 * side * np.sign(height - 0.5)}",
             },
             zorder=1,
         )
-        _draw_name(axes, side * 0.42, height, one.name, "left" if side > 0 else "right")
         axes.text(
             side * 0.62,
             height,
@@ -119,10 +126,10 @@ def _with(neighbour: Neighbour) -> str:
     return f"{neighbour.n_reactions} ×  {shown}{more}"
 
 
-def _draw_name(axes: Axes, x: float, y: float, name: str, align: str, size: float = 11) -> None:
-    """Write a species in the colour of its phase."""
+def _draw_name(axes: Axes, x: float, y: float, name: str, align: str, size: float = 11) -> Text:
+    """Write a species in the colour of its phase and return its text."""
     colour = PHASE_COLOURS[parse_species(name).phase]
-    axes.text(
+    return axes.text(
         x,
         y,
         name,
@@ -131,7 +138,12 @@ def _draw_name(axes: Axes, x: float, y: float, name: str, align: str, size: floa
         fontsize=size,
         color=colour,
         fontweight="bold" if size > 12 else "normal",
-        bbox={"boxstyle": "round,pad=0.25", "facecolor": "white", "edgecolor": colour, "linewidth": 1.0},
+        bbox={
+            "boxstyle": f"round,pad={_BOX_PADDING}",
+            "facecolor": "white",
+            "edgecolor": colour,
+            "linewidth": 1.0,
+        },
         zorder=3,
     )
 

@@ -36,7 +36,7 @@ def test_an_embedding_has_one_labelled_panel_per_column(components):
     assert [axis.get_title() for axis in panels] == ["Density", "time"]
     assert panels[0].get_xlabel() == "component 1"
     labels = {axis.get_ylabel() for axis in figure.axes}
-    assert {"Density [cm$^{-3}$]", "time [yr]"} <= labels
+    assert {"Density [cm$^{-3}$]", "time [kyr]"} <= labels
 
 
 def test_points_are_coloured_by_their_values():
