@@ -28,6 +28,10 @@ epochs = 3
 batch_size = 64
 component = "autoencoder"
 
+[umap]
+# UMAP compiles for a minute; tests/chemnet/search tests it
+reducer = "pca"
+
 [mlflow]
 enabled = false
 

@@ -81,11 +81,9 @@ def test_tracers_shorter_than_a_window(workspace: Workspace) -> None:
 
 def test_an_unknown_key(workspace: Workspace) -> None:
     with workspace.config.open("a") as file:
-        file.write("[umap]\nfit_sample_sise = 5\n")
+        file.write("[visualize]\nmax_point = 5\n")
     line = len(workspace.config.read_text().splitlines())
-    assert_refused(
-        workspace.run("preprocess"), f"tiny.toml:{line}", "fit_sample_sise", "'umap.fit_sample_size'"
-    )
+    assert_refused(workspace.run("preprocess"), f"tiny.toml:{line}", "max_point", "'visualize.max_points'")
     assert not workspace.made
 
 
@@ -195,10 +193,11 @@ def test_tracers_of_unequal_length_are_kept_on_request(workspace: Workspace) -> 
 
 
 def test_the_message_stands_alone_and_debug_adds_the_traceback(workspace: Workspace) -> None:
-    plain = chemnet_process("train", "-c", workspace.config, cwd=workspace.folder)
+    words = ("preprocess", "-c", workspace.config, "data_set.path=elsewhere.h5")
+    plain = chemnet_process(*words, cwd=workspace.folder)
     assert plain.code == 2
     assert len(plain.err.strip().splitlines()) == 2
-    debugged = chemnet_process("train", "-c", workspace.config, "--debug", cwd=workspace.folder)
+    debugged = chemnet_process(*words, "--debug", cwd=workspace.folder)
     assert debugged.code == 2
     assert "Traceback" in debugged.err
     assert plain.err.strip() in debugged.err
