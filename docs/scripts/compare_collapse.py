@@ -53,7 +53,7 @@ PLOTTED = {
 
 @dataclass
 class Run:
-    """One tracer through both networks: time [yr], abundances (steps,) by species; ice is summed over phases."""
+    """One tracer through both networks: time [yr], abundances (steps,) by species, ice of all phases."""
 
     tracer_id: str
     time: NDArray[np.float64]
