@@ -31,6 +31,7 @@ Array = NDArray[np.float64]
 
 MAX_ORDER = 5
 _NEWTON_ITERATIONS = 4
+_FULL_NEWTON_ITERATIONS = 6
 _NEWTON_TOLERANCE = 0.1  # of the error that a step may make
 _SLOWEST_CONVERGENCE = 0.9
 _SAFETY, _SMALLEST_FACTOR, _LARGEST_FACTOR = 0.9, 0.2, 10.0
@@ -290,21 +291,21 @@ def _correct(
     while True:
         if c != work.matrix[_COEFFICIENT]:
             if work.matrix[_AGE] >= _OLDEST_JACOBIAN:
-                _renew_jacobian(problem, k, work, counts)
+                _renew_jacobian(problem, k, work.prediction, work, counts)
             factorise(problem.plan, work.jacobian, c, problem.equations.n, factors)
             counts[FACTORISATIONS] += 1
             work.matrix[_COEFFICIENT], work.matrix[_CONVERGENCE] = c, 1.0
         if _iterate(problem, k, factors, c, work, counts):
             return True
         if work.matrix[_AGE] == 0.0:
-            return False
-        _renew_jacobian(problem, k, work, counts)
+            return _iterate_with_new_jacobians(problem, k, factors, c, work, counts)
+        _renew_jacobian(problem, k, work.prediction, work, counts)
 
 
 @njit(cache=True, nogil=True)
-def _renew_jacobian(problem: Problem, k: Array, work: Workspace, counts: NDArray[np.int64]) -> None:
-    """Evaluate the Jacobian at the prediction; the factors no longer serve."""
-    jacobian(problem.equations, k, work.prediction, work.jacobian)
+def _renew_jacobian(problem: Problem, k: Array, y: Array, work: Workspace, counts: NDArray[np.int64]) -> None:
+    """Evaluate the Jacobian at `y`; the factors no longer serve."""
+    jacobian(problem.equations, k, y, work.jacobian)
     counts[JACOBIANS] += 1
     work.matrix[_AGE], work.matrix[_COEFFICIENT] = 0.0, 0.0
 
@@ -326,31 +327,63 @@ def _iterate(
 
     The rate of convergence is remembered while the matrix stays, so that one iteration can be enough.
     """
-    n = problem.equations.n
     work.trial[:] = work.prediction
     work.correction[:] = 0.0
     last = 0.0
     for iteration in range(_NEWTON_ITERATIONS):
-        derivatives(problem.equations, k, work.trial, work.rate)
-        counts[EVALUATIONS] += 1
-        for i in range(n):
-            work.right[i] = c * work.rate[i] - work.history[i] - work.correction[i]
-        work.right[n:] = 0.0
-        solve_factorised(problem.plan, factors, work.right)
-        size = scaled_norm(work.right, work.scale)
+        size = _improve(problem, k, factors, c, work, counts)
         if not math.isfinite(size):
             return False
         if iteration > 0:
             if size > _SLOWEST_CONVERGENCE * last:
                 return False
             work.matrix[_CONVERGENCE] = max(0.3 * work.matrix[_CONVERGENCE], size / last)
-        for i in range(n):
-            work.trial[i] += work.right[i]
-            work.correction[i] += work.right[i]
         if size * min(1.0, work.matrix[_CONVERGENCE]) < _NEWTON_TOLERANCE:
             return True
         last = size
     return False
+
+
+@njit(cache=True, nogil=True)
+def _iterate_with_new_jacobians(
+    problem: Problem, k: Array, factors: Factors, c: float, work: Workspace, counts: NDArray[np.int64]
+) -> bool:
+    """Solve as `_iterate`, with a new Jacobian for each iteration.
+
+    Where the surface turns from growing to shrinking the equations have a kink; on the far side of it the Jacobian of
+    the near side leads nowhere.
+    """
+    work.trial[:] = work.prediction
+    work.correction[:] = 0.0
+    for _ in range(_FULL_NEWTON_ITERATIONS):
+        _renew_jacobian(problem, k, work.trial, work, counts)
+        factorise(problem.plan, work.jacobian, c, problem.equations.n, factors)
+        counts[FACTORISATIONS] += 1
+        work.matrix[_COEFFICIENT], work.matrix[_CONVERGENCE] = c, 1.0
+        size = _improve(problem, k, factors, c, work, counts)
+        if not math.isfinite(size):
+            return False
+        if size < _NEWTON_TOLERANCE:
+            return True
+    return False
+
+
+@njit(cache=True, nogil=True)
+def _improve(
+    problem: Problem, k: Array, factors: Factors, c: float, work: Workspace, counts: NDArray[np.int64]
+) -> float:
+    """Take one Newton step; return its scaled size."""
+    n = problem.equations.n
+    derivatives(problem.equations, k, work.trial, work.rate)
+    counts[EVALUATIONS] += 1
+    for i in range(n):
+        work.right[i] = c * work.rate[i] - work.history[i] - work.correction[i]
+    work.right[n:] = 0.0
+    solve_factorised(problem.plan, factors, work.right)
+    for i in range(n):
+        work.trial[i] += work.right[i]
+        work.correction[i] += work.right[i]
+    return scaled_norm(work.right, work.scale)
 
 
 @njit(cache=True, nogil=True)
