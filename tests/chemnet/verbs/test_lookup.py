@@ -119,7 +119,7 @@ def test_a_missing_id_exits_with_one_and_names_near_ids(known):
         (("--vector", "0.1,nan,0.2"), "not finite"),
         (("--vector", "a,b,c"), "no number"),
         (("--abundances", "missing.json"), "missing.json"),
-        (("--id", "0-1", "--k", "0"), "k must be at least 1"),
+        (("--id", "0-1", "--k", "0"), "lookup.k = 0 is out of range"),
         (("--outliers", "0"), "at least 1"),
         (("--outliers", "many"), "invalid int"),
     ],
