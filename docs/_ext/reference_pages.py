@@ -38,9 +38,18 @@ def write_pages(app: Sphinx) -> None:
     write(folder / "configuration.md", configuration_page())
     write(folder / "command_line.md", command_line_page())
     modules = list(public_modules())
+    drop_stale(folder / "api", modules)
     for name in modules:
         write(folder / "api" / f"{name}.rst", module_page(name))
     write(folder / "api" / "index.rst", api_index(modules))
+
+
+def drop_stale(folder: Path, modules: Iterable[str]) -> None:
+    """Delete the pages of modules that are gone."""
+    kept = {"index", *modules}
+    for page in folder.glob("*.rst"):
+        if page.stem not in kept:
+            page.unlink()
 
 
 def write(path: Path, text: str) -> None:
