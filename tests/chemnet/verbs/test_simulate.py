@@ -318,7 +318,7 @@ def test_negative_workers_are_refused(tmp_path: Path) -> None:
 
 
 def test_no_tracers_at_all_are_refused(chem: ChemNet) -> None:
-    with pytest.raises(ConfigError, match="at least 1 tracer"):
+    with pytest.raises(ConfigError, match="n_tracers = 0 is out of range; allowed: int >= 1"):
         chem.simulate(n_tracers=0)
 
 

@@ -37,7 +37,7 @@ _SLOWEST_CONVERGENCE = 0.9
 _SAFETY, _SMALLEST_FACTOR, _LARGEST_FACTOR = 0.9, 0.2, 10.0
 _KEEP_BELOW = 1.2  # a step that could grow by less is kept, and with it the factorised matrix
 _FIRST_TRIAL = 1e-5  # of the interval
-_OLDEST_JACOBIAN = 5  # steps; a matrix that has to be factorised anyway gets a newer one
+_OLDEST_JACOBIAN = 10  # steps; a matrix that has to be factorised anyway gets a newer one
 _FAILURES_BEFORE_RESTART = 4
 _RESTART_FACTOR = 100.0  # times the step that failed last
 _MOST_NEGATIVE = 100.0  # times the absolute tolerance; a step to less is repeated
@@ -350,8 +350,8 @@ def _iterate_with_new_jacobians(
 ) -> bool:
     """Solve as `_iterate`, with a new Jacobian for each iteration.
 
-    Where the surface turns from growing to shrinking the equations have a kink; on the far side of it the Jacobian of
-    the near side leads nowhere.
+    Where the surface turns from growing to shrinking the equations have a kink; on the far side of it the
+    Jacobian of the near side leads nowhere.
     """
     work.trial[:] = work.prediction
     work.correction[:] = 0.0
