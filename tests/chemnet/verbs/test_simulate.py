@@ -172,7 +172,7 @@ DRIVER = """
     from made_network import closed_form_solve
     from chemnet.chemistry.network import Network
     from chemnet.cli import main
-    Network.solve = functools.partialmethod(closed_form_solve, delay=0.05)
+    Network.solve = functools.partialmethod(closed_form_solve, delay=0.2)
     sys.exit(main(sys.argv[2:]))
 """
 
