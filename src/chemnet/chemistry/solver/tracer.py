@@ -86,14 +86,23 @@ class TracerIntegrator:
         for row in range(len(time) - 1):
             ends = conditions[row], conditions[row + linear], expressions[row], expressions[row + linear]
             for length in self._calls(y, time[row + 1] - time[row]):
-                c_abundance = float(y[self.network.carbon]) if self.network.carbon >= 0 else 0.0
-                code, y = self._advance(y, Forcing(*ends, float(length), linear, c_abundance, cr_yield))
+                carbon = self._shielding_carbon(
+                    y, conditions[row, EXTINCTION], conditions[row + 1, EXTINCTION]
+                )
+                code, y = self._advance(y, Forcing(*ends, float(length), linear, carbon, cr_yield))
                 if code is not SolverCode.SUCCESS:
                     return code, row
                 if self.network.compatible:
                     cr_yield = _overwritten_cr_yield(conditions[row], float(y[self.network.electron]))
             abundances[row + 1] = y
         return SolverCode.SUCCESS, len(time) - 1
+
+    def _shielding_carbon(self, y: Array, av: float, next_av: float) -> float:
+        """Return the abundance of C that shields; UCLCHEM multiplies it with the column of the next row."""
+        if self.network.carbon < 0:
+            return 0.0
+        ahead = next_av / av if self.network.compatible and av > 0.0 else 1.0
+        return float(y[self.network.carbon]) * ahead
 
     def _calls(self, y: Array, duration: float) -> tuple[float, ...]:
         """Return the parts of a step; from bare grains UCLCHEM looks at its switches once more early on."""
