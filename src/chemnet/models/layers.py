@@ -61,6 +61,12 @@ def perceptron(widths: Sequence[int], activation_name: str, dropout: float) -> n
     return nn.Sequential(*layers[:-2])
 
 
+def start_at_zero(layer: nn.Module) -> None:
+    """Set a linear layer to 0, so that a network whose last layer it is begins as no change."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+
+
 def folded(weight: Tensor, bias: Tensor | None, norm: nn.Module) -> list[nn.Module]:
     """Return the layers of ``norm(x weight^T + bias)`` in evaluation mode, with `norm` folded in.
 

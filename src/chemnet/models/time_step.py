@@ -1,0 +1,96 @@
+"""What an emulator knows of the length of a time step, and how far it may move in it.
+
+Shapes: any leading axes; `dt` in years.
+
+    r = dt / usual dt        features: log10 r        gate: 2 r / (1 + r)
+
+The gate multiplies an emulator's change of state, so the map is the identity at dt -> 0, moves in proportion
+to short steps, by the whole change at the usual step and by twice that at most. An emulator for steps of one
+length needs none of it: `FixedStep` sees nothing and lets every change pass.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from chemnet.models.layers import spread
+
+# shortest relative time step that the logarithm tells apart
+_SHORTEST = 1e-6
+
+
+class TimeStep(nn.Module):
+    """The usual time step of the training data [yr], which other steps are measured by.
+
+    Attributes
+    ----------
+    n_features
+        Width of `features`.
+    """
+
+    n_features: int
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("usual", torch.ones(()))
+
+    def learn(self, dt: Tensor) -> None:
+        """Take the median of the time steps `(rows,)` of the training split as the usual one."""
+        steps = dt[dt > 0]
+        if len(steps):
+            self.usual.copy_(spread(steps).median())
+
+    def relative(self, dt: Tensor) -> Tensor:
+        """Return the time step in units of the usual one, `(...)`."""
+        raise NotImplementedError
+
+    def features(self, dt: Tensor) -> Tensor:
+        """Return what a network is shown of the time step, `(..., n_features)`."""
+        raise NotImplementedError
+
+    def gate(self, dt: Tensor) -> Tensor:
+        """Return the factor of the change in a step, `(..., 1)`."""
+        raise NotImplementedError
+
+
+class FixedStep(TimeStep):
+    """Every step counts as the usual one."""
+
+    n_features = 0
+
+    def relative(self, dt: Tensor) -> Tensor:
+        """Return ones `(...)`."""
+        return torch.ones_like(dt)
+
+    def features(self, dt: Tensor) -> Tensor:
+        """Return nothing, `(..., 0)`."""
+        return dt.new_zeros(*dt.shape, 0)
+
+    def gate(self, dt: Tensor) -> Tensor:
+        """Return ones, `(..., 1)`."""
+        return torch.ones_like(dt)[..., None]
+
+
+class VariableStep(TimeStep):
+    """Steps of any length, in the units of the usual one."""
+
+    n_features = 1
+
+    def relative(self, dt: Tensor) -> Tensor:
+        """Return ``dt / usual``, `(...)`."""
+        return dt / self.usual
+
+    def features(self, dt: Tensor) -> Tensor:
+        """Return the decimal logarithm of the relative step, `(..., 1)`."""
+        return self.relative(dt).clamp_min(_SHORTEST).log10()[..., None]
+
+    def gate(self, dt: Tensor) -> Tensor:
+        """Return ``2 r / (1 + r)``, `(..., 1)`."""
+        relative = self.relative(dt)[..., None]
+        return 2.0 * relative / (1.0 + relative)
+
+
+def time_step(use_dt: bool) -> TimeStep:
+    """Return how a model treats time steps, by its key ``use_dt``."""
+    return VariableStep() if use_dt else FixedStep()
