@@ -112,7 +112,10 @@ class Autoencoder(nn.Module):
 
     def encode(self, abundance: Tensor) -> Tensor:
         """Return the latents `(..., L)` of scaled abundances `(..., S)`; training data fill about [0, 1]."""
-        return (self._bottleneck(abundance) - self.latent_low) / (self.latent_high - self.latent_low)
+        # BatchNorm knows rows only
+        rows = abundance.reshape(-1, abundance.shape[-1])
+        latent = (self._bottleneck(rows) - self.latent_low) / (self.latent_high - self.latent_low)
+        return latent.reshape(*abundance.shape[:-1], -1)
 
     def decode(self, latent: Tensor) -> Tensor:
         """Return scaled abundances `(..., S)` of latents `(..., L)`.
@@ -120,7 +123,9 @@ class Autoencoder(nn.Module):
         They may leave [0, 1] a little, so that a loss through the decoder has gradients everywhere; clip
         where values are used.
         """
-        return self._reconstruct(self.latent_low + latent * (self.latent_high - self.latent_low))
+        rows = latent.reshape(-1, self.latent_dim)
+        scaled = self._reconstruct(self.latent_low + rows * (self.latent_high - self.latent_low))
+        return scaled.reshape(*latent.shape[:-1], -1)
 
     def before_training(self, training: TrainingRows) -> None:
         """Start the output at the mean abundances of the training split, instead of half-way up the scale."""

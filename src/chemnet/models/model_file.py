@@ -68,6 +68,11 @@ def role_of(result: ResultDirectory) -> str:
     return read_model_file(result)["role"]
 
 
+def brings_autoencoder(result: ResultDirectory) -> bool:
+    """Return whether a trained emulator encodes and decodes with an autoencoder among its own weights."""
+    return bool(read_model_file(result)["table"].get("train_autoencoder", False))
+
+
 def data_of(result: ResultDirectory) -> DataDescription:
     """Return what a trained model was fed: species, scalings, window."""
     from chemnet.datasets.preprocessed import DataDescription

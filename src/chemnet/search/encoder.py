@@ -29,9 +29,11 @@ class StateEncoder:
 
     def __init__(self, database: ResultDirectory) -> None:
         # before the import of torch, so that a database without an autoencoder is refused at once
-        trained = _autoencoder_of(database)
-        from chemnet.models.model_file import data_of, load_trained
+        trained = _model_behind(database)
+        from chemnet.models.model_file import brings_autoencoder, data_of, load_trained
 
+        if "autoencoder" in trained.parents and not brings_autoencoder(trained):
+            trained = trained.parent("autoencoder")
         self.data: DataDescription = data_of(trained)
         self.model: Any = load_trained(trained)
 
@@ -54,13 +56,12 @@ class StateEncoder:
         return self.data.abundance_scaling.unscale(np.clip(scaled.astype(np.float64), 0.0, 1.0))
 
 
-def _autoencoder_of(database: ResultDirectory) -> ResultDirectory:
-    """Return the training result of the autoencoder that made a database's latents."""
+def _model_behind(database: ResultDirectory) -> ResultDirectory:
+    """Return the training result of the autoencoder or emulator that made a database's latents."""
     infer = database.parent("infer")
     for role in ("autoencoder", "train"):
         if role in infer.parents:
-            trained = infer.parent(role)
-            return trained.parent("autoencoder") if "autoencoder" in trained.parents else trained
+            return infer.parent(role)
     raise ResultsError(
         f"{database.name} was made without an autoencoder, so abundances have no place in it",
         hint="look a state up by --id or --vector, or make the database from an autoencoder's infer result",

@@ -72,7 +72,8 @@ def compose(
     Raises
     ------
     ModelError
-        When a result is no emulator or autoencoder, or an autoencoder has other species or latents.
+        When a result is no emulator or autoencoder, an autoencoder has other species or latents, or one is
+        named although the emulator brings its own.
     """
     if not is_emulator(emulator):
         raise ModelError(
@@ -82,8 +83,12 @@ def compose(
     data = data_of(emulator)
     model: Any = load_trained(emulator)
     results = {"emulator": emulator}
+    trained_along = getattr(model, "trained_autoencoder", None)
     if role_of(emulator) == "direct_emulator":
         parts = Parts(model, None, None, data)
+    elif trained_along is not None:
+        _refuse_others(emulator, encoder, decoder)
+        parts = Parts(model, trained_along, trained_along, data)
     else:
         own = emulator.parent("autoencoder")
         results |= {"encoder": encoder or own, "decoder": decoder or own}
@@ -95,6 +100,16 @@ def compose(
     preprocessed = PreprocessedData(emulator.parent("preprocess"))
     name = emulator.component or emulator.name
     return Surrogate(parts, Domain.of_training(preprocessed), name, _provenance(results, preprocessed))
+
+
+def _refuse_others(emulator: ResultDirectory, *chosen: ResultDirectory | None) -> None:
+    """Refuse other autoencoders beside the one that was trained along with the emulator."""
+    for other in filter(None, chosen):
+        raise ModelError(
+            f"{emulator.name} encodes and decodes with its own autoencoder, trained along with it, "
+            f"not with {other.name}",
+            hint="leave surrogate.encoder and surrogate.decoder at false",
+        )
 
 
 def _check_fit(chosen: ResultDirectory, own: ResultDirectory, emulator: ResultDirectory) -> None:

@@ -49,7 +49,7 @@ def write_surrogate(surrogate: Surrogate, folder: Path) -> Path:
     tensors = {
         f"{role}.{key}": tensor
         for role, network in surrogate.parts.named.items()
-        for key, tensor in network.state_dict().items()
+        for key, tensor in _own_state(network).items()
     }
     tensors[_STOICHIOMETRY] = surrogate.predictor.stoichiometry
     write_tensors(folder / WEIGHTS_FILE, tensors)
@@ -73,6 +73,18 @@ def read_surrogate(folder: Path) -> Surrogate:
     parts = _rebuild(content["networks"], shared, tensors, str(folder / WEIGHTS_FILE))
     domain = Domain.from_dict(content["domain"])
     return Surrogate(parts, domain, content["name"], content["provenance"])
+
+
+def _own_state(network: nn.Module) -> dict[str, Tensor]:
+    """Return a network's tensors without the autoencoder that an emulator was trained along with.
+
+    That one is written as the encoder; an emulator that is built around it has a copy again.
+    """
+    return {
+        key: tensor
+        for key, tensor in network.state_dict().items()
+        if not key.startswith("trained_autoencoder.")
+    }
 
 
 def _write_description(surrogate: Surrogate, path: Path) -> None:
@@ -128,8 +140,8 @@ def _rebuild(
             for key, tensor in tensors.items()
             if key.startswith(f"{role}.")
         }
-        check_shapes(state, network.state_dict(), f"{source} ({role})")
-        network.load_state_dict(state)
+        check_shapes(state, _own_state(network), f"{source} ({role})")
+        network.load_state_dict({**network.state_dict(), **state})
         built[role] = network.eval()
     encoder, emulator = built.get("encoder"), built["emulator"]
     return Parts(emulator, encoder, built.get("decoder", encoder), emulator.data)

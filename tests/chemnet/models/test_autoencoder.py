@@ -82,6 +82,14 @@ def test_the_reconstruction_is_the_decoded_encoding(
     torch.testing.assert_close(model.decode(model.encode(abundance)), model({"abundance": abundance}))
 
 
+def test_windows_are_encoded_and_decoded_as_their_rows(tiny: Any, row_description: Any) -> None:
+    model = autoencoder(tiny, row_description).eval()
+    rows = row_description.sample["abundance"]
+    latent = model.encode(rows.unflatten(0, (4, 8)))
+    torch.testing.assert_close(latent.flatten(0, 1), model.encode(rows))
+    torch.testing.assert_close(model.decode(latent).flatten(0, 1), model.decode(model.encode(rows)))
+
+
 def test_latents_have_no_hard_minimum(tiny: Any, row_description: Any) -> None:
     latents = autoencoder(tiny, row_description)._bottleneck(row_description.sample["abundance"])
     assert (latents.amin(0) < -0.5).all()

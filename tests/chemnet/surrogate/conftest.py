@@ -14,24 +14,30 @@ from chemnet.config import load_config
 
 @pytest.fixture(scope="session")
 def make_parts(tiny_data: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Return a function that builds networks from a seed."""
+    """Return a function that builds networks from a seed; the autoencoder may be trained along."""
     from chemnet.models.autoencoder import Autoencoder
     from chemnet.models.latent_emulator import LatentEmulator
     from chemnet.surrogate.predictor import Parts
 
     config_file = make_workspace(tmp_path_factory.mktemp("networks")).config
 
-    def make(seed: int = 0) -> Any:
+    def make(seed: int = 0, train_autoencoder: bool = False) -> Any:
         torch.manual_seed(seed)
         config = load_config([config_file], ['model.name="Autoencoder"'])
         autoencoder = Autoencoder(config, tiny_data.describe("rows"))
         for parameter in autoencoder.parameters():
             torch.nn.init.normal_(parameter, std=0.5)
-        config = config.replace({"model.name": "LatentEmulator"})
+        config = config.replace(
+            {"model.name": "LatentEmulator", "model.LatentEmulator.train_autoencoder": train_autoencoder}
+        )
         emulator = LatentEmulator(config, tiny_data.describe("windows"), autoencoder.eval())
         # it starts as persistence
         torch.nn.init.normal_(emulator.change[-1].weight, std=0.05)
-        return Parts(emulator, autoencoder, autoencoder, emulator.data)
+        if not train_autoencoder:
+            return Parts(emulator, autoencoder, autoencoder, emulator.data)
+        own = emulator.trained_autoencoder
+        torch.nn.init.normal_(own.output_bias)  # as if trained: no longer what it was copied from
+        return Parts(emulator, own, own, emulator.data)
 
     return make
 

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from chemnet.errors import ModelError
+from chemnet.models.weights import read_tensors
+from chemnet.surrogate.domain import Domain
 from chemnet.surrogate.surrogate import Surrogate
 
 
@@ -58,3 +60,14 @@ def test_a_later_format_asks_for_an_update(saved):
     (saved / "surrogate.toml").write_text(description.replace("format = 1", "format = 99"))
     with pytest.raises(ModelError, match="format 99"):
         Surrogate.load(saved)
+
+
+def test_an_autoencoder_that_was_trained_along_is_stored_once(make_parts, tiny_data, tmp_path, histories):
+    surrogate = Surrogate(
+        make_parts(train_autoencoder=True), Domain.of_training(tiny_data), "made", {"data": {}}
+    )
+    loaded = Surrogate.load(surrogate.save(tmp_path / "saved"))
+    inputs = (histories.physical, histories.abundance[:, 0], histories.dt)
+    np.testing.assert_array_equal(loaded.emulate(*inputs), surrogate.emulate(*inputs))
+    tensors = read_tensors(tmp_path / "saved" / "weights.safetensors")
+    assert sum(name.endswith("output_bias") for name in tensors) == 1
