@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from chemnet import plugins
 from chemnet.config.config_dict import ConfigDict, put
 from chemnet.config.overrides import join_key, parse_override, split_key
 from chemnet.config.schema import Key, Schema, flatten, read_toml, scan
+from chemnet.config.toml_text import toml_text
 from chemnet.errors import ConfigError
 
 PACKAGED_DEFAULTS = Path(__file__).with_name(plugins.DEFAULTS_FILE)
@@ -85,8 +87,7 @@ class ConfigManager:
 
     def _schema(self) -> Schema:
         """Collect chemnet's defaults, installed plugins' and those of packages that dotted names point to."""
-        schema = Schema()
-        schema.add_file(PACKAGED_DEFAULTS)
+        schema = _packaged_schema().copy()
         named = [path for name in self._dotted_names() for path in plugins.defaults_beside(name)]
         for path in dict.fromkeys([*plugins.entry_point_defaults(), *named]):
             schema.add_file(path)
@@ -149,6 +150,14 @@ class ConfigManager:
         write_config(self.config, path)
 
 
+@functools.cache
+def _packaged_schema() -> Schema:
+    """Return what chemnet's own defaults say, read once per process."""
+    schema = Schema()
+    schema.add_file(PACKAGED_DEFAULTS)
+    return schema
+
+
 def load_config(files: Sequence[str | Path] = (), overrides: Iterable[str] = ()) -> ConfigDict:
     """Merge the sources and return the result; see `ConfigManager`."""
     return ConfigManager(files, overrides).config
@@ -156,10 +165,8 @@ def load_config(files: Sequence[str | Path] = (), overrides: Iterable[str] = ())
 
 def write_config(config: ConfigDict, path: Path) -> None:
     """Write a merged configuration as TOML."""
-    import tomlkit
-
     header = "# The configuration that made this result. Pass it back with -c to reproduce the run.\n"
-    path.write_text(header + tomlkit.dumps(config.to_dict()), encoding="utf-8")
+    path.write_text(header + toml_text(config.to_dict()), encoding="utf-8")
 
 
 def read_settings(path: Path, seen: tuple[Path, ...] = ()) -> list[Setting]:

@@ -147,6 +147,10 @@ class Schema:
             line, comment = places.get(key, (0, ""))
             self.keys[key] = _key_spec(key, value, comment, f"{path.name}:{line}")
 
+    def copy(self) -> Schema:
+        """Return a schema that can grow by itself."""
+        return Schema(dict(self.keys), dict(self.tables))
+
     def is_open(self, key: Key) -> bool:
         """Return whether `key` lies in a table that takes any key: keyword arguments of somebody's class."""
         if any("." in part for part in key[:-1]):

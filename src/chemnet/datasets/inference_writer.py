@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from chemnet.config.toml_text import toml_text
 from chemnet.datasets.npy_files import NpyAppender, open_npy
 from chemnet.errors import DataError
 
@@ -87,9 +88,7 @@ class InferenceWriter:
 
     def _write_dataset_config(self, dataset_config: Mapping[str, Any] | None) -> None:
         """Keep the table that the samples were read with beside them."""
-        import tomlkit
-
-        document = tomlkit.dumps({"data_set": dict(dataset_config)} if dataset_config else {})
+        document = toml_text({"data_set": dict(dataset_config)} if dataset_config else {})
         (self.path / DATASET_CONFIG_FILE).write_text(document, encoding="utf-8")
 
     def append(

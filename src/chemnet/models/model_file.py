@@ -10,6 +10,7 @@ import numpy as np
 from torch import nn
 
 from chemnet.config import ConfigDict, load_config
+from chemnet.config.toml_text import toml_text
 from chemnet.errors import ModelError, ResultsError
 from chemnet.models.base import build_model, own_table
 from chemnet.models.recipe import keywords
@@ -31,8 +32,6 @@ def write_model_file(folder: Path, model: nn.Module) -> None:
 
     The stoichiometric matrix `(n_species, n_elements)` goes into a file of its own.
     """
-    import tomlkit
-
     name, data = model.config["model"]["name"], model.data.to_dict()
     np.save(folder / STOICHIOMETRY_FILE, np.array(data.pop("stoichiometry")))
     content = {
@@ -44,8 +43,8 @@ def write_model_file(folder: Path, model: nn.Module) -> None:
         "weights": {key: list(tensor.shape) for key, tensor in model.state_dict().items()},
         "data": data,
     }
-    (folder / MODEL_FILE).write_text(tomlkit.dumps(content), encoding="utf-8")
-    (folder / CONFIG_FILE).write_text(tomlkit.dumps(_built_from(model.config)), encoding="utf-8")
+    (folder / MODEL_FILE).write_text(toml_text(content), encoding="utf-8")
+    (folder / CONFIG_FILE).write_text(toml_text(_built_from(model.config)), encoding="utf-8")
 
 
 def read_model_file(result: ResultDirectory) -> dict[str, Any]:

@@ -1,13 +1,7 @@
 """Result directories: born hidden, whole when they have their name, and aware of what they were made from."""
 
-from chemnet.results.directory import (
-    ParentRef,
-    ResultDirectory,
-    find_most_recent_results_dir,
-    list_results,
-    named_result,
-    resolve_input,
-)
+from chemnet.results.directory import ParentRef, ResultDirectory, list_results
+from chemnet.results.finding import find_most_recent_results_dir, named_result, resolve_input
 from chemnet.results.reader import Answer, VerbResult
 from chemnet.results.writer import ResultWriter, create_results_dir
 

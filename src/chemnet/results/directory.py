@@ -1,32 +1,26 @@
-"""Finding and opening result directories."""
+"""Opening result directories: what one holds, and what it was made from."""
 
 from __future__ import annotations
 
-import os
-import socket
 import tomllib
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from chemnet.config import ConfigDict
-from chemnet.config.overrides import join_key, split_key
 from chemnet.config.schema import read_toml
 from chemnet.errors import ResultsError, suggest
-from chemnet.progress import get_logger
-from chemnet.results.lineage import FileRecord, ParentRef, file_digest
+from chemnet.results.lineage import FileRecord, ParentRef
 
 RESULT_FILE = "result.toml"
 # of the files that verbs write; raised when an older chemnet's results can no longer be read
 FORMAT = 1
-RUNNING_FILE = "running.toml"
 PARTIAL_PREFIX = ".partial-"
 DONE = "done"
 # files up to this size are read again whenever a result is used; of larger ones the size must do [bytes]
 _QUICK_DIGEST_LIMIT = 4 * 2**20
-_log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -132,10 +126,8 @@ class ResultDirectory:
         """
         for name, record in self.files.items():
             path = self.file(name)
-            same = path.stat().st_size == record.size
-            if same and (every_byte or record.size <= _QUICK_DIGEST_LIMIT):
-                same = file_digest(path) == record.digest
-            if not same:
+            read = every_byte or record.size <= _QUICK_DIGEST_LIMIT
+            if not (record.describes(path) if read else path.stat().st_size == record.size):
                 raise ResultsError(
                     f"{path} changed after `{self.verb}` wrote it (other size or digest)",
                     hint=f"run `chemnet {self.verb}` again; results are never edited in place",
@@ -154,7 +146,8 @@ class ResultDirectory:
         reference = self.parents[role]
         candidates = [reference.path, self.path.parent / reference.path.name]
         siblings = (result for result in list_results(self.path.parent) if result.digest == reference.digest)
-        for candidate in [*(_opened(path) for path in dict.fromkeys(candidates)), *siblings]:
+        # lazily: the siblings are only opened when the parent has moved
+        for candidate in chain(map(_opened, dict.fromkeys(candidates)), siblings):
             if candidate is not None and candidate.digest == reference.digest:
                 candidate.verify(every_byte=False)
                 return candidate
@@ -203,143 +196,3 @@ def list_results(results_dir: str | Path) -> list[ResultDirectory]:
         return []
     opened = (_opened(path) for path in results_dir.iterdir() if not path.name.startswith("."))
     return sorted((result for result in opened if result is not None), key=lambda result: result.created)
-
-
-def list_partial(results_dir: str | Path) -> Iterator[Path]:
-    """Yield the hidden directories of running and broken-off verbs, oldest first."""
-    results_dir = Path(results_dir)
-    if results_dir.is_dir():
-        yield from sorted(results_dir.glob(f"{PARTIAL_PREFIX}*"))
-
-
-def is_running(path: Path) -> bool:
-    """Return whether the process that writes the hidden directory `path` is alive on this machine."""
-    try:
-        owner = tomllib.loads((path / RUNNING_FILE).read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError):
-        return False
-    if owner.get("host") != socket.gethostname():
-        return False
-    try:
-        os.kill(int(owner["pid"]), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def find_most_recent_results_dir(
-    config: ConfigDict, verb: str, fits: Callable[[ResultDirectory], bool] | None = None
-) -> ResultDirectory | None:
-    """Return the newest finished result of `verb` for which `fits` holds, or None."""
-    for result in reversed(list_results(config["general"]["results_dir"])):
-        if result.verb == verb and result.status == DONE and (fits is None or fits(result)):
-            return result
-    return None
-
-
-def resolve_input(
-    config: ConfigDict,
-    key: str,
-    verb: str,
-    fits: Callable[[ResultDirectory], bool] | None = None,
-    what: str | None = None,
-    make_with: str | None = None,
-) -> ResultDirectory:
-    """Return the result that the configuration key `key` asks for.
-
-    Parameters
-    ----------
-    config
-        The merged configuration.
-    key
-        Dotted key: a path, a directory name, a component name, or false for the newest that fits.
-    verb
-        The verb that produces it.
-    fits
-        Further condition, for the newest and for an explicit one alike.
-    what
-        The wanted thing in words, for messages; ``"<verb> result"`` by default.
-    make_with
-        The command that makes one, for the hint; ``"chemnet <verb>"`` by default.
-
-    Raises
-    ------
-    ResultsError
-        When nothing fits, or what is named is missing, of another verb, unfit or changed since then.
-    """
-    what = what or f"{verb} result"
-    wanted = config.lookup(key)
-    if wanted is False:
-        found = find_most_recent_results_dir(config, verb, fits)
-        if found is None:
-            raise ResultsError(
-                f"found no {what} in {config['general']['results_dir']} for {key}",
-                hint=f"run `{make_with or f'chemnet {verb}'}` first, or set {key} to a path or name",
-            )
-    else:
-        found = named_result(config, str(wanted), key, verb)
-        if fits is not None and not fits(found):
-            raise ResultsError(
-                f"{key} = {str(wanted)!r} is not a {what}", hint="`chemnet results` lists what there is"
-            )
-    found.verify(every_byte=False)
-    _log.info("%s: using %s", join_key(split_key(key)), found.name)
-    return found
-
-
-def named_result(config: ConfigDict, wanted: str, key: str, verb: str) -> ResultDirectory:
-    """Return the result with this path, directory name or component name (the newest of that component).
-
-    Parameters
-    ----------
-    config
-        Says where results are.
-    wanted, key
-        The name, and the configuration key that holds it, for messages.
-    verb
-        The verb that produces it.
-
-    Raises
-    ------
-    ResultsError
-        When there is none, or it is of another verb.
-    """
-    results_dir = Path(config["general"]["results_dir"])
-    for path in (Path(wanted), results_dir / wanted):
-        if path.is_dir():
-            found = ResultDirectory.open(path)
-            if found.verb != verb:
-                raise ResultsError(
-                    f"{key} = {wanted!r} is a result of `{found.verb}`; a result of `{verb}` is needed",
-                    hint="`chemnet results` lists results with their verbs",
-                )
-            return found
-    results = [result for result in list_results(results_dir) if result.verb == verb]
-    by_component = [result for result in results if result.component == wanted]
-    if by_component:
-        return by_component[-1]
-    names = [result.name for result in results] + [result.component for result in results if result.component]
-    raise ResultsError(f"{key} = {wanted!r}: no such path, result or component", hint=suggest(wanted, names))
-
-
-def unfinished(config: ConfigDict, verb: str, wanted: str) -> Path:
-    """Return the hidden directory of an unfinished run: ``"latest"``, or a path or name.
-
-    Raises
-    ------
-    ResultsError
-        When there is none.
-    """
-    results_dir = Path(config["general"]["results_dir"])
-    partial = [path for path in list_partial(results_dir) if f"-{verb}-" in path.name]
-    if wanted == "latest" and partial:
-        return partial[-1]
-    for path in (Path(wanted), results_dir / wanted, results_dir / f"{PARTIAL_PREFIX}{wanted}"):
-        if wanted != "latest" and path.is_dir():
-            return path
-    raise ResultsError(
-        f"no unfinished `{verb}` called {wanted!r} in {results_dir}",
-        hint="`chemnet results` lists unfinished runs; start afresh without resume",
-    )

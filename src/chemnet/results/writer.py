@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
-import socket
 import time
 import uuid
 from collections.abc import Mapping
@@ -15,10 +15,12 @@ from typing import Any
 
 from chemnet.config import ConfigDict
 from chemnet.config.manager import write_config
+from chemnet.config.toml_text import toml_text
 from chemnet.errors import ResultsError
 from chemnet.progress import get_logger
-from chemnet.results.directory import FORMAT, PARTIAL_PREFIX, RESULT_FILE, RUNNING_FILE, ResultDirectory
+from chemnet.results.directory import FORMAT, PARTIAL_PREFIX, RESULT_FILE, ResultDirectory
 from chemnet.results.lineage import combined_digest, parent_table, record_files
+from chemnet.results.partial import mark_ended, mark_running
 
 CONFIG_FILE = "runtime_config.toml"
 _PACKAGES = ("chemnet", "numpy", "torch", "numba", "h5py")
@@ -84,9 +86,7 @@ class ResultWriter:
         self.path = self._reopen(resume) if resume else self._make(Path(config["general"]["results_dir"]))
         self._final = self.path.with_name(self.path.name.removeprefix(PARTIAL_PREFIX))
         write_config(config, self.path / CONFIG_FILE)
-        (self.path / RUNNING_FILE).write_text(
-            f'verb = "{verb}"\npid = {os.getpid()}\nhost = "{socket.gethostname()}"\n', encoding="utf-8"
-        )
+        mark_running(self.path, verb)
 
     def _make(self, results_dir: Path) -> Path:
         """Make the hidden directory of a new result."""
@@ -120,14 +120,14 @@ class ResultWriter:
         if kind is None:
             self.finish()
         elif self.keep_on_error:
-            (self.path / RUNNING_FILE).unlink(missing_ok=True)
+            mark_ended(self.path)
             _log.info("unfinished result kept in %s", self.path)
         else:
             shutil.rmtree(self.path, ignore_errors=True)
 
     def finish(self, status: str = "done") -> ResultDirectory:
         """Hash, describe and reveal the directory; after this `path` is its final place."""
-        (self.path / RUNNING_FILE).unlink(missing_ok=True)
+        mark_ended(self.path)
         files = record_files(self.path, self._living)
         identity = (self.verb, *sorted(parent.digest for parent in self.parents.values()))
         info = {
@@ -138,7 +138,7 @@ class ResultWriter:
             "created": datetime.now(UTC).isoformat(timespec="microseconds"),
             "wall_time_s": round(time.perf_counter() - self._started, 3),
             "digest": combined_digest(files, *identity),
-            "versions": _versions(),
+            "versions": dict(_versions()),
             "summary": _toml_ready(self.summary),
             "parents": parent_table(self.parents),
             "files": {name: {"size": record.size, "digest": record.digest} for name, record in files.items()},
@@ -158,10 +158,8 @@ def create_results_dir(config: ConfigDict, verb: str, **kwargs: Any) -> ResultWr
 
 def _write_synced(path: Path, info: Mapping[str, Any]) -> None:
     """Write TOML and wait until it has reached the disk."""
-    import tomlkit
-
     with path.open("w", encoding="utf-8") as stream:
-        stream.write(tomlkit.dumps(info))
+        stream.write(toml_text(info))
         stream.flush()
         os.fsync(stream.fileno())
 
@@ -175,6 +173,7 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+@functools.cache
 def _versions() -> dict[str, str]:
     """Return the versions of the packages that shape a result."""
     import platform

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from chemnet.config import load_config
 from chemnet.config.manager import PACKAGED_DEFAULTS
 from chemnet.config.overrides import join_key
+from chemnet.config.toml_text import toml_text
 from chemnet.datasets.description import DataDescription
 from chemnet.errors import ModelError
 from chemnet.models.base import build_model, own_table
@@ -89,8 +90,6 @@ def _own_state(network: nn.Module) -> dict[str, Tensor]:
 
 def _write_description(surrogate: Surrogate, path: Path) -> None:
     """Write what is not a tensor."""
-    import tomlkit
-
     shared = surrogate.data.to_dict()
     content = {
         "format": FORMAT,
@@ -100,7 +99,7 @@ def _write_description(surrogate: Surrogate, path: Path) -> None:
         "networks": {role: _describe(network) for role, network in surrogate.parts.named.items()},
         "provenance": surrogate.provenance,
     }
-    path.write_text(tomlkit.dumps(content), encoding="utf-8")
+    path.write_text(toml_text(content), encoding="utf-8")
 
 
 def _describe(network: Any) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from chemnet.config.overrides import join_key
 from chemnet.errors import ConfigError, ResultsError, suggest
 from chemnet.progress import get_logger
 from chemnet.results import ResultDirectory, list_results
-from chemnet.results.directory import PARTIAL_PREFIX, RESULT_FILE, is_running, list_partial
+from chemnet.results.directory import PARTIAL_PREFIX, RESULT_FILE
+from chemnet.results.partial import is_running, list_partial
 from chemnet.training.state import RESUME_FILE, Resumable, read_state
 
 LATEST = "latest"

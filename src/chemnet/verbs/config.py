@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from chemnet.config import ConfigManager
+from chemnet.config.toml_text import toml_text
 from chemnet.registry import chem_verb
 from chemnet.results import Answer
 from chemnet.verbs.base import Verb
@@ -31,10 +32,8 @@ class Config(Verb):
     def run(self, explain: str | None = None) -> Answer:
         """Return the merged configuration as TOML text, or what is known of the key `explain`."""
         if explain is None:
-            import tomlkit
-
             content = self.config.to_dict()
-            return Answer(content, tomlkit.dumps(content).rstrip())
+            return Answer(content, toml_text(content).rstrip())
         manager = self.manager or ConfigManager()
         return _explanation(manager.explain(explain))
 

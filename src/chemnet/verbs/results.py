@@ -8,7 +8,8 @@ from typing import Any
 
 from chemnet.registry import chem_verb
 from chemnet.results import Answer, ParentRef, ResultDirectory, list_results
-from chemnet.results.directory import PARTIAL_PREFIX, is_running, list_partial
+from chemnet.results.directory import PARTIAL_PREFIX
+from chemnet.results.partial import list_partial, remove_unfinished, run_state
 from chemnet.verbs.base import Verb
 
 
@@ -21,11 +22,23 @@ class Results(Verb):
 
     @staticmethod
     def setup_parser(parser: argparse.ArgumentParser) -> None:
-        """Add ``--tree``."""
+        """Add ``--tree`` and ``--clean``."""
         parser.add_argument("--tree", action="store_true", default=None, help="show what was made from what")
+        parser.add_argument(
+            "--clean",
+            action="store_true",
+            default=None,
+            help="delete what unfinished runs left behind; running ones and those of other machines stay",
+        )
 
-    def run(self, tree: bool = False) -> Answer:
-        """Return a table of results, oldest first, or with `tree` their lineage."""
+    def run(self, tree: bool = False, clean: bool = False) -> Answer:
+        """Return a table of results, oldest first, or with `tree` their lineage.
+
+        With `clean` the hidden directories of runs that have ended are deleted and named instead; a run that
+        could have been resumed cannot be any more.
+        """
+        if clean:
+            return self._clean()
         results_dir = Path(self.config["general"]["results_dir"])
         results = list_results(results_dir)
         partial = [_partial_row(path) for path in list_partial(results_dir)]
@@ -37,6 +50,13 @@ class Results(Verb):
         else:
             text = _table(content["results"])
         return Answer(content, text, results_dir)
+
+    def _clean(self) -> Answer:
+        """Delete what unfinished runs left, and tell which."""
+        results_dir = Path(self.config["general"]["results_dir"])
+        removed = [path.name for path in remove_unfinished(results_dir)]
+        text = "\n".join(f"removed {name}" for name in removed) or f"no unfinished runs in {results_dir}"
+        return Answer({"results_dir": str(results_dir), "removed": removed}, text, results_dir)
 
 
 def _row(result: ResultDirectory) -> dict[str, Any]:
@@ -54,12 +74,12 @@ def _row(result: ResultDirectory) -> dict[str, Any]:
 def _partial_row(path: Path) -> dict[str, Any]:
     """Return what the table shows of a run that is under way or broke off."""
     parts = path.name.removeprefix(PARTIAL_PREFIX).split("-")
-    status = "running" if is_running(path) else "unfinished"
+    state, host = run_state(path)
     return {
         "name": path.name,
         "verb": "-".join(parts[2:-1]),
         "component": "",
-        "status": status,
+        "status": f"unknown (host {host})" if state == "unknown" else state,
         "wall_time_s": None,
         "parents": {},
     }

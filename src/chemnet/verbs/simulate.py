@@ -14,7 +14,7 @@ from chemnet.errors import ResultsError, RunFailedError
 from chemnet.progress import get_logger, progress
 from chemnet.registry import chem_verb
 from chemnet.results import ResultWriter, VerbResult
-from chemnet.results.directory import is_running, unfinished
+from chemnet.results.partial import is_running, unfinished
 from chemnet.verbs.base import Verb
 
 if TYPE_CHECKING:

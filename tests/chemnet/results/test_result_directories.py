@@ -20,7 +20,7 @@ from chemnet.results import (
     list_results,
     resolve_input,
 )
-from chemnet.results.directory import list_partial, unfinished
+from chemnet.results.partial import list_partial, unfinished
 
 
 @pytest.fixture

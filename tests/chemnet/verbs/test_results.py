@@ -4,6 +4,7 @@ import pytest
 
 from chemnet import ChemNet
 from chemnet.results import ResultWriter
+from chemnet.results.partial import RUNNING_FILE
 
 
 @pytest.fixture
@@ -54,3 +55,39 @@ def test_a_run_that_broke_off_is_listed_as_unfinished_and_a_living_one_as_runnin
         ("train", "unfinished"),
         ("simulate", "running"),
     }
+
+
+@pytest.fixture
+def broken_off(chem):
+    """Return the hidden directory of a run that failed and kept what it had."""
+    with (
+        pytest.raises(ValueError, match="boom"),
+        ResultWriter(chem.config, "train", keep_on_error=True) as run,
+    ):
+        raise ValueError("boom")
+    return run.path
+
+
+def test_a_run_of_another_machine_is_neither_running_nor_unfinished(chem, broken_off):
+    (broken_off / RUNNING_FILE).write_text('verb = "train"\npid = 1\nhost = "node-17"\n')
+    [row] = chem.results().to_dict()["results"]
+    assert row["status"] == "unknown (host node-17)"
+
+
+def test_cleaning_removes_what_ended_and_nothing_that_runs_or_is_whole(chem, make, broken_off):
+    whole = make("preprocess")
+    elsewhere = broken_off.with_name(".partial-20260101-000000-train-abcdef")
+    elsewhere.mkdir()
+    (elsewhere / RUNNING_FILE).write_text('verb = "train"\npid = 1\nhost = "node-17"\n')
+    with ResultWriter(chem.config, "simulate") as running:
+        removed = chem.results(clean=True).to_dict()["removed"]
+        assert running.path.is_dir()
+    assert removed == [broken_off.name]
+    assert not broken_off.exists()
+    assert elsewhere.is_dir()
+    assert whole.path.is_dir()
+
+
+def test_cleaning_where_nothing_broke_off_says_so(chem, make):
+    make("preprocess")
+    assert "no unfinished runs" in str(chem.results(clean=True))

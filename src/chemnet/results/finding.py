@@ -1,0 +1,109 @@
+"""Which result a configuration key means: a path, a name, a component, or the newest that fits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from chemnet.config import ConfigDict
+from chemnet.config.overrides import join_key, split_key
+from chemnet.errors import ResultsError, suggest
+from chemnet.progress import get_logger
+from chemnet.results.directory import DONE, ResultDirectory, list_results
+
+_log = get_logger(__name__)
+
+
+def find_most_recent_results_dir(
+    config: ConfigDict, verb: str, fits: Callable[[ResultDirectory], bool] | None = None
+) -> ResultDirectory | None:
+    """Return the newest finished result of `verb` for which `fits` holds, or None."""
+    for result in reversed(list_results(config["general"]["results_dir"])):
+        if result.verb == verb and result.status == DONE and (fits is None or fits(result)):
+            return result
+    return None
+
+
+def resolve_input(
+    config: ConfigDict,
+    key: str,
+    verb: str,
+    fits: Callable[[ResultDirectory], bool] | None = None,
+    what: str | None = None,
+    make_with: str | None = None,
+) -> ResultDirectory:
+    """Return the result that the configuration key `key` asks for.
+
+    Parameters
+    ----------
+    config
+        The merged configuration.
+    key
+        Dotted key: a path, a directory name, a component name, or false for the newest that fits.
+    verb
+        The verb that produces it.
+    fits
+        Further condition, for the newest and for an explicit one alike.
+    what
+        The wanted thing in words, for messages; ``"<verb> result"`` by default.
+    make_with
+        The command that makes one, for the hint; ``"chemnet <verb>"`` by default.
+
+    Raises
+    ------
+    ResultsError
+        When nothing fits, or what is named is missing, of another verb, unfit or changed since then.
+    """
+    what = what or f"{verb} result"
+    wanted = config.lookup(key)
+    if wanted is False:
+        found = find_most_recent_results_dir(config, verb, fits)
+        if found is None:
+            raise ResultsError(
+                f"found no {what} in {config['general']['results_dir']} for {key}",
+                hint=f"run `{make_with or f'chemnet {verb}'}` first, or set {key} to a path or name",
+            )
+    else:
+        found = named_result(config, str(wanted), key, verb)
+        if fits is not None and not fits(found):
+            raise ResultsError(
+                f"{key} = {str(wanted)!r} is not a {what}", hint="`chemnet results` lists what there is"
+            )
+    found.verify(every_byte=False)
+    _log.info("%s: using %s", join_key(split_key(key)), found.name)
+    return found
+
+
+def named_result(config: ConfigDict, wanted: str, key: str, verb: str) -> ResultDirectory:
+    """Return the result with this path, directory name or component name (the newest of that component).
+
+    Parameters
+    ----------
+    config
+        Says where results are.
+    wanted, key
+        The name, and the configuration key that holds it, for messages.
+    verb
+        The verb that produces it.
+
+    Raises
+    ------
+    ResultsError
+        When there is none, or it is of another verb.
+    """
+    results_dir = Path(config["general"]["results_dir"])
+    for path in (Path(wanted), results_dir / wanted):
+        if path.is_dir():
+            found = ResultDirectory.open(path)
+            if found.verb != verb:
+                raise ResultsError(
+                    f"{key} = {wanted!r} is a result of `{found.verb}`; a result of `{verb}` is needed",
+                    hint="`chemnet results` lists results with their verbs",
+                )
+            return found
+    results = [result for result in list_results(results_dir) if result.verb == verb]
+    by_component = [result for result in results if result.component == wanted]
+    if by_component:
+        return by_component[-1]
+    names = [result.name for result in results] + [result.component for result in results if result.component]
+    raise ResultsError(f"{key} = {wanted!r}: no such path, result or component", hint=suggest(wanted, names))
