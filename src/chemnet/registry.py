@@ -132,7 +132,12 @@ def _resolve(dotted: str) -> Callable[[Any], Any]:
 
 _BUILTIN_MODELS = {
     "Autoencoder": "chemnet.models.autoencoder",
+    "PCAAutoencoder": "chemnet.models.pca_autoencoder",
     "LatentEmulator": "chemnet.models.latent_emulator",
+    "LatentRNN": "chemnet.models.latent_rnn",
+    "LatentNeuralOperator": "chemnet.models.latent_neural_operator",
+    "LatentODE": "chemnet.models.latent_ode",
+    "DirectEmulator": "chemnet.models.direct_emulator",
 }
 _BUILTIN_DATASETS = {
     "TracerTable": "chemnet.datasets.tracer_tables.dataset",

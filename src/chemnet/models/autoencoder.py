@@ -24,9 +24,10 @@ from torch.nn import functional
 
 from chemnet.config import ConfigDict
 from chemnet.errors import ConfigError, suggest
-from chemnet.models import losses
-from chemnet.models.base import Batch, StepResult, TrainingRows, evaluating
+from chemnet.models.autoencoder_base import AutoencoderBase
+from chemnet.models.base import Batch, TrainingRows, evaluating
 from chemnet.models.layers import (
+    LATENT_TAIL,
     FullPrecisionLinear,
     activation,
     concatenated,
@@ -42,14 +43,12 @@ if TYPE_CHECKING:
     from chemnet.datasets.preprocessed import DataDescription
 
 OUTPUTS = ("linear", "sigmoid")
-# latents are scaled so that this share of the training split lies outside [0, 1] on either side
-LATENT_TAIL = 0.005
 # keeps the logit of the mean abundance finite where a species is always at the floor
 _SIGMOID_MARGIN = 1e-3
 
 
 @chem_model
-class Autoencoder(nn.Module):
+class Autoencoder(AutoencoderBase):
     """Tied-weight autoencoder of scaled abundances.
 
     Parameters
@@ -60,19 +59,14 @@ class Autoencoder(nn.Module):
         Gives the number of species.
     """
 
-    role = "autoencoder"
-    feed = "rows"
-
     def __init__(self, config: ConfigDict, data: DataDescription) -> None:
-        super().__init__()
         table = config["model"]["Autoencoder"]
         if table["output"] not in OUTPUTS:
             raise ConfigError(
                 f"model.Autoencoder.output = {table['output']!r}", hint=suggest(table["output"], OUTPUTS)
             )
+        super().__init__(data, table["latent_dim"])
         self.output, self.latent_noise = table["output"], table["latent_noise"]
-        self.decades = data.abundance_scaling.decades
-        self.latent_dim = table["latent_dim"]
         widths = (data.n_species, *table["hidden"], self.latent_dim)
         self.weights = nn.ParameterList(_tied_weights(widths))
         self.encoder_norms = nn.ModuleList(_norms(table["norm"], widths[1:-1]))
@@ -95,20 +89,6 @@ class Autoencoder(nn.Module):
         if self.training and self.latent_noise:
             raw = raw + self.latent_noise * torch.randn_like(raw)
         return self._reconstruct(raw)
-
-    def train_batch(self, batch: Batch) -> StepResult:
-        """Return the criterion's loss of the reconstruction, with its terms."""
-        return losses.apply_criterion(self.criterion, self(batch), batch["abundance"])
-
-    def validate_batch(self, batch: Batch) -> StepResult:
-        """Return the loss and the validation metrics of the reconstruction."""
-        reconstruction = self(batch)
-        loss, terms = losses.apply_criterion(self.criterion, reconstruction, batch["abundance"])
-        return loss, {**terms, **losses.validation_metrics(reconstruction, batch["abundance"], self.decades)}
-
-    def infer_batch(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the latents `(B, L)`; `decode` turns them into the reconstruction."""
-        return {"latent": self.encode(batch["abundance"])}
 
     def encode(self, abundance: Tensor) -> Tensor:
         """Return the latents `(..., L)` of scaled abundances `(..., S)`; training data fill about [0, 1]."""

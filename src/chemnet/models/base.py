@@ -23,7 +23,8 @@ scaled abundances for a direct emulator; `physical` (B, P), `dt` (B,) [yr]. One 
 state in ``begin(latent) -> state``. Optional: ``validate_batch(batch)``, ``before_training(training)`` and
 ``after_training(training)`` (`training.row_batches()` walks the training split in order, without gradients),
 ``for_inference()``, ``make_optimizer(config)``, ``make_scheduler(config, optimizer)`` and a `criterion` set
-in ``__init__``.
+in ``__init__``. A model that ``before_training`` fits entirely states ``closed_form = True``: no gradient is
+taken then, and training is one pass that scores it.
 
 `equip_model` refuses a class that breaks the contract and adds what is missing of `INJECTED`: nothing that
 the class (or a base class) defines is ever replaced.
@@ -175,6 +176,8 @@ INJECTED: dict[str, Any] = {
     # a class that says nothing is fed by rows and plays no part in a surrogate
     "role": "other",
     "feed": "rows",
+    # learns by gradients
+    "closed_form": False,
     "save": weights.save,
     "load_weights": weights.load_weights,
     "make_optimizer": recipe.make_optimizer,

@@ -8,6 +8,7 @@ the emulator's own weights. A `chemnet.Surrogate` then encodes and decodes with 
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
@@ -17,9 +18,14 @@ from chemnet.config import ConfigDict
 from chemnet.models import losses
 from chemnet.models.base import TrainingRows
 from chemnet.models.emulator_base import EmulatorBase
+from chemnet.models.weights import check_shapes, read_tensors
 
 if TYPE_CHECKING:
     from chemnet.datasets.preprocessed import DataDescription
+
+
+# under this name the copy of the autoencoder stands among the weights
+TRAINED_AUTOENCODER = "trained_autoencoder"
 
 
 class LatentBase(EmulatorBase):
@@ -82,6 +88,23 @@ class LatentBase(EmulatorBase):
         """Learn the latents' range again where their encoder was trained along."""
         if self.trained_autoencoder is not None:
             self._learn_range(self._encoded(training))
+
+    def load_weights(self, path: str | Path) -> None:
+        """Read the weights; those of an emulator with a frozen autoencoder leave the copy as it is.
+
+        So a training with the autoencoder frozen can go on with both.
+
+        Raises
+        ------
+        ModelError
+            When the file is missing or damaged, or its tensors do not fit.
+        """
+        found, wanted = read_tensors(path), self.state_dict()
+        prefix = f"{TRAINED_AUTOENCODER}."
+        if not any(name.startswith(prefix) for name in found):
+            found |= {name: tensor for name, tensor in wanted.items() if name.startswith(prefix)}
+        check_shapes(found, wanted, str(path))
+        self.load_state_dict(found)
 
     def train(self, mode: bool = True) -> Self:
         """Change the mode of the emulator alone: its autoencoder's statistics never change."""

@@ -18,6 +18,8 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "tanh": nn.Tanh,
     "none": nn.Identity,
 }
+# latents are scaled so that this share of the training split lies outside [0, 1] on either side
+LATENT_TAIL = 0.005
 # rows that robust statistics are taken from, spread evenly over the training split
 _STATISTICS_ROWS = 200_000
 

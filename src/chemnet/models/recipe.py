@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
-from torch.optim import Optimizer
+from torch.optim import SGD, Optimizer
 
 from chemnet.config import ConfigDict
 from chemnet.errors import ConfigError, ModelError
@@ -56,6 +56,11 @@ def make_optimizer(self: nn.Module, config: ConfigDict) -> Optimizer:
     cls = import_dotted(table["name"], "optimizer")
     groups = parameter_groups(self, options.get("weight_decay", 0.0), table["decay_biases_and_norms"])
     return _call(cls, table["name"], groups, **options)
+
+
+def no_optimizer() -> Optimizer:
+    """Return the optimizer of a model that takes no gradients: it has no parameters and no learning rate."""
+    return SGD([{"params": []}], lr=0.0)
 
 
 def make_scheduler(self: nn.Module, config: ConfigDict, optimizer: Optimizer) -> Any | None:

@@ -19,6 +19,7 @@ from chemnet.config.toml_text import toml_text
 from chemnet.datasets.description import DataDescription
 from chemnet.errors import ModelError
 from chemnet.models.base import build_model, own_table
+from chemnet.models.latent_base import TRAINED_AUTOENCODER
 from chemnet.models.weights import BEST_WEIGHTS, check_shapes, read_tensors, write_tensors
 from chemnet.surrogate.domain import Domain
 from chemnet.surrogate.predictor import Parts
@@ -84,7 +85,7 @@ def _own_state(network: nn.Module) -> dict[str, Tensor]:
     return {
         key: tensor
         for key, tensor in network.state_dict().items()
-        if not key.startswith("trained_autoencoder.")
+        if not key.startswith(f"{TRAINED_AUTOENCODER}.")
     }
 
 

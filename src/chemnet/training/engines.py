@@ -64,14 +64,22 @@ class Session:
         """The ``[train]`` table."""
         return self.config["train"]
 
+    @property
+    def epochs(self) -> int:
+        """Passes over the training split, at most; one scores a model that was fitted before it."""
+        return 1 if self.model.closed_form else self.table["epochs"]
+
 
 def make_session(model: nn.Module, config: ConfigDict, **parts: Any) -> Session:
     """Return a session with the optimizer and scheduler that the model or the configuration asks for."""
     for part, function in (("optimizer", recipe.make_optimizer), ("scheduler", recipe.make_scheduler)):
         if getattr(type(model), f"make_{part}") is not function:
             recipe.warn_of_own(model, part, config)
-    optimizer = model.make_optimizer(config)
-    scheduler = model.make_scheduler(config, optimizer)
+    if model.closed_form:
+        optimizer, scheduler = recipe.no_optimizer(), None
+    else:
+        optimizer = model.make_optimizer(config)
+        scheduler = model.make_scheduler(config, optimizer)
     session = Session(model, optimizer, scheduler, config, **parts)
     session.state.initial_lr = [float(group["lr"]) for group in optimizer.param_groups]
     session.state.initial_dropout = [layer.p for layer in dropout_layers(model)]
@@ -99,8 +107,15 @@ def make_trainer(session: Session, means: EpochMeans, trace: Trace) -> Engine:
         trace.batch_done()
         return loss.detach()
 
+    def score(engine: Engine, batch: Batch) -> Tensor:
+        with torch.no_grad(), precision(session.table["precision"], session.device):
+            loss, diagnostics = trace.call("train_batch", model.train_batch, batch)
+        means.add(loss, diagnostics, rows_of(batch))
+        trace.batch_done()
+        return loss
+
     trace.watch(model)
-    trainer = _quiet(Engine(step))
+    trainer = _quiet(Engine(score if model.closed_form else step))
     trainer.add_event_handler(Events.EPOCH_STARTED, lambda: (model.train(), means.start(trainer.state.epoch)))
     trainer.add_event_handler(Events.ITERATION_COMPLETED(every=session.table["log_interval"]), means.flush)
     return trainer
@@ -128,8 +143,8 @@ def run_validation(session: Session, evaluator: Engine, means: EpochMeans) -> di
 
 
 def run_epochs(trainer: Engine, session: Session) -> None:
-    """Train from the session's epoch up to ``train.epochs``; where none are left, none are trained."""
-    epochs = session.table["epochs"]
+    """Train from the session's epoch up to its last one; where none are left, none are trained."""
+    epochs = session.epochs
     if session.state.epoch >= epochs:
         return
     length = len(session.training)

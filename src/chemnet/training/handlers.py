@@ -183,7 +183,7 @@ class ShowProgress:
         length = len(self.session.training)
         self.last_told = -math.inf
         self.untold = False
-        self.bar = progress(total=self.session.table["epochs"] * length, desc="train", unit="batch")
+        self.bar = progress(total=self.session.epochs * length, desc="train", unit="batch")
         self.bar.update(self.session.state.epoch * length)
 
     def move(self, trainer: Engine) -> None:
@@ -208,7 +208,7 @@ class ShowProgress:
         _log.info(
             "epoch %d of at most %d: %s, best %s %.4g (epoch %d)",
             record["epoch"],
-            self.session.table["epochs"],
+            self.session.epochs,
             ", ".join(losses),
             self.session.table["monitor"],
             state.best_score,

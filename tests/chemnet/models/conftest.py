@@ -13,6 +13,10 @@ from chemnet.models.base import build_model
 # small enough for a test, whatever the defaults are
 SMALL: dict[str, dict[str, Any]] = {
     "LatentEmulator": {"hidden": [16]},
+    "DirectEmulator": {"hidden": [16]},
+    "LatentODE": {"hidden": [16]},
+    "LatentRNN": {"hidden": 16},
+    "LatentNeuralOperator": {"channels": 8, "blocks": 2},
 }
 
 

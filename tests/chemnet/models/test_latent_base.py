@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch.testing import assert_close
+
+from chemnet.errors import ModelError
 
 Make = Callable[..., Any]
 
@@ -85,3 +88,18 @@ def test_the_latent_loss_moves_no_encoder(make_emulator: Make, batch: Any) -> No
     model = make_emulator("LatentEmulator", train_autoencoder=True)
     latents, target = model(batch).detach(), batch["abundance"][:, 1:]
     assert not model.further_losses(latents, target)["latent_error"].requires_grad
+
+
+def test_it_starts_from_an_emulator_whose_autoencoder_was_frozen(make_emulator: Make, tmp_path: Path) -> None:
+    frozen = make_emulator("LatentEmulator")
+    with torch.no_grad():
+        frozen.change[0].weight.fill_(0.25)
+    frozen.save(tmp_path / "frozen.safetensors")
+    along = make_emulator("LatentEmulator", train_autoencoder=True)
+    bias = along.trained_autoencoder.output_bias.clone()
+    along.load_weights(tmp_path / "frozen.safetensors")
+    assert torch.equal(along.change[0].weight, frozen.change[0].weight)
+    assert torch.equal(along.trained_autoencoder.output_bias, bias)
+    along.save(tmp_path / "along.safetensors")
+    with pytest.raises(ModelError, match="absent in the model"):
+        frozen.load_weights(tmp_path / "along.safetensors")
