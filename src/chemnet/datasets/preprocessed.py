@@ -13,6 +13,7 @@ import numpy as np
 
 from chemnet.datasets.base import TracerBlock
 from chemnet.datasets.description import DataDescription
+from chemnet.datasets.stored_rows import StoredRows
 from chemnet.errors import DataError, ResultsError, suggest
 from chemnet.preprocessing.scaling import AbundanceScaling, PhysicalScaling
 from chemnet.preprocessing.sequences import time_steps, window_rows
@@ -42,6 +43,8 @@ class Split:
         self.path = path
         self.name = path.stem
         self._data = data
+        self._datasets: dict[str, h5py.Dataset] = {}
+        self._stored: dict[str, StoredRows] = {}
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -142,13 +145,18 @@ class Split:
         rows
             A slice, or row indices in any order; chunks that hold none of them are not read.
         """
-        if name not in self._file:
-            raise DataError(f"{self.path}: no dataset '{name}'", hint=suggest(name, self._file))
+        dataset = self._dataset(name)
         if isinstance(rows, slice):
-            return self._file[name][rows]
+            return dataset[rows]
         # HDF5 wants increasing indices without repeats
         unique, inverse = np.unique(np.asarray(rows, dtype=np.int64), return_inverse=True)
-        return self._file[name][unique][inverse]
+        return dataset[unique][inverse]
+
+    def stored(self, name: str) -> StoredRows:
+        """Return a dataset of the file (as for `read`) whose slices are views where the file allows."""
+        if name not in self._stored:
+            self._stored[name] = StoredRows(self._dataset(name))
+        return self._stored[name]
 
     def raw_abundance(self, rows: RowIndex = ALL_ROWS) -> np.ndarray:
         """Return abundances relative to H nuclei, float64 `(rows, n_species)`.
@@ -197,6 +205,14 @@ class Split:
     def _file(self) -> h5py.File:
         """The open file."""
         return h5py.File(self.path, "r")
+
+    def _dataset(self, name: str) -> h5py.Dataset:
+        """Return a dataset of the file, opened once."""
+        if name not in self._datasets:
+            if name not in self._file:
+                raise DataError(f"{self.path}: no dataset '{name}'", hint=suggest(name, self._file))
+            self._datasets[name] = self._file[name]
+        return self._datasets[name]
 
     def _index(self, name: str, what: str) -> np.ndarray:
         """Return an index that only some methods write."""

@@ -66,7 +66,7 @@ class AbundanceScaling:
 
     def unscale(self, scaled: Any) -> Any:
         """Return scaled values (any shape) as abundances relative to H nuclei; the inverse of `scale`."""
-        return 10.0 ** ((scaled - 1.0) * self.decades)
+        return _exp((scaled - 1.0) * -math.log(self.floor))
 
     def to_dict(self) -> dict[str, float]:
         """Return the parameters as JSON-able values."""
@@ -129,7 +129,7 @@ class PhysicalScaling:
     def unscale(self, scaled: Any) -> Any:
         """Return scaled values `(..., n_physical)` in physical units; the inverse of `scale`."""
         offset, width = self._offset_and_width(scaled)
-        return 10.0 ** (scaled * width + offset)
+        return _exp(math.log(10.0) * (scaled * width + offset))
 
     def to_dict(self) -> dict[str, list[float]]:
         """Return the parameters as JSON-able values."""
@@ -195,6 +195,11 @@ def _is_torch(values: Any) -> bool:
 
 def _log(values: Any) -> Any:
     return values.log() if _is_torch(values) else np.log(values)
+
+
+def _exp(values: Any) -> Any:
+    # the natural exponential is twice as fast as a power of ten in NumPy
+    return values.exp() if _is_torch(values) else np.exp(values)
 
 
 def _clip(values: Any, low: float, high: float) -> Any:

@@ -11,8 +11,11 @@ import numpy as np
 
 from chemnet.preprocessing.scaling import AbundanceScaling, PhysicalScaling
 
-# Bytes of one HDF5 chunk of abundances: a chunk is read whole, also for one row of it.
-_CHUNK_BYTES = 512 * 1024
+# Rows of one HDF5 chunk: as many as `chemnet.training.inference` gives the model at once, which then reads them
+# without a copy.
+_CHUNK_ROWS = 2048
+# Its largest size in bytes: a compressed chunk is read whole, also for one row of it.
+_LARGEST_CHUNK = 4 * 2**20
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class SplitLayout:
     @property
     def chunk_rows(self) -> int:
         """Rows per HDF5 chunk."""
-        return max(1, _CHUNK_BYTES // (4 * self.n_species))
+        return max(1, min(_CHUNK_ROWS, _LARGEST_CHUNK // (4 * self.n_species)))
 
 
 class SplitWriter:

@@ -98,9 +98,11 @@ def _call(model: Any, batch: Mapping[str, Tensor], reconstruct: bool) -> dict[st
 def _row_calls(block: Block, rows: int, device: torch.device) -> Iterator[tuple[dict[str, Tensor], int]]:
     """Yield batches of exactly `rows` rows, the last one filled up with zeros, and how many of them count."""
     columns = {"abundance": block.abundance, "physical": block.physical, "dt": block.dt.astype(np.float32)}
-    tensors = {name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in columns.items()}
     for start in range(0, len(block.abundance), rows):
-        part = {name: tensor[start : start + rows] for name, tensor in tensors.items()}
+        part = {
+            name: torch.from_numpy(np.ascontiguousarray(values[start : start + rows]))
+            for name, values in columns.items()
+        }
         kept = len(part["abundance"])
         if kept < rows:
             part = {

@@ -10,6 +10,7 @@ import numpy as np
 
 from chemnet.datasets.base import ChemDataset, TracerBlock, tracer_groups
 from chemnet.datasets.preprocessed import DataDescription, PreprocessedData, Split
+from chemnet.datasets.stored_rows import RowRange, Rows
 from chemnet.errors import DataError, nearest
 
 # whole tracers that are rolled out together; fixed, so that what is computed does not depend on any batch
@@ -25,7 +26,8 @@ class Block:
     Attributes
     ----------
     abundance, physical
-        Scaled as the model wants them, float32 `(rows, S)` and `(rows, P)`.
+        Scaled as the model wants them, float32 `(rows, S)` and `(rows, P)`; the abundances may still be in
+        their file, to be read slice by slice.
     raw_physical
         Physical parameters in their own units, `(rows, P)`.
     time, dt
@@ -38,7 +40,7 @@ class Block:
         Tracer t of the block owns rows ``offsets[t]:offsets[t + 1]``; None where rows are taken as they come.
     """
 
-    abundance: np.ndarray
+    abundance: np.ndarray | Rows
     physical: np.ndarray
     raw_physical: np.ndarray
     time: np.ndarray
@@ -121,15 +123,11 @@ class SplitSource:
 
     def _block(self, part: Split, rows: slice, offsets: np.ndarray | None = None) -> Block:
         """Read some rows of a split."""
-        abundance, physical = part.read("abundance", rows), part.read("physical", rows)
-        raw_physical = part.raw_physical(rows)
-        if self._data.abundance_scaling != self._wanted.abundance_scaling:
-            raw = self._data.abundance_scaling.unscale(abundance.astype(np.float64))
-            abundance = self._wanted.abundance_scaling.scale(raw).astype(np.float32)
+        physical, raw_physical = part.read("physical", rows), part.raw_physical(rows)
         if self._data.physical_scaling != self._wanted.physical_scaling:
             physical = self._wanted.physical_scaling.scale(raw_physical).astype(np.float32)
         return Block(
-            abundance,
+            self._abundance(part, rows, whole=offsets is not None),
             physical,
             raw_physical,
             part.time[rows],
@@ -140,6 +138,15 @@ class SplitSource:
             np.arange(rows.start, rows.stop),
             offsets,
         )
+
+
+    def _abundance(self, part: Split, rows: slice, whole: bool) -> np.ndarray | Rows:
+        """Return abundances on the model's scale: left in the file where they already are on it."""
+        if self._data.abundance_scaling == self._wanted.abundance_scaling:
+            in_file = RowRange(part.stored("abundance"), rows.start, rows.stop)
+            return in_file[:] if whole else in_file
+        raw = self._data.abundance_scaling.unscale(part.read("abundance", rows).astype(np.float64))
+        return self._wanted.abundance_scaling.scale(raw).astype(np.float32)
 
 
 class RawSource:

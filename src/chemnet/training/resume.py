@@ -13,7 +13,7 @@ from chemnet.errors import ConfigError, ResultsError, suggest
 from chemnet.progress import get_logger
 from chemnet.results import ResultDirectory, list_results
 from chemnet.results.directory import PARTIAL_PREFIX, RESULT_FILE
-from chemnet.results.partial import is_running, list_partial
+from chemnet.results.partial import is_running, list_partial, run_state
 from chemnet.training.state import RESUME_FILE, Resumable, read_state
 
 LATEST = "latest"
@@ -164,8 +164,8 @@ def _candidates(config: ConfigDict) -> Iterator[Path]:
 
 
 def _latest(config: ConfigDict) -> Path:
-    """Return the training whose state was written last, leaving out those that still run."""
-    candidates = [path for path in _candidates(config) if not is_running(path)]
+    """Return the training whose state was written last, leaving out those that run or may run elsewhere."""
+    candidates = [path for path in _candidates(config) if run_state(path)[0] == "unfinished"]
     if not candidates:
         raise ResultsError(
             f"no training in {config['general']['results_dir']} can be resumed",

@@ -104,15 +104,15 @@ def infer(config: ConfigDict, parents: dict[str, ResultDirectory]) -> ResultDire
     import torch
 
     from chemnet.datasets.inference_results import InferenceWriter
-    from chemnet.models.model_file import data_of, load_trained, read_model_file
+    from chemnet.models.model_file import load_trained
     from chemnet.models.weights import weights_file
     from chemnet.progress import progress
     from chemnet.training.devices import choose_device, precision
 
     table, trained = config["infer"], parents["train"]
     device = choose_device(config["general"]["device"])
-    model = load_trained(trained, weights_file(table["weights"])).for_inference().to(device)
-    wanted, role = data_of(trained), read_model_file(trained)["role"]
+    loaded = load_trained(trained, weights_file(table["weights"]))
+    model, wanted, role = loaded.for_inference().to(device), loaded.data, loaded.role
     _say_what_happens(trained, role)
     source = _source(config, parents, wanted)
     with ResultWriter(config, "infer", trained.component, parents=parents) as writer:
