@@ -110,7 +110,7 @@ def _call(cls: Any, name: str, *args: Any, **options: Any) -> Any:
     """Call a class, turning refused keyword arguments into a `ConfigError` that names their table."""
     try:
         return cls(*args, **options)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, ZeroDivisionError) as error:
         given = ", ".join(f"{key} = {value!r}" for key, value in options.items()) or "nothing"
         raise ConfigError(
             f"{name} does not accept its keyword arguments: {error}",

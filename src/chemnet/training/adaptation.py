@@ -1,33 +1,14 @@
-"""How a training adapts to its progress: learning rate, falling dropout, returns to the best weights."""
+"""How a training adapts to its progress: falling dropout, returns to the best weights."""
 
 from __future__ import annotations
 
 from ignite.engine import Engine, Events
-from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from chemnet.progress import get_logger
-from chemnet.training.engines import Session, dropout_layers, monitored
+from chemnet.training.averaging import restart_average
+from chemnet.training.engines import Session, dropout_layers
 
 _log = get_logger(__name__)
-
-
-class StepScheduler:
-    """Step the learning-rate schedule once per epoch; a plateau schedule is shown the monitored figure."""
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
-
-    def attach(self, trainer: Engine) -> None:
-        """Step after each epoch."""
-        trainer.add_event_handler(Events.EPOCH_COMPLETED, self.step)
-
-    def step(self) -> None:
-        """Step the session's scheduler, whichever it is by now."""
-        scheduler = self.session.scheduler
-        if isinstance(scheduler, ReduceLROnPlateau):
-            scheduler.step(monitored(self.session))
-        elif scheduler is not None:
-            scheduler.step()
 
 
 class CutDropout:
@@ -78,6 +59,7 @@ class RevertToBest:
         session, state = self.session, self.session.state
         if state.stagnant and state.stagnant % session.table["revert_patience"] == 0:
             session.model.load_state_dict(state.best_weights)
+            restart_average(session)
             session.optimizer.state.clear()
             _log.info("epoch %d: back to the weights of epoch %d", state.epoch, state.best_epoch)
 

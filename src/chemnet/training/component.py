@@ -18,12 +18,14 @@ from chemnet.models.recipe import keywords
 from chemnet.progress import get_logger
 from chemnet.registry import MODELS
 from chemnet.results import ResultDirectory, ResultWriter
+from chemnet.training.curriculum import with_curriculum
 from chemnet.training.devices import choose_device
 from chemnet.training.engines import Session, make_session, make_trainer, run_epochs
 from chemnet.training.epoch_means import EpochMeans
 from chemnet.training.handlers import METRICS_FILE, attach_all, stopped_early, write_weights
 from chemnet.training.report import CURVES_FILE, SUMMARY_FILE, records_of, write_curves, write_summary
 from chemnet.training.resume import Resumed, origin_of
+from chemnet.training.schedules import with_schedule_length
 from chemnet.training.split_feeds import make_feeds
 from chemnet.training.state import RESUME_FILE, restore
 from chemnet.training.trace import Trace
@@ -82,10 +84,13 @@ def prepare(
         model.load_weights(config["train"]["model_weights_file"])
     model.to(device)
     training, validation = make_feeds(data, feed, config, device, trace)
+    shown = trace.feed(training)
+    if feed == "windows":
+        shown = with_curriculum(shown, config, data.window, data.horizon)
     session = make_session(
         model,
-        config,
-        training=trace.feed(training),
+        with_schedule_length(config, len(training)),
+        training=shown,
         validation=validation,
         folder=Path(),
         device=device,

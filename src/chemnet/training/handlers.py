@@ -14,9 +14,11 @@ from ignite.engine import Engine, Events
 
 from chemnet.models.weights import BEST_WEIGHTS, LAST_WEIGHTS
 from chemnet.progress import get_logger, progress
-from chemnet.training.adaptation import CutDropout, RevertToBest, StepScheduler
+from chemnet.training.adaptation import CutDropout, RevertToBest
+from chemnet.training.averaging import AverageWeights, averaged
 from chemnet.training.engines import Session, dropout_layers, make_evaluator, monitored, run_validation
 from chemnet.training.epoch_means import EpochMeans
+from chemnet.training.schedules import StepScheduler
 from chemnet.training.state import write_state
 
 METRICS_FILE = "metrics.jsonl"
@@ -36,6 +38,8 @@ def attach_all(
 ) -> None:
     """Attach every handler to the trainer, in the order in which an epoch's end needs them."""
     trainer.add_event_handler(Events.EPOCH_STARTED, lambda: session.training.set_epoch(trainer.state.epoch))
+    if session.table["ema_decay"]:
+        AverageWeights(session).attach(trainer)
     ScoreEpochs(session, means).attach(trainer)
     KeepBest(session).attach(trainer)
     StepScheduler(session).attach(trainer)
@@ -74,7 +78,8 @@ class ScoreEpochs:
         record |= {f"train_{name}": value for name, value in self.means.result().items()}
         session.state.epoch = trainer.state.epoch
         if len(session.validation):
-            scores = run_validation(session, self.evaluator, self.validation_means)
+            with averaged(session):
+                scores = run_validation(session, self.evaluator, self.validation_means)
             record |= {f"validate_{name}": value for name, value in scores.items()}
         record["lr"] = float(session.optimizer.param_groups[0]["lr"])
         layers = dropout_layers(session.model)
@@ -97,7 +102,8 @@ class KeepBest:
     def judge(self) -> None:
         """Compare the latest record with the best so far."""
         session = self.session
-        session.state.record(monitored(session), session.model)
+        with averaged(session):
+            session.state.record(monitored(session), session.model)
 
 
 class RecordMetrics:
@@ -236,7 +242,8 @@ def write_weights(folder: Path, session: Session, training: Any) -> None:
 
     The model holds the best weights afterwards.
     """
-    last = {name: tensor.clone() for name, tensor in session.model.state_dict().items()}
+    with averaged(session):
+        last = {name: tensor.clone() for name, tensor in session.model.state_dict().items()}
     for name, weights in ((LAST_WEIGHTS, last), (BEST_WEIGHTS, session.state.best_weights)):
         session.model.load_state_dict(weights)
         session.model.after_training(training)

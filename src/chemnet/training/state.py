@@ -46,8 +46,12 @@ class TrainingState:
         Learning rate of each parameter group at the start.
     initial_dropout
         Probability of each dropout layer at the start.
+    averaged_steps
+        Steps that the averaged weights hold.
     best_weights
         Weights at `best_epoch`, on the CPU.
+    averaged_weights
+        Moving average of the weights, where one is taken.
     """
 
     epoch: int = 0
@@ -57,7 +61,9 @@ class TrainingState:
     dropout_cuts: int = 0
     initial_lr: list[float] = field(default_factory=list)
     initial_dropout: list[float] = field(default_factory=list)
+    averaged_steps: int = 0
     best_weights: dict[str, Tensor] = field(default_factory=dict, repr=False)
+    averaged_weights: dict[str, Tensor] = field(default_factory=dict, repr=False)
 
     def record(self, score: float, model: nn.Module) -> bool:
         """Take in the score of a finished epoch; return whether it is the best and keep the weights if so."""
@@ -72,7 +78,7 @@ class TrainingState:
 
     def numbers(self) -> dict[str, Any]:
         """Return everything but the weights, as JSON can hold it."""
-        names = [one.name for one in dataclasses.fields(self) if one.name != "best_weights"]
+        names = [one.name for one in dataclasses.fields(self) if not one.name.endswith("_weights")]
         return {name: getattr(self, name) for name in names}
 
 
@@ -117,6 +123,7 @@ def write_state(
     tensors = {
         **_prefixed("model", model.state_dict()),
         **_prefixed("best", state.best_weights),
+        **_prefixed("averaged", state.averaged_weights),
         **_prefixed("optimizer", moments),
         **_prefixed("random", random_tensors),
     }
@@ -163,7 +170,9 @@ def restore(found: Resumable, model: nn.Module, optimizer: Optimizer, scheduler:
     if scheduler is not None and found.info["scheduler"] is not None:
         scheduler.load_state_dict(found.info["scheduler"])
     _restore_random(found.group("random"), found.info["random"])
-    return TrainingState(**found.info["state"], best_weights=found.group("best"))
+    return TrainingState(
+        **found.info["state"], best_weights=found.group("best"), averaged_weights=found.group("averaged")
+    )
 
 
 def _prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

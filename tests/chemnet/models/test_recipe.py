@@ -61,3 +61,11 @@ def test_a_model_without_parameters_cannot_be_trained(tiny: Any) -> None:
 def test_no_scheduler_is_a_choice(tiny: Any) -> None:
     model, config = network(), tiny({"scheduler.name": False})
     assert recipe.make_scheduler(model, config, recipe.make_optimizer(model, config)) is None
+
+
+def test_a_schedule_without_room_for_its_phases_is_refused(tiny: Any) -> None:
+    name = "torch.optim.lr_scheduler.OneCycleLR"
+    config = tiny({"scheduler.name": name, f"'{name}'.total_steps": 10, f"'{name}'.pct_start": 0.1})
+    model = network()
+    with pytest.raises(ConfigError, match="OneCycleLR does not accept its keyword arguments"):
+        recipe.make_scheduler(model, config, recipe.make_optimizer(model, config))
