@@ -130,6 +130,26 @@ def check_time_steps(values: Any, shape: tuple[int, int], usual: float) -> Array
     return array
 
 
+def check_rows(rows: Any, n_rows: int) -> NDArray[np.int64]:
+    """Return the ascending indices of the rows that are wanted; None stands for all.
+
+    Raises
+    ------
+    DataError
+        When one does not exist, or they do not ascend.
+    """
+    try:
+        chosen = np.arange(n_rows)[slice(None) if rows is None else rows]
+    except (IndexError, TypeError, ValueError) as error:
+        raise DataError(f"rows = {rows!r}: {error}", hint=f"there are rows 0 .. {n_rows - 1}") from error
+    chosen = np.atleast_1d(chosen)
+    if not len(chosen) or (np.diff(chosen) <= 0).any():
+        raise DataError(
+            f"rows = {rows!r} are no ascending rows", hint="such as [-1], [0, 10, 20] or slice(0, None, 10)"
+        )
+    return chosen
+
+
 def check_same_cells(**counts: int) -> None:
     """Raise unless all inputs have the same number of cells."""
     if len(set(counts.values())) > 1:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from chemnet.surrogate.conservation import conserve_elements, element_totals
 from chemnet.surrogate.predictor import Predictor, State
 
 TOTALS = "element_totals"
-# cells corrected together: their temporaries stay in a CPU's cache
-CELLS_PER_CALL = 1024
 
 
 class Conserving:
@@ -42,9 +39,11 @@ class Conserving:
 
     def abundance(self, state: State) -> Tensor:
         """Return abundances `(B, S)` with the totals of the start, float64."""
-        predicted = self.inner.abundance(_without_totals(state))
-        parts = zip(predicted.split(CELLS_PER_CALL), state[TOTALS].split(CELLS_PER_CALL), strict=True)
-        return torch.cat([conserve_elements(cells, totals, self.stoichiometry) for cells, totals in parts])
+        return self.conserved(self.inner.abundance(_without_totals(state)), state)
+
+    def conserved(self, predicted_BS: Tensor, state: State) -> Tensor:
+        """Return what the inner predictor says of a state, `(B, S)`, with its totals, float64."""
+        return conserve_elements(predicted_BS, state[TOTALS], self.stoichiometry)
 
 
 def _without_totals(state: State) -> State:

@@ -11,6 +11,7 @@ from chemnet.errors import ModelError, ResultsError, suggest
 from chemnet.models.model_file import data_of, load_trained, role_of
 from chemnet.progress import get_logger
 from chemnet.results import ResultDirectory, list_results, resolve_input
+from chemnet.surrogate.calibration import judgement_of
 from chemnet.surrogate.domain import Domain
 from chemnet.surrogate.predictor import Parts
 from chemnet.surrogate.saved import SURROGATE_FILE, read_surrogate
@@ -99,7 +100,13 @@ def compose(
             _check_fit(results[role], own, emulator)
     preprocessed = PreprocessedData(emulator.parent("preprocess"))
     name = emulator.component or emulator.name
-    return Surrogate(parts, Domain.of_training(preprocessed), name, _provenance(results, preprocessed))
+    return Surrogate(
+        parts,
+        Domain.of_training(preprocessed),
+        name,
+        _provenance(results, preprocessed),
+        lambda surrogate: judgement_of(surrogate, preprocessed),
+    )
 
 
 def _refuse_others(emulator: ResultDirectory, *chosen: ResultDirectory | None) -> None:

@@ -120,11 +120,15 @@ class ComponentPredictor:
 
     def step(self, state: State, physical_BP: Tensor, dt_B: Tensor) -> State:
         """Return the state after one step."""
-        return self._emulator.advance(state, self._scaled_physical(physical_BP), dt_B.float())
+        return self._emulator.advance(state, self.scaled_physical(physical_BP), dt_B.float())
 
     def abundance(self, state: State) -> Tensor:
         """Return abundances `(B, S)`, float32."""
         return self.decode(state["latent"])
+
+    def place(self, state: State) -> Tensor:
+        """Return where states are in latent space, `(B, L)`."""
+        return state["latent"]
 
     def encode(self, abundance: Tensor) -> Tensor:
         """Return latents `(..., L)` of abundances `(..., S)`."""
@@ -134,7 +138,7 @@ class ComponentPredictor:
         """Return abundances `(..., S)` of latents `(..., L)`, inside the scaled range."""
         return self.data.abundance_scaling.unscale(self._decoder.decode(latent).clamp(0.0, 1.0))
 
-    def _scaled_physical(self, physical: Tensor) -> Tensor:
+    def scaled_physical(self, physical: Tensor) -> Tensor:
         """Return scaled parameters; beyond the margin they are held, so that no input makes a net explode."""
         scaled = self.data.physical_scaling.scale(physical.double())
         return scaled.clamp(-PHYSICAL_MARGIN, 1.0 + PHYSICAL_MARGIN).float()

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from chemnet.surrogate.predictor import Predictor, State
+
+# states that are read together: a CPU keeps what decoding needs in its cache, a GPU wants many
+_STATES_PER_READ = {"cpu": 4096, "cuda": 65536}
 
 
 class Rollout:
@@ -20,8 +25,10 @@ class Rollout:
     def __init__(self, predictor: Predictor) -> None:
         self.predictor = predictor
 
-    def __call__(self, abundance_BS: Tensor, physical_BTP: Tensor, dt_BN: Tensor) -> Tensor:
-        """Return abundances `(B, T, S)` along the histories; row 0 is the input.
+    def __call__(
+        self, abundance_BS: Tensor, physical_BTP: Tensor, dt_BN: Tensor, rows: Tensor | None = None
+    ) -> Tensor:
+        """Return abundances `(B, T, S)` along the histories, float32; row 0 is the input.
 
         Parameters
         ----------
@@ -31,14 +38,15 @@ class Rollout:
             Physical parameters in their own units; row i drives the step from i to i + 1.
         dt_BN
             Length of the T - 1 steps [yr].
+        rows
+            Rows that are wanted, ascending; None: all. Others are never decoded.
         """
-        start = abundance_BS[:, None].float()
-        if physical_BTP.shape[1] == 1:
-            return start
+        n_rows = physical_BTP.shape[1]
+        rows = torch.arange(n_rows) if rows is None else rows
         states = self.states(self.predictor.start(abundance_BS), physical_BTP, dt_BN)
-        later = {name: values[:, 1:].flatten(0, 1) for name, values in states.items()}
-        predicted = self.predictor.abundance(later).unflatten(0, (len(start), dt_BN.shape[1]))
-        return torch.cat([start, predicted.float()], dim=1)
+        predicted = read(states, rows[rows > 0], self.predictor.abundance)
+        start = abundance_BS[:, None].float() if bool((rows == 0).any()) else predicted[:, :0]
+        return torch.cat([start, predicted], dim=1)
 
     def states(self, state: State, physical_BTP: Tensor, dt_BN: Tensor) -> State:
         """Return the predictor's states `(B, T, ...)`, the given one first."""
@@ -46,3 +54,18 @@ class Rollout:
         for i in range(physical_BTP.shape[1] - 1):
             states.append(self.predictor.step(states[-1], physical_BTP[:, i], dt_BN[:, i]))
         return {name: torch.stack([one[name] for one in states], dim=1) for name in state}
+
+
+def read(states: State, rows: Tensor, reader: Callable[[State], Tensor]) -> Tensor:
+    """Return what `reader` says of some rows of states `(B, T, ...)`, float32 `(B, R, ...)`.
+
+    The states are read some at a time, so that what is between them and the result stays small.
+    """
+    first = next(iter(states.values()))
+    rows = rows.to(first.device)
+    flat = {name: values[:, rows].flatten(0, 1) for name, values in states.items()}
+    size = _STATES_PER_READ.get(first.device.type, 65536)
+    parts = {name: values.split(size) for name, values in flat.items()}
+    n_parts = max(1, -(-len(first) * len(rows) // size))
+    answers = [reader({name: values[i] for name, values in parts.items()}).float() for i in range(n_parts)]
+    return torch.cat(answers).unflatten(0, (len(first), len(rows)))

@@ -1,7 +1,7 @@
 """The saved form of a surrogate: a folder with `surrogate.toml` and `weights.safetensors`.
 
-It holds everything that is needed to predict: weights of all networks, scalings, species, stoichiometry,
-trained ranges and provenance. Nothing in it is executed on loading.
+It holds everything that is needed to predict and to judge predictions: weights of all networks, scalings,
+species, stoichiometry, trained ranges, calibrated trust and provenance. Nothing in it is executed on loading.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor, nn
 
 from chemnet.config import load_config
@@ -17,12 +18,15 @@ from chemnet.config.manager import PACKAGED_DEFAULTS
 from chemnet.config.overrides import join_key
 from chemnet.config.toml_text import toml_text
 from chemnet.datasets.description import DataDescription
-from chemnet.errors import ModelError
+from chemnet.errors import ModelError, suggest
 from chemnet.models.base import build_model, own_table
 from chemnet.models.latent_base import TRAINED_AUTOENCODER
 from chemnet.models.weights import BEST_WEIGHTS, check_shapes, read_tensors, write_tensors
+from chemnet.surrogate.calibration import Judgement
 from chemnet.surrogate.domain import Domain
+from chemnet.surrogate.familiar import FamiliarStates
 from chemnet.surrogate.predictor import Parts
+from chemnet.surrogate.trust import Calibration
 
 if TYPE_CHECKING:
     from chemnet.surrogate.surrogate import Surrogate
@@ -30,32 +34,39 @@ if TYPE_CHECKING:
 SURROGATE_FILE = "surrogate.toml"
 WEIGHTS_FILE = BEST_WEIGHTS
 FORMAT = 1
-_STOICHIOMETRY = "stoichiometry"
+_STOICHIOMETRY, _FAMILIAR, _TRUST = "stoichiometry", "familiar", "trust"
+PRECISIONS = {name: getattr(torch, name) for name in ("float32", "float16", "bfloat16")}
+"""What matrices of weights may be saved as; they are float32 again when they are used."""
 # of a network's description what may differ between the networks of one surrogate
 _OWN_DATA = ("physical_min", "physical_max", "physical_names", "window", "horizon")
 
 
-def write_surrogate(surrogate: Surrogate, folder: Path) -> Path:
+def write_surrogate(surrogate: Surrogate, folder: Path, precision: str) -> Path:
     """Write a surrogate into a new or empty folder, or over an older one; see `Surrogate.save`.
 
     Raises
     ------
     ModelError
-        When the folder holds something else already.
+        When the folder holds something else already, or there is no such precision.
     """
+    if precision not in PRECISIONS:
+        raise ModelError(f"weights cannot be saved as {precision!r}", hint=suggest(precision, PRECISIONS))
     if folder.is_dir() and any(folder.iterdir()) and not (folder / SURROGATE_FILE).is_file():
         raise ModelError(
             f"{folder} holds files that are no saved surrogate", hint="name a new or an empty folder"
         )
     folder.mkdir(parents=True, exist_ok=True)
+    judgement = surrogate.judgement if surrogate.is_calibrated else None
     tensors = {
-        f"{role}.{key}": tensor
+        f"{role}.{key}": _shortened(tensor, PRECISIONS[precision])
         for role, network in surrogate.parts.named.items()
         for key, tensor in _own_state(network).items()
     }
     tensors[_STOICHIOMETRY] = surrogate.predictor.stoichiometry
+    if judgement is not None:
+        tensors |= {f"{_FAMILIAR}.{key}": tensor for key, tensor in judgement.familiar.tensors().items()}
     write_tensors(folder / WEIGHTS_FILE, tensors)
-    _write_description(surrogate, folder / SURROGATE_FILE)
+    _write_description(surrogate, judgement, folder / SURROGATE_FILE)
     return folder
 
 
@@ -73,8 +84,25 @@ def read_surrogate(folder: Path) -> Surrogate:
     tensors = read_tensors(folder / WEIGHTS_FILE)
     shared = {**content["data"], _STOICHIOMETRY: tensors[_STOICHIOMETRY].numpy()}
     parts = _rebuild(content["networks"], shared, tensors, str(folder / WEIGHTS_FILE))
-    domain = Domain.from_dict(content["domain"])
-    return Surrogate(parts, domain, content["name"], content["provenance"])
+    domain, judgement = Domain.from_dict(content["domain"]), _read_judgement(content, tensors)
+    return Surrogate(parts, domain, content["name"], content["provenance"], lambda surrogate: judgement)
+
+
+def _shortened(tensor: Tensor, precision: torch.dtype) -> Tensor:
+    """Return a matrix in the precision that it is saved in; vectors hold scales, and are small."""
+    return tensor.to(precision) if tensor.ndim > 1 and tensor.is_floating_point() else tensor
+
+
+def _read_judgement(content: dict[str, Any], tensors: dict[str, Tensor]) -> Judgement | None:
+    """Return how a saved surrogate judges itself; None where it was never calibrated."""
+    if _TRUST not in content:
+        return None
+    places = {
+        key.removeprefix(f"{_FAMILIAR}."): tensor
+        for key, tensor in tensors.items()
+        if key.startswith(f"{_FAMILIAR}.")
+    }
+    return Judgement(FamiliarStates.from_tensors(places), Calibration.from_dict(content[_TRUST]))
 
 
 def _own_state(network: nn.Module) -> dict[str, Tensor]:
@@ -89,7 +117,7 @@ def _own_state(network: nn.Module) -> dict[str, Tensor]:
     }
 
 
-def _write_description(surrogate: Surrogate, path: Path) -> None:
+def _write_description(surrogate: Surrogate, judgement: Judgement | None, path: Path) -> None:
     """Write what is not a tensor."""
     shared = surrogate.data.to_dict()
     content = {
@@ -100,6 +128,8 @@ def _write_description(surrogate: Surrogate, path: Path) -> None:
         "networks": {role: _describe(network) for role, network in surrogate.parts.named.items()},
         "provenance": surrogate.provenance,
     }
+    if judgement is not None:
+        content[_TRUST] = judgement.calibration.to_dict()
     path.write_text(toml_text(content), encoding="utf-8")
 
 
@@ -136,7 +166,7 @@ def _rebuild(
     for role in sorted(networks, key=("encoder", "decoder", "emulator").index):
         network = _build(networks[role], shared, built.get("encoder"))
         state = {
-            key.removeprefix(f"{role}."): tensor
+            key.removeprefix(f"{role}."): tensor.float() if tensor.is_floating_point() else tensor
             for key, tensor in tensors.items()
             if key.startswith(f"{role}.")
         }

@@ -5,7 +5,8 @@ Shapes: B cells, T steps, S species, P physical parameters, L latents.
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Callable
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chemnet.config import ConfigDict
-from chemnet.errors import DataError
-from chemnet.progress import get_logger
+from chemnet.errors import DataError, ModelError
 from chemnet.surrogate import checks
+from chemnet.surrogate.calibration import Judgement
 from chemnet.surrogate.conserving import Conserving
 from chemnet.surrogate.domain import Domain
+from chemnet.surrogate.domain_log import DomainLog
 from chemnet.surrogate.predictor import ComponentPredictor, Parts
-from chemnet.surrogate.rollout import Rollout
+from chemnet.surrogate.rollout import Rollout, read
+from chemnet.surrogate.trust import Trust
+from chemnet.surrogate.watched import Watched
 
 # cells times steps that are predicted together [states]: bounds memory, whatever the number of cells
 _STATES_PER_CALL = 65536
-_log = get_logger(__name__)
 
 
 class Surrogate:
@@ -44,20 +47,32 @@ class Surrogate:
         What it is called.
     provenance
         Where it comes from: plain values.
+    judge
+        Returns how it judges its own predictions, or None; called when that is first asked for.
 
     Examples
     --------
     >>> surrogate = Surrogate.load("collapse")  # doctest: +SKIP
     >>> abundances = surrogate.emulate(physical, initial, dt=3000.0)  # doctest: +SKIP
+    >>> trust = surrogate.trust(physical, initial, dt=3000.0)  # doctest: +SKIP
+    >>> abundances[~trust.within(0.3)]  # expected to be off by more than 0.3 dex  # doctest: +SKIP
     """
 
-    def __init__(self, parts: Parts, domain: Domain, name: str, provenance: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        domain: Domain,
+        name: str,
+        provenance: dict[str, Any],
+        judge: Callable[[Surrogate], Judgement | None] = lambda surrogate: None,
+    ) -> None:
         self.parts, self.domain, self.name, self.provenance = parts, domain, name, provenance
         self.data = parts.data
         self.components = ComponentPredictor(parts)
         self.predictor = Conserving(self.components, torch.from_numpy(self.data.stoichiometry))
         self.device = torch.device("cpu")
-        self._told: set[str] = set()
+        self._log = DomainLog(domain, self.physical_names, self.elements)
+        self._judge = judge
         self.latent_dim = int(self.components.encode(torch.ones(1, self.data.n_species)).shape[-1])
 
     @classmethod
@@ -81,17 +96,25 @@ class Surrogate:
 
         return load_surrogate(source, config)
 
-    def save(self, path: str | Path) -> Path:
+    def save(self, path: str | Path, precision: str = "float32") -> Path:
         """Write a self-contained folder (`surrogate.toml` and safetensors) that `load` reads, and return it.
+
+        Parameters
+        ----------
+        path
+            The folder.
+        precision
+            Of the matrices of weights in the file: ``"float32"``, ``"float16"`` (half the size; rounds by
+            0.05 %) or ``"bfloat16"``. `chemnet benchmark` says what the rounding costs, if anything.
 
         Raises
         ------
         ModelError
-            When the folder holds something else already.
+            When the folder holds something else already, or there is no such precision.
         """
         from chemnet.surrogate.saved import write_surrogate
 
-        return write_surrogate(self, Path(path))
+        return write_surrogate(self, Path(path), precision)
 
     def to(self, device: str | torch.device) -> Surrogate:
         """Move the networks to a device and return this surrogate."""
@@ -160,7 +183,7 @@ class Surrogate:
         start = checks.check_latents(latents, self.latent_dim)
         steps = self._time_steps(driving, dt)
         checks.check_same_cells(physical=len(driving), latents=len(start))
-        self._warn_outside(driving, steps)
+        self._log.tell(driving, steps)
 
         def roll(latent: Tensor, parameters: Tensor, dt_BN: Tensor) -> Tensor:
             state = self.components.begin(latent.float())
@@ -168,11 +191,11 @@ class Surrogate:
 
         return self._run(roll, latents, start, driving, steps)
 
-    def emulate(self, physical: Any, abundances: Any, dt: Any = None) -> Any:
+    def emulate(self, physical: Any, abundances: Any, dt: Any = None, rows: Any = None) -> Any:
         """Return abundances `(B, T, S)` along histories; row 0 is the input.
 
         Each element keeps the total of the input in every cell and step. What is outside the trained ranges
-        is logged when it first happens; `in_domain` says where.
+        is logged when it first happens; `in_domain` says where, and `trust` what is to be expected there.
 
         Parameters
         ----------
@@ -182,18 +205,56 @@ class Surrogate:
             `(B, S)` at step 0, or a mapping from species to `(B,)`.
         dt
             Time steps [yr], `(B, T - 1)` or one number; None for the usual one of the training data.
+        rows
+            Rows that are wanted, such as ``[-1]`` or ``slice(None, None, 10)``; None for all. Only these are
+            decoded, and `(B, len(rows), S)` is returned.
 
         Raises
         ------
         DataError
             For input that cannot be used, naming cell and step.
         """
-        driving = checks.check_physical(physical, self.physical_names)
-        start = self._checked_start(abundances)
-        steps = self._time_steps(driving, dt)
-        checks.check_same_cells(physical=len(driving), abundances=len(start))
-        self._warn_outside(driving, steps, start)
-        return self._run(Rollout(self.predictor), abundances, start, driving, steps)
+        inputs = self._checked(physical, abundances, dt)
+        wanted = checks.check_rows(rows, inputs[1].shape[1])
+        return self._run(partial(Rollout(self.predictor), rows=torch.from_numpy(wanted)), abundances, *inputs)
+
+    def trust(self, physical: Any, abundances: Any, dt: Any = None) -> Trust:
+        """Return how far each state of `emulate` can be trusted; takes what that takes.
+
+        Raises
+        ------
+        DataError
+            For input that cannot be used, naming cell and step.
+        ModelError
+            When this surrogate was never calibrated.
+        """
+        return self.emulate_with_trust(physical, abundances, dt)[1]
+
+    def emulate_with_trust(self, physical: Any, abundances: Any, dt: Any = None) -> tuple[Any, Trust]:
+        """Return what `emulate` and `trust` return, at the price of one rollout.
+
+        Raises
+        ------
+        DataError, ModelError
+            As `trust`.
+        """
+        inputs = self._checked(physical, abundances, dt)
+        watched, calibration = self.watched, self.judgement.calibration
+
+        def roll(start: Tensor, driving: Tensor, steps: Tensor) -> Tensor:
+            states = Rollout(watched).states(watched.start(start), driving, steps)
+            return read(states, torch.arange(1, driving.shape[1]), watched.observe)
+
+        observed = self._run(roll, torch.zeros(0), *inputs)
+        predicted, seen = observed.split([len(self.species), len(watched.indicators)], dim=-1)
+        first = torch.from_numpy(inputs[0]).float()[:, None]
+        outside = torch.from_numpy(~self._inside(*inputs))
+        expected = calibration.expected_error(seen).masked_fill(outside, torch.inf)
+        score = calibration.score(seen).masked_fill(outside, 0.0)
+        trust = Trust(
+            *(_after_input(values, of_input) for values, of_input in ((expected, 0.0), (score, 1.0)))
+        )
+        return _as_given(torch.cat([first, predicted], dim=1), abundances), trust
 
     def step(self, physical: Any, abundances: Any, dt: Any = None) -> Any:
         """Return abundances `(B, S)` after one step of `dt` `(B,)` [yr] under `physical` `(B, P)`.
@@ -235,6 +296,59 @@ class Surrogate:
             ]
         return inside
 
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether it can say how far it is to be trusted."""
+        return self._own_judgement is not None
+
+    @cached_property
+    def _own_judgement(self) -> Judgement | None:
+        """How it judges its own predictions, if it does; calibrated when that is first asked for."""
+        return self._judge(self)
+
+    @property
+    def judgement(self) -> Judgement:
+        """How it judges its own predictions.
+
+        Raises
+        ------
+        ModelError
+            When it was never calibrated.
+        """
+        if self._own_judgement is None:
+            raise ModelError(
+                f"the surrogate {self.name!r} was never calibrated: it cannot say how far to trust it",
+                hint="train it on data with validation tracers (preprocess.validate_size)",
+            )
+        return self._own_judgement
+
+    @property
+    def watched(self) -> Watched:
+        """What predicts and sees signs of its own error.
+
+        Raises
+        ------
+        ModelError
+            When it was never calibrated.
+        """
+        return Watched(self.predictor, self.judgement.familiar.to(self.device))
+
+    def _checked(
+        self, physical: Any, abundances: Any, dt: Any
+    ) -> tuple[checks.Array, checks.Array, checks.Array]:
+        """Return checked abundances, parameters and time steps; log what leaves the trained ranges."""
+        driving = checks.check_physical(physical, self.physical_names)
+        start = self._checked_start(abundances)
+        steps = self._time_steps(driving, dt)
+        checks.check_same_cells(physical=len(driving), abundances=len(start))
+        self._log.tell(driving, steps, self._totals(start))
+        return start, driving, steps
+
+    def _inside(self, start: checks.Array, driving: checks.Array, steps: checks.Array) -> NDArray[np.bool_]:
+        """Return whether each step `(B, T - 1)` is inside what was trained."""
+        inside = self.domain.physical_inside(driving[:, :-1]).all(axis=-1) & self.domain.dt_inside(steps)
+        return inside & self.domain.totals_inside(self._totals(start)).all(axis=-1)[:, None]
+
     def _time_steps(self, driving: checks.Array, dt: Any) -> checks.Array:
         """Return checked time steps `(B, T - 1)`."""
         shape = (driving.shape[0], driving.shape[1] - 1)
@@ -249,33 +363,6 @@ class Surrogate:
     def _totals(self, abundances: checks.Array) -> checks.Array:
         """Return element totals per H nucleus `(B, E)`."""
         return abundances @ self.data.stoichiometry
-
-    def _warn_outside(
-        self, driving: checks.Array, steps: checks.Array, start: checks.Array | None = None
-    ) -> None:
-        """Log what leaves the trained ranges, with the first place of each kind."""
-        driving = driving[:, :-1]  # the last row drives no step
-        domain, outside = self.domain, ~self.domain.physical_inside(driving)
-        bounds = zip(self.physical_names, domain.physical_min, domain.physical_max, strict=True)
-        for column, (name, low, high) in enumerate(bounds):
-            self._tell(f"{name} outside {low:g} .. {high:g}", driving[..., column], outside[..., column])
-        self._tell(f"dt outside {domain.dt_min:g} .. {domain.dt_max:g} yr", steps, ~domain.dt_inside(steps))
-        if start is not None:
-            totals = self._totals(start)
-            wrong = ~domain.totals_inside(totals)
-            for column, name in enumerate(self.elements):
-                self._tell(f"another total of {name} than trained on", totals[:, column], wrong[:, column])
-
-    def _tell(self, what: str, values: checks.Array, wrong: NDArray[np.bool_]) -> None:
-        """Log how many values are wrong, and the first: once as a warning, then for debugging only."""
-        if not wrong.any():
-            return
-        place = tuple(int(index) for index in np.argwhere(wrong)[0])
-        where = ", ".join(f"{axis} {index}" for axis, index in zip(("cell", "step"), place, strict=False))
-        level = logging.DEBUG if what in self._told else logging.WARNING
-        self._told.add(what)
-        count, share = int(wrong.sum()), 100.0 * wrong.mean()
-        _log.log(level, "%s: %d values (%.1f %%), first %s: %.4g", what, count, share, where, values[place])
 
     def _run(self, function: Any, like: Any, *inputs: checks.Array) -> Any:
         """Call a function on tensors of some cells at a time and return float32 like the input."""
@@ -299,3 +386,8 @@ def _as_given(result: Tensor, like: Any) -> Any:
         # a clone is an ordinary tensor, which autograd accepts as a constant
         return result.to(like.device).clone()
     return result.cpu().numpy()
+
+
+def _after_input(values_BN: Tensor, of_input: float) -> NDArray[np.float32]:
+    """Return values of all rows `(B, T)`, that of row 0, the input, being known."""
+    return torch.nn.functional.pad(values_BN, (1, 0), value=of_input).numpy()

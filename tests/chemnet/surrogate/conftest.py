@@ -45,11 +45,13 @@ def make_parts(tiny_data: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
 @pytest.fixture(scope="session")
 def surrogate(make_parts: Any, tiny_data: Any) -> Any:
     """A surrogate of twelve species and three latents."""
+    from chemnet.surrogate.calibration import judgement_of
     from chemnet.surrogate.domain import Domain
     from chemnet.surrogate.surrogate import Surrogate
 
     provenance = {"data": {"preprocess": tiny_data.directory.name, "digest": tiny_data.digest}}
-    return Surrogate(make_parts(), Domain.of_training(tiny_data), "made", provenance)
+    domain = Domain.of_training(tiny_data)
+    return Surrogate(make_parts(), domain, "made", provenance, lambda made: judgement_of(made, tiny_data))
 
 
 @pytest.fixture(scope="session")

@@ -71,3 +71,38 @@ def test_an_autoencoder_that_was_trained_along_is_stored_once(make_parts, tiny_d
     np.testing.assert_array_equal(loaded.emulate(*inputs), surrogate.emulate(*inputs))
     tensors = read_tensors(tmp_path / "saved" / "weights.safetensors")
     assert sum(name.endswith("output_bias") for name in tensors) == 1
+
+
+@pytest.mark.parametrize(("precision", "rounding"), [("float16", 0.02), ("bfloat16", 0.2)])
+def test_half_precision_halves_the_matrices_and_changes_little(
+    surrogate, histories, tmp_path, precision, rounding
+):
+    whole, half = surrogate.save(tmp_path / "whole"), surrogate.save(tmp_path / "half", precision)
+    sizes = [(folder / "weights.safetensors").stat().st_size for folder in (whole, half)]
+    networks = surrogate.parts.named.values()
+    n_weights = sum(t.numel() for n in networks for t in n.state_dict().values() if t.ndim > 1)
+    assert sizes[0] - sizes[1] == pytest.approx(2 * n_weights, abs=200)
+    inputs = (histories.physical, histories.abundance[:, 0], histories.dt)
+    expected, predicted = (Surrogate.load(folder).emulate(*inputs) for folder in (whole, half))
+    assert predicted.dtype == np.float32
+    dex = np.abs(np.log10(predicted[:, 1:] / expected[:, 1:]))
+    assert 0.0 < dex.mean() < rounding
+
+
+def test_an_unknown_precision_is_refused_before_anything_is_written(surrogate, tmp_path):
+    with pytest.raises(ModelError, match="cannot be saved as 'float8'"):
+        surrogate.save(tmp_path / "new", "float8")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_shipped_surrogate_is_found_by_its_name(surrogate, histories, tmp_path, monkeypatch):
+    from chemnet.surrogate import loading
+
+    monkeypatch.setattr(loading, "SHIPPED", tmp_path)
+    surrogate.save(tmp_path / "tiny", "float16")
+    assert loading.shipped_names() == ["tiny"]
+    loaded = Surrogate.load("tiny")
+    assert loaded.is_calibrated
+    assert np.isfinite(loaded.emulate(histories.physical, histories.abundance[:, 0])).all()
+    with pytest.raises(ModelError, match="tiny"):
+        Surrogate.load("tinny")

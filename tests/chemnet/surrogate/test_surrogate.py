@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from chemnet.errors import DataError
 from chemnet.surrogate.rollout import Rollout
+from chemnet.surrogate.surrogate import Surrogate
 
 
 def drift(surrogate, abundances):
@@ -36,6 +37,20 @@ def test_row_zero_is_the_input_and_the_rest_is_float32(surrogate, histories):
     assert predicted.shape == histories.abundance.shape
     assert predicted.dtype == np.float32
     np.testing.assert_array_equal(predicted[:, 0], start.astype(np.float32))
+
+
+@pytest.mark.parametrize("rows", [[-1], [0, 3, 7], slice(None, None, 4), slice(5, 9), 6])
+def test_only_the_rows_that_are_wanted_are_returned(surrogate, histories, rows):
+    inputs = (histories.physical, histories.abundance[:, 0], histories.dt)
+    everything = surrogate.emulate(*inputs)
+    chosen = np.atleast_1d(np.arange(everything.shape[1])[rows])
+    np.testing.assert_allclose(surrogate.emulate(*inputs, rows=rows), everything[:, chosen], rtol=1e-4)
+
+
+@pytest.mark.parametrize("rows", [[99], [3, 1], [], "last", [2, 2]])
+def test_rows_that_do_not_exist_or_do_not_ascend_are_refused(surrogate, histories, rows):
+    with pytest.raises(DataError, match="rows = "):
+        surrogate.emulate(histories.physical, histories.abundance[:, 0], histories.dt, rows=rows)
 
 
 def test_tensors_give_tensors_and_arrays_give_arrays(surrogate, histories):
@@ -169,7 +184,9 @@ def test_one_step_takes_no_history(surrogate, histories):
         surrogate.step(histories.physical, histories.abundance[:, 0])
 
 
-def test_what_leaves_the_trained_range_is_flagged_and_logged(surrogate, histories, caplog):
+def test_what_leaves_the_trained_range_is_flagged_and_logged_once(surrogate, histories, caplog):
+    # another one: what was told once is not told again
+    surrogate = Surrogate(surrogate.parts, surrogate.domain, "new", {})
     physical = histories.physical.copy()
     physical[1, 5, 0] = 1e15
     inside = surrogate.in_domain(physical)
@@ -179,6 +196,10 @@ def test_what_leaves_the_trained_range_is_flagged_and_logged(surrogate, historie
         predicted = surrogate.emulate(physical, histories.abundance[:, 0], histories.dt)
     assert "Density outside" in caplog.text
     assert "cell 1, step 5: 1e+15" in caplog.text
+    caplog.clear()
+    with caplog.at_level(logging.WARNING):
+        surrogate.emulate(physical, histories.abundance[:, 0], histories.dt)
+    assert not caplog.records
     assert np.isfinite(predicted).all()
 
 

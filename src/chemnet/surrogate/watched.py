@@ -1,0 +1,97 @@
+"""A conserving predictor that sees signs of its own error.
+
+Shapes: B cells, S species, P physical parameters, L latents, K indicators.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from chemnet.surrogate.conservation import element_totals
+from chemnet.surrogate.conserving import TOTALS, Conserving
+from chemnet.surrogate.familiar import FamiliarStates
+from chemnet.surrogate.predictor import State
+
+#: what is seen of a state; the spread is that of an ensemble, and seen where there is one
+INDICATORS = ("distance", "imbalance", "start_error", "age")
+SPREAD = "spread"
+_START_ERROR, _AGE, _DRIVING = "watched_start_error", "watched_age", "watched_driving"
+# abundances are compared above this
+_FLOOR = 1e-20
+
+
+class Watched:
+    """A predictor that keeps the contract of `Conserving` and measures indicators of its error.
+
+    - `distance`: how far latents and parameters are from the nearest state of the training split;
+    - `imbalance`: how far the decoded abundances miss the element totals before they are corrected [dex]:
+      the truth has them, so this much at least is wrong;
+    - `start_error`: what encoding and decoding changed in the initial state [dex];
+    - `age`: steps since a known state;
+    - `spread`: how far the members of an ensemble are apart [dex].
+
+    Parameters
+    ----------
+    inner
+        What predicts.
+    familiar
+        The states that it was trained on.
+    """
+
+    def __init__(self, inner: Conserving, familiar: FamiliarStates) -> None:
+        self.inner, self.familiar = inner, familiar
+        self.components: Any = inner.inner
+        self.has_spread = hasattr(self.components, "spread")
+        self.indicators = (*INDICATORS, SPREAD) if self.has_spread else INDICATORS
+
+    def start(self, abundance_BS: Tensor) -> State:
+        """Return the inner state with what is known of its error at the beginning."""
+        state = self.inner.start(abundance_BS)
+        floor = max(_FLOOR, self.components.data.abundance_scaling.floor)
+        decoded = self.components.abundance(state).clamp_min(floor).log10()
+        start_error = (decoded - abundance_BS.clamp_min(floor).log10()).abs().mean(dim=1)
+        n_physical = self.components.data.n_physical
+        return {
+            **state,
+            _START_ERROR: start_error.float(),
+            _AGE: torch.zeros_like(start_error, dtype=torch.float32),
+            _DRIVING: start_error.new_zeros((len(start_error), n_physical), dtype=torch.float32),
+        }
+
+    def step(self, state: State, physical_BP: Tensor, dt_B: Tensor) -> State:
+        """Return the state after one step, one step older."""
+        return {
+            **self.inner.step(_inner(state), physical_BP, dt_B),
+            _START_ERROR: state[_START_ERROR],
+            _AGE: state[_AGE] + 1.0,
+            _DRIVING: self.components.scaled_physical(physical_BP),
+        }
+
+    def abundance(self, state: State) -> Tensor:
+        """Return abundances `(B, S)` with the totals of the start, float64."""
+        return self.inner.abundance(_inner(state))
+
+    def observe(self, state: State) -> Tensor:
+        """Return abundances `(B, S)` and, in the columns behind them, indicators: `(B, S + K)` float64."""
+        predicted = self.components.abundance(_inner(state))
+        corrected = self.inner.conserved(predicted, state)
+        return torch.cat([corrected, self.measure(state, predicted).double()], dim=1)
+
+    def measure(self, state: State, predicted_BS: Tensor) -> Tensor:
+        """Return the indicators `(B, K)` of states whose components predict abundances `(B, S)`."""
+        held = element_totals(predicted_BS, self.inner.stoichiometry.to(predicted_BS.device))
+        wanted = state[TOTALS]
+        present = wanted > 0
+        off = torch.where(present, held / torch.where(present, wanted, 1.0), 1.0)
+        imbalance = off.clamp_min(_FLOOR).log10().square().mean(dim=1).sqrt()
+        distance = self.familiar.distance(self.components.place(state), state[_DRIVING])
+        seen = [distance, imbalance.float(), state[_START_ERROR], state[_AGE]]
+        return torch.stack([*seen, self.components.spread(state)] if self.has_spread else seen, dim=1)
+
+
+def _inner(state: State) -> State:
+    """Return what the inner predictor knows of a state."""
+    return {name: values for name, values in state.items() if name not in (_START_ERROR, _AGE, _DRIVING)}
