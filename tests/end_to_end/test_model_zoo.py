@@ -43,7 +43,8 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 
 def test_principal_components_take_one_pass_and_no_gradient(workspace: Workspace) -> None:
-    outcome = workspace.run("train", "-c", COMPONENTS / "pca_autoencoder.toml", *SMALL, "train.epochs=50")
+    words = (*SMALL, "train.epochs=50", "train.ema_decay=0.9")
+    outcome = workspace.run("train", "-c", COMPONENTS / "pca_autoencoder.toml", *words)
     assert outcome.code == 0, outcome.err
     summary = outcome.answer["summary"]
     assert (summary["epochs"], summary["parameters"]) == (1, 12 + 3 * 12)

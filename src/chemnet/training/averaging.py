@@ -34,7 +34,8 @@ class AverageWeights:
             name: self.session.state.averaged_weights.get(name, tensor).to(tensor.device, copy=True)
             for name, tensor in averaged_tensors(self.session.model).items()
         }
-        trainer.add_event_handler(Events.ITERATION_COMPLETED, self.update)
+        if self.session.state.averaged_weights:
+            trainer.add_event_handler(Events.ITERATION_COMPLETED, self.update)
 
     def update(self) -> None:
         """Take in the weights after a step."""
