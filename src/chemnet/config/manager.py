@@ -73,10 +73,11 @@ class ConfigManager:
         """Build the schema, then the values and their origins."""
         self.schema = self._schema()
         values: dict[str, Any] = {}
+        here = Path.cwd()
         self.origins: dict[Key, str] = {}
         for key, spec in self.schema.keys.items():
             # a copy: members of an open table must not become part of its default
-            put(values, key, _resolved(copy.copy(spec.default), spec.kinds, Path.cwd()))
+            put(values, key, _resolved(copy.copy(spec.default), spec.kinds, here))
             self.origins[key] = f"default ({spec.source})"
         for table in self.schema.tables:
             put(values, table, {}, only_if_absent=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
@@ -19,6 +20,8 @@ RESULT_FILE = "result.toml"
 FORMAT = 1
 PARTIAL_PREFIX = ".partial-"
 DONE = "done"
+# characters at the start of a result's description that hold its format, status and verb
+_GLANCE = 300
 # files up to this size are read again whenever a result is used; of larger ones the size must do [bytes]
 _QUICK_DIGEST_LIMIT = 4 * 2**20
 
@@ -145,9 +148,7 @@ class ResultDirectory:
             raise ResultsError(f"{self.name} has no parent '{role}'", hint=suggest(role, self.parents))
         reference = self.parents[role]
         candidates = [reference.path, self.path.parent / reference.path.name]
-        siblings = (result for result in list_results(self.path.parent) if result.digest == reference.digest)
-        # lazily: the siblings are only opened when the parent has moved
-        for candidate in chain(map(_opened, dict.fromkeys(candidates)), siblings):
+        for candidate in chain(map(_opened, dict.fromkeys(candidates)), _all_in(self.path.parent)):
             if candidate is not None and candidate.digest == reference.digest:
                 candidate.verify(every_byte=False)
                 return candidate
@@ -189,10 +190,34 @@ def _opened(path: Path) -> ResultDirectory | None:
         return None
 
 
-def list_results(results_dir: str | Path) -> list[ResultDirectory]:
-    """Return every whole result under `results_dir`, oldest first; what is broken is left out."""
+def list_results(results_dir: str | Path, verb: str | None = None) -> list[ResultDirectory]:
+    """Return every whole result under `results_dir`, oldest first; what is broken is left out.
+
+    Parameters
+    ----------
+    results_dir
+        The folder that holds the results.
+    verb
+        Only the results of this verb, without reading those of others.
+    """
     results_dir = Path(results_dir)
     if not results_dir.is_dir():
         return []
-    opened = (_opened(path) for path in results_dir.iterdir() if not path.name.startswith("."))
-    return sorted((result for result in opened if result is not None), key=lambda result: result.created)
+    paths = (path for path in results_dir.iterdir() if not path.name.startswith("."))
+    opened = (_opened(path) for path in paths if verb is None or _seems_of(path, verb))
+    found = (result for result in opened if result is not None and verb in (None, result.verb))
+    return sorted(found, key=lambda result: result.created)
+
+
+def _all_in(results_dir: Path) -> Iterator[ResultDirectory]:
+    """Yield every whole result of a folder, which is read when the first one is asked for."""
+    yield from list_results(results_dir)
+
+
+def _seems_of(path: Path, verb: str) -> bool:
+    """Return whether the first lines of a result's description name `verb`: a glance instead of a parse."""
+    try:
+        with (path / RESULT_FILE).open(encoding="utf-8", errors="replace") as stream:
+            return f'verb = "{verb}"' in stream.read(_GLANCE)
+    except OSError:
+        return False

@@ -18,8 +18,8 @@ def find_most_recent_results_dir(
     config: ConfigDict, verb: str, fits: Callable[[ResultDirectory], bool] | None = None
 ) -> ResultDirectory | None:
     """Return the newest finished result of `verb` for which `fits` holds, or None."""
-    for result in reversed(list_results(config["general"]["results_dir"])):
-        if result.verb == verb and result.status == DONE and (fits is None or fits(result)):
+    for result in reversed(list_results(config["general"]["results_dir"], verb)):
+        if result.status == DONE and (fits is None or fits(result)):
             return result
     return None
 
@@ -101,7 +101,7 @@ def named_result(config: ConfigDict, wanted: str, key: str, verb: str) -> Result
                     hint="`chemnet results` lists results with their verbs",
                 )
             return found
-    results = [result for result in list_results(results_dir) if result.verb == verb]
+    results = list_results(results_dir, verb)
     by_component = [result for result in results if result.component == wanted]
     if by_component:
         return by_component[-1]

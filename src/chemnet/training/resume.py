@@ -159,7 +159,7 @@ def _candidates(config: ConfigDict) -> Iterator[Path]:
     """Yield every training, unfinished or whole, that holds a state."""
     results_dir = Path(config["general"]["results_dir"])
     partial = [path for path in list_partial(results_dir) if "-train-" in path.name]
-    whole = [result.path for result in list_results(results_dir) if result.verb == "train"]
+    whole = [result.path for result in list_results(results_dir, "train")]
     yield from (path for path in (*partial, *whole) if (path / RESUME_FILE).is_file())
 
 
@@ -184,7 +184,7 @@ def _named(config: ConfigDict, wanted: str) -> Path:
     finished = Path(wanted).with_name(Path(wanted).name.removeprefix(PARTIAL_PREFIX))
     if finished.is_dir():
         return finished
-    results = [result for result in list_results(results_dir) if result.verb == "train"]
+    results = list_results(results_dir, "train")
     by_component = [result.path for result in results if result.component == wanted]
     if by_component:
         return by_component[-1]

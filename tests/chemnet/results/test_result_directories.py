@@ -218,3 +218,22 @@ def test_a_result_of_another_format_says_so(make):
     file.write_text(file.read_text().replace("format = 1", "format = 999"))
     with pytest.raises(ResultsError, match="has format 999; this chemnet reads format 1"):
         ResultDirectory.open(result.path)
+
+
+def test_finding_the_newest_result_of_a_verb_opens_no_other(config, make, monkeypatch):
+    wanted = make("train")
+    make("infer")
+    opened = []
+    whole = ResultDirectory.open.__func__
+    monkeypatch.setattr(
+        ResultDirectory, "open", classmethod(lambda cls, path: opened.append(path.name) or whole(cls, path))
+    )
+    assert find_most_recent_results_dir(config, "train").path == wanted.path
+    assert opened == [wanted.name]
+
+
+def test_a_parent_in_its_place_is_found_without_a_look_at_other_results(make, monkeypatch):
+    parent = make("preprocess")
+    child = make("train", parents={"preprocess": parent})
+    monkeypatch.setattr("chemnet.results.directory.list_results", None)
+    assert child.parent("preprocess").path == parent.path
