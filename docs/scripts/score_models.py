@@ -3,9 +3,9 @@
     python docs/scripts/score_models.py TRACERS --minutes 3 --results ./model_scores --output docs/explanation
 
 TRACERS is anything that `chemnet preprocess` reads. Each model is trained with its example configuration for
-as many epochs as fit into the budget on one core, judged by its first epoch; then `benchmark` scores it on the
-test split. `model_scores.md` in the output folder holds the table. What a training or benchmark left in the
-results folder is not made again.
+as many epochs as fit into the budget on one core, judged by its first epoch; then `benchmark` scores it on
+the test split. `model_scores.md` in the output folder holds the table. What a training or benchmark left in
+the results folder is not made again.
 """
 
 from __future__ import annotations
@@ -56,19 +56,24 @@ AUTOENCODERS = (
     Entry("pca", "pca_autoencoder", (f"model.PCAAutoencoder.latent_dim={LATENTS}",)),
     Entry("astrochemnet_autoencoder", "astrochemnet_autoencoder", AS_PUBLISHED),
     Entry("autoencoder", "autoencoder", (*ANNEALED, f"model.Autoencoder.latent_dim={LATENTS}")),
+    Entry(
+        "residual_autoencoder",
+        "residual_autoencoder",
+        (*ANNEALED, f"model.ResidualAutoencoder.latent_dim={LATENTS}"),
+    ),
 )
 EMULATORS = (
-    Entry("astrochemnet_emulator", "astrochemnet_emulator", AS_PUBLISHED, "astrochemnet_autoencoder"),
-    Entry("emulator_of_pca", "latent_emulator", autoencoder="pca"),
     Entry("latent_emulator", "latent_emulator", autoencoder="autoencoder"),
+    Entry("astrochemnet_emulator", "astrochemnet_emulator", AS_PUBLISHED, "astrochemnet_autoencoder"),
+    Entry("direct_emulator", "direct_emulator"),
     Entry("latent_rnn", "latent_rnn", autoencoder="autoencoder"),
-    Entry("latent_neural_operator", "latent_neural_operator", autoencoder="autoencoder"),
     Entry("latent_ode", "latent_ode", autoencoder="autoencoder"),
+    Entry("latent_neural_operator", "latent_neural_operator", autoencoder="autoencoder"),
     Entry("latent_relaxation", "latent_relaxation", autoencoder="autoencoder"),
     Entry(
         "fine_tuned_emulator", "fine_tuned_emulator", autoencoder="autoencoder", begins_with="latent_emulator"
     ),
-    Entry("direct_emulator", "direct_emulator"),
+    Entry("emulator_of_pca", "latent_emulator", autoencoder="pca"),
 )
 
 

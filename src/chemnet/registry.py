@@ -133,11 +133,15 @@ def _resolve(dotted: str) -> Callable[[Any], Any]:
 _BUILTIN_MODELS = {
     "Autoencoder": "chemnet.models.autoencoder",
     "PCAAutoencoder": "chemnet.models.pca_autoencoder",
+    "ResidualAutoencoder": "chemnet.models.residual_autoencoder",
     "LatentEmulator": "chemnet.models.latent_emulator",
     "LatentRNN": "chemnet.models.latent_rnn",
     "LatentNeuralOperator": "chemnet.models.latent_neural_operator",
     "LatentODE": "chemnet.models.latent_ode",
+    "LatentEnsemble": "chemnet.models.latent_ensemble",
+    "LatentRelaxation": "chemnet.models.latent_relaxation",
     "DirectEmulator": "chemnet.models.direct_emulator",
+    "DirectRelaxation": "chemnet.models.direct_relaxation",
 }
 _BUILTIN_DATASETS = {
     "TracerTable": "chemnet.datasets.tracer_tables.dataset",

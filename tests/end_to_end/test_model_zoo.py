@@ -24,7 +24,10 @@ EMULATORS = (
     "direct_emulator",
 )
 # the made tracers have twelve species
-SMALL = ("train.epochs=1", "model.PCAAutoencoder.latent_dim=3", "model.Autoencoder.latent_dim=3")
+SMALL = (
+    "train.epochs=1",
+    *(f"model.{name}.latent_dim=3" for name in ("PCAAutoencoder", "Autoencoder", "ResidualAutoencoder")),
+)
 
 
 def trained(workspace: Workspace, name: str, *words: str) -> Path:
@@ -34,11 +37,12 @@ def trained(workspace: Workspace, name: str, *words: str) -> Path:
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """Made tracers and two autoencoders: AstroChemNet's, and the newest, of principal components."""
+    """Made tracers and three autoencoders: AstroChemNet's, PCA, and the newest, which corrects PCA."""
     made = make_workspace(tmp_path_factory.mktemp("zoo"))
     made.result("preprocess")
     trained(made, "astrochemnet_autoencoder")
     trained(made, "pca_autoencoder")
+    trained(made, "residual_autoencoder")
     return made
 
 
@@ -57,6 +61,15 @@ def test_astrochemnets_recipe_is_what_was_published(workspace: Workspace) -> Non
     table = read_model_file(results["astrochemnet_autoencoder"])["table"]
     assert (table["latent_activation"], table["output"]) == ("gelu", "sigmoid")
     assert (table["hidden"], table["dropout"], table["latent_noise"]) == ([160, 80], 0.3, 0.1)
+
+
+def test_emulators_work_on_principal_components(workspace: Workspace, tmp_path: Path) -> None:
+    words = ("train.autoencoder_dir=pca_autoencoder", "train.component=on_pca")
+    for example in ("latent_emulator", "fine_tuned_emulator"):
+        surrogate = chemnet.Surrogate.load(trained(workspace, example, *words))
+        assert surrogate.latent_dim == 3
+        loaded = chemnet.Surrogate.load(surrogate.save(tmp_path / example))
+        assert loaded.parts.named.keys() == {"emulator", "encoder"}
 
 
 @pytest.mark.parametrize("name", ["fine_tuned_emulator", "latent_rnn", "direct_emulator"])

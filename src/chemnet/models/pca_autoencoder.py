@@ -71,13 +71,9 @@ class PCAAutoencoder(AutoencoderBase):
 
     def before_training(self, training: TrainingRows) -> None:
         """Fit mean and components to the training split, and scale each latent by its robust range there."""
-        mean, covariance = moments(training)
-        # eigenvalues ascend
-        leading = torch.linalg.eigh(covariance).eigenvectors.flip(1)[:, : self.latent_dim].T
-        largest = leading.gather(1, leading.abs().argmax(1, keepdim=True))
+        mean, components, _ = principal_components(training, self.latent_dim)
         self.mean.copy_(mean)
-        # the sign of an eigenvector is free: its largest entry shall be positive
-        self.components.copy_(leading * largest.sign())
+        self.components.copy_(components)
         raw = concatenated(self._project(rows["abundance"]) for rows in training.row_batches())
         low, high = robust_range(raw, LATENT_TAIL)
         self.latent_low.copy_(low)
@@ -86,6 +82,21 @@ class PCAAutoencoder(AutoencoderBase):
     def _project(self, abundance: Tensor) -> Tensor:
         """Return the components of scaled abundances before scaling, `(..., L)`."""
         return (abundance - self.mean) @ self.components.T
+
+
+def principal_components(training: TrainingRows, n: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return mean `(S,)`, leading components `(n, S)` and their spreads `(n,)` of the training split.
+
+    The components are orthonormal, the largest entry of each is positive, and a spread is the standard
+    deviation of the scaled abundances along a component.
+    """
+    mean, covariance = moments(training)
+    # eigenvalues ascend
+    values, vectors = (found.flip(-1) for found in torch.linalg.eigh(covariance))
+    leading = vectors[:, :n].T
+    # the sign of an eigenvector is free
+    largest = leading.gather(1, leading.abs().argmax(1, keepdim=True))
+    return mean, leading * largest.sign(), values[:n].clamp_min(0.0).sqrt()
 
 
 def moments(training: TrainingRows) -> tuple[Tensor, Tensor]:
