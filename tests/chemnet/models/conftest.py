@@ -17,6 +17,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "LatentODE": {"hidden": [16]},
     "LatentRNN": {"hidden": 16},
     "LatentNeuralOperator": {"channels": 8, "blocks": 2},
+    "LatentRelaxation": {"hidden": [16]},
+    "DirectRelaxation": {"hidden": [16]},
 }
 
 

@@ -1,0 +1,111 @@
+"""What an emulator sees of the physical parameters: their logarithms, and what rates depend on.
+
+Shapes: any leading axes, P physical parameters, F features.
+
+    log10 p                         of every parameter: two-body and freeze-out rates are powers of them
+    1 / T                           thermal desorption and barriers: exp(-E / T)
+    log10 G - gamma Av / ln 10      photoreactions: G exp(-gamma Av), for several gamma
+    exp(-Av / 3)                    where shielding sets in
+
+The combinations are there where their parameters are; each feature is standardised over the training split.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from chemnet.models.base import TrainingRows
+
+if TYPE_CHECKING:
+    from chemnet.datasets.preprocessed import DataDescription
+
+Columns = dict[str, Tensor]
+Feature = Callable[[Columns], Tensor]
+
+# extinction coefficients of photoreactions lie between these (UCLCHEM's network: 0.8 to 3.9)
+EXTINCTIONS = (1.0, 2.0, 3.5)
+# a field below 10^this [Habing] does less than cosmic rays, whatever its exact value
+_WEAKEST_FIELD = -8.0
+# extinction over which shielding sets in [mag]
+_SHIELDING = 3.0
+# training rows that centre and spread of the features are learnt from, at most
+_STATISTICS_ROWS = 200_000
+
+
+class PhysicalFeatures(nn.Module):
+    """Standardised features `(..., F)` of scaled physical parameters `(..., P)`.
+
+    Parameters
+    ----------
+    data
+        Names and scaling of the physical parameters.
+
+    Attributes
+    ----------
+    names
+        Of the features, in order.
+    """
+
+    def __init__(self, data: DataDescription) -> None:
+        super().__init__()
+        self.physical_names = data.physical_names
+        low = torch.tensor(data.physical_scaling.minimum, dtype=torch.float64).log10()
+        high = torch.tensor(data.physical_scaling.maximum, dtype=torch.float64).log10()
+        width = torch.where(high > low, high - low, torch.ones_like(low))
+        # part of the data's description, which is kept with the model
+        self.register_buffer("log_minimum", low.float(), persistent=False)
+        self.register_buffer("log_range", width.float(), persistent=False)
+        named = _features(data.physical_names)
+        self.names, self._functions = tuple(named), tuple(named.values())
+        self.register_buffer("centre", torch.zeros(len(named)))
+        self.register_buffer("width", torch.ones(len(named)))
+
+    def forward(self, physical: Tensor) -> Tensor:
+        """Return the features `(..., F)` of scaled parameters `(..., P)`."""
+        return (self._raw(physical) - self.centre) / self.width
+
+    def learn(self, training: TrainingRows) -> None:
+        """Take centre and spread of each feature from the training split."""
+        physical = torch.cat([rows["physical"] for rows in training.row_batches()])
+        raw = self._raw(physical[:: max(1, len(physical) // _STATISTICS_ROWS)]).double()
+        self.centre.copy_(raw.mean(0))
+        self.width.copy_(raw.std(0, correction=0).clamp_min(1e-3))
+
+    def _raw(self, physical: Tensor) -> Tensor:
+        """Return the features before they are standardised."""
+        logarithms = (self.log_minimum + physical * self.log_range).unbind(-1)
+        columns = dict(zip(self.physical_names, logarithms, strict=True))
+        return torch.stack([function(columns) for function in self._functions], dim=-1)
+
+
+def _features(physical_names: Sequence[str]) -> dict[str, Feature]:
+    """Return the features that parameters of these names allow, by name."""
+    named: dict[str, Feature] = {f"log {name}": _logarithm(name) for name in physical_names}
+    if "gasTemp" in physical_names:
+        # in units of 1 / (20 K)
+        named["1 / gasTemp"] = lambda logs: 20.0 * torch.pow(10.0, -logs["gasTemp"])
+    if "Av" in physical_names:
+        named["shielding"] = lambda logs: torch.exp(-torch.pow(10.0, logs["Av"]) / _SHIELDING)
+    if {"Av", "Radfield"} <= set(physical_names):
+        named |= {f"field behind {gamma:g} Av": _attenuated(gamma) for gamma in EXTINCTIONS}
+    return named
+
+
+def _logarithm(name: str) -> Feature:
+    """Return the feature that is a parameter's own logarithm."""
+    return lambda logs: logs[name]
+
+
+def _attenuated(gamma: float) -> Feature:
+    """Return the logarithm of the field behind an extinction ``gamma Av``, down to where it is too weak."""
+
+    def feature(logs: Columns) -> Tensor:
+        attenuation = gamma / math.log(10.0) * torch.pow(10.0, logs["Av"])
+        return (logs["Radfield"] - attenuation).clamp_min(_WEAKEST_FIELD)
+
+    return feature

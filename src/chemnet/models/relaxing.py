@@ -1,0 +1,42 @@
+"""What makes an emulator relax: a `Relaxation` under features of the physical parameters, as a mixin."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from chemnet.models.emulator_base import LATENT, EmulatorBase, State
+from chemnet.models.physical_features import PhysicalFeatures
+from chemnet.models.relaxation import Relaxation
+
+if TYPE_CHECKING:
+    from chemnet.datasets.preprocessed import DataDescription
+
+
+class Relaxing(EmulatorBase):
+    """Emulator whose step is a relaxation; stands before a base that says what is relaxed.
+
+    Read from the model's table is `hidden`, beside what the base reads.
+    """
+
+    def build_relaxation(self, data: DataDescription) -> None:
+        """Make the features and the network, once the base knows its number of latents."""
+        self.features = PhysicalFeatures(data)
+        self.n_drive = len(self.features.names) + self.time_step.n_features
+        self.relaxation = Relaxation(self.latent_dim, self.n_drive, self.table["hidden"])
+
+    def drive(self, physical: Tensor, dt: Tensor) -> Tensor:
+        """Return features of parameters `(..., P)` and time steps `(...)` [yr], `(..., D)`."""
+        return torch.cat([self.features(physical), self.time_step.features(dt)], dim=-1)
+
+    def step(self, state: State, drive: Tensor, dt: Tensor) -> State:
+        """Return the state after one step; see `EmulatorBase.step`."""
+        return {LATENT: self.relaxation.step(state[LATENT], drive, self.time_step.relative(dt))}
+
+    def rollout(self, start: Tensor, physical: Tensor, dt: Tensor) -> Tensor:
+        """Return `(B, T, L)`, in training by the fused way unless noise is asked for; see `EmulatorBase`."""
+        if not self.training or self.table["rollout_noise"]:
+            return super().rollout(start, physical, dt)
+        return self.relaxation.rollout(start, self.drive(physical, dt), self.time_step.relative(dt))
