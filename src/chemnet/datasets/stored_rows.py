@@ -31,35 +31,35 @@ class StoredRows:
     """
 
     def __init__(self, dataset: h5py.Dataset) -> None:
-        self._dataset = dataset
+        self.dataset = dataset
         self._row_shape = dataset.shape[1:]
         self._chunk_rows = _plain_chunk_rows(dataset)
         self._map = _private_map(Path(dataset.file.filename)) if self._chunk_rows else None
         self._offsets: dict[int, int | None] = {}
 
     def __len__(self) -> int:
-        return len(self._dataset)
+        return len(self.dataset)
 
     def __getitem__(self, rows: slice) -> np.ndarray:
         """Return some consecutive rows, to be read: what is written to them never reaches the file."""
         start, stop, step = rows.indices(len(self))
         if self._map is None or step != 1 or start >= stop:
-            return self._dataset[rows]
+            return self.dataset[rows]
         chunk, first = divmod(start, self._chunk_rows)
         offset = self._offset(chunk) if stop <= (chunk + 1) * self._chunk_rows else None
         if offset is None:
-            return self._dataset[rows]
+            return self.dataset[rows]
         row_items = int(np.prod(self._row_shape, dtype=np.int64))
-        begin = offset + first * row_items * self._dataset.dtype.itemsize
+        begin = offset + first * row_items * self.dataset.dtype.itemsize
         items = (stop - start) * row_items
-        view = np.frombuffer(self._map, dtype=self._dataset.dtype, count=items, offset=begin)
+        view = np.frombuffer(self._map, dtype=self.dataset.dtype, count=items, offset=begin)
         return view.reshape(stop - start, *self._row_shape)
 
     def _offset(self, chunk: int) -> int | None:
         """Return where a chunk begins in the file; None when it was never written."""
         if chunk not in self._offsets:
             corner = (chunk * self._chunk_rows, *(0 for _ in self._row_shape))
-            self._offsets[chunk] = self._dataset.id.get_chunk_info_by_coord(corner).byte_offset
+            self._offsets[chunk] = self.dataset.id.get_chunk_info_by_coord(corner).byte_offset
         return self._offsets[chunk]
 
 
