@@ -141,6 +141,12 @@ def own_table(config: ConfigDict, name: str) -> dict[str, Any]:
     return {}
 
 
+def member_tables(config: ConfigDict, name: str) -> dict[str, dict[str, Any]]:
+    """Return the table of the model that the members of an ensemble are, by its name; empty for others."""
+    member = own_table(config, name).get("member")
+    return {member.rpartition(".")[2]: own_table(config, member)} if member else {}
+
+
 def _completed(init: Callable[..., None]) -> Callable[..., None]:
     """Wrap a model's constructor: it keeps what it was built from, and has a criterion afterwards."""
 

@@ -42,6 +42,9 @@ class LatentODE(LatentBase):
         A trained autoencoder.
     """
 
+    # an adaptive solver steps as its own state asks for
+    stackable = False
+
     def __init__(self, config: ConfigDict, data: DataDescription, autoencoder: nn.Module) -> None:
         table = config["model"]["LatentODE"]
         super().__init__(table, data, autoencoder)

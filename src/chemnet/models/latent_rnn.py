@@ -40,6 +40,9 @@ class LatentRNN(LatentBase):
         A trained autoencoder.
     """
 
+    # vmap has no rule for the fused recurrent cell
+    stackable = False
+
     def __init__(self, config: ConfigDict, data: DataDescription, autoencoder: nn.Module) -> None:
         table = config["model"]["LatentRNN"]
         super().__init__(table, data, autoencoder)

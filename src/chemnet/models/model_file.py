@@ -12,7 +12,7 @@ from torch import nn
 from chemnet.config import ConfigDict, load_config
 from chemnet.config.toml_text import toml_text
 from chemnet.errors import ModelError, ResultsError
-from chemnet.models.base import build_model, own_table
+from chemnet.models.base import build_model, member_tables, own_table
 from chemnet.models.recipe import keywords
 from chemnet.models.weights import BEST_WEIGHTS
 from chemnet.results import ResultDirectory
@@ -111,7 +111,11 @@ def _built_from(config: ConfigDict) -> dict[str, Any]:
     """Return the part of a configuration that a model and its criterion are built from."""
     name, criterion = config["model"]["name"], config["criterion"]["name"]
     return {
-        "model": {"name": name, name.rpartition(".")[2]: own_table(config, name)},
+        "model": {
+            "name": name,
+            name.rpartition(".")[2]: own_table(config, name),
+            **member_tables(config, name),
+        },
         "criterion": config["criterion"].to_dict(),
         criterion: keywords(config, criterion),
     }

@@ -78,7 +78,7 @@ def familiar_states(surrogate: Surrogate, data: PreprocessedData) -> FamiliarSta
     with torch.inference_mode():
         abundance = torch.from_numpy(train.raw_abundance(rows)[:, species]).to(surrogate.device)
         physical = torch.from_numpy(train.raw_physical(driving)[:, columns]).to(surrogate.device)
-        place = components.place(components.start(abundance))
+        place = components.start(abundance)["latent"]
         return FamiliarStates.of(place, components.scaled_physical(physical)).to(torch.device("cpu"))
 
 

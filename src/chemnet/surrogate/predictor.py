@@ -72,12 +72,23 @@ class Parts:
     data: DataDescription
 
     def __post_init__(self) -> None:
-        if not callable(getattr(self.emulator, "advance", None)):
+        for emulator in self.emulators:
+            self._check(emulator)
+
+    @staticmethod
+    def _check(emulator: nn.Module) -> None:
+        """Raise for an emulator that states no single step."""
+        if not callable(getattr(emulator, "advance", None)):
             raise ModelError(
-                f"{type(self.emulator).__name__} cannot advance cells one step at a time",
+                f"{type(emulator).__name__} cannot advance cells one step at a time",
                 hint="an emulator that is part of a surrogate states advance(state, physical, dt); "
                 "see the documentation of chemnet.models.base",
             )
+
+    @property
+    def emulators(self) -> list[nn.Module]:
+        """The emulator, or the members of an ensemble of them."""
+        return list(getattr(self.emulator, "members", None) or [self.emulator])
 
     @property
     def named(self) -> dict[str, nn.Module]:
@@ -97,15 +108,19 @@ class ComponentPredictor:
         The networks.
     """
 
+    # names of what `observe` gives beside abundances, and how many emulators predict
+    signs: tuple[str, ...] = ()
+    size = 1
+
     def __init__(self, parts: Parts) -> None:
         self.data = parts.data
-        self._emulator = parts.emulator.eval().requires_grad_(False)
+        self.emulator = parts.emulator.eval().requires_grad_(False)
         self._encoder = _inference_form(parts.encoder)
         self._decoder = self._encoder if parts.decoder is parts.encoder else _inference_form(parts.decoder)
 
     def to(self, device: torch.device) -> ComponentPredictor:
         """Move every network to a device and return this predictor."""
-        for module in (self._emulator, self._encoder, self._decoder):
+        for module in (self.emulator, self._encoder, self._decoder):
             module.to(device)
         return self
 
@@ -115,20 +130,20 @@ class ComponentPredictor:
 
     def begin(self, latent_BL: Tensor) -> State:
         """Return the state of cells with latents `(B, L)`; a network with memory adds its own."""
-        begin = getattr(self._emulator, "begin", None)
+        begin = getattr(self.emulator, "begin", None)
         return begin(latent_BL) if begin is not None else {"latent": latent_BL}
 
     def step(self, state: State, physical_BP: Tensor, dt_B: Tensor) -> State:
         """Return the state after one step."""
-        return self._emulator.advance(state, self.scaled_physical(physical_BP), dt_B.float())
+        return self.emulator.advance(state, self.scaled_physical(physical_BP), dt_B.float())
 
     def abundance(self, state: State) -> Tensor:
         """Return abundances `(B, S)`, float32."""
         return self.decode(state["latent"])
 
-    def place(self, state: State) -> Tensor:
-        """Return where states are in latent space, `(B, L)`."""
-        return state["latent"]
+    def observe(self, state: State) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return abundances `(B, S)`, and by name what they show of their own error: here nothing."""
+        return self.abundance(state), {}
 
     def encode(self, abundance: Tensor) -> Tensor:
         """Return latents `(..., L)` of abundances `(..., S)`."""
@@ -136,7 +151,11 @@ class ComponentPredictor:
 
     def decode(self, latent: Tensor) -> Tensor:
         """Return abundances `(..., S)` of latents `(..., L)`, inside the scaled range."""
-        return self.data.abundance_scaling.unscale(self._decoder.decode(latent).clamp(0.0, 1.0))
+        return self.data.abundance_scaling.unscale(self.decode_scaled(latent))
+
+    def decode_scaled(self, latent: Tensor) -> Tensor:
+        """Return scaled abundances `(..., S)` of latents `(..., L)`, inside the scaled range."""
+        return self._decoder.decode(latent).clamp(0.0, 1.0)
 
     def scaled_physical(self, physical: Tensor) -> Tensor:
         """Return scaled parameters; beyond the margin they are held, so that no input makes a net explode."""

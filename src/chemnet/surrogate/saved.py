@@ -19,7 +19,7 @@ from chemnet.config.overrides import join_key
 from chemnet.config.toml_text import toml_text
 from chemnet.datasets.description import DataDescription
 from chemnet.errors import ModelError, suggest
-from chemnet.models.base import build_model, own_table
+from chemnet.models.base import build_model, member_tables, own_table
 from chemnet.models.latent_base import TRAINED_AUTOENCODER
 from chemnet.models.weights import BEST_WEIGHTS, check_shapes, read_tensors, write_tensors
 from chemnet.surrogate.calibration import Judgement
@@ -139,6 +139,7 @@ def _describe(network: Any) -> dict[str, Any]:
     return {
         "model": name,
         "table": own_table(network.config, name),
+        "members": member_tables(network.config, name),
         "data": {key: data[key] for key in _OWN_DATA},
     }
 
@@ -182,5 +183,6 @@ def _build(described: dict[str, Any], shared: dict[str, Any], autoencoder: nn.Mo
     name, table = described["model"], described["table"]
     config = load_config([PACKAGED_DEFAULTS], [f'model.name="{name}"'])
     own = name if name in config["model"] else name.rpartition(".")[2]
-    config = config.replace({join_key(("model", own, key)): value for key, value in table.items()})
+    for model, values in {own: table, **described.get("members", {})}.items():
+        config = config.replace({join_key(("model", model, key)): value for key, value in values.items()})
     return build_model(config, DataDescription.from_dict({**shared, **described["data"]}), autoencoder)

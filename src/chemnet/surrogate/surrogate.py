@@ -21,14 +21,13 @@ from chemnet.surrogate import checks
 from chemnet.surrogate.calibration import Judgement
 from chemnet.surrogate.conserving import Conserving
 from chemnet.surrogate.domain import Domain
-from chemnet.surrogate.domain_log import DomainLog
-from chemnet.surrogate.predictor import ComponentPredictor, Parts
+from chemnet.surrogate.ensemble import Ensemble, components_of
+from chemnet.surrogate.inputs import Inputs
+from chemnet.surrogate.predictor import Parts
 from chemnet.surrogate.rollout import Rollout, read
+from chemnet.surrogate.running import as_given, run
 from chemnet.surrogate.trust import Trust
 from chemnet.surrogate.watched import Watched
-
-# cells times steps that are predicted together [states]: bounds memory, whatever the number of cells
-_STATES_PER_CALL = 65536
 
 
 class Surrogate:
@@ -68,10 +67,10 @@ class Surrogate:
     ) -> None:
         self.parts, self.domain, self.name, self.provenance = parts, domain, name, provenance
         self.data = parts.data
-        self.components = ComponentPredictor(parts)
+        self.components = components_of(parts)
         self.predictor = Conserving(self.components, torch.from_numpy(self.data.stoichiometry))
         self.device = torch.device("cpu")
-        self._log = DomainLog(domain, self.physical_names, self.elements)
+        self._inputs = Inputs(self.data, domain)
         self._judge = judge
         self.latent_dim = int(self.components.encode(torch.ones(1, self.data.n_species)).shape[-1])
 
@@ -151,7 +150,7 @@ class Surrogate:
             For a wrong shape, or a value that is negative or not finite.
         """
         checked = checks.check_abundances(abundances, self.species)
-        return self._run(self.components.encode, abundances, checked)
+        return run(self.components.encode, self.device, abundances, checked)
 
     def decode(self, latents: Any) -> Any:
         """Return abundances `(B, S)` of latents `(B, L)`, as the decoder gives them, with no totals kept.
@@ -162,7 +161,7 @@ class Surrogate:
             For a wrong shape, or a value that is not finite.
         """
         checked = checks.check_latents(latents, self.latent_dim)
-        return self._run(lambda latent: self.components.decode(latent.float()), latents, checked)
+        return run(lambda latent: self.components.decode(latent.float()), self.device, latents, checked)
 
     def latent_emulate(self, physical: Any, latents: Any, dt: Any = None) -> Any:
         """Return latents `(B, T, L)` along histories from latents `(B, L)`; row 0 is the input.
@@ -179,17 +178,14 @@ class Surrogate:
         DataError
             For input that cannot be used, naming cell and step.
         """
-        driving = checks.check_physical(physical, self.physical_names)
         start = checks.check_latents(latents, self.latent_dim)
-        steps = self._time_steps(driving, dt)
-        checks.check_same_cells(physical=len(driving), latents=len(start))
-        self._log.tell(driving, steps)
+        driving, steps = self._inputs.histories(physical, dt, latents=start)
 
         def roll(latent: Tensor, parameters: Tensor, dt_BN: Tensor) -> Tensor:
             state = self.components.begin(latent.float())
             return Rollout(self.components).states(state, parameters, dt_BN)["latent"]
 
-        return self._run(roll, latents, start, driving, steps)
+        return run(roll, self.device, latents, start, driving, steps)
 
     def emulate(self, physical: Any, abundances: Any, dt: Any = None, rows: Any = None) -> Any:
         """Return abundances `(B, T, S)` along histories; row 0 is the input.
@@ -214,9 +210,36 @@ class Surrogate:
         DataError
             For input that cannot be used, naming cell and step.
         """
-        inputs = self._checked(physical, abundances, dt)
-        wanted = checks.check_rows(rows, inputs[1].shape[1])
-        return self._run(partial(Rollout(self.predictor), rows=torch.from_numpy(wanted)), abundances, *inputs)
+        inputs = self._inputs.from_abundances(physical, abundances, dt)
+        wanted = torch.from_numpy(checks.check_rows(rows, inputs[1].shape[1]))
+        return run(partial(Rollout(self.predictor), rows=wanted), self.device, abundances, *inputs)
+
+    def spread(self, physical: Any, abundances: Any, dt: Any = None, rows: Any = None) -> Any:
+        """Return how far the members of an ensemble are apart, `(B, T, S)`; takes what `emulate` takes.
+
+        It is the standard deviation of their log10 abundances [dex] before totals are kept, 0 in row 0.
+
+        Raises
+        ------
+        DataError
+            For input that cannot be used, naming cell and step.
+        ModelError
+            When this surrogate is no ensemble.
+        """
+        components = self.components
+        if not isinstance(components, Ensemble):
+            raise ModelError(
+                f"the surrogate {self.name!r} is no ensemble: one emulator has no spread",
+                hint="train model.name=LatentEnsemble",
+            )
+        inputs = self._inputs.from_abundances(physical, abundances, dt)
+        wanted = torch.from_numpy(checks.check_rows(rows, inputs[1].shape[1]))
+
+        def roll(start: Tensor, driving: Tensor, steps: Tensor) -> Tensor:
+            states = Rollout(components).states(components.start(start), driving, steps)
+            return read(states, wanted, components.spread)
+
+        return run(roll, self.device, abundances, *inputs)
 
     def trust(self, physical: Any, abundances: Any, dt: Any = None) -> Trust:
         """Return how far each state of `emulate` can be trusted; takes what that takes.
@@ -238,23 +261,23 @@ class Surrogate:
         DataError, ModelError
             As `trust`.
         """
-        inputs = self._checked(physical, abundances, dt)
+        inputs = self._inputs.from_abundances(physical, abundances, dt)
         watched, calibration = self.watched, self.judgement.calibration
 
         def roll(start: Tensor, driving: Tensor, steps: Tensor) -> Tensor:
             states = Rollout(watched).states(watched.start(start), driving, steps)
             return read(states, torch.arange(1, driving.shape[1]), watched.observe)
 
-        observed = self._run(roll, torch.zeros(0), *inputs)
+        observed = run(roll, self.device, torch.zeros(0), *inputs)
         predicted, seen = observed.split([len(self.species), len(watched.indicators)], dim=-1)
         first = torch.from_numpy(inputs[0]).float()[:, None]
-        outside = torch.from_numpy(~self._inside(*inputs))
+        outside = torch.from_numpy(~self._inputs.inside(*inputs))
         expected = calibration.expected_error(seen).masked_fill(outside, torch.inf)
         score = calibration.score(seen).masked_fill(outside, 0.0)
         trust = Trust(
             *(_after_input(values, of_input) for values, of_input in ((expected, 0.0), (score, 1.0)))
         )
-        return _as_given(torch.cat([first, predicted], dim=1), abundances), trust
+        return as_given(torch.cat([first, predicted], dim=1), abundances), trust
 
     def step(self, physical: Any, abundances: Any, dt: Any = None) -> Any:
         """Return abundances `(B, S)` after one step of `dt` `(B,)` [yr] under `physical` `(B, P)`.
@@ -286,15 +309,7 @@ class Surrogate:
         physical, abundances, dt
             As for `emulate`; abundances and time steps count where they are given.
         """
-        driving = checks.check_physical(physical, self.physical_names)
-        inside = self.domain.physical_inside(driving).all(axis=-1)
-        if dt is not None:
-            inside[:, :-1] &= self.domain.dt_inside(self._time_steps(driving, dt))
-        if abundances is not None:
-            inside &= self.domain.totals_inside(self._totals(self._checked_start(abundances))).all(-1)[
-                :, None
-            ]
-        return inside
+        return self._inputs.rows_inside(physical, abundances, dt)
 
     @property
     def is_calibrated(self) -> bool:
@@ -333,61 +348,11 @@ class Surrogate:
         """
         return Watched(self.predictor, self.judgement.familiar.to(self.device))
 
-    def _checked(
-        self, physical: Any, abundances: Any, dt: Any
-    ) -> tuple[checks.Array, checks.Array, checks.Array]:
-        """Return checked abundances, parameters and time steps; log what leaves the trained ranges."""
-        driving = checks.check_physical(physical, self.physical_names)
-        start = self._checked_start(abundances)
-        steps = self._time_steps(driving, dt)
-        checks.check_same_cells(physical=len(driving), abundances=len(start))
-        self._log.tell(driving, steps, self._totals(start))
-        return start, driving, steps
-
-    def _inside(self, start: checks.Array, driving: checks.Array, steps: checks.Array) -> NDArray[np.bool_]:
-        """Return whether each step `(B, T - 1)` is inside what was trained."""
-        inside = self.domain.physical_inside(driving[:, :-1]).all(axis=-1) & self.domain.dt_inside(steps)
-        return inside & self.domain.totals_inside(self._totals(start)).all(axis=-1)[:, None]
-
-    def _time_steps(self, driving: checks.Array, dt: Any) -> checks.Array:
-        """Return checked time steps `(B, T - 1)`."""
-        shape = (driving.shape[0], driving.shape[1] - 1)
-        return checks.check_time_steps(dt, shape, self.domain.dt_usual)
-
-    def _checked_start(self, abundances: Any) -> checks.Array:
-        """Return checked abundances of step 0."""
-        start = checks.check_abundances(abundances, self.species)
-        checks.check_hydrogen(self._totals(start), self.elements)
-        return start
-
-    def _totals(self, abundances: checks.Array) -> checks.Array:
-        """Return element totals per H nucleus `(B, E)`."""
-        return abundances @ self.data.stoichiometry
-
-    def _run(self, function: Any, like: Any, *inputs: checks.Array) -> Any:
-        """Call a function on tensors of some cells at a time and return float32 like the input."""
-        states = int(np.prod(inputs[1].shape[:2])) if len(inputs) > 1 else len(inputs[0])
-        cells = max(1, _STATES_PER_CALL * max(1, len(inputs[0])) // max(1, states))
-        with torch.inference_mode():
-            parts = [
-                function(*(torch.from_numpy(array[i : i + cells].copy()).to(self.device) for array in inputs))
-                for i in range(0, max(1, len(inputs[0])), cells)
-            ]
-            return _as_given(torch.cat(parts).float(), like)
-
     def __repr__(self) -> str:
         what = "direct" if self.is_direct else f"{self.latent_dim} latents"
         return f"Surrogate({self.name!r}, {len(self.species)} species, {what})"
 
 
-def _as_given(result: Tensor, like: Any) -> Any:
-    """Return a tensor on the device of `like` where that is one, else an array."""
-    if isinstance(like, Tensor):
-        # a clone is an ordinary tensor, which autograd accepts as a constant
-        return result.to(like.device).clone()
-    return result.cpu().numpy()
-
-
 def _after_input(values_BN: Tensor, of_input: float) -> NDArray[np.float32]:
     """Return values of all rows `(B, T)`, that of row 0, the input, being known."""
-    return torch.nn.functional.pad(values_BN, (1, 0), value=of_input).numpy()
+    return torch.nn.functional.pad(values_BN, (1, 0), value=of_input).cpu().numpy()

@@ -15,9 +15,8 @@ from chemnet.surrogate.conserving import TOTALS, Conserving
 from chemnet.surrogate.familiar import FamiliarStates
 from chemnet.surrogate.predictor import State
 
-#: what is seen of a state; the spread is that of an ensemble, and seen where there is one
+#: what is seen of every state; an ensemble adds the spread of its members
 INDICATORS = ("distance", "imbalance", "start_error", "age")
-SPREAD = "spread"
 _START_ERROR, _AGE, _DRIVING = "watched_start_error", "watched_age", "watched_driving"
 # abundances are compared above this
 _FLOOR = 1e-20
@@ -44,8 +43,7 @@ class Watched:
     def __init__(self, inner: Conserving, familiar: FamiliarStates) -> None:
         self.inner, self.familiar = inner, familiar
         self.components: Any = inner.inner
-        self.has_spread = hasattr(self.components, "spread")
-        self.indicators = (*INDICATORS, SPREAD) if self.has_spread else INDICATORS
+        self.indicators = (*INDICATORS, *self.components.signs)
 
     def start(self, abundance_BS: Tensor) -> State:
         """Return the inner state with what is known of its error at the beginning."""
@@ -76,20 +74,24 @@ class Watched:
 
     def observe(self, state: State) -> Tensor:
         """Return abundances `(B, S)` and, in the columns behind them, indicators: `(B, S + K)` float64."""
-        predicted = self.components.abundance(_inner(state))
+        predicted, signs = self.components.observe(_inner(state))
         corrected = self.inner.conserved(predicted, state)
-        return torch.cat([corrected, self.measure(state, predicted).double()], dim=1)
+        return torch.cat([corrected, self._measure(state, predicted, signs).double()], dim=1)
 
-    def measure(self, state: State, predicted_BS: Tensor) -> Tensor:
+    def measure(self, state: State) -> Tensor:
+        """Return the indicators alone, `(B, K)`."""
+        return self._measure(state, *self.components.observe(_inner(state)))
+
+    def _measure(self, state: State, predicted_BS: Tensor, signs: dict[str, Tensor]) -> Tensor:
         """Return the indicators `(B, K)` of states whose components predict abundances `(B, S)`."""
         held = element_totals(predicted_BS, self.inner.stoichiometry.to(predicted_BS.device))
         wanted = state[TOTALS]
         present = wanted > 0
         off = torch.where(present, held / torch.where(present, wanted, 1.0), 1.0)
         imbalance = off.clamp_min(_FLOOR).log10().square().mean(dim=1).sqrt()
-        distance = self.familiar.distance(self.components.place(state), state[_DRIVING])
-        seen = [distance, imbalance.float(), state[_START_ERROR], state[_AGE]]
-        return torch.stack([*seen, self.components.spread(state)] if self.has_spread else seen, dim=1)
+        distance = self.familiar.distance(state["latent"], state[_DRIVING])
+        seen = [distance, imbalance.float(), state[_START_ERROR], state[_AGE], *signs.values()]
+        return torch.stack(seen, dim=1)
 
 
 def _inner(state: State) -> State:

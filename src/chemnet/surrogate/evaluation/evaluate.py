@@ -150,7 +150,9 @@ def _rivals(
     surrogate: Surrogate, data: PreprocessedData, source: HistorySource, options: Options
 ) -> dict[str, Method]:
     """Return the baselines, and the truth itself, whose conservation is worth knowing."""
-    n_components = _DIRECT_COMPONENTS if surrogate.is_direct else surrogate.latent_dim
+    n_components = (
+        _DIRECT_COMPONENTS if surrogate.is_direct else surrogate.latent_dim // surrogate.components.size
+    )
     components = PrincipalComponents.fit(data, source.species, n_components)
     neighbour = NearestNeighbour(data, source, components, options.neighbour_rows, options.seed)
     rivals = {
