@@ -9,9 +9,10 @@ import re
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from chemnet.config import ConfigManager
+from chemnet.config.overrides import join_key
 from chemnet.errors import ChemNetError, ConfigError, nearest
 from chemnet.progress import configure_logging
 from chemnet.registry import VERBS, verb_descriptions
@@ -117,14 +118,50 @@ def _parse(verb_class: Any, name: str, words: list[str]) -> argparse.Namespace:
             rest[-1] = f"{previous}={word}"  # argparse would take the minus for an option
         else:
             (overrides if _OVERRIDE.match(word) and not is_value else rest).append(word)
-    args = parser.parse_intermixed_args(rest)
+    args, stray = parser.parse_known_intermixed_args(rest)
+    if stray:
+        raise _stray_word(verb_class, name, stray)
     args.overrides = overrides
     return args
 
 
+def _stray_word(verb_class: Any, name: str, stray: Sequence[str]) -> ConfigError:
+    """Return the error for words that mean nothing; most are configuration keys written as options."""
+    word, separator, value = stray[0].partition("=")
+    if not separator:
+        value = stray[1] if len(stray) > 1 else "..."
+    wanted = word.lstrip("-").replace("-", "_")
+    tables = verb_class.tables or (name,)
+    keys = [key for key in ConfigManager().schema.keys if wanted in (key[-1], join_key(key))]
+    keys.sort(key=lambda key: key[0] not in tables)
+    hint = f"`chemnet {name} --help` lists options and configuration keys"
+    if keys:
+        hint = f"a configuration key is set by key=value: {join_key(keys[0])}={value}"
+    return ConfigError(f"chemnet {name} has no use for '{' '.join(stray)}'", hint=hint)
+
+
+class _VerbParser(argparse.ArgumentParser):
+    """A parser that tells of configuration keys below its options, and reports errors as chemnet does."""
+
+    def __init__(self, verb_class: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._verb_class = verb_class
+
+    def format_help(self) -> str:
+        """Return options, inputs, examples and keys."""
+        from chemnet.verbs.help_text import help_text
+
+        return f"{super().format_help()}\n{help_text(self._verb_class, ConfigManager().schema)}\n"
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of leaving."""
+        raise ConfigError(f"{self.prog}: {message}", hint=f"`{self.prog} --help` lists options and keys")
+
+
 def build_parser(verb_class: Any, name: str) -> argparse.ArgumentParser:
     """Return the parser of one verb, common options included."""
-    parser = argparse.ArgumentParser(
+    parser = _VerbParser(
+        verb_class,
         prog=f"chemnet {name}",
         usage=f"chemnet {name} [-c FILE]... [table.key=value]... [options]",
         description=f"{verb_class.description}.",
@@ -164,7 +201,7 @@ def _overview() -> str:
             "verbs:",
             *lines,
             "",
-            "chemnet VERB --help        options of one verb",
+            "chemnet VERB --help        options, inputs, examples and configuration keys of one verb",
             "chemnet config             every configuration key with its value",
             "chemnet demo               the whole chain on a small set",
             "",

@@ -45,7 +45,7 @@ def _lines(values: Mapping[str, Any], prefix: str) -> Iterator[str]:
         if isinstance(value, Mapping):
             tables[f"{prefix}{_key(name)}"] = value
         else:
-            yield f"{_key(name)} = {_value(value)}"
+            yield f"{_key(name)} = {toml_value(value)}"
     for header, table in tables.items():
         yield f"\n[{header}]"
         yield from _lines(table, f"{header}.")
@@ -56,8 +56,8 @@ def _key(name: str) -> str:
     return name if _BARE_KEY.fullmatch(name) else _string(name)
 
 
-def _value(value: Any) -> str:
-    """Return a value as TOML writes it; a mapping inside a sequence becomes an inline table."""
+def toml_value(value: Any) -> str:
+    """Return one value as TOML writes it; a mapping becomes an inline table."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
@@ -67,9 +67,9 @@ def _value(value: Any) -> str:
     if isinstance(value, float):
         return repr(float(value)) if math.isfinite(value) else str(float(value))
     if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{_key(name)} = {_value(item)}' for name, item in value.items())}}}"
+        return f"{{{', '.join(f'{_key(name)} = {toml_value(item)}' for name, item in value.items())}}}"
     if isinstance(value, Sequence):
-        return f"[{', '.join(map(_value, value))}]"
+        return f"[{', '.join(map(toml_value, value))}]"
     raise TypeError(f"TOML cannot hold {value!r} of type {type(value).__name__}")
 
 

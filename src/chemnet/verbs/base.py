@@ -24,6 +24,10 @@ class Verb(ABC):
         One line for ``--help``.
     inputs
         Configuration key -> verb whose results it reads there.
+    tables
+        Configuration tables whose keys ``chemnet VERB --help`` lists; the one named like the verb by default.
+    examples
+        Command lines for ``--help``.
     add_parser_kwargs
         Further keyword arguments of its `argparse.ArgumentParser` (an `epilog` with examples, for one).
     """
@@ -31,6 +35,8 @@ class Verb(ABC):
     cli_name: ClassVar[str]
     description: ClassVar[str] = ""
     inputs: ClassVar[Mapping[str, str]] = {}
+    tables: ClassVar[tuple[str, ...]] = ()
+    examples: ClassVar[tuple[str, ...]] = ()
     add_parser_kwargs: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, config: ConfigDict) -> None:

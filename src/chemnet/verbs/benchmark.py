@@ -62,6 +62,8 @@ class Benchmark(Verb):
     cli_name = "benchmark"
     description = "score a surrogate against the raw truth, simple rivals and the solver"
     inputs: ClassVar = {"benchmark.surrogate": "train", "benchmark.preprocess_dir": "preprocess"}
+    tables = ("benchmark", "surrogate")
+    examples = ("chemnet benchmark", "chemnet benchmark benchmark.surrogate=collapse")
 
     def run(
         self,

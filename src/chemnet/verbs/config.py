@@ -18,6 +18,8 @@ class Config(Verb):
 
     cli_name = "config"
     description = "print the merged configuration, or explain one key"
+    tables = ("general",)
+    examples = ("chemnet config --explain train.epochs", "chemnet config train.epochs=20 > run.toml")
 
     #: set by whoever built the configuration, so that origins can be told
     manager: ConfigManager | None = None

@@ -34,6 +34,7 @@ class OpenDatabase(Verb):
     cli_name = "database_connection"
     description = "open the database of known states: search_by_id, search_by_vector, get_by_id"
     inputs: ClassVar = {"lookup.database_dir": "save_to_database"}
+    tables = ("lookup", "vector_db")
 
     def run(self, database_dir: str | Path | None = None) -> DatabaseConnection:
         """Return the opened database, a `chemnet.search.connection.DatabaseConnection`.

@@ -60,6 +60,7 @@ class Infer(Verb):
     cli_name = "infer"
     description = "encode a split with an autoencoder, or roll an emulator out along it"
     inputs: ClassVar = {"infer.model_dir": "train", "infer.preprocess_dir": "preprocess"}
+    examples = ("chemnet infer", "chemnet infer infer.model_dir=autoencoder infer.split=test")
 
     def run(
         self,

@@ -31,13 +31,12 @@ class Lookup(Verb):
     cli_name = "lookup"
     description = "find the known states nearest to a given one"
     inputs: ClassVar = {"lookup.database_dir": "save_to_database"}
-    add_parser_kwargs: ClassVar = {
-        "epilog": "examples:\n"
-        "  chemnet lookup --id tracer_3-17\n"
-        '  chemnet lookup --vector="0.1,0.7,0.2" lookup.k=10\n'
-        "  chemnet lookup --abundances cell.json\n"
-        "  chemnet lookup --outliers 5 --json"
-    }
+    examples = (
+        "chemnet lookup --id tracer_3-17",
+        'chemnet lookup --vector="0.1,0.7,0.2" lookup.k=10',
+        "chemnet lookup --abundances cell.json",
+        "chemnet lookup --outliers 5 --json",
+    )
 
     @staticmethod
     def setup_parser(parser: argparse.ArgumentParser) -> None:

@@ -17,6 +17,8 @@ class Model(Verb):
     cli_name = "model"
     description = "summarise a model: layers, parameters and shapes"
     inputs: ClassVar = {"infer.model_dir": "train", "train.preprocess_dir": "preprocess"}
+    tables = ("model",)
+    examples = ("chemnet model model.name=LatentEmulator",)
 
     def run(self, model_dir: str | Path | None = None) -> Answer:
         """Return layers, parameters and shapes of a model.

@@ -41,6 +41,11 @@ class Preprocess(Verb):
     cli_name = "preprocess"
     description = "turn raw tracers into scaled train, validate and test splits"
     inputs: ClassVar = {"data_set.path": "simulate"}
+    tables = ("preprocess", "data_set")
+    examples = (
+        "chemnet preprocess data_set.path=tracers.h5",
+        "chemnet preprocess preprocess.method=timeless",
+    )
 
     def run(self, path: str | None = None) -> PreprocessResult:
         """Preprocess the data set that ``[data_set]`` describes.

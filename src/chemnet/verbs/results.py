@@ -19,6 +19,8 @@ class Results(Verb):
 
     cli_name = "results"
     description = "list results with status, component and lineage"
+    tables = ("general",)
+    examples = ("chemnet results --tree", "chemnet results --clean")
 
     @staticmethod
     def setup_parser(parser: argparse.ArgumentParser) -> None:

@@ -49,6 +49,8 @@ class SaveToDatabase(Verb):
     cli_name = "save_to_database"
     description = "store latents in a vector database"
     inputs: ClassVar = {"vector_db.infer_dir": "infer"}
+    tables = ("vector_db",)
+    examples = ("chemnet save_to_database",)
 
     def run(self, infer_dir: str | Path | None = None) -> DatabaseResult:
         """Insert every state of an infer result.

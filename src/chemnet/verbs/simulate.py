@@ -68,6 +68,7 @@ class Simulate(Verb):
 
     cli_name = "simulate"
     description = "integrate a chemical network along tracers: the truth that surrogates learn from"
+    examples = ("chemnet simulate simulate.n_tracers=64 simulate.n_steps=100",)
 
     def run(
         self,

@@ -58,6 +58,12 @@ class Train(Verb):
     cli_name = "train"
     description = "train a component: an autoencoder or an emulator"
     inputs: ClassVar = {"train.preprocess_dir": "preprocess", "train.autoencoder_dir": "train"}
+    tables = ("train", "model", "optimizer", "criterion", "scheduler")
+    examples = (
+        "chemnet train train.epochs=20",
+        "chemnet train model.name=LatentEmulator train.component=emulator",
+        "chemnet train train.resume=latest",
+    )
 
     def run(
         self,

@@ -82,6 +82,7 @@ class Umap(Verb):
     cli_name = "umap"
     description = "reduce latents to two or three dimensions"
     inputs: ClassVar = {"umap.infer_dir": "infer"}
+    examples = ("chemnet umap", "chemnet umap umap.reducer=pca umap.infer_dir=20260102-030405-infer-abcdef")
 
     def run(self, infer_dir: str | Path | None = None) -> UmapResult:
         """Fit a reducer on a seeded sample of an infer result and place every state.

@@ -59,6 +59,7 @@ class Visualize(Verb):
     cli_name = "visualize"
     description = "make an interactive page of a reduced latent space"
     inputs: ClassVar = {"visualize.umap_dir": "umap"}
+    examples = ("chemnet visualize",)
 
     def run(self, umap_dir: str | Path | None = None) -> VisualizeResult:
         """Write the page of an embedding.
