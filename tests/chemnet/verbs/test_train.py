@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -239,7 +240,8 @@ def kill_in_third_epoch(config: Any, results_dir: Path, monkeypatch: pytest.Monk
     (left,) = aside.iterdir()
     shutil.rmtree(results_dir / left.name)
     # no process has this number
-    (left / "running.toml").write_text('verb = "train"\npid = 4194999\nhost = "here"\n')
+    host = socket.gethostname()
+    (left / "running.toml").write_text(f'verb = "train"\npid = 4194999\nhost = "{host}"\n')
     return shutil.copytree(left, results_dir / left.name)
 
 
