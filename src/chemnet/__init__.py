@@ -13,6 +13,7 @@ from chemnet.verbs.base import Verb
 if TYPE_CHECKING:
     from chemnet.datasets.base import ChemDataset
     from chemnet.datasets.inference_results import InferenceDataset
+    from chemnet.surrogate.fallback import Fallback
     from chemnet.surrogate.surrogate import Surrogate
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "ChemNet",
     "ChemNetError",
     "ConfigDict",
+    "Fallback",
     "InferenceDataset",
     "Surrogate",
     "Verb",
@@ -32,6 +34,7 @@ __all__ = [
 _LAZY = {
     "ChemDataset": "chemnet.datasets.base",
     "InferenceDataset": "chemnet.datasets.inference_results",
+    "Fallback": "chemnet.surrogate.fallback",
     "Surrogate": "chemnet.surrogate.surrogate",
 }
 _PACKAGES = ("chemistry", "datasets", "models", "plots", "preprocessing", "search", "surrogate", "training")

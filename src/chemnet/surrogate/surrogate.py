@@ -210,7 +210,7 @@ class Surrogate:
         DataError
             For input that cannot be used, naming cell and step.
         """
-        inputs = self._inputs.from_abundances(physical, abundances, dt)
+        inputs = self.checked_inputs(physical, abundances, dt)
         wanted = torch.from_numpy(checks.check_rows(rows, inputs[1].shape[1]))
         return run(partial(Rollout(self.predictor), rows=wanted), self.device, abundances, *inputs)
 
@@ -232,7 +232,7 @@ class Surrogate:
                 f"the surrogate {self.name!r} is no ensemble: one emulator has no spread",
                 hint="train model.name=LatentEnsemble",
             )
-        inputs = self._inputs.from_abundances(physical, abundances, dt)
+        inputs = self.checked_inputs(physical, abundances, dt)
         wanted = torch.from_numpy(checks.check_rows(rows, inputs[1].shape[1]))
 
         def roll(start: Tensor, driving: Tensor, steps: Tensor) -> Tensor:
@@ -261,7 +261,7 @@ class Surrogate:
         DataError, ModelError
             As `trust`.
         """
-        inputs = self._inputs.from_abundances(physical, abundances, dt)
+        inputs = self.checked_inputs(physical, abundances, dt)
         watched, calibration = self.watched, self.judgement.calibration
 
         def roll(start: Tensor, driving: Tensor, steps: Tensor) -> Tensor:
@@ -310,6 +310,18 @@ class Surrogate:
             As for `emulate`; abundances and time steps count where they are given.
         """
         return self._inputs.rows_inside(physical, abundances, dt)
+
+    def checked_inputs(
+        self, physical: Any, abundances: Any, dt: Any = None
+    ) -> tuple[checks.Array, checks.Array, checks.Array]:
+        """Return checked abundances `(B, S)`, parameters `(B, T, P)` and time steps `(B, T - 1)`, float64.
+
+        Raises
+        ------
+        DataError
+            For input that cannot be used, naming cell and step.
+        """
+        return self._inputs.from_abundances(physical, abundances, dt)
 
     @property
     def is_calibrated(self) -> bool:
