@@ -63,13 +63,14 @@ AUTOENCODERS = (
     ),
 )
 EMULATORS = (
+    Entry("latent_relaxation", "latent_relaxation", autoencoder="autoencoder"),
     Entry("latent_emulator", "latent_emulator", autoencoder="autoencoder"),
     Entry("astrochemnet_emulator", "astrochemnet_emulator", AS_PUBLISHED, "astrochemnet_autoencoder"),
+    Entry("direct_relaxation", "direct_relaxation"),
     Entry("direct_emulator", "direct_emulator"),
     Entry("latent_rnn", "latent_rnn", autoencoder="autoencoder"),
     Entry("latent_ode", "latent_ode", autoencoder="autoencoder"),
     Entry("latent_neural_operator", "latent_neural_operator", autoencoder="autoencoder"),
-    Entry("latent_relaxation", "latent_relaxation", autoencoder="autoencoder"),
     Entry(
         "fine_tuned_emulator", "fine_tuned_emulator", autoencoder="autoencoder", begins_with="latent_emulator"
     ),
@@ -134,7 +135,7 @@ class Workshop:
         words = self.links(entry)
         started = time.process_time()
         timed = self.chemnet(entry, *words).train(component=f"{entry.component}_timed", epochs=1)
-        # what is no epoch, such as reading and plotting, costs as much as a training of one pass without gradients
+        # what is no epoch, such as reading and plotting, costs as much as one pass without gradients
         rest = self.cpu_times.get(AUTOENCODERS[0].component, 0.0)
         passes = (60.0 * self.minutes - rest) / max(time.process_time() - started - rest, 1e-3)
         if timed.load_model().closed_form:

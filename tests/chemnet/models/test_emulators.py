@@ -14,12 +14,13 @@ from torch.testing import assert_close
 
 from chemnet.config import load_config
 from chemnet.models.base import build_model
+from chemnet.models.emulator_base import EmulatorBase
 from chemnet.models.relaxing import Relaxing
 from chemnet.registry import MODELS
 
 Make = Callable[..., Any]
 
-EMULATORS = [name for name in MODELS.names() if MODELS.get(name).role in ("emulator", "direct_emulator")]
+EMULATORS = [name for name in MODELS.names() if issubclass(MODELS.get(name), EmulatorBase)]
 LATENT = [name for name in EMULATORS if MODELS.get(name).role == "emulator"]
 # of the published networks of AstroChemNet: 333 species, 4 parameters, 14 latents, no time step
 PUBLISHED_SIZES = {
