@@ -1,12 +1,14 @@
 """The command line: words, exit codes, messages."""
 
 import json
+import re
 import subprocess
 import sys
 
 import pytest
 
 from chemnet.cli import main
+from chemnet.config import ConfigManager
 from chemnet.errors import DataError, NotFoundError, RunFailedError
 from chemnet.registry import VERBS
 from chemnet.results import Answer
@@ -161,3 +163,43 @@ def test_a_value_may_begin_with_a_minus(monkeypatch):
 
     monkeypatch.setitem(VERBS._classes, "aim", Aim)
     assert main(["aim", "--vector", "-0.1,0.2"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        (["--epochs", "3"], "train.epochs=3"),
+        (["--epochs=3"], "train.epochs=3"),
+        (["train.epochs"], "train.epochs=..."),
+        (["train.epochs", "3"], "train.epochs=3"),
+        (["epochs", "3"], "train.epochs=3"),
+        (["--batch-size", "64"], "train.batch_size=64"),
+        (["--colour"], "chemnet train --help"),
+        (["-c"], "chemnet train --help"),
+    ],
+)
+def test_a_key_that_is_written_otherwise_is_shown_as_it_must_be(words, advice, capsys):
+    assert main(["train", *words]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("chemnet: error: ")
+    assert advice in error.split("hint: ")[1]
+
+
+def test_the_help_of_a_verb_lists_its_keys_inputs_and_examples(capsys):
+    assert main(["train", "--help"]) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"train.epochs = 100 +passes over the training split", printed)
+    assert re.search(r"train.preprocess_dir +result of chemnet preprocess", printed)
+    assert "\n  chemnet train train.epochs=20\n" in printed
+    assert max(map(len, printed.splitlines())) < 120
+
+
+def test_every_key_and_table_of_a_verbs_help_exists(capsys):
+    known = ConfigManager().schema.keys
+    for name in VERBS.names():
+        verb = VERBS.get(name)
+        for table in verb.tables:
+            assert any(key[0] == table for key in known), f"{name}: [{table}]"
+        for line in verb.examples:
+            overrides = [word for word in line.split() if "=" in word and not word.startswith("-")]
+            ConfigManager(overrides=[word for word in overrides if "." in word.partition("=")[0]])

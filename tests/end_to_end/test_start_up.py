@@ -67,3 +67,33 @@ def test_every_verb_explains_itself() -> None:
         outcome = chemnet(name, "--help")
         assert outcome.code == 0, f"{name}: {outcome.err}"
         assert description in outcome.out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "train",
+        "train train.preprocess_dir=absent",
+        "train train.autoencoder_dir=absent",
+        "train train.resume=absent",
+        "train train.model_weights_file=absent.safetensors",
+        "infer infer.model_dir=absent",
+        "model infer.model_dir=absent",
+        "umap umap.infer_dir=absent",
+        "visualize visualize.umap_dir=absent",
+        "save_to_database vector_db.infer_dir=absent",
+        "preprocess data_set.path=absent.h5",
+    ],
+)
+def test_a_wrong_name_is_told_before_anything_slow_is_loaded(words: str, tmp_path: Path) -> None:
+    code = (
+        "import sys; from chemnet.cli import main; "
+        f"code = main({[*words.split(), f'general.results_dir={tmp_path}']!r}); "
+        "print(code, *sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    code, *loaded = done.stdout.split()
+    assert code == "2", done.stderr
+    assert not {"torch", "numba", "umap", "chromadb", "matplotlib", "bokeh"} & set(loaded)

@@ -1,4 +1,4 @@
-"""Rows of an HDF5 dataset as views of its file: nothing is copied where a chunk holds the rows as they are."""
+"""Rows of an HDF5 dataset as views of its file, uncopied where a chunk holds the rows as they are."""
 
 from __future__ import annotations
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from chemnet.preprocessing.scaling import AbundanceScaling, PhysicalScaling
 
-# Rows of one HDF5 chunk: as many as `chemnet.training.inference` gives the model at once, which then reads them
-# without a copy.
+# Rows of one HDF5 chunk: as many as `chemnet.training.inference` gives the model at once, which so reads them
+# uncopied.
 _CHUNK_ROWS = 2048
 # Its largest size in bytes: a compressed chunk is read whole, also for one row of it.
 _LARGEST_CHUNK = 4 * 2**20

@@ -139,7 +139,6 @@ class SplitSource:
             offsets,
         )
 
-
     def _abundance(self, part: Split, rows: slice, whole: bool) -> np.ndarray | Rows:
         """Return abundances on the model's scale: left in the file where they already are on it."""
         if self._data.abundance_scaling == self._wanted.abundance_scaling:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from chemnet.config import ConfigDict, load_config
 from chemnet.config.overrides import join_key
-from chemnet.errors import ConfigError, ResultsError, suggest
+from chemnet.errors import ConfigError, ResultsError
 from chemnet.progress import get_logger
-from chemnet.results import ResultDirectory, list_results
+from chemnet.results import ResultDirectory
 from chemnet.results.directory import PARTIAL_PREFIX, RESULT_FILE
-from chemnet.results.partial import is_running, list_partial, run_state
-from chemnet.training.state import RESUME_FILE, Resumable, read_state
+from chemnet.results.partial import is_running
+from chemnet.training.resumable import training_to_resume
+from chemnet.training.state import Resumable, read_state
 
-LATEST = "latest"
 INPUTS = ("preprocess", "autoencoder")
 CONFIG_FILE = "runtime_config.toml"
 # what may be chosen anew when a run goes on; everything else it was trained with stays as it was
@@ -64,10 +63,9 @@ def find_resumed(config: ConfigDict) -> Resumed | None:
     ResultsError
         When there is none, it is still running or no training, or its state is missing or damaged.
     """
-    wanted = config["train"]["resume"]
-    if wanted is False:
+    path = training_to_resume(config)
+    if path is None:
         return None
-    path = _latest(config) if wanted == LATEST else _named(config, wanted)
     if is_running(path):
         raise ResultsError(f"{path} is still being trained", hint="wait for that process, or end it")
     _check_is_training(path)
@@ -153,42 +151,3 @@ def origin_of(config: ConfigDict, inputs: dict[str, ResultDirectory]) -> dict[st
     """Return what a state keeps of where its run came from."""
     kept = {role: {"path": str(result.path), "digest": result.digest} for role, result in inputs.items()}
     return {"model": config["model"]["name"], **kept}
-
-
-def _candidates(config: ConfigDict) -> Iterator[Path]:
-    """Yield every training, unfinished or whole, that holds a state."""
-    results_dir = Path(config["general"]["results_dir"])
-    partial = [path for path in list_partial(results_dir) if "-train-" in path.name]
-    whole = [result.path for result in list_results(results_dir, "train")]
-    yield from (path for path in (*partial, *whole) if (path / RESUME_FILE).is_file())
-
-
-def _latest(config: ConfigDict) -> Path:
-    """Return the training whose state was written last, leaving out those that run or may run elsewhere."""
-    candidates = [path for path in _candidates(config) if run_state(path)[0] == "unfinished"]
-    if not candidates:
-        raise ResultsError(
-            f"no training in {config['general']['results_dir']} can be resumed",
-            hint="set train.resume = false",
-        )
-    return max(candidates, key=lambda path: (path / RESUME_FILE).stat().st_mtime_ns)
-
-
-def _named(config: ConfigDict, wanted: str) -> Path:
-    """Return the directory of a training by path, directory name or component (the newest of that name)."""
-    results_dir = Path(config["general"]["results_dir"])
-    for path in (Path(wanted), results_dir / wanted, results_dir / f"{PARTIAL_PREFIX}{wanted}"):
-        if path.is_dir():
-            return path
-    # a run that was resumed in place has its final name by now
-    finished = Path(wanted).with_name(Path(wanted).name.removeprefix(PARTIAL_PREFIX))
-    if finished.is_dir():
-        return finished
-    results = list_results(results_dir, "train")
-    by_component = [result.path for result in results if result.component == wanted]
-    if by_component:
-        return by_component[-1]
-    raise ResultsError(
-        f"train.resume = {wanted!r}: no such training",
-        hint=suggest(wanted, [LATEST, *(path.name for path in _candidates(config))]),
-    )

@@ -23,8 +23,8 @@ from torch.optim import Optimizer
 
 from chemnet.errors import ModelError, ResultsError
 from chemnet.models.weights import check_shapes, read_tensors, write_tensors
+from chemnet.training.resumable import RESUME_FILE
 
-RESUME_FILE = "resume.safetensors"
 READABLE_FILE = "resume.json"
 
 

@@ -31,7 +31,7 @@ class BenchmarkResult(VerbResult):
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """Everything that was measured: `surrogate`, `data`, `settings`, `scores` by method, `speed`."""
+        """Everything that was measured: `surrogate`, `data`, `settings`, `scores` by method, `trust`, ..."""
         return json.loads(self.directory.file(METRICS_FILE).read_text(encoding="utf-8"))
 
     @property
@@ -129,6 +129,7 @@ def _measure(
 ) -> dict[str, Any]:
     """Score, take the times and draw the figures; return the content of `metrics.json`."""
     from chemnet.surrogate.evaluation.evaluate import Options, evaluate
+    from chemnet.surrogate.evaluation.long_rollout import long_rollout
     from chemnet.surrogate.evaluation.speed import speeds
 
     table = config["benchmark"]
@@ -142,7 +143,10 @@ def _measure(
     )
     evaluation = evaluate(surrogate, data, options)
     scores = {name: score.to_dict() for name, score in evaluation.scores.items()}
+    trust = None if evaluation.risk is None else evaluation.risk.to_dict()
+    endurance = long_rollout(surrogate, evaluation.source, options.floor)
     _draw(surrogate, evaluation, scores, table, folder)
+    _draw_trust(trust, endurance, folder)
     return {
         "surrogate": _describe(surrogate),
         "data": {
@@ -156,6 +160,8 @@ def _measure(
         },
         "settings": {"floor": options.floor, "visible": options.visible},
         "scores": scores,
+        "trust": trust,
+        "long_rollout": endurance,
         "speed": speeds(surrogate, data, evaluation.source, table["solver_tracers"]),
     }
 
@@ -198,6 +204,16 @@ def _draw(
     for name, figure in figures.items():
         if figure is not None:
             save_figure(figure, folder / name)
+
+
+def _draw_trust(trust: dict[str, Any] | None, endurance: dict[str, Any], folder: Path) -> None:
+    """Write the figures of what a user must know before trusting a surrogate."""
+    from chemnet.plots.benchmark_trust import draw_long_rollout, draw_risk_coverage
+    from chemnet.plots.figures import save_figure
+
+    if trust is not None:
+        save_figure(draw_risk_coverage(trust), folder / "risk_coverage.png")
+    save_figure(draw_long_rollout(endurance), folder / "long_rollout.png")
 
 
 def _trajectories(

@@ -34,8 +34,6 @@ class Model(Verb):
         ResultsError
             When there is no such model, or no data to shape it by.
         """
-        from chemnet.models.summary import summarise_model
-
         config = self.with_arguments("infer", {"model_dir": model_dir})
         if config["infer"]["model_dir"] is not False:
             trained = resolve_input(config, "infer.model_dir", verb="train", what="trained model")
@@ -43,6 +41,8 @@ class Model(Verb):
         else:
             name, path = config["model"]["name"], None
             model, batch = _configured(config)
+        from chemnet.models.summary import summarise_model
+
         summary = summarise_model(model, name, batch)
         known = ", ".join(MODELS.names())
         return Answer(

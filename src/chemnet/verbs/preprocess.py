@@ -60,17 +60,17 @@ class Preprocess(Verb):
         DataError
             Naming the file, row and column of what is wrong with the data; no result is left.
         """
-        from chemnet.preprocessing.pipeline import preprocess
-
         config = self.config if path is None else self.config.replace({"data_set.path": str(path)})
         simulated = _newest_simulated(config)
         if simulated is not None:
             config = config.replace({"data_set.path": str(simulated.file("tracers.h5"))})
         parents = {} if simulated is None else {"simulate": simulated}
-        PREPROCESSING.get(
-            config["preprocess"]["method"]
-        )  # an unknown name stops here, before any data is read
+        if config["preprocess"]["method"] not in PREPROCESSING:
+            PREPROCESSING.get(config["preprocess"]["method"])  # a plugin's; an unknown one stops here
+        # what is wrong with the data set is told before the methods, and with them Numba, are imported
         dataset = DATASETS.get(config["data_set"]["name"])(config)
+        from chemnet.preprocessing.pipeline import preprocess
+
         with ResultWriter(config, verb=self.cli_name, parents=parents) as writer:
             writer.summary.update(_summary(preprocess(dataset, config, writer.path)))
         return PreprocessResult(writer.result)

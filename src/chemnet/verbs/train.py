@@ -6,10 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from chemnet.config import ConfigDict
-from chemnet.errors import ResultsError
+from chemnet.errors import ModelError, ResultsError
 from chemnet.progress import get_logger
 from chemnet.registry import DATASETS, MODELS, VERBS, chem_verb
-from chemnet.results import ResultDirectory, VerbResult, find_most_recent_results_dir, resolve_input
+from chemnet.results import (
+    ResultDirectory,
+    VerbResult,
+    find_most_recent_results_dir,
+    named_result,
+    resolve_input,
+)
 from chemnet.verbs.base import Verb
 
 if TYPE_CHECKING:
@@ -99,9 +105,6 @@ class Train(Verb):
         RunFailedError
             When a loss is not finite; no result is left.
         """
-        from chemnet.training.component import train_component
-        from chemnet.training.resume import check_inputs, check_start, config_to_go_on_with, find_resumed
-
         given = {
             "component": component,
             "epochs": epochs,
@@ -111,6 +114,10 @@ class Train(Verb):
             "trace": trace,
         }
         config = self.with_arguments("train", given)
+        refuse_wrong_names(config)
+        from chemnet.training.component import train_component
+        from chemnet.training.resume import check_inputs, check_start, config_to_go_on_with, find_resumed
+
         resumed = find_resumed(config)
         check_start(config, resumed)
         config = config_to_go_on_with(config, resumed)
@@ -118,6 +125,32 @@ class Train(Verb):
         check_inputs(resumed, inputs)
         used = {f"train.{role}_dir": str(result.path) for role, result in inputs.items()}
         return TrainResult(train_component(config.replace(used), inputs, resumed))
+
+
+def refuse_wrong_names(config: ConfigDict) -> None:
+    """Check that what ``[train]`` names exists, before anything heavy is imported.
+
+    Raises
+    ------
+    ResultsError
+        For a training to go on with, or an input, that is not there.
+    ModelError
+        For a file of weights that is not there.
+    """
+    from chemnet.training.resumable import training_to_resume
+
+    table, resumed = config["train"], training_to_resume(config)
+    for key, verb in Train.inputs.items():
+        wanted = config.lookup(key)
+        if wanted is not False:
+            named_result(config, str(wanted), key, verb)
+    weights = table["model_weights_file"]
+    if weights and not Path(weights).is_file():
+        raise ModelError(
+            f"no weights file {weights}", hint="train.model_weights_file names a .safetensors file"
+        )
+    if resumed is None and table["mode"] == "component" and table["preprocess_dir"] is False:
+        resolve_input(config, "train.preprocess_dir", verb="preprocess")
 
 
 def find_inputs(config: ConfigDict) -> dict[str, ResultDirectory]:

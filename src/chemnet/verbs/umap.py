@@ -97,14 +97,15 @@ class Umap(Verb):
         DataError
             When there are too few states, or latents that are not finite.
         """
-        import numpy as np
-
-        from chemnet.datasets.inference_results import InferenceDataset
-        from chemnet.plots.figures import save_figure
         from chemnet.search.latents import resolve_latents
 
         config = self.with_arguments("umap", {"infer_dir": infer_dir})
         infer = resolve_latents(config, "umap.infer_dir")
+        import numpy as np
+
+        from chemnet.datasets.inference_results import InferenceDataset
+        from chemnet.plots.figures import save_figure
+
         config = config.replace({"umap.infer_dir": str(infer.path)})
         data = InferenceDataset(infer.path)
         with ResultWriter(config, verb=self.cli_name, parents={"infer": infer}) as writer:

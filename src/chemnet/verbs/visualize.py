@@ -74,11 +74,11 @@ class Visualize(Verb):
         ConfigError
             When ``visualize.species`` names a species that the data does not have.
         """
+        config = self.with_arguments("visualize", {"umap_dir": umap_dir})
+        umap = resolve_input(config, "visualize.umap_dir", "umap")
         from chemnet.plots.pages import embedding_page
         from chemnet.verbs.umap import UmapResult
 
-        config = self.with_arguments("visualize", {"umap_dir": umap_dir})
-        umap = resolve_input(config, "visualize.umap_dir", "umap")
         config = config.replace({"visualize.umap_dir": str(umap.path)})
         data = page_data(UmapResult(umap), config)
         with ResultWriter(config, verb=self.cli_name, parents={"umap": umap}) as writer:

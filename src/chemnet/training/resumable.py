@@ -1,0 +1,68 @@
+"""Which training `train.resume` means; found without torch, so that a wrong name is told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from chemnet.config import ConfigDict
+from chemnet.errors import ResultsError, suggest
+from chemnet.results import list_results
+from chemnet.results.directory import PARTIAL_PREFIX
+from chemnet.results.partial import list_partial, run_state
+
+LATEST = "latest"
+RESUME_FILE = "resume.safetensors"
+
+
+def training_to_resume(config: ConfigDict) -> Path | None:
+    """Return the directory of the training that ``train.resume`` names, or None when it names none.
+
+    Raises
+    ------
+    ResultsError
+        When there is no such training.
+    """
+    wanted = config["train"]["resume"]
+    if wanted is False:
+        return None
+    return _latest(config) if wanted == LATEST else _named(config, wanted)
+
+
+def _candidates(config: ConfigDict) -> Iterator[Path]:
+    """Yield every training, unfinished or whole, that holds a state."""
+    results_dir = Path(config["general"]["results_dir"])
+    partial = [path for path in list_partial(results_dir) if "-train-" in path.name]
+    whole = [result.path for result in list_results(results_dir, "train")]
+    yield from (path for path in (*partial, *whole) if (path / RESUME_FILE).is_file())
+
+
+def _latest(config: ConfigDict) -> Path:
+    """Return the training whose state was written last, leaving out those that run or may run elsewhere."""
+    candidates = [path for path in _candidates(config) if run_state(path)[0] == "unfinished"]
+    if not candidates:
+        raise ResultsError(
+            f"no training in {config['general']['results_dir']} can be resumed",
+            hint="set train.resume = false",
+        )
+    return max(candidates, key=lambda path: (path / RESUME_FILE).stat().st_mtime_ns)
+
+
+def _named(config: ConfigDict, wanted: str) -> Path:
+    """Return the directory of a training by path, directory name or component (the newest of that name)."""
+    results_dir = Path(config["general"]["results_dir"])
+    for path in (Path(wanted), results_dir / wanted, results_dir / f"{PARTIAL_PREFIX}{wanted}"):
+        if path.is_dir():
+            return path
+    # a run that was resumed in place has its final name by now
+    finished = Path(wanted).with_name(Path(wanted).name.removeprefix(PARTIAL_PREFIX))
+    if finished.is_dir():
+        return finished
+    results = list_results(results_dir, "train")
+    by_component = [result.path for result in results if result.component == wanted]
+    if by_component:
+        return by_component[-1]
+    raise ResultsError(
+        f"train.resume = {wanted!r}: no such training",
+        hint=suggest(wanted, [LATEST, *(path.name for path in _candidates(config))]),
+    )
