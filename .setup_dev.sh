@@ -45,14 +45,13 @@ pip_install() {
     .venv/bin/python -m pip install -qq --disable-pip-version-check "$@"
 }
 
-# PyPI's Linux wheels of torch bring gigabytes of CUDA; the CPU build is named by its local version and lives on
-# PyTorch's own index, unless a configured index or wheel folder has it. Elsewhere the plain version is the CPU build.
+# On Linux the plain version brings gigabytes of CUDA; the CPU build has a local version of its own, which pip finds
+# where an index or wheel folder that has it is configured (CONTRIBUTING.md). Elsewhere the plain version is the CPU build.
 install_cpu_torch() {
     local version
     version="$(sed -n 's/^torch==//p' constraints.txt)"
     if [ "$(uname -s)" = Linux ]; then
         pip_install "torch==$version+cpu" 2>/dev/null && return
-        pip_install "torch==$version+cpu" --extra-index-url https://download.pytorch.org/whl/cpu 2>/dev/null && return
     fi
     pip_install "torch==$version"
 }

@@ -4,7 +4,7 @@ python benchmarks/bench_training.py [tracers of 298 steps, 160 by default]
 
 Same model, optimizer and rows, one thread. One peer reads each sample from the split's file, as a data set
 of one's own does; chemnet reads that file too, whole, within the epoch that is measured. The other peer has
-its rows in memory. The model alone is that peer without fetching: no way of feeding gives more than model / peer.
+its rows in memory. The model alone is that peer without fetching: no way of feeding exceeds model / peer.
 """
 
 from __future__ import annotations

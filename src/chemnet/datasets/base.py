@@ -80,6 +80,8 @@ class ChemDataset(ABC):
         Stable, unique id of each tracer.
     lengths
         Rows of each tracer, int64 `(n_tracers,)`.
+    unread_columns
+        Columns of the source that are left out, to tell the user.
     checks_values
         Whether `read` itself refuses values that no tracer can have; where it does not, the caller does.
     """
@@ -90,6 +92,7 @@ class ChemDataset(ABC):
     physical_names: tuple[str, ...]
     tracer_ids: list[str]
     lengths: np.ndarray
+    unread_columns: tuple[str, ...] = ()
 
     def __init__(self, config: ConfigDict) -> None:
         self.config = config

@@ -155,6 +155,7 @@ def _metadata(
         "method": method.name,
         **method.metadata(),
         "dataset": config["data_set"]["name"],
+        "unread_columns": list(dataset.unread_columns),
         "source_alignment": config["data_set"]["physical_alignment"],
         "data_digest": dataset.digest,
         "observed": seen.to_dict(),

@@ -19,7 +19,7 @@ from chemnet.progress import get_logger
 from chemnet.registry import MODELS
 from chemnet.results import ResultDirectory, ResultWriter
 from chemnet.training.curriculum import with_curriculum
-from chemnet.training.devices import choose_device
+from chemnet.training.devices import choose_device, cpu_threads
 from chemnet.training.engines import Session, make_session, make_trainer, run_epochs
 from chemnet.training.epoch_means import EpochMeans
 from chemnet.training.handlers import METRICS_FILE, attach_all, stopped_early, write_weights
@@ -55,6 +55,14 @@ def train_component(
     KeyboardInterrupt
         After the best weights were saved in a result of status ``"interrupted"``, if an epoch was complete.
     """
+    with cpu_threads(config["general"]["threads"]):
+        return _train_component(config, inputs, resumed)
+
+
+def _train_component(
+    config: ConfigDict, inputs: dict[str, ResultDirectory], resumed: Resumed | None
+) -> ResultDirectory:
+    """Train, with as many threads as there are."""
     session, trace = prepare(config, inputs, resumed)
     # what the resumed run becomes is what an uninterrupted one would be, so its configuration reproduces it
     kept_config = config.replace({"train.resume": False})

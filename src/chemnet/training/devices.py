@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,15 +56,30 @@ def precision(name: str, device: torch.device) -> Iterator[None]:
         torch.set_float32_matmul_precision(before)
 
 
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
+def one_thread() -> contextlib.AbstractContextManager[None]:
     """Let torch use one CPU thread inside the block."""
+    return cpu_threads(1)
+
+
+@contextlib.contextmanager
+def cpu_threads(wanted: int) -> Iterator[None]:
+    """Let torch use `wanted` CPU threads inside the block; 0: as many as this process may use."""
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(wanted or usable_threads())
     try:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def usable_threads() -> int:
+    """Return ``OMP_NUM_THREADS``, or the number of cores that the system lets this process run on."""
+    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    if asked.isdigit() and int(asked) > 0:
+        return int(asked)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def free_memory(device: torch.device) -> int:

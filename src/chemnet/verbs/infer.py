@@ -108,7 +108,7 @@ def infer(config: ConfigDict, parents: dict[str, ResultDirectory]) -> ResultDire
     from chemnet.models.model_file import load_trained
     from chemnet.models.weights import weights_file
     from chemnet.progress import progress
-    from chemnet.training.devices import choose_device, precision
+    from chemnet.training.devices import choose_device, cpu_threads, precision
 
     table, trained = config["infer"], parents["train"]
     device = choose_device(config["general"]["device"])
@@ -128,6 +128,7 @@ def infer(config: ConfigDict, parents: dict[str, ResultDirectory]) -> ResultDire
                 dataset_config=_dataset_config(config, parents),
             ) as states,
             torch.inference_mode(),
+            cpu_threads(config["general"]["threads"]),
             precision(table["precision"], device),
             progress(total=source.n_rows, desc="infer", unit="row") as bar,
         ):

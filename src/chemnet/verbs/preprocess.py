@@ -94,6 +94,8 @@ def _summary(metadata: dict[str, Any]) -> dict[str, Any]:
         "method": metadata["method"],
         **{name: f"{low:.3g} .. {high:.3g}" for name, low, high in ranges},
     }
+    if metadata["unread_columns"]:
+        summary["left_out"] = ", ".join(metadata["unread_columns"])
     if metadata["window"]:
         summary["window"] = (
             f"{metadata['window']} rows, {metadata['horizon']} predicted, stride {metadata['stride']}"

@@ -31,3 +31,20 @@ def test_mixed_precision_acts_inside_the_block_alone() -> None:
 
 def test_free_memory_is_a_plausible_number_of_bytes() -> None:
     assert 2**24 < devices.free_memory(torch.device("cpu")) < 2**50
+
+
+def test_threads_are_those_asked_for_inside_the_block_alone() -> None:
+    before = torch.get_num_threads()
+    with devices.cpu_threads(3):
+        assert torch.get_num_threads() == 3
+    assert torch.get_num_threads() == before
+
+
+def test_no_number_of_threads_means_those_that_the_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    assert devices.usable_threads() == 5
+    with devices.cpu_threads(0):
+        assert torch.get_num_threads() == 5
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 4, 9}, raising=False)
+    assert devices.usable_threads() == 3

@@ -42,6 +42,22 @@ def test_the_command_writes_a_result_and_sums_it_up(made_table: Path, results: P
     }
 
 
+def test_columns_that_are_not_read_are_named(
+    made_tracers: MadeTracers, tmp_path: Path, results: Path
+) -> None:
+    frame = data_frame(made_tracers)
+    frame["cooling_rate"] = 1.0
+    path = tmp_path / "more.h5"
+    frame.to_hdf(path, key="df")
+    outcome = chemnet("preprocess", f"data_set.path={path}", 'data_set.drop_columns=["cooling_rate", "CO"]')
+    assert outcome.code == 0, outcome.err
+    [line] = [line for line in outcome.out.splitlines() if line.startswith("left_out")]
+    assert {"cooling_rate", "CO"} <= set(line.split(None, 1)[1].split(", "))
+    words = (f"data_set.path={path}", 'data_set.drop_columns=["cooling_rate"]', "--json")
+    plain = chemnet("preprocess", *words).answer["summary"]
+    assert plain["left_out"] == "cooling_rate"
+
+
 def test_json_holds_the_summary(made_table: Path, results: Path) -> None:
     outcome = chemnet("preprocess", f"data_set.path={made_table}", "--json", "--quiet")
     assert outcome.answer["verb"] == "preprocess"

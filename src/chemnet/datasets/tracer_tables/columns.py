@@ -60,6 +60,12 @@ class ColumnPlan:
     species: tuple[int, ...]
     species_names: tuple[str, ...]
 
+    def unread(self, columns: Sequence[str]) -> tuple[str, ...]:
+        """Return which of a table's columns hold data that chemnet does not read."""
+        read = {self.tracer, self.time, *self.physical, *self.species}
+        named = ((place, column) for place, column in enumerate(columns) if place not in read)
+        return tuple(column for _, column in named if canonical_name(column) not in BOOKKEEPING)
+
 
 def canonical_name(column: str) -> str:
     """Return chemnet's name of a column.

@@ -58,6 +58,7 @@ class TracerTable(ChemDataset):
         plan = catalogue.parts[0].plan
         self.species = plan.species_names
         self.physical_names = tuple(canonical_name(name) for name in self._options["physical"])
+        self.unread_columns = plan.unread(catalogue.parts[0].source.columns)
         stoichiometric_matrix(self.species)  # refuses what is no formula before any row is read
         self._prepended = int(self._options["prepend_initial"])
         self._initial = standard_initial(self.species)
@@ -84,7 +85,8 @@ class TracerTable(ChemDataset):
     @cached_property
     def digest(self) -> str:
         """Digest of the files' content and of the keys of `[data_set]` that change what is read from them."""
-        words = [file_digest(part.source.path) for part in self._catalogue.parts]
+        # as earlier results hold it: their splits are still those of the same data
+        words = [file_digest(part.source.path, "blake2b") for part in self._catalogue.parts]
         words += [f"{key}={self._options[key]!r}" for key in _CONTENT_KEYS]
         return hashlib.blake2b("\n".join(words).encode(), digest_size=16).hexdigest()
 
