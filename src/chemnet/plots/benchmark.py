@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -99,7 +100,7 @@ def draw_error_by_step(scores: Mapping[str, Any], title: str) -> Figure:
                     values = np.maximum(curve[figure_name], _SMALLEST_ERROR)
                     axis.loglog(curve["step"], values, style, color=colour, lw=width, label=LABELS[method])
             axis.set(xlabel="step", ylabel=f"{label} [dex]", title=meaning)
-            _plain_ticks(axis)
+            plain_log_ticks(axis.yaxis)
             axis.grid(alpha=0.25)
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=9)
@@ -161,7 +162,7 @@ def draw_error_map(physical: Array, error: Array, names: Sequence[str]) -> Figur
         figure.colorbar(shown, ax=right, label="states scored", **bar)
         for axis in (left, right):
             axis.set(xscale="log", yscale="log", xlabel=axis_label("Density"), ylabel=axis_label("gasTemp"))
-            _plain_ticks(axis)
+            plain_log_ticks(axis.yaxis)
         left.set_title("mean error")
         right.set_title("states behind each mean")
         figure.suptitle("Error of the full rollout by density and temperature", fontsize=12)
@@ -236,18 +237,18 @@ def draw_comparison(by_name: Mapping[str, Mapping[str, Any]]) -> Figure:
                 values = np.maximum(curve[key], _SMALLEST_ERROR)
                 axis.loglog(curve["step"], values, color=COLOURS[number % len(COLOURS)], label=name)
             axis.set(xlabel="step", ylabel=f"{label} of the full rollout [dex]")
-            _plain_ticks(axis)
+            plain_log_ticks(axis.yaxis)
             axis.grid(alpha=0.25)
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=9)
     return figure
 
 
-def _plain_ticks(axis: Axes) -> None:
-    """Label a logarithmic y axis with plain numbers at 1, 2 and 5: it may span less than a decade."""
-    axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axis.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axis.yaxis.set_minor_formatter(NullFormatter())
+def plain_log_ticks(axis: Axis) -> None:
+    """Label a logarithmic axis with plain numbers at 1, 2 and 5: it may span less than a decade."""
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _later(curve: Mapping[str, Sequence[float]]) -> dict[str, Array]:

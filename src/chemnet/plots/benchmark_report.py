@@ -28,6 +28,8 @@ FIGURES = {
     "worst_species.png": "The worst species",
     "error_map.png": "Error over density and temperature",
     "conservation.png": "Conservation of elements and charge",
+    "risk_coverage.png": "Trust: the error of what is kept, and expected beside true errors",
+    "long_rollout.png": "Ten times as long as the tracers, under constant parameters",
 }
 _SCORE_HEAD = ("", "mLAE", "LAE99", "mLAE visible", "LAE99 visible", "relative")
 _TEXT_WIDTH = 100
@@ -85,6 +87,36 @@ def speed_table(speed: Mapping[str, Any]) -> list[Row]:
     return [["", "cell-steps per s", "times the solver" if solver else ""], *rows]
 
 
+def trust_table(trust: Mapping[str, Any]) -> list[Row]:
+    """Return head and rows with the errors of the states that are kept, at some shares of all."""
+    whole = trust["at_coverage"]["1"]
+    rows = [
+        [
+            f"the best {100.0 * float(coverage):g} %" if coverage != "1" else "all states",
+            _dex(kept["mlae"]),
+            _dex(kept["lae99"]),
+            f"{kept['lae99'] / max(whole['lae99'], 1e-9):.2f}",
+        ]
+        for coverage, kept in trust["at_coverage"].items()
+    ]
+    return [["kept by trust", "mLAE", "LAE99", "LAE99 beside that of all"], *rows]
+
+
+def long_rollout_table(endurance: Mapping[str, Any]) -> list[Row]:
+    """Return head and the row that says how cells fared over ten times the tracers' length."""
+    head = ["", "cells", "steps", "not finite", "abundances", "element drift", "change per step at the end"]
+    row = [
+        "constant parameters",
+        str(endurance["cells"]),
+        str(endurance["steps"]),
+        str(endurance["not_finite"]),
+        f"{endurance['least']:.1e} .. {endurance['most']:.2f}",
+        f"{endurance['element_drift']:.1e}",
+        f"{endurance['change'][-1]:.1e} dex",
+    ]
+    return [head, row]
+
+
 def species_table(by_species: Mapping[str, Mapping[str, float]], count: int) -> list[Row]:
     """Return head and rows of the worst species."""
     worst = sorted(by_species, key=lambda name: -by_species[name]["mlae"])[:count]
@@ -125,8 +157,10 @@ def verdict(metrics: Mapping[str, Any]) -> list[str]:
         sentences.append(
             f"{outside:.1f} % of the states lie outside the trained range of a physical parameter."
         )
-    if rollout["not_finite"]:
-        sentences.append(f"{rollout['not_finite']} states are not finite: do not use this surrogate.")
+    sentences += _trust_words(metrics["trust"])
+    unstable = rollout["not_finite"] + metrics["long_rollout"]["not_finite"]
+    if unstable:
+        sentences.append(f"{unstable} states are not finite: do not use this surrogate.")
     return sentences
 
 
@@ -187,9 +221,12 @@ def _tables(metrics: Mapping[str, Any]) -> list[tuple[str, list[Row]]]:
     scores = metrics["scores"]
     tables = [(title, score_table(scores, methods)) for title, methods in SECTIONS]
     tables = [(title, table) for title, table in tables if len(table) > 1]
+    if metrics["trust"] is not None:
+        tables.append(("Trust: the states of the full rollout that are kept", trust_table(metrics["trust"])))
     return [
         *tables,
         ("Conservation", conservation_table(scores)),
+        ("Ten times as long as the tracers", long_rollout_table(metrics["long_rollout"])),
         ("Speed", speed_table(metrics["speed"])),
     ]
 
@@ -197,6 +234,19 @@ def _tables(metrics: Mapping[str, Any]) -> list[tuple[str, list[Row]]]:
 def _species_section(metrics: Mapping[str, Any]) -> tuple[str, list[Row]]:
     """Return title and table of the worst species."""
     return "Worst species of the full rollout", species_table(metrics["scores"]["rollout"]["by_species"], 15)
+
+
+def _trust_words(trust: Mapping[str, Any] | None) -> list[str]:
+    """Return what leaving out the distrusted states is worth, in a sentence."""
+    if trust is None:
+        return ["It was never calibrated, so it cannot say which states to trust."]
+    whole, kept = trust["at_coverage"]["1"], trust["at_coverage"]["0.8"]
+    return [
+        f"It knows which states are bad: without the 20 % that it trusts least, mLAE is {kept['mlae']:.3f} "
+        f"and LAE99 {kept['lae99']:.2f} dex, {kept['lae99'] / max(whole['lae99'], 1e-9):.2f} of that of all."
+        if kept["lae99"] < 0.9 * whole["lae99"]
+        else f"Its trust tells little: without the 20 % trusted least, LAE99 is {kept['lae99']:.2f} dex."
+    ]
 
 
 def _notes(metrics: Mapping[str, Any]) -> list[str]:
@@ -216,6 +266,8 @@ def _data_words(metrics: Mapping[str, Any]) -> str:
     """Return what was scored, in words."""
     data, surrogate = metrics["data"], metrics["surrogate"]
     kind = "a direct emulator" if surrogate["direct"] else f"{surrogate['latents']} latents"
+    if surrogate["members"] > 1:
+        kind += f", an ensemble of {surrogate['members']}"
     return (
         f"{data['split']} split of {data['preprocess']}: {data['tracers']} tracers, {data['rows']} rows, "
         f"{surrogate['species']} species; {kind}, {surrogate['parameters']:,} parameters"

@@ -17,6 +17,8 @@ FIGURES = (
     "conservation.png",
     "error_by_step.png",
     "error_map.png",
+    "long_rollout.png",
+    "risk_coverage.png",
     "trajectories.png",
     "worst_species.png",
 )
@@ -70,6 +72,19 @@ def test_persistence_is_what_the_raw_data_say(result):
     logs = np.log10(np.clip(test.raw_abundance(), 1e-20, 1.0)).reshape(len(test.tracer_ids), 30, -1)
     expected = np.abs(logs[:, 1:] - logs[:, :1]).mean()
     assert result.metrics["scores"]["persistence"]["mlae"] == pytest.approx(expected)
+
+
+def test_it_says_what_trust_is_worth_and_how_a_long_rollout_fares(result):
+    trust, endurance = result.metrics["trust"], result.metrics["long_rollout"]
+    rollout = result.metrics["scores"]["rollout"]
+    assert trust["at_coverage"]["1"]["mlae"] == pytest.approx(rollout["mlae"], rel=1e-3)
+    assert trust["at_coverage"]["1"]["lae99"] == pytest.approx(rollout["lae99"], rel=1e-3)
+    assert len(trust["coverage"]) == len(trust["lae99"]) == len(trust["oracle_lae99"])
+    assert endurance["steps"] == 10 * 29
+    assert endurance["element_drift"] <= 1e-6
+    for text in (str(result), (result.path / "report.md").read_text(encoding="utf-8")):
+        assert "the best 80 %" in text
+        assert "Ten times as long as the tracers" in text
 
 
 def test_without_a_network_it_says_so_and_times_the_surrogate_alone(result):
@@ -160,3 +175,18 @@ def test_the_metrics_are_plain_json(result):
         raise AssertionError(f"{word} is no JSON")
 
     json.loads(Path(result.path / "metrics.json").read_text(encoding="utf-8"), parse_constant=fail)
+
+
+# last: it leaves a newer emulator behind
+def test_an_ensemble_is_trained_saved_and_scored_like_any_emulator(workspace, result, tmp_path):
+    import chemnet
+
+    trained = workspace.result(
+        "train", "train.epochs=1", "model.name=LatentEnsemble", "model.LatentEnsemble.size=2",
+        "train.component=ensemble", "model.LatentEmulator.hidden=[8]",
+    )  # fmt: skip
+    saved = chemnet.Surrogate.load(trained).save(tmp_path / "ensemble")
+    measured = VerbResult.load(workspace.result("benchmark", f"benchmark.surrogate={saved}")).metrics
+    assert measured["surrogate"]["latents"] == 3
+    assert measured["surrogate"]["members"] == 2
+    assert measured["scores"]["rollout"]["element_drift"] <= 1e-6

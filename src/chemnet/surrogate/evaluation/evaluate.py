@@ -19,6 +19,8 @@ from chemnet.surrogate.evaluation.baselines import (
     persistence,
 )
 from chemnet.surrogate.evaluation.histories import Histories, HistorySource
+from chemnet.surrogate.evaluation.metrics import dex_error
+from chemnet.surrogate.evaluation.risk import RiskCoverage
 from chemnet.surrogate.evaluation.scores import Rules, Scores
 from chemnet.surrogate.rollout import Rollout
 from chemnet.surrogate.surrogate import Surrogate
@@ -69,11 +71,14 @@ class Evaluation:
         The histories that were scored.
     inside
         Share of the cell-steps whose physical parameters are inside the trained ranges.
+    risk
+        Errors sorted by trust; None for a surrogate that was never calibrated.
     """
 
     scores: dict[str, Scores]
     source: HistorySource
     inside: float
+    risk: RiskCoverage | None
 
 
 def evaluate(surrogate: Surrogate, data: PreprocessedData, options: Options) -> Evaluation:
@@ -97,14 +102,27 @@ def evaluate(surrogate: Surrogate, data: PreprocessedData, options: Options) -> 
     )
     scores = {name: Scores(rules, method.first_step) for name, method in methods.items()}
     inside = rows = 0
+    risk = RiskCoverage() if surrogate.is_calibrated else None
     with progress(total=len(source), desc="benchmark", unit="tracer") as bar:
         for histories in source.batches(options.tracers_per_batch):
             for name, method in methods.items():
                 scores[name].add(method.predict(histories), histories)
             inside += int(surrogate.in_domain(histories.physical)[histories.valid].sum())
             rows += int(histories.valid.sum())
+            if risk is not None:
+                _add_risk(risk, surrogate, histories, options.floor)
             bar.update(len(histories))
-    return Evaluation(scores, source, inside / rows)
+    return Evaluation(scores, source, inside / rows, risk)
+
+
+def _add_risk(risk: RiskCoverage, surrogate: Surrogate, histories: Histories, floor: float) -> None:
+    """Add the states of full rollouts, with the errors that were expected of them."""
+    inputs = (histories.physical, histories.abundance[:, 0], histories.dt)
+    predicted, trust = surrogate.emulate_with_trust(*inputs)
+    counted = histories.valid.copy()
+    counted[:, 0] = False
+    dex = dex_error(predicted[counted], histories.abundance[counted], floor)
+    risk.add(trust.expected_error[counted].astype(np.float64), dex)
 
 
 def _forecasts(surrogate: Surrogate) -> dict[str, Method]:

@@ -1,0 +1,93 @@
+"""What trust is worth: the error of the states that are kept against the share that is kept.
+
+States are sorted by the error that the surrogate expects of them, and the worst are left out first. The
+oracle, which sorts by the true error, is the best that any order could give.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chemnet.surrogate.evaluation import metrics
+from chemnet.surrogate.evaluation.scores import Tally
+
+Array = NDArray[np.float64]
+
+# errors that states are sorted by [dex], in bins of one percent
+_LEAST, _MOST, _BIN_WIDTH = 1e-3, 1e2, np.log(1.02)
+_BINS = int(np.log(_MOST / _LEAST) / _BIN_WIDTH) + 2
+# shares of the states that are kept, in the curves and in the table
+COVERAGES = np.round(np.arange(0.02, 1.001, 0.02), 2)
+SHOWN_COVERAGES = (1.0, 0.95, 0.9, 0.8, 0.5)
+# groups of states whose expected and true errors are compared
+_GROUPS = 12
+
+
+class RiskCoverage:
+    """Errors in dex, sorted by what was expected and by what was true."""
+
+    def __init__(self) -> None:
+        self._by_expected, self._by_true = Tally(_BINS), Tally(_BINS)
+        self._states = np.zeros(_BINS, dtype=np.int64)
+        self._true_states = np.zeros(_BINS, dtype=np.int64)
+        self._expected = np.zeros(_BINS)
+
+    def add(self, expected: Array, dex: Array) -> None:
+        """Add states with expected errors `(n,)` [dex] and errors by species `(n, S)`."""
+        true = dex.mean(axis=1)
+        groups, true_groups = _bin(expected), _bin(true)
+        self._states += np.bincount(groups, minlength=_BINS)
+        self._true_states += np.bincount(true_groups, minlength=_BINS)
+        self._expected += np.bincount(groups, np.minimum(expected, _MOST), _BINS)
+        for tally, places in ((self._by_expected, groups), (self._by_true, true_groups)):
+            for group in np.unique(places):
+                tally.add(dex[places == group].reshape(-1, 1), np.array([group]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return curves, the figures at some coverages, and expected beside true errors."""
+        kept = _curve(self._by_expected, self._states, COVERAGES)
+        oracle = _curve(self._by_true, self._true_states, COVERAGES)
+        shown = _curve(self._by_expected, self._states, np.array(SHOWN_COVERAGES))
+        at = {
+            f"{coverage:g}": {name: float(values[i]) for name, values in shown.items()}
+            for i, coverage in enumerate(SHOWN_COVERAGES)
+        }
+        return {
+            "coverage": COVERAGES.tolist(),
+            **{name: values.tolist() for name, values in kept.items()},
+            **{f"oracle_{name}": values.tolist() for name, values in oracle.items()},
+            "at_coverage": at,
+            "reliability": self._reliability(),
+        }
+
+    def _reliability(self) -> list[dict[str, float]]:
+        """Return mean expected and true errors of some groups of states, the best first."""
+        share = self._states.cumsum() / max(1, self._states.sum())
+        group = np.minimum((share * _GROUPS - 1e-9).astype(int), _GROUPS - 1)
+        rows = []
+        for number in range(_GROUPS):
+            bins = (group == number) & (self._states > 0)
+            n_states = int(self._states[bins].sum())
+            if n_states:
+                errors = self._by_expected.total[bins].sum() / self._by_expected.count[bins].sum()
+                expected = float(self._expected[bins].sum() / n_states)
+                rows.append({"states": n_states, "expected": expected, "found": float(errors)})
+        return rows
+
+
+def _bin(error: Array) -> NDArray[np.int64]:
+    """Return the bin of each error; the last one holds what is infinite."""
+    inside = np.log(np.clip(error, _LEAST, _MOST) / _LEAST) / _BIN_WIDTH
+    return np.where(error > _MOST, _BINS - 1, np.minimum(inside.astype(np.int64), _BINS - 2))
+
+
+def _curve(tally: Tally, states: NDArray[np.int64], coverages: Array) -> dict[str, Array]:
+    """Return mLAE and LAE99 of the best states, at some shares of all."""
+    used = states > 0
+    share = states[used].cumsum() / max(1, states.sum())
+    mlae = tally.total[used].cumsum() / tally.count[used].cumsum()
+    lae99 = metrics.histogram_quantile(tally.histogram[used].cumsum(axis=0), 0.99)
+    return {"mlae": np.interp(coverages, share, mlae), "lae99": np.interp(coverages, share, lae99)}
