@@ -11,8 +11,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from chemnet.chemistry.compilation import compiled, inner
 
 Array = NDArray[np.float64]
 _FULL_ENOUGH = 0.9
@@ -132,7 +133,7 @@ def allocate_factors(plan: Elimination) -> Factors:
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def factorise(plan: Elimination, values: Array, c: float, n: int, factors: Factors) -> None:
     """Factorise I - C J, where C is `c` in the first `n` rows and 1 in the border's.
 
@@ -167,12 +168,13 @@ def factorise(plan: Elimination, values: Array, c: float, n: int, factors: Facto
                 factors.upper[q] = w[plan.upper_column[q]]
                 w[plan.upper_column[q]] = 0.0
         else:
-            factors.tail[i - split] = w[split:]
-            w[split:] = 0.0
+            for j in range(split, plan.size):
+                factors.tail[i - split, j - split] = w[j]
+                w[j] = 0.0
     _factorise_tail(factors.tail, factors.inverse_pivot[split:])
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _scatter_row(plan: Elimination, values: Array, scale: float, i: int, w: Array) -> None:
     """Write row `i` of the matrix into the work row, which holds zeros."""
     for p in range(plan.entry_start[i], plan.entry_start[i + 1]):
@@ -180,7 +182,7 @@ def _scatter_row(plan: Elimination, values: Array, scale: float, i: int, w: Arra
     w[i] += 1.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+@inner(fastmath={"contract"})
 def _factorise_tail(a: Array, inverse_pivot: Array) -> None:
     """Factorise the dense block in place, four pivots at a time to cut the traffic to a quarter."""
     size = a.shape[0]
@@ -200,7 +202,7 @@ def _factorise_tail(a: Array, inverse_pivot: Array) -> None:
     _factorise_rows(a, inverse_pivot, blocked, size)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def _factorise_rows(a: Array, inverse_pivot: Array, first: int, last: int) -> None:
     """Eliminate rows `first` to `last` among themselves."""
     for i in range(first, last):
@@ -212,7 +214,7 @@ def _factorise_rows(a: Array, inverse_pivot: Array, first: int, last: int) -> No
         inverse_pivot[i] = 1.0 / a[i, i]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def solve_factorised(plan: Elimination, factors: Factors, b: Array) -> None:
     """Solve in place for the right-hand side `b`, shape (size,), in the order of the unknowns."""
     x, split = factors.work, plan.n_sparse
@@ -232,7 +234,7 @@ def solve_factorised(plan: Elimination, factors: Factors, b: Array) -> None:
         x[i] = 0.0
 
 
-@njit(cache=True, nogil=True)
+@inner(fastmath={"reassoc", "contract"})
 def _solve_tail(a: Array, inverse_pivot: Array, x: Array) -> None:
     """Solve with the dense factors in place."""
     size = x.size

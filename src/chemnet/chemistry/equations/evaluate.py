@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from chemnet.chemistry.compilation import compiled, inner
 from chemnet.chemistry.equations.structure import THIRD_REACTANT, Equations, SignedSum
 from chemnet.chemistry.rates.constants import LAYER_TRANSMISSION, MONOLAYER
 from chemnet.chemistry.rates.table import N_FACTORS, Factor
@@ -29,7 +29,7 @@ _TOP_LAYERS_SQUARED = Factor.TOP_LAYERS_SQUARED.value
 Array = NDArray[np.float64]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def derivatives(equations: Equations, k: Array, y: Array, rate: Array) -> None:
     """Fill `rate` with dy/dt [s^-1].
 
@@ -51,7 +51,7 @@ def derivatives(equations: Equations, k: Array, y: Array, rate: Array) -> None:
         _shift_layers(equations, y, rate)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def jacobian(equations: Equations, k: Array, y: Array, values: Array) -> None:
     """Fill the values of the bordered Jacobian.
 
@@ -74,7 +74,7 @@ def jacobian(equations: Equations, k: Array, y: Array, values: Array) -> None:
         _add_layer_shift(equations, y, gain, values)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _sum_terms(sums: SignedSum, terms: Array, output: Array) -> None:
     """Evaluate all signed sums."""
     for e in range(sums.turn.size):
@@ -86,7 +86,7 @@ def _sum_terms(sums: SignedSum, terms: Array, output: Array) -> None:
         output[e] = total
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _total(y: Array, members: NDArray[np.int32]) -> float:
     """Return the sum over the members, at least the floor."""
     total = 0.0
@@ -95,7 +95,7 @@ def _total(y: Array, members: NDArray[np.int32]) -> float:
     return max(total, SURFACE_FLOOR)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _state(equations: Equations, k: Array, y: Array) -> tuple[Array, Array, Array]:
     """Return the extended state (species, 1, electron limiter), its derivatives by species, and the factors.
 
@@ -103,7 +103,8 @@ def _state(equations: Equations, k: Array, y: Array) -> tuple[Array, Array, Arra
     """
     n = equations.n
     x, dx, f = np.ones(n + 2), np.ones(n + 2), np.zeros((4, N_FACTORS))
-    x[:n] = y[:n]
+    for i in range(n):
+        x[i] = y[i]
     dx[n] = 0.0
     if equations.electron >= 0:
         electrons = y[equations.electron]
@@ -126,7 +127,7 @@ def _state(equations: Equations, k: Array, y: Array) -> tuple[Array, Array, Arra
     return x, dx, f
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _three_phase_factors(surface: float, bulk: float, f: Array) -> None:
     """Fill the factors of a network with bulk ice."""
     f[0, _PER_SURFACE] = 1.0 / surface
@@ -139,7 +140,7 @@ def _three_phase_factors(surface: float, bulk: float, f: Array) -> None:
         f[2, _BULK_PHOTON] = f[0, _BULK_PHOTON] * _LOG_TRANSMISSION * 0.5 / MONOLAYER
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _two_phase_factors(surface: float, f: Array) -> None:
     """Fill the smooth factors of a network whose ice is one phase: only its two top layers take part."""
     top = 2.0 * MONOLAYER
@@ -151,7 +152,7 @@ def _two_phase_factors(surface: float, f: Array) -> None:
     f[1, _TOP_LAYERS_SQUARED] = 2.0 * f[0, _TOP_LAYERS] * f[1, _TOP_LAYERS]
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _fluxes(equations: Equations, k: Array, x: Array, f: Array) -> Array:
     """Return the flux of each reaction [s^-1]."""
     flux = np.empty(k.size)
@@ -164,7 +165,7 @@ def _fluxes(equations: Equations, k: Array, x: Array, f: Array) -> Array:
     return flux
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _flux_derivatives(equations: Equations, k: Array, x: Array, dx: Array, f: Array) -> Array:
     """Return the derivatives of the fluxes by first and second reactant, then the further ones."""
     m = k.size
@@ -191,7 +192,7 @@ def _flux_derivatives(equations: Equations, k: Array, x: Array, dx: Array, f: Ar
     return derivative
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _surface_gain(equations: Equations, flux: Array) -> float:
     """Return the net gain Y of the surface before layers shift [s^-1]."""
     sums, row = equations.flow, equations.n + 3
@@ -203,7 +204,7 @@ def _surface_gain(equations: Equations, flux: Array) -> float:
     return gain
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _shift_layers(equations: Equations, y: Array, rate: Array) -> None:
     """Move ice between surface and bulk as the surface as a whole gains or loses (Garrod & Pauly 2011)."""
     gain = rate[equations.n + 3]
@@ -215,7 +216,7 @@ def _shift_layers(equations: Equations, y: Array, rate: Array) -> None:
         rate[low] += buried
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _add_layer_shift(equations: Equations, y: Array, gain: float, values: Array) -> None:
     """Add the derivatives of the layer shift by #i, @i, Y, S and B."""
     surface, bulk = _total(y, equations.surface), _total(y, equations.bulk)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
 from numpy.typing import NDArray
 
+from chemnet.chemistry.compilation import compiled, inner
 from chemnet.chemistry.rates import constants as const
 from chemnet.chemistry.rates.grain import h2_formation, sticking_coefficient
 from chemnet.chemistry.rates.photo import c_ionisation, co_dissociation, columns, h2_dissociation
@@ -60,7 +60,7 @@ _DIFFUSION = Formula.DIFFUSION.value
 _ELEY_RIDEAL = Formula.ELEY_RIDEAL.value
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def rate_coefficients(
     table: RateTable,
     conditions: NDArray,  # type: ignore[type-arg]
@@ -117,7 +117,7 @@ def rate_coefficients(
         k[r] = value
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _gas_coefficient(table: RateTable, r: int, formula: int, t_gas: float, expressions: NDArray) -> float:  # type: ignore[type-arg]
     """Return KIDA's ion-polar formulae and KROME's expressions."""
     if formula == _EXPRESSION:
@@ -129,7 +129,7 @@ def _gas_coefficient(table: RateTable, r: int, formula: int, t_gas: float, expre
     return scale * (1.0 + 0.0967 * strength + strength * strength / 10.526)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _radiation_coefficient(
     table: RateTable,
     r: int,
@@ -162,7 +162,7 @@ def _radiation_coefficient(
     )
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _exchange_coefficient(table: RateTable, r: int, formula: int, conditions: NDArray) -> float:  # type: ignore[type-arg]
     """Return what moves between gas, surface and bulk without a reaction."""
     t_gas, t_dust = conditions[GAS_TEMPERATURE], conditions[DUST_TEMPERATURE]
@@ -190,7 +190,7 @@ def _exchange_coefficient(table: RateTable, r: int, formula: int, conditions: ND
     return rate
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _collision_coefficient(table: RateTable, r: int, t_gas: float) -> float:
     """Return how often a molecule hits a grain, with the pull of the grain's charge on ions."""
     focus = 1.0 + table.parameters[r, BETA] * 16.71e-4 / (const.GRAIN_RADIUS * t_gas)
@@ -203,7 +203,7 @@ def _collision_coefficient(table: RateTable, r: int, t_gas: float) -> float:
     )
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _surface_coefficient(
     table: RateTable,
     r: int,
@@ -228,7 +228,7 @@ def _surface_coefficient(
     return table.parameters[r, SHARE] * _diffusion_coefficient(table, r, t_dust)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _diffusion_coefficient(table: RateTable, r: int, t_dust: float) -> float:
     """Return the Langmuir-Hinshelwood coefficient (Hasegawa 1992; competition: Garrod & Pauly 2011)."""
     nu1, nu2, e1, e2 = (

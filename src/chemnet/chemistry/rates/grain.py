@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from numba import njit
-
+from chemnet.chemistry.compilation import compiled, inner
 from chemnet.chemistry.network import Network, NetworkSpecies, Reaction
 from chemnet.chemistry.rates.constants import (
     ATOMIC_MASS,
@@ -30,7 +29,7 @@ _H_FREQUENCY = 1.3e13  # s^-1
 _CHEMISORBED = 3e4  # K
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _formation_efficiency(saddle: float, physisorbed: float, h2_binding: float, t_dust: float) -> float:
     """Return the share of H atoms that leave one grain material as H2."""
     q = (1.0 + math.sqrt((_CHEMISORBED - saddle) / (physisorbed - saddle))) ** 2
@@ -40,7 +39,7 @@ def _formation_efficiency(saddle: float, physisorbed: float, h2_binding: float, 
     return 1.0 / (1.0 + held + lost) / (1.0 + evaporated)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def h2_formation(t_gas: float, t_dust: float) -> float:
     """Return the H2 formation coefficient [cm^3 s^-1]: Cazaux & Tielens 2002, ApJ 575, L29."""
     speed = 1.45e5 * math.sqrt(t_gas / 100.0)
@@ -52,7 +51,7 @@ def h2_formation(t_gas: float, t_dust: float) -> float:
     return 0.5 * speed * sticking * (silicate + carbon)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def sticking_coefficient(at_zero: float, t_critical: float, t_gas: float) -> float:
     """Return the share of colliding H or H2 that sticks: Chaabouni et al. 2012, A&A 538, A128."""
     x = t_gas / t_critical

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from chemnet.chemistry.compilation import compiled, inner
 from chemnet.chemistry.rates.constants import HABING_PER_DRAINE, NUCLEI_PER_MAGNITUDE
 
 # extinction relative to V by wavelength [Angstrom]: Savage & Mathis 1979, ARA&A 17, 73
@@ -80,7 +80,7 @@ def co_shielding_tables(
     return CO_COLUMN_GRID[: len(by_co)].copy(), by_co, curvature
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _spline(x: float, knots: NDArray, values: NDArray, curvature: NDArray) -> float:  # type: ignore[type-arg]
     """Evaluate a cubic spline at `x`, held constant outside its knots."""
     last = knots.size - 1
@@ -95,7 +95,7 @@ def _spline(x: float, knots: NDArray, values: NDArray, curvature: NDArray) -> fl
     return a * values[i - 1] + b * values[i] + bend * step * step / 6
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _natural_curvature(knots: NDArray, values: NDArray) -> NDArray:  # type: ignore[type-arg]
     """Return the curvature of the natural spline on equally spaced knots one apart (Thomas algorithm)."""
     n = knots.size
@@ -110,7 +110,7 @@ def _natural_curvature(knots: NDArray, values: NDArray) -> NDArray:  # type: ign
     return curvature
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def scattering(wavelength: float, av: float) -> float:
     """Return the share of light at `wavelength` [Angstrom] behind `av` magnitudes of dust.
 
@@ -129,7 +129,7 @@ def scattering(wavelength: float, av: float) -> float:
     )
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def columns(av: float) -> tuple[float, float, float]:
     """Return the columns of H nuclei, H2 and CO [cm^-2] that stand before `av` magnitudes."""
     nuclei = av * NUCLEI_PER_MAGNITUDE
@@ -138,7 +138,7 @@ def columns(av: float) -> tuple[float, float, float]:
     return nuclei, h2, co
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def h2_self_shielding(h2_column: float) -> float:
     """Return the shielding factor of the H2 lines: Federman, Glassgold & Kwan 1979, ApJ 227, 466."""
     tau = 0.5 * h2_column * 1.5e-2 * 1e-2 / _H2_DOPPLER_WIDTH
@@ -156,14 +156,14 @@ def h2_self_shielding(h2_column: float) -> float:
     return core + r / (t * math.sqrt(math.pi / 4.0 + u * u))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def h2_dissociation(h2_column: float, radfield: float, av: float) -> float:
     """Return the photodissociation rate of H2 [s^-1]."""
     dust = scattering(_H2_WAVELENGTH, av)
     return _H2_RATE * radfield / HABING_PER_DRAINE * dust * h2_self_shielding(h2_column)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def co_line_shielding(
     h2_column: float,
     co_column: float,
@@ -180,7 +180,7 @@ def co_line_shielding(
     return 10.0 ** _spline(math.log10(co_column + 1.0), grid, along_co, bend)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def co_dissociation(
     h2_column: float,
     co_column: float,
@@ -199,7 +199,7 @@ def co_dissociation(
     return _CO_RATE * radfield / HABING_PER_DRAINE * shielding * scattering(mean, av)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def c_ionisation(
     alpha: float, gamma: float, t_gas: float, c_column: float, h2_column: float, av: float, radfield: float
 ) -> float:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from chemnet.chemistry.compilation import compiled, inner
 from chemnet.chemistry.equations import Equations, compile_equations
 from chemnet.chemistry.network import Network
 from chemnet.chemistry.rates import CompiledReactions, RateTable, compile_reactions, rate_coefficients
@@ -108,7 +108,7 @@ def _conserved_totals(network: Network, reactions: CompiledReactions) -> tuple[A
         change[r, list(counts)] = list(counts.values())
     kept = np.abs(change @ totals).max(axis=0, initial=0.0) == 0.0
     present = np.abs(totals).max(axis=0, initial=0.0) > 0.0
-    return totals[:, kept & present], network.stoichiometry[:, ~kept[:-1]]
+    return totals[:, kept & present].copy(), network.stoichiometry[:, ~kept[:-1]].copy()
 
 
 def _freezing_rows(
@@ -128,10 +128,19 @@ def _freezing_rows(
     return freezing, partners
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def set_coefficients(rates: RateTable, forcing: Forcing, elapsed: float, k: Array) -> None:
     """Fill `k` for the moment `elapsed` seconds into the step."""
     share = elapsed / forcing.duration if forcing.varies else 0.0
-    conditions = forcing.start + share * (forcing.end - forcing.start)
-    expressions = forcing.expressions_start + share * (forcing.expressions_end - forcing.expressions_start)
+    conditions = _between(forcing.start, forcing.end, share)
+    expressions = _between(forcing.expressions_start, forcing.expressions_end, share)
     rate_coefficients(rates, conditions, forcing.c_abundance, forcing.cr_yield, expressions, k)
+
+
+@inner
+def _between(start: Array, end: Array, share: float) -> Array:
+    """Interpolate."""
+    values = np.empty(start.size)
+    for i in range(start.size):
+        values[i] = start[i] + share * (end[i] - start[i])
+    return values

@@ -9,11 +9,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from chemnet.chemistry.compilation import compiled, inner
 from chemnet.chemistry.equations import derivatives, jacobian
-from chemnet.chemistry.solver.bdf import scaled_norm
 from chemnet.chemistry.solver.codes import (
     EVALUATIONS,
     FACTORISATIONS,
@@ -22,6 +21,7 @@ from chemnet.chemistry.solver.codes import (
     STEPS,
     SolverCode,
 )
+from chemnet.chemistry.solver.history import scaled_norm
 from chemnet.chemistry.solver.problem import Forcing, Problem, set_coefficients
 from chemnet.chemistry.sparse_lu import Factors, factorise, solve_factorised
 
@@ -35,7 +35,7 @@ _TOO_MANY_STEPS = SolverCode.TOO_MANY_STEPS.value
 _STEP_TOO_SMALL = SolverCode.STEP_TOO_SMALL.value
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _stage(problem: Problem, factors: Factors, step: float, rate: Array, coupling: Array, b: Array) -> None:
     """Solve (I - gamma h J) stage = gamma h (rate + coupling / h), leaving the stage in `b`."""
     n = problem.equations.n
@@ -45,7 +45,7 @@ def _stage(problem: Problem, factors: Factors, step: float, rate: Array, couplin
     solve_factorised(problem.plan, factors, b)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def integrate_rodas3(
     problem: Problem,
     forcing: Forcing,

@@ -13,17 +13,13 @@ from chemnet.chemistry.rates.constants import CR_YIELD, QUIRK_FLOOR
 from chemnet.chemistry.rates.table import DENSITY, EXTINCTION, GAS_TEMPERATURE, RADIATION
 from chemnet.chemistry.solver.codes import N_COUNTS, RETRIES, SolverCode
 from chemnet.chemistry.solver.problem import CompiledNetwork, Forcing, set_coefficients
+from chemnet.chemistry.solver.totals import settle
 from chemnet.chemistry.sparse_lu import allocate_factors
 
 Array = NDArray[np.float64]
 
-ABUNDANCE_FLOOR = 1e-30
-"""Least abundance that a tracer step returns."""
 _RETRY_FACTORS = (1.0, 0.1, 0.01, 10.0, 0.001)  # times the relative tolerance
 _UCLCHEM_FIRST_CALL = 1e7  # s
-_DRIFT_LIMIT = 1e-8  # relative drift of a conserved total over one tracer step, before it is taken out
-_WATCHED_LIMIT = 1e-3  # the same for totals that the network itself does not conserve
-_ABSENT = 1e-20  # a total of less is left alone
 
 
 @dataclass(frozen=True)
@@ -135,7 +131,7 @@ class TracerIntegrator:
                 )
             )
             if code is SolverCode.SUCCESS:
-                code = settle(self.network, before, after)
+                code = SolverCode(settle(self.network.invariants, self.network.watched, before, after))
             if code is SolverCode.SUCCESS:
                 break
         return code, after
@@ -147,54 +143,6 @@ class TracerIntegrator:
         k[network.freezing[arriving < QUIRK_FLOOR * k[network.partners]]] = 0.0
         if y[network.surface].sum() < QUIRK_FLOOR:
             k[network.evaporating] = 0.0
-
-
-def settle(network: CompiledNetwork, before: Array, after: Array) -> SolverCode:
-    """Lift `after` to the floor, check its totals against `before`, take out what rounding added."""
-    if not np.isfinite(after).all():
-        return SolverCode.NOT_FINITE
-    np.maximum(after, ABUNDANCE_FLOOR, out=after)
-    if (
-        worst_drift(network.watched, before, after) > _WATCHED_LIMIT
-        or worst_drift(network.invariants, before, after) > _DRIFT_LIMIT
-    ):
-        return SolverCode.NOT_CONSERVED
-    restore_totals(network.invariants, before, after)
-    return SolverCode.SUCCESS
-
-
-def worst_drift(totals: Array, before: Array, after: Array) -> float:
-    """Return the largest change of a total, relative to the amount that takes part in it (at least 1e-15).
-
-    Parameters
-    ----------
-    totals
-        Weight of each species in each total, shape (n, n_totals).
-    before, after
-        Abundances, shape (n,).
-    """
-    change = np.abs((after - before) @ totals)
-    return float((change / (before @ np.abs(totals) + 1e-15)).max(initial=0.0))
-
-
-def restore_totals(totals: Array, before: Array, after: Array) -> None:
-    """Scale `after` in place by 1 + totals x multipliers, the least change that brings back all totals.
-
-    Parameters
-    ----------
-    totals
-        Weight of each species in each total, shape (n, n_totals).
-    before
-        Abundances that hold the right totals, shape (n,).
-    after
-        Abundances to correct, shape (n,).
-    """
-    amounts = np.square(totals).T @ after
-    present = amounts > _ABSENT
-    weights = totals[:, present] / np.sqrt(amounts[present])  # a system with ones on its diagonal
-    system = weights.T @ (weights * after[:, None])
-    multipliers = np.linalg.lstsq(system, (before - after) @ weights, rcond=None)[0]
-    after *= 1.0 + weights @ multipliers
 
 
 def _overwritten_cr_yield(conditions: Array, electrons: float) -> float:
