@@ -1,0 +1,36 @@
+"""Compiled code on disk: reused while the sources stay, gone when any of them changes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import chemnet
+
+PROGRAM = """
+from chemnet.chemistry.rates.grain import sticking_coefficient
+found = sticking_coefficient(0.5, 52.0, 1e-30)
+hits = sum(sticking_coefficient.stats.cache_hits.values())
+print(round(found, 6), hits)
+"""
+
+
+def run(folder: Path) -> list[str]:
+    """Return what the program prints with the package of `folder`."""
+    environment = os.environ | {"PYTHONPATH": str(folder), "NUMBA_CACHE_DIR": str(folder / "kept")}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=True
+    )
+    return done.stdout.split()
+
+
+def test_compiled_code_expires_with_the_sources_of_what_it_calls(tmp_path: Path) -> None:
+    shutil.copytree(Path(chemnet.__file__).parent, tmp_path / "chemnet")
+    assert run(tmp_path) == ["0.5", "0"]
+    assert run(tmp_path) == ["0.5", "1"]
+    other = tmp_path / "chemnet" / "chemistry" / "rates" / "constants.py"
+    other.write_text(other.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    assert run(tmp_path) == ["0.5", "0"]
