@@ -68,3 +68,20 @@ def test_an_unknown_name_lists_what_there_is(config):
 def test_every_shipped_surrogate_loads():
     for name in shipped_names():
         assert chemnet.Surrogate.load(name).species
+
+
+def test_shipped_surrogates_lie_inside_the_package_and_no_rule_keeps_them_out():
+    import subprocess
+    from pathlib import Path
+
+    import chemnet
+    from chemnet.surrogate.loading import SHIPPED
+
+    package = Path(chemnet.__file__).parent
+    assert package / "surrogates" == SHIPPED
+    for name in ("surrogate.toml", "weights.safetensors"):
+        # 1: not ignored, so the wheel takes it along; 128: no repository here, or no git
+        ignored = subprocess.run(
+            ["git", "check-ignore", "-q", SHIPPED / "any" / name], cwd=package, check=False
+        )
+        assert ignored.returncode != 0
