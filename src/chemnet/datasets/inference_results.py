@@ -27,6 +27,7 @@ import numpy as np
 
 from chemnet.datasets.inference_writer import METADATA_FILE, ROWS_PER_FILE, InferenceWriter
 from chemnet.datasets.npy_files import open_npy
+from chemnet.datasets.sample_index import SampleIndex
 from chemnet.errors import NotFoundError, ResultsError, nearest
 from chemnet.results import ResultDirectory
 
@@ -222,19 +223,16 @@ class InferenceDataset:
         return str(self._file("batch", number)["id"][row])
 
     @cached_property
-    def _index(self) -> np.ndarray:
-        """Memory-mapped ``batch_index.npy``, sorted by id."""
-        return open_npy(self.path / "batch_index.npy")
+    def _index(self) -> SampleIndex:
+        """The ids, sorted, and where each stands."""
+        return SampleIndex(self.path / "batch_index.npy")
 
     def position(self, sample_id: str) -> int:
         """Return the row of `sample_id`; NotFoundError names the nearest ids when there is none."""
-        ids = self._index["id"]
-        # bisecting touches 20 pages of the map; numpy.searchsorted would first copy the whole strided column
-        place = _bisect(ids, sample_id)
-        if place == len(ids) or str(ids[place]) != sample_id:
-            raise self._not_found(sample_id, place)
-        entry = self._index[place]
-        return int(entry["batch"]) * ROWS_PER_FILE + int(entry["row"])
+        row = self._index.row(sample_id)
+        if row is None:
+            raise self._not_found(sample_id)
+        return row
 
     def get_by_id(self, sample_id: str) -> State:
         """Return the state `sample_id`.
@@ -278,30 +276,18 @@ class InferenceDataset:
         given = self._given
         return given if isinstance(given, ResultDirectory) else ResultDirectory.open(self.path)
 
-    def _not_found(self, sample_id: str, place: int) -> NotFoundError:
+    def _not_found(self, sample_id: str) -> NotFoundError:
         """Return the error for a missing id: the steps of its tracer, or near tracers, or near ids."""
         tracer = sample_id.rpartition("-")[0]
-        ids = self._index["id"]
         rows = self.tracer_rows(tracer)
         if len(rows):
             first, last = self._id(int(rows[0])), self._id(int(rows[-1]))
             hint = f"tracer {tracer!r} is known from {first!r} to {last!r}"
         else:
-            near = [str(ids[_bisect(ids, f"{name}-")]) for name in nearest(tracer, self.tracer_ids)]
-            near = near or [str(name) for name in ids[max(0, place - 2) : place + 2]]
+            tracers = nearest(tracer, self.tracer_ids)
+            near = [name for found in tracers for name in self._index.after(f"{found}-", 1)]
+            near = near or self._index.around(sample_id)
             hint = f"nearest ids: {', '.join(near)}; ids are '<tracer>-<step>'"
         return NotFoundError(
             f"no sample {sample_id!r} among the {len(self):,} of {self.path.name}", hint=hint
         )
-
-
-def _bisect(ids: np.ndarray, sample_id: str) -> int:
-    """Return the first position in the sorted `ids` whose id is not smaller than `sample_id`."""
-    low, high = 0, len(ids)
-    while low < high:
-        middle = (low + high) // 2
-        if str(ids[middle]) < sample_id:
-            low = middle + 1
-        else:
-            high = middle
-    return low

@@ -84,6 +84,7 @@ def test_rows_survive_any_spread_over_files(tmp_path_factory, rows_per_file, bat
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(inference_writer, "ROWS_PER_FILE", rows_per_file)
         patch.setattr("chemnet.datasets.inference_results.ROWS_PER_FILE", rows_per_file)
+        patch.setattr("chemnet.datasets.sample_index.ROWS_PER_FILE", rows_per_file)
         data = write(tmp_path_factory.mktemp("infer"), columns, batch_size)
         np.testing.assert_array_equal(data.latents, columns["tensor"])
         np.testing.assert_array_equal(data.take("tensor", [14, 0, 9]), columns["tensor"][[14, 0, 9]])

@@ -18,8 +18,9 @@ from chemnet.datasets.tracer_tables.source import TableSource
 from chemnet.errors import DataError
 
 PARQUET_SIGNATURE = b"PAR1"
-BATCH_ROWS = 8192
-# bytes of each column that are read at a time, so that row groups of any size can be streamed
+BATCH_ROWS = 2048
+# bytes of each column that are read at a time, so that row groups of any size can be streamed; pyarrow also
+# holds one page and one dictionary of each column, 2 MB by default
 PAGE_BYTES = 1 << 16
 CSV_BLOCK_BYTES = 8 << 20
 DELIMITERS = ",;\t"
