@@ -72,6 +72,13 @@ def test_emulators_work_on_principal_components(workspace: Workspace, tmp_path: 
         assert loaded.parts.named.keys() == {"emulator", "encoder"}
 
 
+def test_an_emulator_with_an_autoencoder_of_its_own_takes_no_other(workspace: Workspace) -> None:
+    trained(workspace, "fine_tuned_emulator", "train.component=along")
+    outcome = workspace.run("benchmark", "surrogate.emulator=along", "surrogate.encoder=pca_autoencoder")
+    assert outcome.code == 2
+    assert "its own autoencoder, trained along with it" in outcome.err
+
+
 @pytest.mark.parametrize("name", ["fine_tuned_emulator", "latent_rnn", "direct_emulator"])
 def test_each_kind_of_state_is_scored(workspace: Workspace, name: str) -> None:
     trained(workspace, name, "train.component=to_score")

@@ -57,3 +57,15 @@ def test_lookup_by_vector_compares_with_what_the_vector_decodes_to(chain):
     difference = nearest["differs"][0]
     decoded = StateEncoder(database).decode(data.latents[10])[data.species.index(difference["species"])]
     assert difference["query"] == pytest.approx(decoded, rel=1e-5)
+
+
+def test_an_emulator_that_trained_its_autoencoder_along_encodes_with_it(chain):
+    workspace, _, _ = chain
+    along = ("model.name=LatentEmulator", "model.LatentEmulator.train_autoencoder=true", "optimizer.lr=0.03")
+    workspace.result("train", "train.epochs=2", "train.component=along", *along)
+    infer = workspace.result("infer", "infer.model_dir=along", "infer.split=test")
+    database = workspace.result("save_to_database", f"vector_db.infer_dir={infer}")
+    data = InferenceDataset(infer)
+    # the first row of a rollout is the encoded state itself
+    latent = StateEncoder(ResultDirectory.open(database)).encode(data.truth([0])[0])
+    np.testing.assert_allclose(latent, data.latents[0], atol=1e-4)
