@@ -4,8 +4,8 @@
 
 TRACERS is anything that `chemnet preprocess` reads. Each model is trained with its example configuration for
 as many epochs as fit into the budget on one core, judged by its first epoch; then `benchmark` scores it on
-the test split. `model_scores.md` in the output folder holds the table. What a training or benchmark left in
-the results folder is not made again.
+the test split. `model_scores.txt` in the output folder holds the tables, as Markdown. What a training or
+benchmark left in the results folder is not made again.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from chemnet.verbs.train import TrainResult
 COMPONENTS = Path(__file__).resolve().parents[2] / "example_configs" / "components"
 LATENTS = 14
 CPU_TIMES = "cpu_times.json"
+TABLES = "model_scores.txt"
 
 ANNEALED = (
     'scheduler.name="torch.optim.lr_scheduler.CosineAnnealingLR"',
@@ -95,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         workshop.train(entry)
         if entry in EMULATORS:
             workshop.benchmark(entry)
-        (options.output / "model_scores.md").write_text(as_markdown(workshop, options), encoding="utf-8")
+        (options.output / TABLES).write_text(as_markdown(workshop), encoding="utf-8")
 
 
 class Workshop:
@@ -180,7 +181,7 @@ class Workshop:
         return None if found is None else BenchmarkResult(found).metrics
 
 
-def as_markdown(workshop: Workshop, options: argparse.Namespace) -> str:
+def as_markdown(workshop: Workshop) -> str:
     """Return the tables as a page part."""
     lines = [
         "| autoencoder | numbers | epochs | CPU time | validate mLAE | validate LAE99 |",
@@ -195,7 +196,7 @@ def as_markdown(workshop: Workshop, options: argparse.Namespace) -> str:
     ]
     lines += [emulator_row(one, workshop) for one in EMULATORS if workshop.scores(one.component)]
     lines += baselines(workshop)
-    return "\n".join([*lines, "", f"Budget: {options.minutes:g} CPU minutes per training on one core.", ""])
+    return "\n".join([*lines, ""])
 
 
 def autoencoder_row(entry: Entry, workshop: Workshop) -> str:
