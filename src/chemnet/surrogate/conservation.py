@@ -29,22 +29,14 @@ import torch
 from torch import Tensor
 
 from chemnet.errors import ModelError
+from chemnet.surrogate.newton import Cells, Elements, guarded_newton, plain_newton
 
 RELATIVE_TOLERANCE = 1e-10
 # cells that are corrected together: a CPU keeps what they need in its cache, a GPU wants many
 _CELLS_PER_CALL = {"cpu": 1024, "cuda": 65536}
-# plain Newton steps in float32, at most: until this share of the cells is within this relative residual
-_SINGLE_STEPS, _SETTLED_SHARE, _SETTLED_RESIDUAL = 8, 0.99, 1e-5
-# plain steps in float64 with the last Hessian, each of which lowers the residual a thousandfold
-_DOUBLE_STEPS = 2
-_MAX_MULTIPLIER_STEP = 4.0
-_WEIGHTED_ITERATIONS = 30  # of the guarded method; a prediction that is off by decades takes 12
-_EQUAL_ITERATIONS = 60
-_MAX_EXPONENT_STEP = 8.0  # a species changes by at most e^8 in one Newton step
+# of the guarded method, with weights and without: a prediction that is off by decades takes 12
+_WEIGHTED_ITERATIONS, _EQUAL_ITERATIONS = 30, 60
 _SMALLEST_WEIGHT = 1e-12
-_MAX_HALVINGS = 20
-# of the scaled Hessian's diagonal; elements may hang together in exact proportion
-_RIDGE = {torch.float64: 1e-13, torch.float32: 1e-6}
 
 
 def element_totals(abundance_BS: Tensor, stoichiometry_SE: Tensor) -> Tensor:
@@ -79,7 +71,7 @@ def conserve_elements(
         When an element has a total but no species with a positive abundance carries it, or positive
         abundances of the species at hand cannot reach the totals.
     """
-    elements = _Elements.of(stoichiometry_SE.to(abundance_BS.device))
+    elements = Elements.of(stoichiometry_SE.to(abundance_BS.device))
     corrected = torch.empty(abundance_BS.shape, dtype=torch.float64, device=abundance_BS.device)
     size, first = _CELLS_PER_CALL.get(abundance_BS.device.type, 65536), 0
     for part, totals in zip(abundance_BS.split(size), totals_BE.double().split(size), strict=True):
@@ -91,122 +83,29 @@ def conserve_elements(
     return corrected
 
 
-@dataclass(frozen=True)
-class _Elements:
-    """What species hold, in the forms that the sums over them need.
-
-    Attributes
-    ----------
-    atoms
-        `(E, S)` by precision. Products with its transpose are twice as fast as with a matrix `(S, E)`.
-    products
-        Products of pairs of elements, `(E (E + 1) / 2, S)` by precision.
-    pairs
-        The rows and columns of those pairs.
-    """
-
-    atoms: dict[torch.dtype, Tensor]
-    products: dict[torch.dtype, Tensor]
-    pairs: Tensor
-
-    @classmethod
-    def of(cls, stoichiometry_SE: Tensor) -> _Elements:
-        """Prepare a matrix."""
-        atoms = stoichiometry_SE.double().T.contiguous()
-        rows, columns = pairs = torch.tril_indices(len(atoms), len(atoms), device=atoms.device)
-        products = atoms[rows] * atoms[columns]
-        precisions = (torch.float64, torch.float32)
-        return cls({p: atoms.to(p) for p in precisions}, {p: products.to(p) for p in precisions}, pairs)
-
-    def held(self, abundance: Tensor) -> Tensor:
-        """Return the totals of abundances `(B, S)`, in their precision."""
-        return abundance @ self.atoms[abundance.dtype].T
-
-    def pull(self, multipliers: Tensor) -> Tensor:
-        """Return the sum of the multipliers of what each species holds, `(B, S)`."""
-        return multipliers @ self.atoms[multipliers.dtype]
-
-    def hessian(self, slope: Tensor) -> Tensor:
-        """Return the lower half of the sum of all pairs of elements weighted by `slope`, `(B, E, E)`."""
-        n_elements = len(self.atoms[slope.dtype])
-        hessian = slope.new_zeros((len(slope), n_elements, n_elements))
-        hessian[:, self.pairs[0], self.pairs[1]] = slope @ self.products[slope.dtype].T
-        return hessian
-
-    def most(self, totals: Tensor) -> Tensor:
-        """Return the largest abundance of each species that the totals allow, `(B, S)`."""
-        # the steps of one history have the same totals, and stand one after another
-        is_new = torch.ones(len(totals), dtype=torch.bool, device=totals.device)
-        is_new[1:] = (totals[1:] != totals[:-1]).any(dim=1)
-        different = totals[is_new]
-        atoms = self.atoms[totals.dtype]
-        most = torch.full(
-            (len(different), atoms.shape[1]), torch.inf, dtype=totals.dtype, device=totals.device
-        )
-        for element, count in enumerate(atoms):
-            # a total of 0 allows no carrier, and says nothing of a species that is none
-            allowed = (different[:, element, None] / count).nan_to_num(torch.inf, torch.inf)
-            most = torch.minimum(most, allowed)
-        return most[is_new.cumsum(0) - 1]
-
-
-@dataclass(frozen=True)
-class _Cells:
-    """What stays the same of cells while they are corrected."""
-
-    abundance: Tensor
-    totals: Tensor
-    weight: Tensor
-
-    def only(self, chosen: Tensor) -> _Cells:
-        """Return some of the cells."""
-        return _Cells(self.abundance[chosen], self.totals[chosen], self.weight[chosen])
-
-    def single(self) -> _Cells:
-        """Return the cells in float32."""
-        return _Cells(self.abundance.float(), self.totals.float(), self.weight.float())
-
-    def apply(self, multipliers: Tensor, elements: _Elements) -> tuple[Tensor, Tensor]:
-        """Return the abundances under some multipliers and how far their totals are off."""
-        corrected = elements.pull(multipliers).mul_(self.weight).exp_().mul_(self.abundance)
-        return corrected, elements.held(corrected) - self.totals
-
-    def distance(self, residual: Tensor) -> Tensor:
-        """Return the squared relative residual of each cell."""
-        return (residual / torch.where(self.totals > 0, self.totals, 1.0)).square().sum(1)
-
-    def objective(self, corrected: Tensor, multipliers: Tensor) -> Tensor:
-        """Return the convex function of each cell that the multipliers minimise."""
-        return (corrected / self.weight).sum(1) - (self.totals * multipliers).sum(1)
-
-    def are_open(self, residual: Tensor, tolerance: float) -> Tensor:
-        """Return which cells miss a total; those with a residual that is not finite do."""
-        return ~(residual.abs() <= tolerance * self.totals).all(dim=1)
-
-
-def _conserve(abundance: Tensor, totals: Tensor, elements: _Elements, tolerance: float) -> Tensor:
+def _conserve(abundance: Tensor, totals: Tensor, elements: Elements, tolerance: float) -> Tensor:
     """Correct some cells at once."""
     most = elements.most(totals)
     abundance = torch.minimum(abundance.double(), most)
     weight = (abundance / most.clamp(min=torch.finfo(most.dtype).tiny)).sqrt_().clamp_(_SMALLEST_WEIGHT, 1.0)
-    cells = _Cells(abundance, totals, weight)
-    result, residual = _plain_newton(cells, elements)
+    cells = Cells(abundance, totals, weight)
+    result, residual = plain_newton(cells, elements)
     is_open = cells.are_open(residual, tolerance)
     if bool(is_open.any()):
         result[is_open] = _solve_open(cells.only(is_open), is_open.nonzero()[:, 0], elements, tolerance)
     return result
 
 
-def _solve_open(cells: _Cells, numbers: Tensor, elements: _Elements, tolerance: float) -> Tensor:
+def _solve_open(cells: Cells, numbers: Tensor, elements: Elements, tolerance: float) -> Tensor:
     """Return the corrected abundances of cells that plain steps left open; `numbers` names them in errors."""
     missing = (cells.totals > 0) & ~(elements.held(cells.abundance) > 0)
     if bool(missing.any()):
         cell, element = (int(index) for index in missing.nonzero()[0])
         raise _MissedTotalError(int(numbers[cell]), element, float(cells.totals[cell, element]), 0.0)
-    result, done = _guarded_newton(cells, elements, tolerance, _WEIGHTED_ITERATIONS)
+    result, done = guarded_newton(cells, elements, tolerance, _WEIGHTED_ITERATIONS)
     if not bool(done.all()):
-        rest = _Cells(cells.abundance[~done], cells.totals[~done], torch.ones_like(cells.weight[~done]))
-        result[~done], solved = _guarded_newton(rest, elements, tolerance, _EQUAL_ITERATIONS)
+        rest = Cells(cells.abundance[~done], cells.totals[~done], torch.ones_like(cells.weight[~done]))
+        result[~done], solved = guarded_newton(rest, elements, tolerance, _EQUAL_ITERATIONS)
         done[~done] = solved
     if not bool(done.all()):
         residual = (elements.held(result) - cells.totals).abs()
@@ -215,111 +114,6 @@ def _solve_open(cells: _Cells, numbers: Tensor, elements: _Elements, tolerance: 
         total = float(cells.totals[cell, element])
         raise _MissedTotalError(int(numbers[cell]), element, total, float(relative.max()))
     return result
-
-
-def _plain_newton(cells: _Cells, elements: _Elements) -> tuple[Tensor, Tensor]:
-    """Return corrected abundances and residuals after a few unguarded Newton steps of all cells."""
-    single = cells.single()
-    multipliers = torch.zeros_like(single.totals)
-    corrected, residual = single.abundance, elements.held(single.abundance) - single.totals
-    for _ in range(_SINGLE_STEPS):
-        system = _System.of(corrected * single.weight, single.totals, elements)
-        step = system.newton_step(residual)
-        largest = step.abs().amax(dim=1, keepdim=True).clamp(min=_MAX_MULTIPLIER_STEP)
-        multipliers = multipliers + step * (_MAX_MULTIPLIER_STEP / largest)
-        corrected, residual = single.apply(multipliers, elements)
-        if single.are_open(residual, _SETTLED_RESIDUAL).double().mean() < 1.0 - _SETTLED_SHARE:
-            break
-    multipliers = multipliers.double()
-    corrected, residual = cells.apply(multipliers, elements)
-    for _ in range(_DOUBLE_STEPS):
-        multipliers = multipliers + system.newton_step(residual)
-        corrected, residual = cells.apply(multipliers, elements)
-    return corrected, residual
-
-
-def _guarded_newton(
-    cells: _Cells, elements: _Elements, tolerance: float, iterations: int
-) -> tuple[Tensor, Tensor]:
-    """Return corrected abundances after at most so many Newton steps, and which cells have their totals."""
-    result = cells.abundance.clone()
-    index = torch.arange(len(result), device=result.device)
-    done = torch.zeros_like(index, dtype=torch.bool)
-    multipliers = torch.zeros_like(cells.totals)
-    corrected, residual = cells.apply(multipliers, elements)
-    for _ in range(iterations):
-        is_open = cells.are_open(residual, tolerance)
-        result[index], done[index] = corrected, ~is_open
-        if not bool(is_open.any()):
-            break
-        # cells that are done cost nothing more
-        cells, index, multipliers = cells.only(is_open), index[is_open], multipliers[is_open]
-        corrected, residual = corrected[is_open], residual[is_open]
-        step = _System.of(corrected * cells.weight, cells.totals, elements).newton_step(residual)
-        step = _limited(step, cells.weight, elements)
-        multipliers, corrected, residual = _descend(cells, elements, multipliers, step, corrected, residual)
-    return result, done
-
-
-@dataclass(frozen=True)
-class _System:
-    """The Newton equations of every cell, rows and columns scaled by the root of their totals.
-
-    Attributes
-    ----------
-    factor
-        Cholesky factor of the scaled Hessian, `(B, E, E)`.
-    scale
-        `(B, E)`.
-    """
-
-    factor: Tensor
-    scale: Tensor
-
-    @classmethod
-    def of(cls, slope: Tensor, totals: Tensor, elements: _Elements) -> _System:
-        """Build and factorise the equations for the slopes of the species, `(B, S)`."""
-        scale = torch.where(totals > 0, totals, torch.ones_like(totals)).rsqrt()
-        hessian = elements.hessian(slope) * scale[:, :, None] * scale[:, None, :]
-        diagonal = torch.diagonal(hessian, dim1=1, dim2=2)
-        # an absent element has an empty row: a one on its diagonal leaves its multiplier at zero
-        diagonal += torch.where(diagonal > 0, _RIDGE[slope.dtype] * diagonal, torch.ones_like(diagonal))
-        return cls(torch.linalg.cholesky_ex(hessian).L, scale)
-
-    def newton_step(self, residual: Tensor) -> Tensor:
-        """Return the step that the equations ask for, in the precision of the residual `(B, E)`."""
-        right = (residual * self.scale).to(self.factor.dtype)[..., None]
-        return -(torch.cholesky_solve(right, self.factor)[..., 0] * self.scale).to(residual.dtype)
-
-
-def _limited(step: Tensor, weight: Tensor, elements: _Elements) -> Tensor:
-    """Shorten each cell's step so that no species changes by more than the largest exponent step."""
-    largest = (weight * elements.pull(step)).abs().amax(dim=1, keepdim=True)
-    return step * (_MAX_EXPONENT_STEP / largest.clamp(min=_MAX_EXPONENT_STEP))
-
-
-def _descend(
-    cells: _Cells,
-    elements: _Elements,
-    multipliers: Tensor,
-    step: Tensor,
-    corrected: Tensor,
-    residual: Tensor,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return multipliers, abundances and residual after the step, halved until it brings a cell down.
-
-    Down is either a smaller residual, which is exact near the solution, or a smaller objective, which leads
-    there from anywhere.
-    """
-    distance, height = cells.distance(residual), cells.objective(corrected, multipliers)
-    for _ in range(_MAX_HALVINGS):
-        corrected, residual = cells.apply(multipliers + step, elements)
-        rises = cells.distance(residual) > distance
-        rises &= ~(cells.objective(corrected, multipliers + step) < height)
-        if not bool(rises.any()):
-            break
-        step = torch.where(rises[:, None], 0.5 * step, step)
-    return multipliers + step, corrected, residual
 
 
 @dataclass
