@@ -161,14 +161,15 @@ class Fallback:
         """Return the state after one step, by the surrogate or the solver."""
         watched = self.watched.step(_watched(state), physical_BP, dt_B)
         observed = self.watched.observe(watched)
-        n_species = len(self.surrogate.species)
         after = {
             **watched,
-            _ABUNDANCE: observed[:, :n_species],
+            _ABUNDANCE: observed[:, : self.watched.n_species],
             _STATUS: torch.full_like(state[_STATUS], Status.SURROGATE),
             _INSIDE: state[_INSIDE],
         }
-        expected = self._expected_error(state[_INSIDE], observed[:, n_species:], physical_BP, dt_B)
+        expected = self._expected_error(
+            state[_INSIDE], observed[:, self.watched.n_species :], physical_BP, dt_B
+        )
         # no tolerance at all is the solver alone, whatever is expected
         distrusted = (~(expected <= self.tolerance) | (self.tolerance == 0.0)).nonzero()[:, 0]
         return self._corrected(state, after, distrusted, physical_BP, dt_B) if len(distrusted) else after

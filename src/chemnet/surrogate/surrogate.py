@@ -6,7 +6,7 @@ Shapes: B cells, T steps, S species, P physical parameters, L latents.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +23,13 @@ from chemnet.surrogate.conserving import Conserving
 from chemnet.surrogate.domain import Domain
 from chemnet.surrogate.ensemble import Ensemble, components_of
 from chemnet.surrogate.inputs import Inputs
+from chemnet.surrogate.judging import Judging
 from chemnet.surrogate.predictor import Parts
 from chemnet.surrogate.rollout import Rollout, read
-from chemnet.surrogate.running import as_given, run
-from chemnet.surrogate.trust import Trust
-from chemnet.surrogate.watched import Watched
+from chemnet.surrogate.running import run
 
 
-class Surrogate:
+class Surrogate(Judging):
     """Predicts abundances along the history of cells, with every element conserved.
 
     Arrays and tensors are accepted alike; what comes back is float32, an array for arrays and a tensor on
@@ -241,44 +240,6 @@ class Surrogate:
 
         return run(roll, self.device, abundances, *inputs)
 
-    def trust(self, physical: Any, abundances: Any, dt: Any = None) -> Trust:
-        """Return how far each state of `emulate` can be trusted; takes what that takes.
-
-        Raises
-        ------
-        DataError
-            For input that cannot be used, naming cell and step.
-        ModelError
-            When this surrogate was never calibrated.
-        """
-        return self.emulate_with_trust(physical, abundances, dt)[1]
-
-    def emulate_with_trust(self, physical: Any, abundances: Any, dt: Any = None) -> tuple[Any, Trust]:
-        """Return what `emulate` and `trust` return, at the price of one rollout.
-
-        Raises
-        ------
-        DataError, ModelError
-            As `trust`.
-        """
-        inputs = self.checked_inputs(physical, abundances, dt)
-        watched, calibration = self.watched, self.judgement.calibration
-
-        def roll(start: Tensor, driving: Tensor, steps: Tensor) -> Tensor:
-            states = Rollout(watched).states(watched.start(start), driving, steps)
-            return read(states, torch.arange(1, driving.shape[1]), watched.observe)
-
-        observed = run(roll, self.device, torch.zeros(0), *inputs)
-        predicted, seen = observed.split([len(self.species), len(watched.indicators)], dim=-1)
-        first = torch.from_numpy(inputs[0]).float()[:, None]
-        outside = torch.from_numpy(~self._inputs.inside(*inputs))
-        expected = calibration.expected_error(seen).masked_fill(outside, torch.inf)
-        score = calibration.score(seen).masked_fill(outside, 0.0)
-        trust = Trust(
-            *(_after_input(values, of_input) for values, of_input in ((expected, 0.0), (score, 1.0)))
-        )
-        return as_given(torch.cat([first, predicted], dim=1), abundances), trust
-
     def step(self, physical: Any, abundances: Any, dt: Any = None) -> Any:
         """Return abundances `(B, S)` after one step of `dt` `(B,)` [yr] under `physical` `(B, P)`.
 
@@ -323,48 +284,6 @@ class Surrogate:
         """
         return self._inputs.from_abundances(physical, abundances, dt)
 
-    @property
-    def is_calibrated(self) -> bool:
-        """Whether it can say how far it is to be trusted."""
-        return self._own_judgement is not None
-
-    @cached_property
-    def _own_judgement(self) -> Judgement | None:
-        """How it judges its own predictions, if it does; calibrated when that is first asked for."""
-        return self._judge(self)
-
-    @property
-    def judgement(self) -> Judgement:
-        """How it judges its own predictions.
-
-        Raises
-        ------
-        ModelError
-            When it was never calibrated.
-        """
-        if self._own_judgement is None:
-            raise ModelError(
-                f"the surrogate {self.name!r} was never calibrated: it cannot say how far to trust it",
-                hint="train it on data with validation tracers (preprocess.validate_size)",
-            )
-        return self._own_judgement
-
-    @property
-    def watched(self) -> Watched:
-        """What predicts and sees signs of its own error.
-
-        Raises
-        ------
-        ModelError
-            When it was never calibrated.
-        """
-        return Watched(self.predictor, self.judgement.familiar.to(self.device))
-
     def __repr__(self) -> str:
         what = "direct" if self.is_direct else f"{self.latent_dim} latents"
         return f"Surrogate({self.name!r}, {len(self.species)} species, {what})"
-
-
-def _after_input(values_BN: Tensor, of_input: float) -> NDArray[np.float32]:
-    """Return values of all rows `(B, T)`, that of row 0, the input, being known."""
-    return torch.nn.functional.pad(values_BN, (1, 0), value=of_input).cpu().numpy()

@@ -43,6 +43,7 @@ class Watched:
     def __init__(self, inner: Conserving, familiar: FamiliarStates) -> None:
         self.inner, self.familiar = inner, familiar
         self.components: Any = inner.inner
+        self.n_species = self.components.data.n_species
         self.indicators = (*INDICATORS, *self.components.signs)
 
     def start(self, abundance_BS: Tensor) -> State:

@@ -105,6 +105,32 @@ def test_cells_do_not_depend_on_their_neighbours():
     torch.testing.assert_close(together, alone, rtol=1e-6, atol=0)
 
 
+def test_hardly_any_cell_of_a_fair_prediction_takes_the_slow_way(monkeypatch):
+    from chemnet.surrogate import conservation
+
+    slow, guarded = [0], conservation.guarded_newton
+
+    def counting(cells, *arguments):
+        slow[0] += len(cells.abundance)
+        return guarded(cells, *arguments)
+
+    monkeypatch.setattr(conservation, "guarded_newton", counting)
+    truth = torch.cat([state(seed, 50) for seed in range(20)])
+    noise = torch.from_numpy(np.random.default_rng(0).normal(0.0, 0.05, truth.shape))
+    totals = element_totals(truth, STOICHIOMETRY)
+    corrected = conserve_elements(truth * 10.0**noise, totals, STOICHIOMETRY)
+    assert relative_residual(corrected, totals) <= 1e-10
+    assert slow[0] <= 0.02 * len(truth)
+
+
+def test_cells_with_the_same_totals_and_others_may_come_in_any_order():
+    truth = torch.cat([state(1), state(2)])
+    totals = element_totals(truth, STOICHIOMETRY)
+    order = torch.tensor([3, 3, 0, 7, 7, 7, 1, 3])
+    mixed = conserve_elements(1.1 * truth[order], totals[order], STOICHIOMETRY)
+    torch.testing.assert_close(mixed, conserve_elements(1.1 * truth, totals, STOICHIOMETRY)[order])
+
+
 def test_an_element_without_a_carrier_is_named():
     predicted = state(7)
     predicted[2, ["N" in name for name in SPECIES]] = 0.0

@@ -1,0 +1,111 @@
+"""The part of a surrogate's face that says how far its predictions can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from chemnet.errors import ModelError
+from chemnet.surrogate.calibration import Judgement
+from chemnet.surrogate.conserving import Conserving
+from chemnet.surrogate.inputs import Inputs
+from chemnet.surrogate.rollout import Rollout, read
+from chemnet.surrogate.running import as_given, run
+from chemnet.surrogate.trust import Trust
+from chemnet.surrogate.watched import Watched
+
+
+class Judging:
+    """A surrogate's methods of trust; `Surrogate` holds what they work with."""
+
+    name: str
+    device: torch.device
+    predictor: Conserving
+    _inputs: Inputs
+    _judge: Callable[[Self], Judgement | None]
+
+    def trust(self, physical: Any, abundances: Any, dt: Any = None) -> Trust:
+        """Return how far each state of `emulate` can be trusted; takes what that takes.
+
+        Raises
+        ------
+        DataError
+            For input that cannot be used, naming cell and step.
+        ModelError
+            When this surrogate was never calibrated.
+        """
+        return self.emulate_with_trust(physical, abundances, dt)[1]
+
+    def emulate_with_trust(self, physical: Any, abundances: Any, dt: Any = None) -> tuple[Any, Trust]:
+        """Return what `emulate` and `trust` return, at the price of one rollout.
+
+        Raises
+        ------
+        DataError, ModelError
+            As `trust`.
+        """
+        inputs = self._inputs.from_abundances(physical, abundances, dt)
+        watched, calibration = self.watched, self.judgement.calibration
+
+        def roll(start: Tensor, driving: Tensor, steps: Tensor) -> Tensor:
+            states = Rollout(watched).states(watched.start(start), driving, steps)
+            return read(states, torch.arange(1, driving.shape[1]), watched.observe)
+
+        observed = run(roll, self.device, torch.zeros(0), *inputs)
+        predicted, seen = observed.split([watched.n_species, len(watched.indicators)], dim=-1)
+        first = torch.from_numpy(inputs[0]).float()[:, None]
+        outside = torch.from_numpy(~self._inputs.inside(*inputs))
+        expected = calibration.expected_error(seen).masked_fill(outside, torch.inf)
+        score = calibration.score(seen).masked_fill(outside, 0.0)
+        trust = Trust(
+            *(_after_input(values, of_input) for values, of_input in ((expected, 0.0), (score, 1.0)))
+        )
+        return as_given(torch.cat([first, predicted], dim=1), abundances), trust
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether it can say how far it is to be trusted."""
+        return self._own_judgement is not None
+
+    @cached_property
+    def _own_judgement(self) -> Judgement | None:
+        """How it judges its own predictions, if it does; calibrated when that is first asked for."""
+        return self._judge(self)
+
+    @property
+    def judgement(self) -> Judgement:
+        """How it judges its own predictions.
+
+        Raises
+        ------
+        ModelError
+            When it was never calibrated.
+        """
+        if self._own_judgement is None:
+            raise ModelError(
+                f"the surrogate {self.name!r} was never calibrated: it cannot say how far to trust it",
+                hint="train it on data with validation tracers (preprocess.validate_size)",
+            )
+        return self._own_judgement
+
+    @property
+    def watched(self) -> Watched:
+        """What predicts and sees signs of its own error.
+
+        Raises
+        ------
+        ModelError
+            When it was never calibrated.
+        """
+        return Watched(self.predictor, self.judgement.familiar.to(self.device))
+
+
+def _after_input(values_BN: Tensor, of_input: float) -> NDArray[np.float32]:
+    """Return values of all rows `(B, T)`, that of row 0, the input, being known."""
+    return torch.nn.functional.pad(values_BN, (1, 0), value=of_input).cpu().numpy()
