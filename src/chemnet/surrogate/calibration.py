@@ -28,6 +28,8 @@ Array = NDArray[np.float64]
 # states of the training split that are known, and tracers of the validation split that are rolled out
 FAMILIAR_STATES, VALIDATION_TRACERS = 1000, 100
 _N_KNOTS = 33
+# knots that are averaged to smooth the errors; odd
+_SMOOTHED = 5
 # smaller errors are not told apart [dex]
 _SMALLEST_ERROR = 1e-3
 # of the mean square of the indicators' logarithms: keeps weights finite on tiny splits
@@ -111,7 +113,7 @@ def calibrate(indicators_NK: Array, errors_N: Array, names: tuple[str, ...]) -> 
     nearest = np.searchsorted(0.5 * (knots[1:] + knots[:-1]), warning)
     count = np.bincount(nearest, minlength=_N_KNOTS)
     mean = np.bincount(nearest, errors_N, _N_KNOTS) / np.maximum(count, 1)
-    errors = isotonic(mean, count)
+    errors = _smoothed(isotonic(mean, count))
     return Calibration(
         dict(zip(names, weights.tolist(), strict=True)), tuple(knots.tolist()), tuple(errors.tolist())
     )
@@ -137,6 +139,12 @@ def isotonic(values: Array, weights: Array) -> Array:
             pool = (mean, weight, before[2] + pool[2])
         pools.append(pool)
     return np.repeat([pool[0] for pool in pools], [pool[2] for pool in pools])
+
+
+def _smoothed(values: Array) -> Array:
+    """Return never falling values averaged with their neighbours, so that plateaus do not tie many states."""
+    padded = np.pad(values, _SMOOTHED // 2, mode="edge")
+    return np.convolve(padded, np.full(_SMOOTHED, 1.0 / _SMOOTHED), mode="valid")
 
 
 def _validation_errors(
