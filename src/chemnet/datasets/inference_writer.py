@@ -11,10 +11,13 @@ from typing import Any, Self
 import numpy as np
 
 from chemnet.config.toml_text import toml_text
-from chemnet.datasets.npy_files import NpyAppender, open_npy
+from chemnet.datasets.npy_files import NpyAppender
+from chemnet.datasets.sample_names import SampleNames
 from chemnet.errors import DataError
 
 ROWS_PER_FILE = 2**18
+# rows of the index that are made at a time
+_INDEX_BLOCK = 2**15
 METADATA_FILE = "inference.json"
 DATASET_CONFIG_FILE = "original_dataset_config.toml"
 _ROW_FIELDS = ("tracer", "step", "time", "split", "split_row")
@@ -73,11 +76,13 @@ class InferenceWriter:
         self.species = tuple(species)
         self.splits = tuple(splits)
         self.tracer_ids = tuple(str(name) for name in tracer_ids)
-        self._names = _SampleNames(self.tracer_ids, largest_step)
+        self._names = SampleNames(self.tracer_ids, largest_step)
         self._rows = NpyAppender(self.path / "rows.npy", self._row_dtype())
         self._files: dict[str, NpyAppender] = {}
         self._widths: dict[str, int] = {}
         self._batch_rows: list[int] = []
+        self._tracers: list[np.ndarray] = []
+        self._steps: list[np.ndarray] = []
         self._write_dataset_config(dataset_config)
 
     def _row_dtype(self) -> np.dtype:
@@ -133,6 +138,8 @@ class InferenceWriter:
         rows["split_row"] = split_row
         self._append_outputs(self._names.of(tracer, step), {"tensor": np.asarray(tensor), **fields})
         self._rows.append(rows)
+        self._tracers.append(rows["tracer"].copy())
+        self._steps.append(rows["step"].copy())
 
     def _append_outputs(self, ids: np.ndarray, outputs: Mapping[str, np.ndarray]) -> None:
         """Spread one batch over the output files, starting new ones where `ROWS_PER_FILE` is reached."""
@@ -184,9 +191,7 @@ class InferenceWriter:
         self._rows.close()
         if not self._batch_rows:
             raise DataError("nothing was inferred: no sample was appended")
-        numbers = range(len(self._batch_rows))
-        ids = np.concatenate([open_npy(self.path / f"batch_{number}.npy")["id"] for number in numbers])
-        np.save(self.path / "batch_index.npy", _sorted_index(ids))
+        self._write_index()
         description = {
             "rows": len(self),
             "batches": self._batch_rows,
@@ -197,6 +202,19 @@ class InferenceWriter:
             "tracer_ids": list(self.tracer_ids),
         }
         (self.path / METADATA_FILE).write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
+
+    def _write_index(self) -> None:
+        """Write ``(id, batch, row)`` sorted by id; DataError when an id occurs twice."""
+        tracer, step = np.concatenate(self._tracers), np.concatenate(self._steps)
+        order = self._names.order(tracer, step)
+        dtype = np.dtype([("id", self._names.dtype), ("batch", "<i4"), ("row", "<i8")])
+        with NpyAppender(self.path / "batch_index.npy", dtype) as file:
+            for start in range(0, len(order), _INDEX_BLOCK):
+                rows = order[start : start + _INDEX_BLOCK]
+                entries = np.empty(len(rows), dtype=dtype)
+                entries["id"] = self._names.of(tracer[rows], step[rows])
+                entries["batch"], entries["row"] = np.divmod(rows, ROWS_PER_FILE)
+                file.append(entries)
 
     def __enter__(self) -> Self:
         return self
@@ -211,44 +229,8 @@ class InferenceWriter:
         self._rows.close()
 
 
-class _SampleNames:
-    """Sample ids ``"<tracer>-<step>"`` for whole columns at once."""
-
-    def __init__(self, tracer_ids: Sequence[str], largest_step: int) -> None:
-        self._tracers = np.array([f"{name}-" for name in tracer_ids])
-        self._steps = np.array([str(step) for step in range(largest_step + 1)])
-        width = int(np.strings.str_len(self._tracers).max(initial=1)) + len(str(largest_step))
-        self.dtype = np.dtype(f"<U{width}")
-        self._ascii = all(name.isascii() for name in tracer_ids)
-        if self._ascii:
-            # joining bytes and widening them later is seven times faster than joining UCS-4 strings
-            self._tracers, self._steps = self._tracers.astype(np.bytes_), self._steps.astype(np.bytes_)
-
-    def of(self, tracer: np.ndarray, step: np.ndarray) -> np.ndarray:
-        """Return the ids of `tracer` and `step`, ``(B,)`` of `dtype`."""
-        names = np.strings.add(self._tracers[tracer], self._steps[step])
-        if not self._ascii:
-            return names.astype(self.dtype)
-        width = self.dtype.itemsize // 4
-        return names.astype(f"S{width}").view(np.uint8).astype("<u4").view(self.dtype)
-
-
 def _batch(ids: np.ndarray, tensor: np.ndarray) -> np.ndarray:
     """Return ids and latents as one structured array."""
     batch = np.empty(len(ids), dtype=[("id", ids.dtype), ("tensor", "<f4", (tensor.shape[1],))])
     batch["id"], batch["tensor"] = ids, tensor
     return batch
-
-
-def _sorted_index(ids: np.ndarray) -> np.ndarray:
-    """Return ``(id, batch, row)`` sorted by id; DataError when an id occurs twice."""
-    # stable sorting merges the runs that tracers leave: linear for ids that come in order
-    order = np.argsort(ids, kind="stable")
-    index = np.empty(len(ids), dtype=[("id", ids.dtype), ("batch", "<i4"), ("row", "<i8")])
-    index["id"] = ids[order]
-    index["batch"], index["row"] = np.divmod(order, ROWS_PER_FILE)
-    twice = index["id"][1:] == index["id"][:-1]
-    if twice.any():
-        repeated = str(index["id"][int(np.argmax(twice))])
-        raise DataError(f"sample {repeated!r} was inferred twice; sample ids must be unique")
-    return index
