@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, Protocol
@@ -103,6 +104,8 @@ class Cvode:
             pattern = self._pattern(system)
             columns, rows = np.nonzero(pattern.T)
             options = {"jacfn": partial(_fill_sparse, system, (rows, columns)), "sparsity": pattern}
+            # it warns that the pattern serves the linear solver alone, as is meant here
+            warnings.filterwarnings("ignore", message="Custom sparse Jacobian", category=UserWarning)
         self.solver = CVODE(
             lambda t, y, rate: np.copyto(rate, system.right(y)),
             rtol=rtol,
