@@ -21,6 +21,8 @@ Array = NDArray[np.float64]
 CONDITIONS = ("Density", "Radfield", "Av", "gasTemp", "gasTemp")
 FLOOR = 1e-30
 """Least abundance that a row begins with."""
+RETRY_FACTORS = (1.0, 0.1, 0.01)
+"""Of the relative tolerance: CVODE fails now and then where the surface of the ice turns."""
 
 
 class Peer(Protocol):
@@ -106,14 +108,17 @@ class Cvode:
             options = {"jacfn": partial(_fill_sparse, system, (rows, columns)), "sparsity": pattern}
             # it warns that the pattern serves the linear solver alone, as is meant here
             warnings.filterwarnings("ignore", message="Custom sparse Jacobian", category=UserWarning)
-        self.solver = CVODE(
-            lambda t, y, rate: np.copyto(rate, system.right(y)),
-            rtol=rtol,
-            atol=atol,
-            linsolver=linsolver,
-            max_num_steps=1_000_000,
-            **options,
-        )
+        self.solvers = [
+            CVODE(
+                lambda t, y, rate: np.copyto(rate, system.right(y)),
+                rtol=rtol * factor,
+                atol=atol,
+                linsolver=linsolver,
+                max_num_steps=1_000_000,
+                **options,
+            )
+            for factor in RETRY_FACTORS
+        ]
 
     @staticmethod
     def _pattern(system: System) -> Array:
@@ -124,10 +129,11 @@ class Cvode:
 
     def advance(self, y: Array, seconds: float) -> Array:
         """Return the state `seconds` later."""
-        solution = self.solver.solve(np.array([0.0, seconds]), y)
-        if not solution.success:
-            raise RuntimeError(f"CVODE gave up: {solution.message}")
-        return np.asarray(solution.y[-1])
+        for solver in self.solvers:
+            solution = solver.solve(np.array([0.0, seconds]), y)
+            if solution.success:
+                return np.asarray(solution.y[-1])
+        raise RuntimeError(f"CVODE gave up: {solution.message}")
 
 
 def _fill_dense(system: System, t: float, y: Array, rate: Array, matrix: Array) -> None:

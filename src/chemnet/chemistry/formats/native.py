@@ -11,26 +11,25 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from chemnet.chemistry.formats.grain_rows import bulk_of, grain_rows, tunnelling_mass
 from chemnet.chemistry.formats.native_tables import (
+    FORMAT,
+    HEADER,
+    KINDS,
     REACTION_COLUMNS,
     SPECIES_COLUMNS,
+    VERSION,
     read_table,
-    write_table,
 )
 from chemnet.chemistry.formats.rows import decimal, read_rows, species_names
-from chemnet.chemistry.network import REACTION_KINDS, NetworkSpecies, Reaction
+from chemnet.chemistry.network import NetworkSpecies, Reaction
 from chemnet.chemistry.species import parse_species
 from chemnet.errors import DataError, suggest
-
-FORMAT = "chemnet"
-VERSION = 1
-HEADER = "network.toml"
 
 _HEADER_KEYS: Mapping[str, type] = {
     "format": str,
@@ -42,7 +41,6 @@ _HEADER_KEYS: Mapping[str, type] = {
     "bulk": bool,
     "initial_abundances": dict,
 }
-_KINDS = tuple(kind for kind in REACTION_KINDS if kind != "EXPRESSION")
 _TRUTH = {"yes": True, "no": False, "": False}
 
 
@@ -112,45 +110,6 @@ def initial_abundances(path: Path) -> dict[str, float]:
                 hint="give a finite number of 0 or more, relative to H nuclei",
             )
     return {species_names([name], HEADER)[0]: float(value) for name, value in given.items()}
-
-
-def write(
-    folder: Path,
-    species: Sequence[NetworkSpecies],
-    reactions: Sequence[Reaction],
-    *,
-    name: str = "network",
-    description: str = "",
-    abundances: Mapping[str, float] | None = None,
-) -> None:
-    """Write a network in chemnet's own format; every row is written out, none is left to be generated.
-
-    Parameters
-    ----------
-    folder
-        Where to write; made if it does not exist.
-    species, reactions
-        The network.
-    name, description
-        What `network.toml` says about it.
-    abundances
-        Standard initial abundances relative to H nuclei.
-
-    Raises
-    ------
-    DataError
-        A reaction has a rate expression, which this format cannot hold.
-    """
-    for reaction in reactions:
-        if reaction.kind not in _KINDS:
-            raise DataError(
-                f"{reaction.source or reaction}: this format cannot hold a reaction of type {reaction.kind}",
-                hint="keep such a network in KROME's format",
-            )
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / HEADER).write_text(_header_text(name, description, abundances or {}), encoding="utf-8")
-    write_table(folder / "species.csv", SPECIES_COLUMNS, map(_species_fields, species))
-    write_table(folder / "reactions.csv", REACTION_COLUMNS, map(_reaction_fields, reactions))
 
 
 def _header_file(path: Path) -> Path:
@@ -224,8 +183,8 @@ def _reaction(row: Mapping[str, str], where: str) -> Reaction:
         raise DataError(
             f"{where}: {row['reaction']!r} is no reaction", hint="write it as in 'C+ + H2O -> HCO+ + H'"
         )
-    if row["kind"] not in _KINDS:
-        raise DataError(f"{where}: unknown reaction type {row['kind']!r}", hint=suggest(row["kind"], _KINDS))
+    if row["kind"] not in KINDS:
+        raise DataError(f"{where}: unknown reaction type {row['kind']!r}", hint=suggest(row["kind"], KINDS))
     if row.get("extrapolate", "") not in _TRUTH:
         raise DataError(f"{where}: extrapolate is {row['extrapolate']!r}", hint="write yes or no")
     return Reaction(
@@ -268,39 +227,3 @@ def _one_name(text: str, where: str) -> str:
     if not names:
         raise DataError(f"{where}: a species without a name", hint="remove the row or name the species")
     return names[0]
-
-
-def _header_text(name: str, description: str, abundances: Mapping[str, float]) -> str:
-    """Return the text of `network.toml`."""
-    lines = [f'format = "{FORMAT}"', f"version = {VERSION}", f"name = {_quoted(name)}"]
-    lines += [f"description = {_quoted(description)}"] if description else []
-    lines += ["", "[initial_abundances]"] if abundances else []
-    lines += [f"{_quoted(species)} = {float(value)!r}" for species, value in abundances.items()]
-    return "\n".join(lines) + "\n"
-
-
-def _quoted(text: str) -> str:
-    """Return a TOML string."""
-    import tomlkit
-
-    return tomlkit.string(text).as_string()
-
-
-def _species_fields(species: NetworkSpecies) -> list[str]:
-    """Return one row of the species table."""
-    energies = [repr(species.mass), repr(species.binding_energy), repr(species.enthalpy)]
-    fractions = [repr(species.solid_fraction), repr(species.mono_fraction), repr(species.volcano_fraction)]
-    return [species.name, *energies, "", *fractions, species.reference]
-
-
-def _reaction_fields(reaction: Reaction) -> list[str]:
-    """Return one row of the reaction table."""
-    return [
-        f"{' + '.join(reaction.reactants)} -> {' + '.join(reaction.products)}",
-        reaction.kind,
-        *(repr(value) for value in (reaction.alpha, reaction.beta, reaction.gamma, reaction.t_min)),
-        "" if math.isinf(reaction.t_max) else repr(reaction.t_max),
-        "yes" if reaction.extrapolate else "no",
-        repr(reaction.reduced_mass),
-        reaction.reference,
-    ]

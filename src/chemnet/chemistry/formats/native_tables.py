@@ -1,4 +1,4 @@
-"""The two tables of chemnet's own network format: comma-separated text whose first line names the columns."""
+"""What reader and writer of chemnet's own format share: its names, and the two tables with their columns."""
 
 from __future__ import annotations
 
@@ -7,8 +7,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from chemnet.chemistry.formats.rows import data_lines
+from chemnet.chemistry.network import REACTION_KINDS
 from chemnet.errors import DataError, suggest
 
+FORMAT = "chemnet"
+VERSION = 1
+HEADER = "network.toml"
+KINDS = tuple(kind for kind in REACTION_KINDS if kind != "EXPRESSION")
+"""Reaction types that the table can hold."""
 SPECIES_COLUMNS = (
     "name",
     "mass",

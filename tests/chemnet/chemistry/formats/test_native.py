@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chemnet.chemistry.formats import native
+from chemnet.chemistry.formats import native, native_writer
 from chemnet.chemistry.network import Network, NetworkSpecies, Reaction
 from chemnet.errors import DataError
 
@@ -208,7 +208,7 @@ def test_a_bad_species_table_is_refused(tmp_path: Path, species: str, complaint:
 def test_rate_expressions_cannot_be_written(tmp_path: Path) -> None:
     reaction = Reaction(("H",), ("H",), "EXPRESSION", 1.0)
     with pytest.raises(DataError, match="EXPRESSION"):
-        native.write(tmp_path, [], [reaction])
+        native_writer.write(tmp_path, [], [reaction])
 
 
 figures = st.floats(-1e30, 1e30, allow_nan=False)
@@ -240,7 +240,9 @@ def test_what_is_written_is_read_back(
     tmp_path: Path, rows: list[Reaction], energy: float, comment: str
 ) -> None:
     species = [NetworkSpecies("#CO", 28.01, energy, -26.4, 0.1, 0.2, 0.3, comment)]
-    native.write(tmp_path, species, rows, name='a "name"', description=comment, abundances={"CO": 1e-4})
+    native_writer.write(
+        tmp_path, species, rows, name='a "name"', description=comment, abundances={"CO": 1e-4}
+    )
     assert native.matches(tmp_path)
     again, reactions = native.read(tmp_path)
     assert again == species
