@@ -60,4 +60,4 @@ def test_an_unknown_argument_names_the_nearest():
 
 
 def test_a_method_shows_the_arguments_of_its_verb():
-    assert list(inspect.signature(ChemNet().results).parameters) == ["tree"]
+    assert list(inspect.signature(ChemNet().results).parameters) == ["tree", "clean"]
