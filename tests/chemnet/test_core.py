@@ -6,8 +6,9 @@ import logging
 import pytest
 
 from chemnet import ChemNet, ConfigDict
-from chemnet.errors import ConfigError
+from chemnet.errors import ConfigError, NotFoundError
 from chemnet.registry import VERBS
+from chemnet.results import ResultWriter
 
 
 def test_every_verb_is_a_documented_method_that_tab_completion_finds():
@@ -41,9 +42,16 @@ def test_a_missing_configuration_file_is_named(tmp_path):
 
 def test_a_verb_returns_what_it_prints(tmp_path):
     chemnet = ChemNet(overrides=[f"general.results_dir={tmp_path}"])
+    with ResultWriter(chemnet.config, verb="infer") as writer:
+        pass
     answer = chemnet.results()
-    assert answer.to_dict()["results"] == []
-    assert "no results" in str(answer)
+    assert [row["name"] for row in answer.to_dict()["results"]] == [writer.result.name]
+    assert writer.result.name in str(answer)
+
+
+def test_a_verb_raises_what_the_command_line_tells(tmp_path):
+    with pytest.raises(NotFoundError, match="no results in"):
+        ChemNet(overrides=[f"general.results_dir={tmp_path}"]).results()
 
 
 def test_the_log_level_follows_set_config():
