@@ -7,9 +7,10 @@ import pytest
 
 import chemnet
 from chemnet.config import load_config
+from chemnet.datasets.tracer_tables.trajectories import standard_initial
 from chemnet.errors import ModelError, ResultsError
 from chemnet.results import list_results
-from chemnet.surrogate.loading import compose, configured_surrogate, shipped_names
+from chemnet.surrogate.loading import SHIPPED, compose, configured_surrogate, shipped_names
 
 
 @pytest.fixture
@@ -65,9 +66,27 @@ def test_an_unknown_name_lists_what_there_is(config):
     assert "made_emulator" in str(error.value)
 
 
-def test_every_shipped_surrogate_loads():
+def test_shipped_surrogates_load_by_name_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "uclchem" in shipped_names()
     for name in shipped_names():
-        assert chemnet.Surrogate.load(name).species
+        surrogate = chemnet.Surrogate.load(name)
+        assert (surrogate.name, surrogate.elements[0]) == (name, "H")
+        weights = SHIPPED / name / "weights.safetensors"
+        assert weights.stat().st_size < 5e6
+
+
+def test_the_shipped_uclchem_emulates_its_standard_start_and_conserves() -> None:
+    surrogate = chemnet.Surrogate.load("uclchem")
+    start = standard_initial(surrogate.species)[None]
+    physical = np.tile([[1e5, 0.1, 3.0, 15.0]], (1, 40, 1)).reshape(1, 40, 4)
+    abundance = surrogate.emulate(physical, start).astype(float)
+    drift = abundance @ surrogate.data.stoichiometry / (start @ surrogate.data.stoichiometry) - 1.0
+    assert np.abs(drift).max() < 1e-6
+    late = dict(zip(surrogate.species, abundance[0, -1], strict=True))
+    # what every dark cloud of this density has after 1e5 yr: CO in the gas, water on the grains
+    assert late["CO"] > 1e-6 > late["C+"]
+    assert late["#H2O"] + late["@H2O"] > 1e-5
 
 
 def test_shipped_surrogates_lie_inside_the_package_and_no_rule_keeps_them_out():
