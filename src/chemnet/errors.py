@@ -5,6 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+# words that a hint lists at most
+_LISTED = 20
+
 
 class ChemNetError(Exception):
     """Base of every error that a user can cause or must see.
@@ -67,12 +70,15 @@ def nearest(word: str, allowed: Iterable[str], count: int = 3) -> list[str]:
 
 
 def suggest(word: str, allowed: Iterable[str]) -> str:
-    """Return a hint that lists the near misses of `word`, or else every allowed word."""
+    """Return a hint with the near misses of `word` and the allowed words.
+
+    Of many words near misses stand alone, and without any only the first words are listed.
+    """
     names = sorted(set(allowed))
     near = nearest(word, names)
-    listed = ", ".join(names) if names else "none"
-    return (
-        f"did you mean {' or '.join(repr(name) for name in near)}? (all: {listed})"
-        if near
-        else f"allowed: {listed}"
-    )
+    listed = ", ".join(names[:_LISTED]) or "none"
+    if not near:
+        more = f", ... ({len(names)} in all)" if len(names) > _LISTED else ""
+        return f"allowed: {listed}{more}"
+    meant = f"did you mean {' or '.join(repr(name) for name in near)}?"
+    return f"{meant} (all: {listed})" if len(names) <= _LISTED else meant

@@ -9,9 +9,10 @@ import sys
 import warnings
 from functools import cache
 from pathlib import Path
+from types import FunctionType, ModuleType
 from typing import Any
 
-from chemnet.errors import ConfigError, suggest
+from chemnet.errors import ConfigError, nearest, suggest
 
 ENTRY_POINT_GROUP = "chemnet.plugins"
 DEFAULTS_FILE = "default_config.toml"
@@ -43,14 +44,25 @@ def is_dotted_name(text: object) -> bool:
     return isinstance(text, str) and _DOTTED_NAME.fullmatch(text) is not None
 
 
-def import_dotted(name: str, kind: str) -> Any:
+def import_dotted(name: str, kind: str, home: str | None = None) -> Any:
     """Import the class that ``package.module.Class`` names.
+
+    Parameters
+    ----------
+    name
+        The dotted name.
+    kind
+        What the class is, for messages: ``"optimizer"``, ...
+    home
+        A module that holds such classes, for the hint when the name has no dots.
 
     Raises
     ------
     ConfigError
-        When the module cannot be imported or has no such class.
+        When the name is not dotted, the module cannot be imported or it has no such class.
     """
+    if not is_dotted_name(name):
+        raise _undotted(name, kind, home)
     module_name, _, class_name = name.rpartition(".")
     _see_working_directory()
     try:
@@ -63,9 +75,31 @@ def import_dotted(name: str, kind: str) -> Any:
     if not hasattr(module, class_name):
         raise ConfigError(
             f"the module '{module_name}' has no {kind} '{class_name}'",
-            hint=suggest(class_name, [word for word in vars(module) if not word.startswith("_")]),
+            hint=suggest(class_name, _public_names(module)),
         )
     return getattr(module, class_name)
+
+
+def _undotted(name: str, kind: str, home: str | None) -> ConfigError:
+    """Return the error for a name without dots; the hint is the dotted name that `home` has."""
+    near = nearest(name, _public_names(importlib.import_module(home)), 1) if home else []
+    return ConfigError(
+        f"the {kind} '{name}' is no dotted name package.module.Class",
+        hint=f"write {home}.{near[0]}"
+        if near
+        else f"write a dotted name such as {home or 'my_package'}.MyClass",
+    )
+
+
+def _public_names(module: ModuleType) -> list[str]:
+    """Return the public classes and functions that a module or package defines, not what it imports."""
+    return [
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_")
+        and isinstance(value, (type, FunctionType))
+        and f"{value.__module__}.".startswith(f"{module.__name__}.")
+    ]
 
 
 def entry_point_defaults() -> list[Path]:

@@ -116,10 +116,6 @@ class Registry(Generic[T]):
         plugins.load_entry_points()
         return sorted({*self._builtin, *self._classes})
 
-    def registered_name(self, cls: type) -> str:
-        """Return the name under which `cls` is registered."""
-        return next((name for name, held in self._classes.items() if held is cls), cls.__qualname__)
-
     def __contains__(self, name: object) -> bool:
         return name in self._builtin or name in self._classes
 

@@ -74,6 +74,14 @@ def test_a_column_that_is_no_species(workspace: Workspace) -> None:
     assert not workspace.made
 
 
+def test_a_misspelt_physical_parameter_is_named_before_the_column_that_it_leaves_over(
+    workspace: Workspace,
+) -> None:
+    outcome = workspace.run("preprocess", 'data_set.physical=["Density","Radfeld","Av","gasTemp"]')
+    assert_refused(outcome, "no column 'Radfeld'", "Radfield")
+    assert not workspace.made
+
+
 def test_tracers_shorter_than_a_window(workspace: Workspace) -> None:
     assert_refused(workspace.run("preprocess", "preprocess.window=31"), "31", "30")
     assert not workspace.made
@@ -90,6 +98,36 @@ def test_an_unknown_key(workspace: Workspace) -> None:
 def test_a_wrong_type(workspace: Workspace) -> None:
     outcome = workspace.run("train", "train.epochs=many")
     assert_refused(outcome, "train.epochs", "'many'", "int", "command line")
+    assert not workspace.made
+
+
+@pytest.mark.parametrize(
+    ("verb", "word", "allowed"),
+    [
+        ("train", "model.Autoencoder.hidden=[-3]", "list of int >= 1"),
+        ("train", "model.Autoencoder.hidden=[8,0]", "list of int >= 1"),
+        ("train", "model.DirectRelaxation.hidden=[-1]", "non-empty list of int >= 1"),
+        ("train", "model.LatentRelaxation.hidden=[]", "at least one"),
+        ("train", "'chemnet.models.losses.ChemistryLoss'.power=-1", "float > 0"),
+        ("train", "'chemnet.models.losses.ChemistryLoss'.scale=0", "float > 0"),
+        ("train", "train.component=", "train.component"),
+        ("train", "train.component=a/b", "'a/b' is no name"),
+        ("train", "train.component=..", "'..' is no name"),
+        ("preprocess", "data_set.path=", "data_set.path is empty"),
+        ("network", "network.path=", "network.path is empty"),
+        ("network", "network.neighbours=-1", "int >= 0"),
+        ("simulate", "simulate.end_time=inf", "finite"),
+        ("simulate", "simulate.rtol=nan", "float > 0 < 1"),
+        ("benchmark", "benchmark.tracers_per_batch=0", "int >= 1"),
+        ("benchmark", "benchmark.neighbour_rows=0", "int >= 1"),
+        ("benchmark", "benchmark.floor=0", "float > 0 < 1"),
+        ("benchmark", "benchmark.floor=-1", "float > 0 < 1"),
+        ("benchmark", "benchmark.visible=-1", "float > 0"),
+        ("benchmark", "benchmark.solver_tracers=-1", "int >= 0"),
+    ],
+)
+def test_a_value_out_of_range(workspace: Workspace, verb: str, word: str, allowed: str) -> None:
+    assert_refused(workspace.run(verb, word), word.partition("=")[0].rpartition(".")[2], allowed)
     assert not workspace.made
 
 
@@ -162,6 +200,29 @@ def test_an_unknown_model_names_the_nearest(copy_of_chain: Copy) -> None:
     before = workspace.made
     assert_refused(workspace.run("train", "model.name=Autoencodr"), "Autoencodr", "'Autoencoder'")
     assert workspace.made == before
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["optimizer.name=Adam"], "write torch.optim.Adam"),
+        (["criterion.name=mse"], "write torch.nn.MSELoss"),
+        (["scheduler.name=cosine"], "write torch.optim.lr_scheduler.Cosine"),
+        (["scheduler.name=.x"], "write a dotted name"),
+        (["'torch.optim.AdamW'.betas=[0.9]"], "betas = [0.9]"),
+        (["mlflow.enabled=true", "mlflow.tracking_uri=nonsense://x"], "mlflow.tracking_uri"),
+    ],
+)
+def test_a_part_of_the_recipe_that_cannot_be_built(copy_of_chain: Copy, words: list[str], told: str) -> None:
+    workspace = copy_of_chain("preprocess")
+    before = workspace.made
+    assert_refused(workspace.run("train", *words), told)
+    assert workspace.made == before
+
+
+def test_an_initial_abundance_that_is_no_number(workspace: Workspace) -> None:
+    assert_refused(workspace.run("simulate", 'simulate.initial={ H2 = "half" }'), "'H2'", "'half'")
+    assert not workspace.made
 
 
 def test_fractions_that_sum_to_more_than_one(workspace: Workspace) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -62,9 +63,10 @@ def initial_abundances(network: Network, given: Mapping[str, float] | None = Non
                 f"initial abundances name {name!r}, which network {network.name!r} does not have",
                 hint=suggest(name, network.species_names),
             )
-        if not (np.isfinite(value) and value >= 0.0):
+        if not _is_amount(value):
             raise DataError(
-                f"the initial abundance of {name!r} is {value}", hint="it must be finite and 0 or greater"
+                f"the initial abundance of {name!r} is {value!r}",
+                hint="it must be a number, finite and 0 or greater",
             )
         abundance[network.index(name)] = value
     if not abundance.any():
@@ -74,6 +76,12 @@ def initial_abundances(network: Network, given: Mapping[str, float] | None = Non
     if ELECTRON in network.species_names and ELECTRON not in chosen:
         abundance[network.index(ELECTRON)] = _balancing_electrons(abundance, network)
     return abundance
+
+
+def _is_amount(value: object) -> bool:
+    """Return whether `value` is a number that an abundance can have."""
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    return is_number and bool(np.isfinite(value)) and value >= 0.0
 
 
 def _standard_for(network: Network) -> dict[str, float]:

@@ -2,8 +2,8 @@
 
 The default's type is the schema. The comment above a key may begin with a marker in brackets that says more
 than the default can: ``[path]``, ``[result]``, ``[name]``, ``[str]``, ``[int]``, ``[float]``, ``[list]``,
-alternatives such as ``[float or false]``, limits such as ``[int >= 1]`` or ``[float > 0 <= 1]``, the items of a
-list as ``[list of int >= 1]`` or ``[non-empty list of int >= 1]``, or ``[one of: a, b]``. A default of
+alternatives such as ``[float or false]``, limits such as ``[int >= 1]`` or ``[float > 0 <= 1]``, the items of
+a list as ``[list of int >= 1]`` or ``[non-empty list of int >= 1]``, or ``[one of: a, b]``. A default of
 ``false`` with a marker means "not set". Numbers are finite, and paths, results and names are not empty.
 """
 
@@ -124,7 +124,7 @@ class KeySpec:
         Raises
         ------
         ConfigError
-            When the type, the choice or the range is not allowed; `where` names the file and line that set it.
+            When type, choice or range are not allowed; `where` names the file and line that set the value.
         """
         if value is False and "false" in self.kinds:
             return False

@@ -31,7 +31,7 @@ def make_criterion(config: ConfigDict, data: DataDescription) -> nn.Module:
         When there is no such class, or it refuses its keyword arguments.
     """
     name = config["criterion"]["name"]
-    cls = import_dotted(name, "criterion")
+    cls = import_dotted(name, "criterion", "torch.nn")
     if hasattr(cls, "for_data"):
         return _call(cls.for_data, name, data, **keywords(config, name))
     return _call(cls, name, **keywords(config, name))
@@ -53,7 +53,7 @@ def make_optimizer(self: nn.Module, config: ConfigDict) -> Optimizer:
     options = keywords(config, table["name"])
     if table["lr"] is not False:
         options["lr"] = table["lr"]
-    cls = import_dotted(table["name"], "optimizer")
+    cls = import_dotted(table["name"], "optimizer", "torch.optim")
     groups = parameter_groups(self, options.get("weight_decay", 0.0), table["decay_biases_and_norms"])
     return _call(cls, table["name"], groups, **options)
 
@@ -68,7 +68,8 @@ def make_scheduler(self: nn.Module, config: ConfigDict, optimizer: Optimizer) ->
     name = config["scheduler"]["name"]
     if name is False:
         return None
-    return _call(import_dotted(name, "scheduler"), name, optimizer, **keywords(config, name))
+    cls = import_dotted(name, "scheduler", "torch.optim.lr_scheduler")
+    return _call(cls, name, optimizer, **keywords(config, name))
 
 
 def parameter_groups(model: nn.Module, weight_decay: float, decay_all: bool) -> list[dict[str, Any]]:
@@ -81,7 +82,10 @@ def parameter_groups(model: nn.Module, weight_decay: float, decay_all: bool) -> 
     """
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not trainable:
-        raise ModelError(f"the model {type(model).__name__} has no parameters to train")
+        raise ModelError(
+            f"the model {type(model).__name__} has no parameters to train",
+            hint="assign layers to attributes in __init__, and leave requires_grad on where they learn",
+        )
     if decay_all or not weight_decay:
         return [{"params": trainable}]
     matrices = [parameter for parameter in trainable if parameter.ndim > 1]
@@ -110,7 +114,7 @@ def _call(cls: Any, name: str, *args: Any, **options: Any) -> Any:
     """Call a class, turning refused keyword arguments into a `ConfigError` that names their table."""
     try:
         return cls(*args, **options)
-    except (TypeError, ValueError, ZeroDivisionError) as error:
+    except (TypeError, ValueError, IndexError, ZeroDivisionError) as error:
         given = ", ".join(f"{key} = {value!r}" for key, value in options.items()) or "nothing"
         raise ConfigError(
             f"{name} does not accept its keyword arguments: {error}",

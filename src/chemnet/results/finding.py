@@ -66,8 +66,10 @@ def resolve_input(
     else:
         found = named_result(config, str(wanted), key, verb)
         if fits is not None and not fits(found):
+            article = "an" if what[0] in "aeiou" else "a"
             raise ResultsError(
-                f"{key} = {str(wanted)!r} is not a {what}", hint="`chemnet results` lists what there is"
+                f"{key} = {str(wanted)!r} is not {article} {what}",
+                hint="`chemnet results` lists what there is",
             )
     found.verify(every_byte=False)
     _log.info("%s: using %s", join_key(split_key(key)), found.name)

@@ -23,7 +23,10 @@ def as_array(values: Any) -> Array:
     try:
         return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise DataError(f"{type(values).__name__} is no array of numbers: {error}") from error
+        raise DataError(
+            f"{type(values).__name__} is no array of numbers: {error}",
+            hint="give a NumPy array, a torch tensor or nested lists of equal length that hold numbers only",
+        ) from error
 
 
 def ordered_columns(what: str, values: Any, names: Sequence[str]) -> Any:
@@ -93,7 +96,10 @@ def check_latents(values: Any, latent_dim: int) -> Array:
     """
     array = as_array(values)
     if array.ndim != 2 or array.shape[1] != latent_dim:
-        raise DataError(f"latents have the shape {array.shape}; needed is (cells, {latent_dim})")
+        raise DataError(
+            f"latents have the shape {array.shape}; needed is (cells, {latent_dim})",
+            hint="one row per cell, as surrogate.encode returns them",
+        )
     names = [f"latent {number}" for number in range(latent_dim)]
     _refuse("latents", array, names, ~np.isfinite(array), "finite")
     return array

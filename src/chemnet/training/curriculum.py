@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from chemnet.config import ConfigDict
+from chemnet.errors import ConfigError
 from chemnet.training.data_feed import Batch, Feed
 
 
@@ -26,11 +27,22 @@ def with_curriculum(feed: Feed, config: ConfigDict, window: int | None, horizon:
         Reads ``train.curriculum_epochs`` and ``train.curriculum_start``.
     window, horizon
         Rows per window, and how many of them are predicted.
+
+    Raises
+    ------
+    ConfigError
+        When the first epoch would predict more rows than a window has.
     """
     epochs = config["train"]["curriculum_epochs"]
     if not epochs or window is None or horizon is None:
         return feed
-    return CurriculumFeed(feed, window, horizon, config["train"]["curriculum_start"], epochs)
+    start = config["train"]["curriculum_start"]
+    if start > horizon:
+        raise ConfigError(
+            f"train.curriculum_start = {start} is more than the horizon of the windows, {horizon} rows",
+            hint=f"set it to {horizon} or less, or make windows with a longer preprocess.horizon",
+        )
+    return CurriculumFeed(feed, window, horizon, start, epochs)
 
 
 class CurriculumFeed:
@@ -50,7 +62,7 @@ class CurriculumFeed:
 
     def __init__(self, feed: Feed, window: int, horizon: int, start: int, epochs: int) -> None:
         self._feed, self.given, self.whole = feed, window - horizon, horizon
-        self.start, self.epochs, self.horizon = min(start, horizon), epochs, horizon
+        self.start, self.epochs, self.horizon = start, epochs, horizon
 
     def set_epoch(self, epoch: int) -> None:
         """Choose order and horizon of an epoch, counted from 1."""

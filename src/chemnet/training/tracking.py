@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from chemnet.config import ConfigDict
+from chemnet.errors import ConfigError
 from chemnet.progress import get_logger
 
 STORE_FILE = "mlflow.db"
@@ -32,21 +33,33 @@ class MlflowTracker:
         Reads ``[mlflow]``, ``train.experiment_name`` and ``train.run_name``.
     run_name
         The run's name when ``train.run_name`` gives none.
+
+    Raises
+    ------
+    ConfigError
+        When MLflow knows no such store or server, or it does not answer.
     """
 
     def __init__(self, config: ConfigDict, run_name: str) -> None:
         # before the import: MLflow reports its use otherwise
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
         os.environ["DO_NOT_TRACK"] = "true"
+        from mlflow.exceptions import MlflowException
         from mlflow.tracking import MlflowClient
 
         results_dir = Path(config["general"]["results_dir"]).resolve()
-        with _quiet_migrations():
-            self._client = MlflowClient(
-                config["mlflow"]["tracking_uri"] or f"sqlite:///{results_dir / STORE_FILE}"
-            )
-            experiment = self._experiment(config["train"]["experiment_name"], config, results_dir)
-            run = self._client.create_run(experiment, run_name=config["train"]["run_name"] or run_name)
+        uri = config["mlflow"]["tracking_uri"] or f"sqlite:///{results_dir / STORE_FILE}"
+        try:
+            with _quiet_migrations():
+                self._client = MlflowClient(uri)
+                experiment = self._experiment(config["train"]["experiment_name"], config, results_dir)
+                run = self._client.create_run(experiment, run_name=config["train"]["run_name"] or run_name)
+        except MlflowException as error:
+            raise ConfigError(
+                f"mlflow.tracking_uri = {uri!r} cannot be used: {str(error).splitlines()[0]}",
+                hint="give the URI of a server or store that MLflow knows; false keeps an SQLite file in "
+                "general.results_dir; mlflow.enabled=false tracks nothing",
+            ) from error
         self.run_id: str = run.info.run_id
 
     def start(self, parameters: Mapping[str, Any], tags: Mapping[str, str]) -> None:

@@ -97,6 +97,7 @@ class Benchmark(Verb):
 def benchmark(config: ConfigDict) -> ResultDirectory:
     """Find surrogate and data, score, and write the result."""
     from chemnet.datasets.preprocessed import PreprocessedData
+    from chemnet.surrogate.evaluation.examples import check_species
     from chemnet.surrogate.evaluation.inputs import data_for, trained_emulator
     from chemnet.surrogate.loading import configured_surrogate
     from chemnet.surrogate.surrogate import Surrogate
@@ -106,6 +107,7 @@ def benchmark(config: ConfigDict) -> ResultDirectory:
     surrogate = configured_surrogate(config) if wanted is False else Surrogate.load(wanted, config)
     surrogate.to(choose_device(config["general"]["device"]))
     data_result = data_for(config, surrogate)
+    check_species(config["benchmark"]["species"], surrogate.species)
     parents = {"preprocess": data_result}
     emulator = trained_emulator(config, surrogate)
     if emulator is not None:

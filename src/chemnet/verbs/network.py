@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chemnet.errors import DataError, ResultsError, nearest
+from chemnet.errors import DataError, ResultsError, suggest
 from chemnet.registry import chem_verb
 from chemnet.results import ResultWriter, VerbResult
 from chemnet.verbs.base import Verb
@@ -161,11 +161,7 @@ def _chosen(wanted: Iterable[str], species: Sequence[NetworkSpecies], network: s
         spellings = (name, standard_name(name) if is_species(name) else "", name.upper())
         match = next((spelling for spelling in spellings if spelling in known), None)
         if match is None:
-            near = nearest(name, known)
-            raise DataError(
-                f"network {network!r} has no species {name!r}",
-                hint=f"did you mean {' or '.join(near)}?" if near else f"it has {len(known)} others",
-            )
+            raise DataError(f"network {network!r} has no species {name!r}", hint=suggest(name, known))
         chosen.append(match)
     return list(dict.fromkeys(chosen))
 

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from chemnet.errors import NotFoundError
 from chemnet.registry import chem_verb
 from chemnet.results import Answer, ParentRef, ResultDirectory, list_results
 from chemnet.results.directory import PARTIAL_PREFIX
@@ -38,6 +39,11 @@ class Results(Verb):
 
         With `clean` the hidden directories of runs that have ended are deleted and named instead; a run that
         could have been resumed cannot be any more.
+
+        Raises
+        ------
+        NotFoundError
+            When there is nothing to list.
         """
         if clean:
             return self._clean()
@@ -46,8 +52,11 @@ class Results(Verb):
         partial = [_partial_row(path) for path in list_partial(results_dir)]
         content = {"results_dir": str(results_dir), "results": [_row(result) for result in results] + partial}
         if not content["results"]:
-            text = f"no results in {results_dir}\n  hint: `chemnet demo` makes some"
-        elif tree:
+            raise NotFoundError(
+                f"no results in {results_dir}",
+                hint="`chemnet demo` makes some; general.results_dir says where they are looked for",
+            )
+        if tree:
             text = "\n".join(_tree_lines(results) + [f"{row['name']}  [{row['status']}]" for row in partial])
         else:
             text = _table(content["results"])

@@ -53,8 +53,38 @@ def test_a_class_that_does_not_exist_names_the_nearest(tiny: Any) -> None:
         recipe.make_optimizer(network(), tiny({"optimizer.name": "torch.optim.AdamWW"}))
 
 
+def test_near_misses_are_classes_that_the_module_defines(tiny: Any) -> None:
+    with pytest.raises(ConfigError) as caught:
+        recipe.make_optimizer(network(), tiny({"optimizer.name": "torch.optim.lr_scheduler.CosineAnneal"}))
+    assert "'CosineAnnealingLR'" in str(caught.value)
+    assert not {"Counter", "TYPE_CHECKING", "all:"} & set(str(caught.value).replace(",", "").split())
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "meant"),
+    [
+        ("optimizer", "Adam", "write torch.optim.Adam"),
+        ("optimizer", "zzz", "such as torch.optim."),
+        ("optimizer", "", "such as torch.optim."),
+    ],
+)
+def test_a_name_without_dots_is_answered_with_the_dotted_one(
+    tiny: Any, part: str, name: str, meant: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"the {part} '{name}' is no dotted name") as caught:
+        recipe.make_optimizer(network(), tiny({f"{part}.name": name}))
+    assert meant in str(caught.value)
+
+
+@pytest.mark.parametrize("betas", [[0.9], [0.9, 2.0]])
+def test_values_that_the_class_refuses_name_its_table(tiny: Any, betas: list[float]) -> None:
+    with pytest.raises(ConfigError, match="does not accept its keyword arguments") as caught:
+        recipe.make_optimizer(network(), tiny({"'torch.optim.AdamW'.betas": betas}))
+    assert '["torch.optim.AdamW"]' in str(caught.value)
+
+
 def test_a_model_without_parameters_cannot_be_trained(tiny: Any) -> None:
-    with pytest.raises(ModelError, match="no parameters to train"):
+    with pytest.raises(ModelError, match=r"no parameters to train\n  hint: "):
         recipe.make_optimizer(nn.Identity(), tiny())
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chemnet.config import ConfigDict
+from chemnet.errors import ConfigError
 from chemnet.training.curriculum import CurriculumFeed, horizon_at, pieces, with_curriculum
 from chemnet.training.data_feed import ResidentFeed, RowTable, WindowTable
 from chemnet.verbs.train import Train
@@ -65,6 +67,13 @@ def test_a_feed_cuts_its_windows_until_the_whole_horizon_is_reached() -> None:
 def test_without_it_the_feed_stays_as_it_is(tiny: Any) -> None:
     feed = feed_of()
     assert with_curriculum(feed, tiny(), 9, 8) is feed
+
+
+def test_a_first_horizon_longer_than_the_windows_is_refused(tiny: Any) -> None:
+    config = tiny({"train.curriculum_epochs": 2, "train.curriculum_start": 9})
+    with pytest.raises(ConfigError, match=r"curriculum_start = 9 .* 8 rows") as caught:
+        with_curriculum(feed_of(), config, 9, 8)
+    assert "8 or less" in str(caught.value)
 
 
 def configured(tiny: Any, name: str, **table: Any) -> ConfigDict:

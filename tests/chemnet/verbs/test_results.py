@@ -3,6 +3,7 @@
 import pytest
 
 from chemnet import ChemNet
+from chemnet.errors import NotFoundError
 from chemnet.results import ResultWriter
 from chemnet.results.partial import RUNNING_FILE
 
@@ -23,8 +24,9 @@ def make(chem):
 
 
 def test_an_empty_folder_says_what_to_do(chem):
-    assert "no results" in str(chem.results())
-    assert "chemnet demo" in str(chem.results())
+    with pytest.raises(NotFoundError, match=r"no results in .*\n.*chemnet demo") as caught:
+        chem.results()
+    assert caught.value.exit_code == 1
 
 
 def test_the_table_names_verb_component_status_and_parents(chem, make):

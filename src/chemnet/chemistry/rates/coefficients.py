@@ -38,7 +38,6 @@ from chemnet.chemistry.rates.table import (
 
 _ARRHENIUS = Formula.ARRHENIUS.value
 _ION_POLAR_1 = Formula.ION_POLAR_1.value
-_ION_POLAR_2 = Formula.ION_POLAR_2.value
 _EXPRESSION = Formula.EXPRESSION.value
 _CRP = Formula.CRP.value
 _CRPHOT = Formula.CRPHOT.value
@@ -46,7 +45,6 @@ _PHOTON = Formula.PHOTON.value
 _H2_PHOTON = Formula.H2_PHOTON.value
 _CO_PHOTON = Formula.CO_PHOTON.value
 _C_PHOTON = Formula.C_PHOTON.value
-_FREEZE = Formula.FREEZE.value
 _FREEZE_H = Formula.FREEZE_H.value
 _FREEZE_H2 = Formula.FREEZE_H2.value
 _EVAPORATION = Formula.EVAPORATION.value
@@ -56,7 +54,6 @@ _H2_DESORPTION = Formula.H2_DESORPTION.value
 _CR_DESORPTION = Formula.CR_DESORPTION.value
 _UV_DESORPTION = Formula.UV_DESORPTION.value
 _H2_FORMATION = Formula.H2_FORMATION.value
-_DIFFUSION = Formula.DIFFUSION.value
 _ELEY_RIDEAL = Formula.ELEY_RIDEAL.value
 
 

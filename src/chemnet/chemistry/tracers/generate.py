@@ -100,7 +100,10 @@ def check_options(n_tracers: int, n_steps: int, end_time: float, weights: Mappin
         if name not in FAMILIES:
             raise ConfigError(f"there is no tracer family {name!r}", hint=suggest(name, FAMILIES))
         if not weight >= 0.0:
-            raise ConfigError(f"the weight of tracer family {name!r} is {weight}; it must be 0 or greater")
+            raise ConfigError(
+                f"the weight of tracer family {name!r} is {weight}; it must be 0 or greater",
+                hint=f"set simulate.families.{name}; 0 leaves the family out",
+            )
     if not sum(weights.values()) > 0.0:
         raise ConfigError(
             "the weights of all tracer families are 0, so there is nothing to draw from",

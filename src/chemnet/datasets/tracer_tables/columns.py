@@ -109,11 +109,13 @@ def plan_columns(
     wanted = [canonical_name(name) for name in physical]
     left_out = {canonical_name(name) for name in dropped} - set(wanted)
     index = _index_by_name(columns, where, left_out)
+    # a misspelt parameter would leave its column among the species, where the complaint would mislead
+    places = tuple(_find(name, index, columns, where) for name in wanted)
     names = tuple(species) or _species_among(index, where, {TRACER, TIME, *wanted, *left_out, *BOOKKEEPING})
     return ColumnPlan(
         tracer=index.get(TRACER),
         time=_find(TIME, index, columns, where),
-        physical=tuple(_find(name, index, columns, where) for name in wanted),
+        physical=places,
         species=tuple(_find(name, index, columns, where) for name in names),
         species_names=names,
     )

@@ -32,21 +32,19 @@ def example_tracers(errors: Mapping[str, float]) -> dict[str, str]:
 def example_species(
     asked: Sequence[str], species: Sequence[str], by_species: Mapping[str, Mapping[str, float]]
 ) -> list[str]:
-    """Return the species that were asked for, or else well-known ones and the worst.
+    """Return the species that were asked for, or else well-known ones and the worst."""
+    if asked:
+        return list(asked)
+    worst = sorted(by_species, key=lambda name: -by_species[name]["mlae"])
+    known = [name for name in WELL_KNOWN if name in species and name not in worst[:_N_WORST]]
+    return [*known[: N_SPECIES - _N_WORST], *worst[:_N_WORST]]
 
-    Raises
-    ------
-    ConfigError
-        When a species that was asked for does not exist.
-    """
+
+def check_species(asked: Sequence[str], species: Sequence[str]) -> None:
+    """Raise a ConfigError for the first of the species asked for that a surrogate does not have."""
     unknown = [name for name in asked if name not in species]
     if unknown:
         raise ConfigError(
             f"benchmark.species: the surrogate has no species '{unknown[0]}'",
             hint=suggest(unknown[0], species),
         )
-    if asked:
-        return list(asked)
-    worst = sorted(by_species, key=lambda name: -by_species[name]["mlae"])
-    known = [name for name in WELL_KNOWN if name in species and name not in worst[:_N_WORST]]
-    return [*known[: N_SPECIES - _N_WORST], *worst[:_N_WORST]]

@@ -102,7 +102,7 @@ def test_network_is_recognised_by_content_and_balanced(write):
         ("1:NN:C:OH:CO:H:::1:1e-10:0:0:400:300:L:C::", "Tl = 400 K is above Tu = 300 K", "swap"),
         ("1:NN:C:OH:CO", "rate.txt:1: 5 columns", "number:type"),
         ("1:NN:C:OH:CO:H:::2:1e-10:0:0:10:300:L:C::", "do not fit 2 temperature range(s)", "9 columns"),
-        ("1:NN:C:OH:CO:H:::5:1e-10:0:0:10:300:L:C::", "number of temperature ranges is '5'", "1 to 4"),
+        ("1:NN:C:OH:CO:H:::5:1e-10:0:0:10:300:L:C::", "column 9, is '5'; it is 1 to 4", "colon"),
         ("1:NN:C:OH:CO:H:::1:1e-10:0:0:10:300:L:C:a:b:c:d", "do not fit 1 temperature range(s)", "9 columns"),
         ("1:NN:C:Qx:CO:H:::1:1e-10:0:0:10:300:L:C::", "rate.txt:1: 'Qx' is not a species name", "CH3OH"),
         (

@@ -71,8 +71,8 @@ def test_a_bad_value_is_named_with_its_place(
         ),
         (
             lambda frame: frame.rename(columns={"gasTemp": "gasTmp"}),
-            "unknown species column 'gasTmp'",
-            "did you mean 'gasTemp'",
+            "no column 'gasTemp'",
+            "did you mean 'gasTmp'",
         ),
         (lambda frame: frame.assign(Tracer=frame["Model"]), "both mean 'Tracer'", "remove one"),
         (lambda frame: frame.iloc[:0], "the table has no rows", "write the table again"),
