@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -17,16 +18,36 @@ _HYDROGEN_RANGE = (0.8, 1.2)
 
 
 def as_array(values: Any) -> Array:
-    """Return numbers, a NumPy array or a torch tensor of any device as float64."""
-    if hasattr(values, "detach"):
-        values = values.detach().cpu().numpy()
+    """Return numbers, a NumPy array or a torch tensor of any device as float64.
+
+    Raises
+    ------
+    DataError
+        For anything else: texts, complex numbers, lists of unequal lengths.
+    """
     try:
-        return np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataError(
-            f"{type(values).__name__} is no array of numbers: {error}",
-            hint="give a NumPy array, a torch tensor or nested lists of equal length that hold numbers only",
-        ) from error
+        if hasattr(values, "detach"):
+            tensor = values.detach().cpu()
+            # NumPy has no bfloat16
+            values = (tensor.double() if tensor.is_floating_point() else tensor).numpy()
+        found = np.asarray(values)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise _no_numbers(values, str(error)) from error
+    # a column of a table may hold its numbers as objects
+    real = found.dtype.kind in "biuf" or (
+        found.dtype.kind == "O" and all(isinstance(value, Real) for value in found.flat)
+    )
+    if not real:
+        raise _no_numbers(values, f"it holds {found.dtype.name} values")
+    return found.astype(np.float64)
+
+
+def _no_numbers(values: Any, why: str) -> DataError:
+    """Return the error for what is no array of real numbers."""
+    return DataError(
+        f"{type(values).__name__} is no array of numbers: {why}",
+        hint="give a NumPy array, a torch tensor or nested lists of equal length that hold real numbers only",
+    )
 
 
 def ordered_columns(what: str, values: Any, names: Sequence[str]) -> Any:
@@ -35,7 +56,7 @@ def ordered_columns(what: str, values: Any, names: Sequence[str]) -> Any:
     Raises
     ------
     DataError
-        When a named column is missing or unknown.
+        When a named column is missing or unknown, or columns have different shapes.
     """
     if not isinstance(values, Mapping) and not hasattr(values, "columns"):
         return values
@@ -47,7 +68,15 @@ def ordered_columns(what: str, values: Any, names: Sequence[str]) -> Any:
             f"{what}: the column '{wrong[0]}' is {state} ({len(found)} columns given, {len(names)} needed)",
             hint=suggest(wrong[0], names if state == "unknown" else map(str, found)),
         )
-    return np.stack([as_array(values[name]) for name in names], axis=-1)
+    columns = [as_array(values[name]) for name in names]
+    for name, column in zip(names, columns, strict=True):
+        if column.shape != columns[0].shape:
+            raise DataError(
+                f"{what}: the column '{name}' has the shape {column.shape}, "
+                f"'{names[0]}' has {columns[0].shape}",
+                hint="give every column the same number of cells (and steps)",
+            )
+    return np.stack(columns, axis=-1)
 
 
 def check_abundances(values: Any, species: Sequence[str]) -> Array:
@@ -74,7 +103,7 @@ def check_physical(values: Any, names: Sequence[str]) -> Array:
     Raises
     ------
     DataError
-        For another shape, or the first value that is negative or not finite.
+        For another shape, or the first value that is not positive and finite.
     """
     array = as_array(ordered_columns("physical", values, names))
     if array.ndim != 3 or array.shape[2] != len(names) or not array.shape[1]:
@@ -82,7 +111,8 @@ def check_physical(values: Any, names: Sequence[str]) -> Array:
             f"physical has the shape {array.shape}; needed is (cells, steps, {len(names)})",
             hint=f"columns are {', '.join(names)}, in this order",
         )
-    _refuse("physical", array, names, ~np.isfinite(array) | (array < 0.0), "finite and not negative")
+    # the networks see their logarithms
+    _refuse("physical", array, names, ~np.isfinite(array) | (array <= 0.0), "finite and positive")
     return array
 
 

@@ -9,6 +9,8 @@ import enum
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from numbers import Integral, Real
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,8 +19,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chemnet.chemistry.network import Network
+from chemnet.chemistry.plan import SOLVER_OPTIONS
 from chemnet.chemistry.simulation import worker_count
-from chemnet.errors import DataError, ModelError
+from chemnet.chemistry.tracers import PHYSICAL_NAMES
+from chemnet.errors import DataError, ModelError, suggest
 from chemnet.progress import get_logger
 from chemnet.surrogate.predictor import State
 from chemnet.surrogate.surrogate import Surrogate
@@ -26,8 +30,6 @@ from chemnet.surrogate.watched import Watched
 
 Array = NDArray[np.float64]
 
-# what `Network.solve` must be told
-_COLUMNS = ("Density", "Radfield", "Av", "gasTemp")
 _ABUNDANCE, _STATUS, _INSIDE = "fallback_abundance", "fallback_status", "fallback_inside"
 _log = get_logger(__name__)
 
@@ -91,7 +93,8 @@ class Fallback:
     surrogate
         A calibrated surrogate.
     network
-        The network that it was trained on, or one with the same species.
+        The network that it was trained on, or one with the same species; the name or path of one is read by
+        `Network.read`.
     tolerance
         Largest expected error [dex], the mean over species, that is accepted of the surrogate.
     options
@@ -104,22 +107,24 @@ class Fallback:
     ModelError
         When the surrogate was never calibrated, or has no parameter that the solver needs.
     DataError
-        When the network has other species, or the tolerance is negative or NaN.
+        When the network has other species, the tolerance or the number of workers is negative or no number,
+        or the solver has no such option.
     """
 
     def __init__(
         self,
         surrogate: Surrogate,
-        network: Network,
+        network: Network | str | Path,
         tolerance: float,
         *,
         options: Mapping[str, Any] | None = None,
         workers: int = 0,
     ) -> None:
-        if not tolerance >= 0.0:
-            raise DataError(f"tolerance = {tolerance} dex", hint="0 (the solver alone) or more")
-        self.surrogate, self.network, self.tolerance = surrogate, network, float(tolerance)
-        self.options, self.workers = dict(options or {}), worker_count(workers)
+        if not isinstance(tolerance, Real) or not tolerance >= 0.0:
+            raise DataError(f"tolerance = {tolerance!r} dex", hint="a number: 0 (the solver alone) or more")
+        self.surrogate, self.tolerance = surrogate, float(tolerance)
+        self.network = network = Network.read(network) if isinstance(network, (str, Path)) else network
+        self.options, self.workers = _solver_options(options or {}), _threads(workers)
         self.watched: Watched = surrogate.watched
         self._calibration = surrogate.judgement.calibration
         self._columns = _solver_columns(surrogate)
@@ -231,6 +236,21 @@ class Fallback:
         return torch.from_numpy(result).to(before.device), succeeded
 
 
+def _solver_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return keyword arguments of the solver, all of which it has."""
+    for name in options:
+        if name not in SOLVER_OPTIONS:
+            raise DataError(f"the solver has no option {name!r}", hint=suggest(name, SOLVER_OPTIONS))
+    return dict(options)
+
+
+def _threads(workers: int) -> int:
+    """Return how many cells are integrated at the same time; 0 stands for one per core."""
+    if not isinstance(workers, Integral) or workers < 0:
+        raise DataError(f"workers = {workers!r}", hint="0 (one per core) or the number of cells at a time")
+    return worker_count(int(workers))
+
+
 def _watched(state: State) -> State:
     """Return what the watched predictor knows of a state."""
     return {name: values for name, values in state.items() if name not in (_ABUNDANCE, _STATUS, _INSIDE)}
@@ -239,7 +259,7 @@ def _watched(state: State) -> State:
 def _solver_columns(surrogate: Surrogate) -> dict[str, int]:
     """Return the column of each parameter, by its name; the solver needs four of them."""
     columns = {name: column for column, name in enumerate(surrogate.physical_names)}
-    missing = [name for name in _COLUMNS if name not in columns]
+    missing = [name for name in PHYSICAL_NAMES if name not in columns]
     if missing:
         raise ModelError(
             f"the surrogate {surrogate.name!r} has no parameter {missing[0]}, which the solver needs",

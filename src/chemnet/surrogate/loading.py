@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,11 @@ def shipped_names() -> list[str]:
 
 def load_surrogate(source: str | Path, config: ConfigDict | None = None) -> Surrogate:
     """Return a surrogate by path, shipped name, or component or result name; see `Surrogate.load`."""
+    if not isinstance(source, (str, PathLike)) or not str(source):
+        raise ModelError(
+            f"a surrogate is named by a text or a path, not by {source!r}",
+            hint="name a folder, a component, a result or a surrogate that chemnet ships",
+        )
     path = Path(source)
     if (path / SURROGATE_FILE).is_file():
         return read_surrogate(path)

@@ -18,10 +18,11 @@ from chemnet.config.manager import PACKAGED_DEFAULTS
 from chemnet.config.overrides import join_key
 from chemnet.config.toml_text import toml_text
 from chemnet.datasets.description import DataDescription
-from chemnet.errors import ModelError, suggest
+from chemnet.errors import ConfigError, ModelError, suggest
 from chemnet.models.base import build_model, member_tables, own_table
 from chemnet.models.latent_base import TRAINED_AUTOENCODER
 from chemnet.models.weights import BEST_WEIGHTS, check_shapes, read_tensors, write_tensors
+from chemnet.registry import MODELS
 from chemnet.surrogate.calibration import Judgement
 from chemnet.surrogate.domain import Domain
 from chemnet.surrogate.familiar import FamiliarStates
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 SURROGATE_FILE = "surrogate.toml"
 WEIGHTS_FILE = BEST_WEIGHTS
 FORMAT = 1
+_AGAIN = "copy the folder again from where it was saved, or save the surrogate again"
+# an emulator is built around its encoder, whose weights must be there by then
+_ROLES = ("encoder", "decoder", "emulator")
 _STOICHIOMETRY, _FAMILIAR, _TRUST = "stoichiometry", "familiar", "trust"
 PRECISIONS = {name: getattr(torch, name) for name in ("float32", "float16", "bfloat16")}
 """What matrices of weights may be saved as; they are float32 again when they are used."""
@@ -78,14 +82,39 @@ def read_surrogate(folder: Path) -> Surrogate:
     ModelError
         When a file is missing or damaged, or the folder is of a later format.
     """
+    content = _read_description(folder / SURROGATE_FILE)
+    try:
+        return _restored(content, _read_weights(folder / WEIGHTS_FILE), str(folder / WEIGHTS_FILE))
+    except ConfigError as error:
+        raise ModelError(f"{folder / SURROGATE_FILE}: {error.message}", hint=error.hint) from error
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        # a hand that edited the file can leave out or turn into something else whatever it likes
+        raise ModelError(
+            f"{folder / SURROGATE_FILE} describes no surrogate: {_in_words(error)}", hint=_AGAIN
+        ) from error
+
+
+def _restored(content: dict[str, Any], tensors: dict[str, Tensor], source: str) -> Surrogate:
+    """Return the surrogate of a description and the tensors that were read from `source`."""
     from chemnet.surrogate.surrogate import Surrogate
 
-    content = _read_description(folder / SURROGATE_FILE)
-    tensors = read_tensors(folder / WEIGHTS_FILE)
     shared = {**content["data"], _STOICHIOMETRY: tensors[_STOICHIOMETRY].numpy()}
-    parts = _rebuild(content["networks"], shared, tensors, str(folder / WEIGHTS_FILE))
+    parts = _rebuild(content["networks"], shared, tensors, source)
     domain, judgement = Domain.from_dict(content["domain"]), _read_judgement(content, tensors)
     return Surrogate(parts, domain, content["name"], content["provenance"], lambda surrogate: judgement)
+
+
+def _read_weights(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a saved surrogate, whose networks cannot be trained again from it."""
+    try:
+        return read_tensors(path)
+    except ModelError as error:
+        raise ModelError(error.message, hint=_AGAIN) from error
+
+
+def _in_words(error: Exception) -> str:
+    """Return what is wrong; a KeyError says no more than the key."""
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error)
 
 
 def _shortened(tensor: Tensor, precision: torch.dtype) -> Tensor:
@@ -148,13 +177,15 @@ def _read_description(path: Path) -> dict[str, Any]:
     """Return the content of `surrogate.toml`."""
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content["format"], int) or content["format"] < 1:
+            raise ModelError(f"{path}: format = {content['format']!r} is no number of a format", hint=_AGAIN)
         if content["format"] > FORMAT:
             raise ModelError(
                 f"{path} has format {content['format']}; this chemnet reads up to {FORMAT}",
                 hint="update chemnet",
             )
-    except (OSError, tomllib.TOMLDecodeError, KeyError) as error:
-        raise ModelError(f"{path} cannot be read: {error}", hint="save the surrogate again") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError) as error:
+        raise ModelError(f"{path} cannot be read: {_in_words(error)}", hint=_AGAIN) from error
     return content
 
 
@@ -163,8 +194,10 @@ def _rebuild(
 ) -> Parts:
     """Build the networks and give them their weights."""
     built: dict[str, Any] = {}
-    # an emulator is built around its encoder, whose weights must be there by then
-    for role in sorted(networks, key=("encoder", "decoder", "emulator").index):
+    unknown = [role for role in networks if role not in _ROLES]
+    if unknown:
+        raise ValueError(f"'{unknown[0]}' is no role of a network ({', '.join(_ROLES)})")
+    for role in sorted(networks, key=_ROLES.index):
         network = _build(networks[role], shared, built.get("encoder"))
         state = {
             key.removeprefix(f"{role}."): tensor.float() if tensor.is_floating_point() else tensor
@@ -181,6 +214,7 @@ def _rebuild(
 def _build(described: dict[str, Any], shared: dict[str, Any], autoencoder: nn.Module | None) -> Any:
     """Build a network from its description, with random weights."""
     name, table = described["model"], described["table"]
+    MODELS.get(name)  # an unknown one is named as such, not by the first of its keys
     config = load_config([PACKAGED_DEFAULTS], [f'model.name="{name}"'])
     own = name if name in config["model"] else name.rpartition(".")[2]
     for model, values in {own: table, **described.get("members", {})}.items():

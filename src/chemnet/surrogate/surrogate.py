@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chemnet.config import ConfigDict
-from chemnet.errors import DataError, ModelError
+from chemnet.errors import ConfigError, DataError, ModelError
 from chemnet.surrogate import checks
 from chemnet.surrogate.calibration import Judgement
 from chemnet.surrogate.conserving import Conserving
@@ -27,6 +27,7 @@ from chemnet.surrogate.judging import Judging
 from chemnet.surrogate.predictor import Parts
 from chemnet.surrogate.rollout import Rollout, read
 from chemnet.surrogate.running import run
+from chemnet.training.devices import choose_device
 
 
 class Surrogate(Judging):
@@ -88,7 +89,7 @@ class Surrogate(Judging):
         Raises
         ------
         ModelError
-            When nothing has this name, or it is no emulator.
+            When nothing has this name, it is no emulator, or its files are damaged.
         """
         from chemnet.surrogate.loading import load_surrogate
 
@@ -115,8 +116,18 @@ class Surrogate(Judging):
         return write_surrogate(self, Path(path), precision)
 
     def to(self, device: str | torch.device) -> Surrogate:
-        """Move the networks to a device and return this surrogate."""
-        self.device = torch.device(device)
+        """Move the networks to a device and return this surrogate.
+
+        Raises
+        ------
+        ModelError
+            When this machine has no such device.
+        """
+        try:
+            self.device = choose_device(str(device))
+        except ConfigError as error:
+            hint = "'cpu', 'cuda', 'cuda:<index>' or 'auto', as far as this machine has them"
+            raise ModelError(f"the surrogate cannot move to {str(device)!r}", hint=hint) from error
         self.components.to(self.device)
         return self
 

@@ -13,7 +13,7 @@ from made_network import write_made_network
 
 from chemnet import Fallback
 from chemnet.chemistry import Network
-from chemnet.errors import DataError, ModelError
+from chemnet.errors import ChemNetError, DataError, ModelError
 from chemnet.surrogate.fallback import Status
 from chemnet.surrogate.rollout import Rollout
 from chemnet.surrogate.surrogate import Surrogate
@@ -142,9 +142,26 @@ def test_other_species_or_no_calibration_or_no_tolerance_are_refused(surrogate, 
     bare = Surrogate(surrogate.parts, surrogate.domain, "bare", {})
     with pytest.raises(ModelError, match="'bare' was never calibrated"):
         Fallback(bare, network, 0.3)
-    for tolerance in (-0.1, float("nan")):
+    for tolerance in (-0.1, float("nan"), "0.3", None):
         with pytest.raises(DataError, match="tolerance = "):
             Fallback(surrogate, network, tolerance)
+
+
+def test_a_wrong_option_or_number_of_workers_is_refused_at_once(surrogate, network):
+    with pytest.raises(DataError, match="no option 'rtoll'") as caught:
+        Fallback(surrogate, network, 0.3, options={"rtoll": 1})
+    assert "rtol" in caught.value.hint
+    for workers in (-2, 1.5, "all"):
+        with pytest.raises(DataError, match="workers = ") as caught:
+            Fallback(surrogate, network, 0.3, workers=workers)
+        assert "simulate" not in caught.value.hint
+
+
+def test_a_network_may_be_named(surrogate, tmp_path):
+    with pytest.raises(DataError, match="different species"):
+        Fallback(surrogate, write_made_network(tmp_path / "network"), 0.3)
+    with pytest.raises(ChemNetError, match="collaps"):
+        Fallback(surrogate, "collaps", 0.3)
 
 
 def test_bad_input_is_refused_as_by_the_surrogate(surrogate, network, histories):

@@ -48,6 +48,40 @@ def test_a_damaged_file_is_named(saved, name):
         Surrogate.load(saved)
 
 
+def test_a_damaged_surrogate_is_copied_again_not_trained_again(saved):
+    weights = saved / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(ModelError, match="no whole safetensors file") as caught:
+        Surrogate.load(saved)
+    assert "copy the folder again" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("[data]", "[dat]", "'data' is missing"),
+        ("[networks.emulator]", "[networks.emulater]", "emulater"),
+        ("format = 1", 'format = "x"', "format = 'x' is no number"),
+        ("format = 1", "formats = 1", "'format' is missing"),
+        ('model = "LatentEmulator"', 'model = "LatentEmulater"', "'LatentEmulater'"),
+        ('model = "LatentEmulator"', "model = 3", "describes no surrogate"),
+        ("dt_max = ", 'dt_max = "a"\nold = ', "describes no surrogate"),
+    ],
+)
+def test_a_description_that_was_edited_wrongly_is_named(saved, old, new, message):
+    description = (saved / "surrogate.toml").read_text()
+    assert old in description
+    (saved / "surrogate.toml").write_text(description.replace(old, new))
+    with pytest.raises(ModelError, match=rf"surrogate\.toml.*{message}"):
+        Surrogate.load(saved)
+
+
+@pytest.mark.parametrize("source", [None, 3, ""])
+def test_what_is_no_name_is_refused(source):
+    with pytest.raises(ModelError, match="named by a text or a path"):
+        Surrogate.load(source)
+
+
 def test_weights_of_another_shape_are_refused(saved):
     description = (saved / "surrogate.toml").read_text()
     (saved / "surrogate.toml").write_text(description.replace("latent_dim = 3", "latent_dim = 4"))

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chemnet.errors import DataError
+from chemnet.errors import DataError, ModelError
 from chemnet.surrogate.rollout import Rollout
 from chemnet.surrogate.surrogate import Surrogate
 
@@ -165,18 +165,47 @@ def broken(values, place, value):
         (lambda p, a, d: (p, a[:, ::-1], d), "H nuclei per H nucleus"),
         (lambda p, a, d: (p, {"H": a[:, 0]}, d), "the column 'H2' is missing"),
         (lambda p, a, d: (p, "abundances", d), "no array of numbers"),
+        (lambda p, a, d: (p, a, "3000"), "str is no array of numbers"),
+        (lambda p, a, d: (p, a + 0j, d), "ndarray is no array of numbers: it holds complex128"),
+        (lambda p, a, d: (p, torch.from_numpy(a) + 0j, d), "it holds complex128"),
+        (lambda p, a, d: (p, [*a.tolist()[:-1], [0.5]], d), "list is no array of numbers"),
+        (lambda p, a, d: (broken(p, (1, 4, 2), 0.0), a, d), "physical, cell 1, step 4, Av: 0.0"),
     ],
 )
 def test_input_that_cannot_be_used_is_refused_by_place(surrogate, histories, change, message):
     inputs = (histories.physical, histories.abundance[:, 0], histories.dt)
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError, match=message) as caught:
         surrogate.emulate(*change(*inputs))
+    assert caught.value.hint
+
+
+def test_latents_of_another_length_are_refused(surrogate):
+    with pytest.raises(DataError, match=r"latents have the shape \(2, 99\).*\n  hint: one row per cell"):
+        surrogate.decode(np.zeros((2, 99)))
 
 
 def test_an_unknown_species_in_a_mapping_is_named(surrogate, histories):
     named = {name: histories.abundance[:, 0, i] for i, name in enumerate(surrogate.species)}
     with pytest.raises(DataError, match="'H2O2' is unknown"):
         surrogate.emulate(histories.physical, {**named, "H2O2": named["H2O"]})
+
+
+def test_columns_of_unequal_lengths_are_named(surrogate, histories):
+    named = {name: histories.abundance[:, 0, i] for i, name in enumerate(surrogate.species)}
+    with pytest.raises(DataError, match=r"abundances: the column 'CO' has the shape \(1,\), '.*' has"):
+        surrogate.emulate(histories.physical, {**named, "CO": named["CO"][:1]})
+
+
+def test_half_precision_tensors_and_columns_of_objects_are_numbers(surrogate, histories):
+    start = histories.abundance[:, 0]
+    np.testing.assert_array_equal(surrogate.encode(start.astype(object)), surrogate.encode(start))
+    assert surrogate.encode(torch.from_numpy(start).bfloat16()).shape == (len(start), surrogate.latent_dim)
+
+
+def test_a_device_that_does_not_exist_is_refused(surrogate):
+    with pytest.raises(ModelError, match="cannot move to 'gpu'"):
+        surrogate.to("gpu")
+    assert surrogate.device == torch.device("cpu")
 
 
 def test_one_step_takes_no_history(surrogate, histories):
