@@ -121,9 +121,12 @@ def test_quiet_prints_no_result(capsys):
     assert capsys.readouterr().out == ""
 
 
-def test_results_lists_what_there_is(tmp_path, capsys):
-    assert main(["results", f"general.results_dir={tmp_path}"]) == 0
-    assert "no results" in capsys.readouterr().out
+def test_results_that_finds_nothing_exits_with_one(tmp_path, capsys):
+    assert main(["results", f"general.results_dir={tmp_path / 'nope'}"]) == 1
+    told = capsys.readouterr().err
+    assert "no results in" in told
+    assert "hint:" in told
+    assert not (tmp_path / "nope").exists()
 
 
 def test_the_module_runs_as_the_command_does():

@@ -21,6 +21,13 @@ def test_every_verb_is_a_documented_method_that_tab_completion_finds():
         assert f".{name}()" in repr(chemnet)
 
 
+def test_it_lists_what_can_be_named():
+    chemnet = ChemNet()
+    assert {"preprocess", "train"} <= set(chemnet.list_verbs())
+    assert {"Autoencoder", "LatentEmulator"} <= set(chemnet.list_models())
+    assert chemnet.list_datasets() == ["TracerTable"]
+
+
 def test_a_typing_error_raises_attribute_error_with_the_nearest_verb():
     with pytest.raises(AttributeError, match="no verb or attribute 'trian'; did you mean train"):
         ChemNet().trian()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from numbers import Real
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,7 +78,7 @@ def initial_abundances(network: Network, given: Mapping[str, float] | None = Non
     return abundance
 
 
-def _is_amount(value: object) -> bool:
+def _is_amount(value: Any) -> bool:
     """Return whether `value` is a number that an abundance can have."""
     is_number = isinstance(value, Real) and not isinstance(value, bool)
     return is_number and bool(np.isfinite(value)) and value >= 0.0

@@ -160,7 +160,9 @@ class KeySpec:
                 f"{where}: {join_key(self.key)} is empty; allowed: {self.allowed}, at least one item"
             )
         wanted = self._item_type()
-        for item in values if wanted else ():
+        if wanted is None:
+            return values
+        for item in values:
             if type(item) is not wanted and not (wanted is float and type(item) is int):
                 raise self._refused(
                     f"{where}: {join_key(self.key)} holds {item!r}; items are of type {_NAMES[wanted]}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -63,10 +64,14 @@ def test_named_electrons_are_left_alone() -> None:
         ({"CO": 1e-4}, "name 'CO', which network 'made' does not have"),
         ({"H": -1.0}, "initial abundance of 'H' is -1.0"),
         ({"H": float("nan")}, "initial abundance of 'H' is nan"),
+        ({"H": "half"}, "initial abundance of 'H' is 'half'"),
+        ({"H": True}, "initial abundance of 'H' is True"),
+        ({"H": [0.5]}, r"initial abundance of 'H' is \[0.5\]"),
         ({"H": 0.0}, "all initial abundances are 0"),
         ({"H-": 1e-3}, "carry a charge of -0.001"),
     ],
 )
-def test_impossible_abundances_are_refused(given: dict[str, float], words: str) -> None:
-    with pytest.raises(DataError, match=words):
+def test_impossible_abundances_are_refused(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(DataError, match=words) as caught:
         initial_abundances(network_of("H", "H-", "E-"), given)
+    assert caught.value.hint

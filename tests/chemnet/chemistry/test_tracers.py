@@ -133,8 +133,9 @@ def test_any_seed_length_and_duration_gives_valid_tracers(seed: int, n_steps: in
     ],
 )
 def test_impossible_options_are_refused(options: dict, words: str) -> None:
-    with pytest.raises(ConfigError, match=words):
+    with pytest.raises(ConfigError, match=words) as caught:
         generate_tracers(1, 0, **options)
+    assert caught.value.hint
 
 
 def test_distribution_resembles_the_reference_tracers(shared_data: Path, generated: list[Tracer]) -> None:

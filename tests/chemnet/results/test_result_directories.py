@@ -127,6 +127,16 @@ def test_an_unknown_name_suggests_what_there_is(config, make):
         resolve_input(config.replace({"general.dask": "autoencodr"}), "general.dask", "train")
 
 
+@pytest.mark.parametrize(
+    ("what", "told"),
+    [("autoencoder", "is not an autoencoder"), ("trained emulator", "is not a trained emulator")],
+)
+def test_a_result_that_does_not_fit_is_refused_in_good_english(config, make, what, told):
+    asked = config.replace({"general.dask": make().name})
+    with pytest.raises(ResultsError, match=told):
+        resolve_input(asked, "general.dask", make().verb, fits=lambda result: False, what=what)
+
+
 def test_a_result_of_another_verb_is_refused(config, make):
     other = make("infer")
     with pytest.raises(ResultsError, match="is a result of `infer`; a result of `train` is needed"):

@@ -149,6 +149,16 @@ def test_wrong_use_is_explained_and_leaves_no_result(workspace, result, word, me
     assert workspace.made == before
 
 
+def test_an_unknown_species_is_refused_before_anything_is_scored(workspace, monkeypatch):
+    def score(*arguments: object) -> None:
+        raise AssertionError("the evaluation was begun")
+
+    monkeypatch.setattr("chemnet.surrogate.evaluation.evaluate.evaluate", score)
+    outcome = workspace.run("benchmark", "benchmark.species=['XX']")
+    assert outcome.code == 2
+    assert "the surrogate has no species 'XX'" in outcome.err
+
+
 def test_compare_puts_benchmarks_side_by_side(workspace, result):
     other = workspace.result("benchmark", "benchmark.neighbour_rows=50")
     compared = VerbResult.load(workspace.result("compare", str(result.path), other.name))

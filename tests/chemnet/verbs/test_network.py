@@ -107,7 +107,7 @@ def test_unbalanced_rows_are_reported_and_do_not_stop_the_report(tmp_path, netwo
     ("words", "message"),
     [
         (["--species", "QO"], "network 'small' has no species 'QO'"),
-        (["--species", "C0"], "did you mean C or CO"),
+        (["--species", "C0"], "did you mean 'C' or 'CO'"),
     ],
 )
 def test_unknown_species_is_refused_with_near_ones_and_leaves_no_result(tmp_path, network, words, message):

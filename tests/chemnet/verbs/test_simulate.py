@@ -22,6 +22,7 @@ from made_network import closed_form_solve, write_made_network
 from chemnet import ChemNet
 from chemnet.chemistry.network import Network
 from chemnet.chemistry.outcomes import FinishedTracers
+from chemnet.chemistry.simulation import worker_count
 from chemnet.chemistry.tracers import generate_tracers
 from chemnet.errors import ConfigError, DataError, ResultsError, RunFailedError
 from chemnet.results import VerbResult
@@ -313,8 +314,10 @@ def test_unknown_family_is_refused_with_the_nearest(tmp_path: Path) -> None:
 
 
 def test_negative_workers_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"simulate\.workers = -1 .*int >= 0"):
+        make_chemnet(tmp_path, "simulate.workers=-1")
     with pytest.raises(DataError, match="cannot use -1 workers"):
-        make_chemnet(tmp_path, "simulate.workers=-1").simulate()
+        worker_count(-1)
 
 
 def test_no_tracers_at_all_are_refused(chem: ChemNet) -> None:
