@@ -116,7 +116,7 @@ def _n_ranges(fields: list[str], where: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= _MOST_RANGES:
         raise DataError(
             f"{where}: the number of temperature ranges, column 9, is {text!r}; it is 1 to {_MOST_RANGES}",
-            hint="a row begins number:type:2 reactants:4 products:ranges:alpha:...; count the colons before it",
+            hint="a row begins number:type:2 reactants:4 products:ranges:alpha:...; count its colons",
         )
     # the last block may end after Tu: hand-made files often leave the notes out
     needed = _FIXED + _BLOCK * (int(text) - 1) + 5
