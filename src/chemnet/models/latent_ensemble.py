@@ -4,7 +4,9 @@ Shapes: M members, B tracers, W rows of a window, T steps, L latents.
 
 The members differ in their random start, in the windows that each draws (with replacement) from every batch,
 and in their dropout and noise. One vectorised pass trains all of them: their weights are stacked, and
-`torch.func.vmap` turns M small matrix products into one large one. Gradients never mix.
+`torch.func.vmap` turns M small matrix products into one large one. A member's gradient is that of its own
+loss, divided by M. Only ``train.gradient_clip`` joins them: it bounds the norm over all members, which is
+1 / sqrt(M) of one member's norm where all are equal, and shortens the step of all where one explodes.
 """
 
 from __future__ import annotations
@@ -72,7 +74,7 @@ class LatentEnsemble(nn.Module):
     def train_batch(self, batch: Batch) -> StepResult:
         """Return the mean of the members' losses, each on the windows that it draws from the batch.
 
-        A member's gradient is its own: the mean scales it alone, which Adam does not see.
+        Its gradient of a member's weights is the member's own by 1 / M, a factor that Adam does not see.
         """
         axis = 0 if self.table["resample"] else None
         loss, terms = call_each(self.members, "train_batch", (axis,), self._drawn(batch))
@@ -85,9 +87,15 @@ class LatentEnsemble(nn.Module):
         return torch.stack([loss for loss, _ in results]).mean(), terms
 
     def infer_batch(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the mean of the members' latents along the rollout from the first row, `(B, T + 1, L)`."""
+        """Return what the members say in the mean along the rollout from the first row.
+
+        ``"latent"`` `(B, T + 1, L)` is the mean of their latents. ``"abundance"`` `(B, T + 1, S)` is the mean
+        of the scaled abundances that each decodes, which `chemnet.Surrogate` predicts too; a decoder is not
+        linear, so the mean latent decodes to something else.
+        """
         latents = [member.infer_batch(batch)["latent"] for member in self._as_any()]
-        return {"latent": torch.stack(latents).mean(dim=0)}
+        decoded = [self.decode(latent).clamp(0.0, 1.0) for latent in latents]
+        return {"latent": torch.stack(latents).mean(dim=0), "abundance": torch.stack(decoded).mean(dim=0)}
 
     def decode(self, latent: Tensor) -> Tensor:
         """Return scaled abundances `(..., S)` of the autoencoder's latents `(..., L)`."""

@@ -17,7 +17,7 @@ from chemnet.datasets.preprocessed import PreprocessedData
 from chemnet.progress import get_logger
 from chemnet.surrogate.familiar import FamiliarStates
 from chemnet.surrogate.rollout import Rollout, read
-from chemnet.surrogate.trust import Calibration
+from chemnet.surrogate.trust import SMALLEST_INDICATOR, Calibration
 from chemnet.surrogate.watched import Watched
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def calibrate(indicators_NK: Array, errors_N: Array, names: tuple[str, ...]) -> 
     """
     from scipy.optimize import nnls
 
-    logs = np.log(np.maximum(indicators_NK, 1e-4))
+    logs = np.log(np.maximum(indicators_NK, SMALLEST_INDICATOR))
     centred = logs - logs.mean(axis=0)
     target = np.log(np.maximum(errors_N, _SMALLEST_ERROR))
     # rows that pull the weights to 0, as in ridge regression
@@ -151,13 +151,11 @@ def _validation_errors(
     surrogate: Surrogate, data: PreprocessedData, familiar: FamiliarStates
 ) -> tuple[Array, Array, tuple[str, ...]] | None:
     """Return indicators, errors and the indicators' names of the validation split's rollouts."""
-    from chemnet.errors import DataError
-    from chemnet.surrogate.evaluation.histories import HistorySource
+    from chemnet.surrogate.evaluation.histories import HistorySource, has_histories
 
-    try:
-        source = HistorySource(data, "validate", surrogate)
-    except DataError:
+    if not has_histories(data.split("validate")):
         return None
+    source = HistorySource(data, "validate", surrogate)
     watched = Watched(surrogate.predictor, familiar.to(surrogate.device))
     tracers = np.unique(np.linspace(0, len(source) - 1, VALIDATION_TRACERS).astype(np.int64))
     indicators, errors = [], []

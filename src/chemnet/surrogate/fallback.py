@@ -24,6 +24,7 @@ from chemnet.chemistry.simulation import worker_count
 from chemnet.chemistry.tracers import PHYSICAL_NAMES
 from chemnet.errors import DataError, ModelError, suggest
 from chemnet.progress import get_logger
+from chemnet.surrogate.checks import check_rows
 from chemnet.surrogate.predictor import State
 from chemnet.surrogate.surrogate import Surrogate
 from chemnet.surrogate.watched import Watched
@@ -54,9 +55,10 @@ class FallbackRun:
     Attributes
     ----------
     abundances
-        `(B, T, S)`; row 0 is the input. float64: what the solver gave is kept as it is.
+        `(B, T, S)`, or `(B, R, S)` of the rows that were wanted; row 0 is the input. float64: what the solver
+        gave is kept as it is.
     status
-        `Status` of each state, `(B, T)`.
+        `Status` of each state, `(B, T)`, also of those that were not wanted.
     """
 
     abundances: Array
@@ -130,7 +132,7 @@ class Fallback:
         self._columns = _solver_columns(surrogate)
         self._order = _species_order(surrogate, network)
 
-    def emulate(self, physical: Any, abundances: Any, dt: Any = None) -> FallbackRun:
+    def emulate(self, physical: Any, abundances: Any, dt: Any = None, rows: Any = None) -> FallbackRun:
         """Carry cells along histories; takes what `Surrogate.emulate` takes.
 
         Raises
@@ -139,9 +141,10 @@ class Fallback:
             For input that cannot be used, naming cell and step.
         """
         start, driving, steps = self.surrogate.checked_inputs(physical, abundances, dt)
+        wanted = frozenset(check_rows(rows, driving.shape[1]).tolist())
         inputs = (torch.from_numpy(x.copy()).to(self.surrogate.device) for x in (start, driving, steps))
         with torch.inference_mode():
-            run = self._run(*inputs)
+            run = self._run(*inputs, wanted)
         _log.info("%s", run)
         if run.failed.any():
             cell, step = (int(index) for index in np.argwhere(run.failed)[0])
@@ -194,14 +197,15 @@ class Fallback:
         corrected = {name: values.index_copy(0, chosen, known[name]) for name, values in after.items()}
         return {**corrected, _STATUS: status.index_fill(0, chosen, Status.SOLVER)}
 
-    def _run(self, start: Tensor, driving: Tensor, steps: Tensor) -> FallbackRun:
-        """Carry checked cells along their histories."""
+    def _run(self, start: Tensor, driving: Tensor, steps: Tensor, wanted: frozenset[int]) -> FallbackRun:
+        """Carry checked cells along their histories, and keep the abundances of the wanted rows."""
         state = self.start(start)
-        abundances, status = [state[_ABUNDANCE]], [state[_STATUS]]
+        abundances, status = [state[_ABUNDANCE]] if 0 in wanted else [], [state[_STATUS]]
         for i in range(driving.shape[1] - 1):
             state = self.step(state, driving[:, i], steps[:, i])
-            abundances.append(state[_ABUNDANCE])
             status.append(state[_STATUS])
+            if i + 1 in wanted:
+                abundances.append(state[_ABUNDANCE])
         return FallbackRun(
             torch.stack(abundances, dim=1).cpu().numpy(), torch.stack(status, dim=1).cpu().numpy()
         )
@@ -244,7 +248,7 @@ def _solver_options(options: Mapping[str, Any]) -> dict[str, Any]:
     return dict(options)
 
 
-def _threads(workers: int) -> int:
+def _threads(workers: Any) -> int:
     """Return how many cells are integrated at the same time; 0 stands for one per core."""
     if not isinstance(workers, Integral) or workers < 0:
         raise DataError(f"workers = {workers!r}", hint="0 (one per core) or the number of cells at a time")

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from chemnet.errors import ModelError
 from chemnet.surrogate.calibration import Judgement
+from chemnet.surrogate.checks import check_rows
 from chemnet.surrogate.conserving import Conserving
 from chemnet.surrogate.inputs import Inputs
 from chemnet.surrogate.rollout import Rollout, read
@@ -30,7 +31,7 @@ class Judging:
     _inputs: Inputs
     _judge: Callable[[Self], Judgement | None]
 
-    def trust(self, physical: Any, abundances: Any, dt: Any = None) -> Trust:
+    def trust(self, physical: Any, abundances: Any, dt: Any = None, rows: Any = None) -> Trust:
         """Return how far each state of `emulate` can be trusted; takes what that takes.
 
         Raises
@@ -40,9 +41,11 @@ class Judging:
         ModelError
             When this surrogate was never calibrated.
         """
-        return self.emulate_with_trust(physical, abundances, dt)[1]
+        return self.emulate_with_trust(physical, abundances, dt, rows)[1]
 
-    def emulate_with_trust(self, physical: Any, abundances: Any, dt: Any = None) -> tuple[Any, Trust]:
+    def emulate_with_trust(
+        self, physical: Any, abundances: Any, dt: Any = None, rows: Any = None
+    ) -> tuple[Any, Trust]:
         """Return what `emulate` and `trust` return, at the price of one rollout.
 
         Raises
@@ -51,20 +54,23 @@ class Judging:
             As `trust`.
         """
         inputs = self._inputs.from_abundances(physical, abundances, dt)
+        wanted = torch.from_numpy(check_rows(rows, inputs[1].shape[1]))
+        later = wanted[wanted > 0]
         watched, calibration = self.watched, self.judgement.calibration
 
         def roll(start: Tensor, driving: Tensor, steps: Tensor) -> Tensor:
             states = Rollout(watched).states(watched.start(start), driving, steps)
-            return read(states, torch.arange(1, driving.shape[1]), watched.observe)
+            return read(states, later, watched.observe)
 
         observed = run(roll, self.device, torch.zeros(0), *inputs)
         predicted, seen = observed.split([watched.n_species, len(watched.indicators)], dim=-1)
-        first = torch.from_numpy(inputs[0]).float()[:, None]
-        outside = torch.from_numpy(~self._inputs.inside(*inputs))
+        # the input itself, where its row is wanted
+        first = torch.from_numpy(inputs[0]).float()[:, None].expand(-1, len(wanted) - len(later), -1)
+        outside = torch.from_numpy(~self._inputs.inside(*inputs))[:, later - 1]
         expected = calibration.expected_error(seen).masked_fill(outside, torch.inf)
         score = calibration.score(seen).masked_fill(outside, 0.0)
         trust = Trust(
-            *(_after_input(values, of_input) for values, of_input in ((expected, 0.0), (score, 1.0)))
+            *(_after_input(values, first.shape[1], told) for values, told in ((expected, 0.0), (score, 1.0)))
         )
         return as_given(torch.cat([first, predicted], dim=1), abundances), trust
 
@@ -106,6 +112,6 @@ class Judging:
         return Watched(self.predictor, self.judgement.familiar.to(self.device))
 
 
-def _after_input(values_BN: Tensor, of_input: float) -> NDArray[np.float32]:
-    """Return values of all rows `(B, T)`, that of row 0, the input, being known."""
-    return torch.nn.functional.pad(values_BN, (1, 0), value=of_input).cpu().numpy()
+def _after_input(values_BN: Tensor, rows_of_input: int, of_input: float) -> NDArray[np.float32]:
+    """Return values of all wanted rows `(B, R)`, that of row 0, the input, being known."""
+    return torch.nn.functional.pad(values_BN, (rows_of_input, 0), value=of_input).cpu().numpy()

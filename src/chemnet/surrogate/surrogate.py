@@ -296,5 +296,7 @@ class Surrogate(Judging):
         return self._inputs.from_abundances(physical, abundances, dt)
 
     def __repr__(self) -> str:
-        what = "direct" if self.is_direct else f"{self.latent_dim} latents"
+        members = self.components.size if isinstance(self.components, Ensemble) else 1
+        what = "direct" if self.is_direct else f"{self.latent_dim // members} latents"
+        what += f", {members} members" if members > 1 else ""
         return f"Surrogate({self.name!r}, {len(self.species)} species, {what})"

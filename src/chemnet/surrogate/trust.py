@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 # indicators are at least this, so that their logarithms are finite
-_SMALLEST_INDICATOR = 1e-4
+SMALLEST_INDICATOR = 1e-4
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Calibration:
     def warning(self, indicators_BK: Tensor) -> Tensor:
         """Return the weighted sum of the indicators' logarithms, `(B,)`."""
         weights = torch.tensor(list(self.weights.values()), device=indicators_BK.device)
-        return indicators_BK.float().clamp_min(_SMALLEST_INDICATOR).log() @ weights
+        return indicators_BK.float().clamp_min(SMALLEST_INDICATOR).log() @ weights
 
     def expected_error(self, indicators_BK: Tensor) -> Tensor:
         """Return the expected error [dex], `(B,)`; it grows on beyond what the validation split held."""

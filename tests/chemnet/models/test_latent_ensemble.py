@@ -85,11 +85,19 @@ def test_resampled_members_see_different_windows(make_ensemble, window_batch):
 def test_an_ensemble_of_one_infers_and_validates_as_its_member(make_ensemble, window_batch):
     ensemble = make_ensemble("LatentEmulator", size=1).eval()
     member = ensemble.members[0]
-    for method in ("infer_batch", "validate_batch"):
-        torch.testing.assert_close(
-            getattr(ensemble, method)(window_batch), getattr(member, method)(window_batch)
-        )
+    torch.testing.assert_close(ensemble.validate_batch(window_batch), member.validate_batch(window_batch))
+    latent = member.infer_batch(window_batch)["latent"]
+    inferred = ensemble.infer_batch(window_batch)
+    torch.testing.assert_close(inferred["latent"], latent)
+    torch.testing.assert_close(inferred["abundance"], member.decode(latent).clamp(0.0, 1.0))
     torch.testing.assert_close(ensemble(window_batch)[0], member(window_batch))
+
+
+def test_it_infers_the_mean_of_the_logarithms_that_its_members_decode(make_ensemble, window_batch):
+    ensemble = make_ensemble("LatentEmulator", size=3).eval()
+    each = [member.decode(member.infer_batch(window_batch)["latent"]) for member in ensemble.members]
+    expected = torch.stack([scaled.clamp(0.0, 1.0) for scaled in each]).mean(dim=0)
+    torch.testing.assert_close(ensemble.infer_batch(window_batch)["abundance"], expected)
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,7 @@ def test_it_conserves_elements_and_carries_its_latents(make_ensemble, histories)
     totals = predicted @ ensemble.data.stoichiometry
     np.testing.assert_allclose(totals, np.broadcast_to(totals[:, :1], totals.shape), rtol=1e-6)
     assert ensemble.latent_dim == 3 * 3
+    assert "3 latents, 3 members" in repr(ensemble)
     latents = ensemble.encode(histories.abundance[:, 0])
     rolled = ensemble.latent_emulate(histories.physical, latents, histories.dt)
     first = ensemble.latent_emulate(histories.physical[:, :2], latents, histories.dt[:, :1])[:, 1]

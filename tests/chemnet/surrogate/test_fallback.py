@@ -147,6 +147,14 @@ def test_other_species_or_no_calibration_or_no_tolerance_are_refused(surrogate, 
             Fallback(surrogate, network, tolerance)
 
 
+@pytest.mark.parametrize("rows", [[-1], [0, 4]])
+def test_only_wanted_rows_are_kept_and_every_step_is_accounted_for(surrogate, network, histories, rows):
+    hybrid = Fallback(surrogate, network, 0.0)
+    whole, some = hybrid.emulate(*inputs(histories)), hybrid.emulate(*inputs(histories), rows=rows)
+    np.testing.assert_array_equal(some.abundances, whole.abundances[:, rows])
+    np.testing.assert_array_equal(some.status, whole.status)
+
+
 def test_a_wrong_option_or_number_of_workers_is_refused_at_once(surrogate, network):
     with pytest.raises(DataError, match="no option 'rtoll'") as caught:
         Fallback(surrogate, network, 0.3, options={"rtoll": 1})

@@ -131,6 +131,16 @@ def test_what_leaves_the_trained_ranges_is_not_trusted_at_all(surrogate, histori
     assert (surrogate.trust(physical, start, dt).score[0, 1:] == 0.0).all()
 
 
+@pytest.mark.parametrize("rows", [[-1], [0], [0, 3, 5], slice(1, None, 2)])
+def test_only_wanted_rows_are_judged(surrogate, histories, rows):
+    inputs = (histories.physical, histories.abundance[:, 0], histories.dt)
+    whole, trust = surrogate.emulate_with_trust(*inputs)
+    some, theirs = surrogate.emulate_with_trust(*inputs, rows=rows)
+    np.testing.assert_allclose(some, whole[:, rows], rtol=1e-5)
+    np.testing.assert_allclose(theirs.expected_error, trust.expected_error[:, rows], rtol=1e-4)
+    np.testing.assert_allclose(theirs.score, trust.score[:, rows], rtol=1e-3, atol=1e-4)
+
+
 def test_within_says_which_states_are_good_enough(surrogate, histories):
     trust = surrogate.trust(histories.physical, histories.abundance[:, 0], histories.dt)
     assert trust.within(0.0)[:, 0].all()

@@ -90,7 +90,12 @@ def evaluate(surrogate: Surrogate, data: PreprocessedData, options: Options) -> 
         When the data lack a species or parameter of the surrogate, or have no tracers in the split.
     """
     source = HistorySource(data, options.split, surrogate)
-    methods = {**_forecasts(surrogate), **_rivals(surrogate, data, source, options)}
+    risk = RiskCoverage() if surrogate.is_calibrated else None
+    methods = {
+        "rollout": Method(_rollout(surrogate, risk, options.floor), 1),
+        **_forecasts(surrogate),
+        **_rivals(surrogate, data, source, options),
+    }
     rules = Rules(
         species=surrogate.species,
         elements=surrogate.elements,
@@ -102,37 +107,36 @@ def evaluate(surrogate: Surrogate, data: PreprocessedData, options: Options) -> 
     )
     scores = {name: Scores(rules, method.first_step) for name, method in methods.items()}
     inside = rows = 0
-    risk = RiskCoverage() if surrogate.is_calibrated else None
     with progress(total=len(source), desc="benchmark", unit="tracer") as bar:
         for histories in source.batches(options.tracers_per_batch):
             for name, method in methods.items():
                 scores[name].add(method.predict(histories), histories)
             inside += int(surrogate.in_domain(histories.physical)[histories.valid].sum())
             rows += int(histories.valid.sum())
-            if risk is not None:
-                _add_risk(risk, surrogate, histories, options.floor)
             bar.update(len(histories))
     return Evaluation(scores, source, inside / rows, risk)
 
 
-def _add_risk(risk: RiskCoverage, surrogate: Surrogate, histories: Histories, floor: float) -> None:
-    """Add the states of full rollouts, with the errors that were expected of them."""
-    inputs = (histories.physical, histories.abundance[:, 0], histories.dt)
-    predicted, trust = surrogate.emulate_with_trust(*inputs)
-    counted = histories.valid.copy()
-    counted[:, 0] = False
-    dex = dex_error(predicted[counted], histories.abundance[counted], floor)
-    risk.add(trust.expected_error[counted].astype(np.float64), dex)
+def _rollout(surrogate: Surrogate, risk: RiskCoverage | None, floor: float) -> Callable[[Histories], Array]:
+    """Return what rolls the surrogate out; `risk` takes in the errors that it expects of each state."""
+
+    def rollout(histories: Histories) -> Array:
+        inputs = (histories.physical, histories.abundance[:, 0], histories.dt)
+        if risk is None:
+            return surrogate.emulate(*inputs).astype(np.float64)
+        predicted, trust = surrogate.emulate_with_trust(*inputs)
+        counted = histories.valid.copy()
+        counted[:, 0] = False
+        dex = dex_error(predicted[counted], histories.abundance[counted], floor)
+        risk.add(trust.expected_error[counted].astype(np.float64), dex)
+        return predicted.astype(np.float64)
+
+    return rollout
 
 
 def _forecasts(surrogate: Surrogate) -> dict[str, Method]:
-    """Return what the surrogate itself predicts: whole, in single steps, and its autoencoder alone."""
+    """Return what the surrogate predicts without totals kept, in single steps, and its autoencoder alone."""
     components = surrogate.components
-
-    def rollout(histories: Histories) -> Array:
-        return surrogate.emulate(histories.physical, histories.abundance[:, 0], histories.dt).astype(
-            np.float64
-        )
 
     def unconserved(histories: Histories) -> Array:
         inputs = (histories.abundance[:, 0], histories.physical, histories.dt)
@@ -157,7 +161,6 @@ def _forecasts(surrogate: Surrogate) -> dict[str, Method]:
         return predicted.reshape(histories.abundance.shape)
 
     forecasts = {
-        "rollout": Method(rollout, 1),
         "rollout_unconserved": Method(unconserved, 1),
         "one_step": Method(one_step, 1),
     }

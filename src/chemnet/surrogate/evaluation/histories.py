@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from chemnet.datasets.preprocessed import PreprocessedData
+from chemnet.datasets.preprocessed import PreprocessedData, Split
 from chemnet.errors import DataError, suggest
 from chemnet.surrogate.surrogate import Surrogate
 
@@ -44,6 +44,11 @@ class Histories:
         return len(self.tracer_ids)
 
 
+def has_histories(split: Split) -> bool:
+    """Return whether a split has a tracer with at least two rows."""
+    return bool(split.n_rows) and bool((np.diff(split.offsets) >= 2).any())
+
+
 class HistorySource:
     """The tracers of a split, with columns as a surrogate wants them.
 
@@ -67,13 +72,12 @@ class HistorySource:
         self.species = _columns("species", data.species, surrogate.species, data)
         self.physical_scaling = surrogate.data.physical_scaling
         self.physical = _columns("physical parameter", data.physical_names, surrogate.physical_names, data)
-        lengths = np.diff(self.split.offsets) if self.split.n_rows else np.zeros(0)
-        if not (lengths >= 2).any():
+        if not has_histories(self.split):
             raise DataError(
                 f"{data.path}: the split '{split}' has no tracer with at least two rows",
                 hint="choose another benchmark.split, or give it tracers by preprocess.test_size",
             )
-        self.lengths = lengths
+        self.lengths = np.diff(self.split.offsets)
 
     def __len__(self) -> int:
         return len(self.lengths)

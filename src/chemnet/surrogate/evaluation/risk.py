@@ -1,7 +1,8 @@
 """What trust is worth: the error of the states that are kept against the share that is kept.
 
 States are sorted by the error that the surrogate expects of them, and the worst are left out first. The
-oracle, which sorts by the true error, is the best that any order could give.
+oracle, which sorts by the true error, is the best that any order could give. States outside the trained
+ranges, of which an infinite error is expected, are left out before all others, and reported on their own.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ Array = NDArray[np.float64]
 
 # errors that states are sorted by [dex], in bins of one percent
 _LEAST, _MOST, _BIN_WIDTH = 1e-3, 1e2, np.log(1.02)
-_BINS = int(np.log(_MOST / _LEAST) / _BIN_WIDTH) + 2
+_BINS = int(np.log(_MOST / _LEAST) / _BIN_WIDTH) + 3
+# of what is not finite, and of what is beyond `_MOST`
+_NOT_FINITE, _BEYOND = _BINS - 1, _BINS - 2
 # shares of the states that are kept, in the curves and in the table
 COVERAGES = np.round(np.arange(0.02, 1.001, 0.02), 2)
 SHOWN_COVERAGES = (1.0, 0.95, 0.9, 0.8, 0.5)
@@ -41,7 +44,8 @@ class RiskCoverage:
         groups, true_groups = _bin(expected), _bin(true)
         self._states += np.bincount(groups, minlength=_BINS)
         self._true_states += np.bincount(true_groups, minlength=_BINS)
-        self._expected += np.bincount(groups, np.minimum(expected, _MOST), _BINS)
+        finite = np.isfinite(expected)
+        self._expected += np.bincount(groups[finite], expected[finite], _BINS)
         for tally, places in ((self._by_expected, groups), (self._by_true, true_groups)):
             for group in np.unique(places):
                 tally.add(dex[places == group].reshape(-1, 1), np.array([group]))
@@ -61,12 +65,19 @@ class RiskCoverage:
             **{f"oracle_{name}": values.tolist() for name, values in oracle.items()},
             "at_coverage": at,
             "reliability": self._reliability(),
+            "outside": self._outside(),
         }
 
+    def _outside(self) -> dict[str, float]:
+        """Return how many states no finite error was expected of, and their true error; 0 for none."""
+        found = self._by_expected.mlae[_NOT_FINITE]
+        return {"states": int(self._states[_NOT_FINITE]), "found": float(found)}
+
     def _reliability(self) -> list[dict[str, float]]:
-        """Return mean expected and true errors of some groups of states, the best first."""
-        share = self._states.cumsum() / max(1, self._states.sum())
-        group = np.minimum((share * _GROUPS - 1e-9).astype(int), _GROUPS - 1)
+        """Return mean expected and true errors of some groups of states inside, the best first."""
+        inside = self._states[:_NOT_FINITE]
+        share = np.append(inside.cumsum() / max(1, inside.sum()), np.inf)
+        group = np.where(np.isfinite(share), np.minimum(share * _GROUPS - 1e-9, _GROUPS - 1), -1).astype(int)
         rows = []
         for number in range(_GROUPS):
             bins = (group == number) & (self._states > 0)
@@ -79,9 +90,10 @@ class RiskCoverage:
 
 
 def _bin(error: Array) -> NDArray[np.int64]:
-    """Return the bin of each error; the last one holds what is infinite."""
-    inside = np.log(np.clip(error, _LEAST, _MOST) / _LEAST) / _BIN_WIDTH
-    return np.where(error > _MOST, _BINS - 1, np.minimum(inside.astype(np.int64), _BINS - 2))
+    """Return the bin of each error."""
+    inside = np.log(np.clip(np.nan_to_num(error, nan=_MOST), _LEAST, _MOST) / _LEAST) / _BIN_WIDTH
+    places = np.where(error > _MOST, _BEYOND, np.minimum(inside.astype(np.int64), _BEYOND - 1))
+    return np.where(np.isfinite(error), places, _NOT_FINITE)
 
 
 def _curve(tally: Tally, states: NDArray[np.int64], coverages: Array) -> dict[str, Array]:

@@ -60,3 +60,20 @@ def test_states_outside_the_trained_ranges_are_left_out_first():
     expected[worst] = np.inf
     found = measured(expected, dex)
     assert found["at_coverage"]["0.9"]["mlae"] == pytest.approx(np.delete(dex, worst, 0).mean(), rel=0.02)
+
+
+def test_states_outside_are_a_group_of_their_own_and_have_no_expected_error():
+    expected, dex = made()
+    expected[:300] = np.inf
+    found = measured(expected, dex)
+    assert found["outside"] == {"states": 300, "found": pytest.approx(dex[:300].mean())}
+    assert sum(group["states"] for group in found["reliability"]) == 1700
+    assert all(group["expected"] < 10.0 for group in found["reliability"])
+    assert measured(*made())["outside"] == {"states": 0, "found": 0.0}
+
+
+def test_all_states_outside_leave_no_groups():
+    _, dex = made(n=50)
+    found = measured(np.full(50, np.inf), dex)
+    assert (found["reliability"], found["outside"]["states"]) == ([], 50)
+    assert found["at_coverage"]["1"]["mlae"] == pytest.approx(dex.mean())
