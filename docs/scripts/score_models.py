@@ -72,6 +72,7 @@ EMULATORS = (
     Entry("latent_rnn", "latent_rnn", autoencoder="autoencoder"),
     Entry("latent_ode", "latent_ode", autoencoder="autoencoder"),
     Entry("latent_neural_operator", "latent_neural_operator", autoencoder="autoencoder"),
+    Entry("latent_ensemble", "latent_ensemble", autoencoder="autoencoder"),
     Entry(
         "fine_tuned_emulator", "fine_tuned_emulator", autoencoder="autoencoder", begins_with="latent_emulator"
     ),
@@ -91,8 +92,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     workshop = Workshop(options.tracers, options.results, options.minutes)
     workshop.preprocess()
     for entry in (*AUTOENCODERS, *EMULATORS):
-        if not (COMPONENTS / f"{entry.example}.toml").is_file():
-            continue
         workshop.train(entry)
         if entry in EMULATORS:
             workshop.benchmark(entry)

@@ -114,7 +114,10 @@ def solver_speed(
 def network_of(data_result: ResultDirectory, surrogate: Surrogate) -> tuple[Network, dict[str, Any]] | str:
     """Return the network and options that made the data, or why there is none at hand."""
     if "simulate" not in data_result.parents:
-        return "no network at hand: the data were not made by `chemnet simulate`"
+        return (
+            f"no network at hand: {data_result.name} has no result of `chemnet simulate` as its parent; "
+            "`chemnet preprocess` keeps one where data_set.path is not set"
+        )
     try:
         simulated = data_result.parent("simulate")
         options = simulated.config["simulate"]
