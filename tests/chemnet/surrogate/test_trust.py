@@ -10,8 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chemnet.errors import ModelError
-from chemnet.surrogate.calibration import calibrate, isotonic, judgement_of
+from chemnet.errors import DataError, ModelError
+from chemnet.surrogate.calibration import calibrate, familiar_states, isotonic, judgement_of
 from chemnet.surrogate.familiar import FamiliarStates
 from chemnet.surrogate.surrogate import Surrogate
 from chemnet.surrogate.trust import Calibration
@@ -171,6 +171,16 @@ def test_a_split_without_tracers_calibrates_nothing(surrogate, tiny_data, monkey
     monkeypatch.setattr(tiny_data, "split", {"train": train, "validate": empty}.__getitem__)
     assert judgement_of(surrogate, tiny_data) is None
     assert "trust cannot be calibrated" in caplog.text
+
+
+def test_a_species_that_the_validation_data_lack_is_told_and_not_taken_for_missing_tracers(
+    surrogate, tiny_data, monkeypatch
+):
+    familiar = familiar_states(surrogate, tiny_data)
+    monkeypatch.setattr("chemnet.surrogate.calibration.familiar_states", lambda *_: familiar)
+    monkeypatch.setattr(tiny_data, "species", (*tiny_data.species[:-1], "renamed"))
+    with pytest.raises(DataError, match="lacks 1 of the surrogate's 12 species"):
+        judgement_of(surrogate, tiny_data)
 
 
 def test_the_calibration_survives_being_written_as_plain_values():

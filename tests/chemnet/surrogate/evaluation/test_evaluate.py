@@ -1,0 +1,24 @@
+"""A surrogate is rolled out once, for its errors and for what it expected of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from chemnet.surrogate.evaluation.evaluate import Options, evaluate
+
+
+def test_errors_and_trust_come_from_the_same_rollout(surrogate, tiny_data, monkeypatch):
+    calls = []
+    judged = type(surrogate).emulate_with_trust
+
+    def counted(self, *inputs):
+        calls.append(inputs)
+        return judged(self, *inputs)
+
+    monkeypatch.setattr(type(surrogate), "emulate_with_trust", counted)
+    monkeypatch.delattr(type(surrogate), "emulate")
+    options = Options("validate", floor=1e-20, visible=1e-14, tracers_per_batch=1, neighbour_rows=50, seed=0)
+    found = evaluate(surrogate, tiny_data, options)
+    assert len(calls) == len(found.source)
+    whole = found.risk.to_dict()["at_coverage"]["1"]
+    assert found.scores["rollout"].to_dict()["mlae"] == pytest.approx(whole["mlae"])
