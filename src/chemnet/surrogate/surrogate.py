@@ -29,6 +29,8 @@ from chemnet.surrogate.rollout import Rollout, read
 from chemnet.surrogate.running import run
 from chemnet.training.devices import choose_device
 
+_DEVICES = "'cpu', 'cuda', 'cuda:<index>' or 'auto', as far as this machine has them"
+
 
 class Surrogate(Judging):
     """Predicts abundances along the history of cells, with every element conserved.
@@ -126,8 +128,7 @@ class Surrogate(Judging):
         try:
             self.device = choose_device(str(device))
         except ConfigError as error:
-            hint = "'cpu', 'cuda', 'cuda:<index>' or 'auto', as far as this machine has them"
-            raise ModelError(f"the surrogate cannot move to {str(device)!r}", hint=hint) from error
+            raise ModelError(f"the surrogate cannot move to {str(device)!r}", hint=_DEVICES) from error
         self.components.to(self.device)
         return self
 
