@@ -168,7 +168,9 @@ def test_own_initial_abundances_replace_the_standard_ones(tmp_path: Path) -> Non
 # --- broken off and resumed --------------------------------------------------------------------
 
 DRIVER = """
-    import functools, sys
+    import functools, signal, sys
+    # a background shell hands down that Ctrl-C is ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.path.insert(0, sys.argv[1])
     from made_network import closed_form_solve
     from chemnet.chemistry.network import Network
