@@ -190,8 +190,8 @@ class Network:
         Raises
         ------
         DataError
-            If the tracer or the initial abundances are not usable; a solver that gives up raises nothing, see
-            `code`.
+            If the tracer or the initial abundances are not usable, or a temperature is outside what the
+            reactions cover; a solver that gives up raises nothing, see `code`.
         """
         from chemnet.chemistry.solver import solve
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chemnet.chemistry.tracers import Tracer
+from chemnet.chemistry.rates.coverage import temperature_coverage
+from chemnet.chemistry.tracers import PHYSICAL_NAMES, Tracer
 
 if TYPE_CHECKING:
     from chemnet.chemistry.network import Network
@@ -51,6 +52,26 @@ class SimulationPlan:
             "initial abundances": _digest([self.initial.tobytes()]),
             "solver options": _digest([json.dumps(dict(self.options), sort_keys=True).encode()]),
         }
+
+    def check_temperatures(self) -> None:
+        """Refuse tracers that leave the temperatures of the network, before any is integrated.
+
+        Raises
+        ------
+        DataError
+            Naming tracer, step, temperature and the range of the network.
+        """
+        names: list[str] = []
+        temperatures: list[NDArray[np.float64]] = []
+        column = PHYSICAL_NAMES.index("gasTemp")
+        for tracer in self.tracers:
+            name = f"tracer {tracer.tracer_id!r}"
+            if tracer.pre_phase is not None:
+                names.append(f"{name}, in the static phase before step 0")
+                temperatures.append(np.array([tracer.pre_phase.gas_temperature]))
+            names += [f"{name}, step {step}" for step in range(len(tracer))]
+            temperatures.append(tracer.physical[:, column])
+        temperature_coverage(self.network).check(np.concatenate(temperatures), names.__getitem__)
 
     @property
     def longest(self) -> int:

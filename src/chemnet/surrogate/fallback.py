@@ -20,6 +20,7 @@ from torch import Tensor
 
 from chemnet.chemistry.network import Network
 from chemnet.chemistry.plan import SOLVER_OPTIONS
+from chemnet.chemistry.rates.coverage import temperature_coverage
 from chemnet.chemistry.simulation import worker_count
 from chemnet.chemistry.tracers import PHYSICAL_NAMES
 from chemnet.errors import DataError, ModelError, suggest
@@ -138,9 +139,11 @@ class Fallback:
         Raises
         ------
         DataError
-            For input that cannot be used, naming cell and step.
+            For input that cannot be used, or a temperature that the network does not cover, naming cell and
+            step.
         """
         start, driving, steps = self.surrogate.checked_inputs(physical, abundances, dt)
+        self._check_temperatures(driving[:, :-1])
         wanted = frozenset(check_rows(rows, driving.shape[1]).tolist())
         inputs = (torch.from_numpy(x.copy()).to(self.surrogate.device) for x in (start, driving, steps))
         with torch.inference_mode():
@@ -185,6 +188,16 @@ class Fallback:
     def abundance(self, state: State) -> Tensor:
         """Return abundances `(B, S)`, float64: the solver's own where it computed them."""
         return state[_ABUNDANCE]
+
+    def _check_temperatures(self, driving: Array) -> None:
+        """Refuse parameters `(B, T - 1, P)` at which the network has no reactions, and so no truth."""
+        temperatures = driving[..., self._columns["gasTemp"]]
+
+        def place(index: int) -> str:
+            cell, step = divmod(index, temperatures.shape[1])
+            return f"physical: cell {cell}, step {step}"
+
+        temperature_coverage(self.network).check(temperatures.ravel(), place)
 
     def _corrected(
         self, before: State, after: State, cells: Tensor, physical_BP: Tensor, dt_B: Tensor

@@ -147,12 +147,14 @@ def _make_plan(config: ConfigDict) -> SimulationPlan:
 
     options = config["simulate"]
     network = Network.read(options["network"])
-    return SimulationPlan(
+    plan = SimulationPlan(
         network=network,
         tracers=_tracers(config),
         initial=initial_abundances(network, options["initial"].to_dict()),
         options={name: options[name] for name in SOLVER_OPTIONS},
     )
+    plan.check_temperatures()
+    return plan
 
 
 def _tracers(config: ConfigDict) -> list[Tracer]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from made_network import write_made_network
 
 from chemnet import Fallback
-from chemnet.chemistry import Network
+from chemnet.chemistry import Network, Reaction
 from chemnet.errors import ChemNetError, DataError, ModelError
 from chemnet.surrogate.fallback import Status
 from chemnet.surrogate.rollout import Rollout
@@ -23,6 +23,7 @@ class MovingNetwork:
     """A stand-in for a network whose solver moves C+ to C at a rate of its own; it fails in hot gas."""
 
     name = "moving"
+    reactions = ()  # none, and so none with a temperature range
 
     def __init__(self, species):
         # another order than the surrogate's
@@ -170,6 +171,15 @@ def test_a_network_may_be_named(surrogate, tmp_path):
         Fallback(surrogate, write_made_network(tmp_path / "network"), 0.3)
     with pytest.raises(ChemNetError, match="collaps"):
         Fallback(surrogate, "collaps", 0.3)
+
+
+def test_gas_that_the_network_does_not_cover_is_refused_by_cell_and_step(surrogate, network, histories):
+    network.reactions = (Reaction(("C+", "E-"), ("C",), "TWOBODY", 1e-12, t_min=10.0, t_max=4e4),)
+    physical = histories.physical.copy()
+    physical[1, 2, 3] = 5e4
+    with pytest.raises(DataError, match="cell 1, step 2: gasTemp is 50000 K; network 'moving' covers 10 to"):
+        Fallback(surrogate, network, 0.3).emulate(physical, histories.abundance[:, 0], histories.dt)
+    assert network.calls == 0
 
 
 def test_bad_input_is_refused_as_by_the_surrogate(surrogate, network, histories):

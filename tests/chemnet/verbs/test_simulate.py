@@ -322,6 +322,16 @@ def test_negative_workers_are_refused(tmp_path: Path) -> None:
         worker_count(-1)
 
 
+def test_gas_outside_the_temperatures_of_the_network_stops_the_run_before_it_begins(tmp_path: Path) -> None:
+    rows = ["Tracer,Time,Density,Radfield,Av,gasTemp", "shock,0,1e4,1,1,20", "shock,1e4,1e4,1,1,5e4"]
+    (tmp_path / "own.csv").write_text("\n".join(rows))
+    words = ("simulate.network=collapse", f"simulate.tracers={tmp_path / 'own.csv'}")
+    outcome = chemnet("simulate", f"general.results_dir={tmp_path / 'results'}", *words)
+    assert outcome.code == 2
+    assert "tracer 'shock', step 1: gasTemp is 50000 K; network 'collapse' covers 4 to 41000 K" in outcome.err
+    assert entries(tmp_path / "results") == []
+
+
 def test_no_tracers_at_all_are_refused(chem: ChemNet) -> None:
     with pytest.raises(ConfigError, match="n_tracers = 0 is out of range; allowed: int >= 1"):
         chem.simulate(n_tracers=0)

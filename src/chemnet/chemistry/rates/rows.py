@@ -101,15 +101,15 @@ class Translator:
             return None
         if not self.compatible:
             reaction = self.network.mended.get(reaction, reaction)
-        bounds = (0.0, math.inf) if reaction.extrapolate else (reaction.t_min, reaction.t_max)
+        t_min, t_max = temperature_range(reaction)
         row = Row(
             formula=_FORMULAE[reaction.kind],
             source=position,
             alpha=reaction.alpha,
             beta=reaction.beta,
             gamma=reaction.gamma,
-            t_min=bounds[0],
-            t_max=bounds[1],
+            t_min=t_min,
+            t_max=t_max,
             reactants=self._positions(reaction),
             change=self._change(reaction),
         )
@@ -168,7 +168,6 @@ class Translator:
         species = self.network.species[row.reactants[0]]
         if reaction.kind == "PHOTON" and species.name in _SELF_SHIELDED:
             row.formula = _SELF_SHIELDED[species.name]
-            row.t_min, row.t_max = 0.0, math.inf
         if species.phase != "gas":
             row.alpha *= ICE_PHOTO_RATIO
         if species.phase == "bulk":
@@ -227,6 +226,12 @@ class Translator:
         if self.network.has_bulk:
             return Factor.ONE
         return Factor.TOP_LAYERS if reaction.kind == "THERM" else Factor.TOP_LAYERS_SQUARED
+
+
+def temperature_range(reaction: Reaction) -> tuple[float, float]:
+    """Return the temperatures [K] between which a row has a rate; self-shielding knows no limits."""
+    shielded = reaction.kind == "PHOTON" and reaction.reactants[0] in _SELF_SHIELDED
+    return (0.0, math.inf) if reaction.extrapolate or shielded else (reaction.t_min, reaction.t_max)
 
 
 def _thermal_speed(species: NetworkSpecies) -> float:

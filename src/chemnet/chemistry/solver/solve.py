@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chemnet.chemistry.network import Network
+from chemnet.chemistry.rates.coverage import temperature_coverage
 from chemnet.chemistry.solver.bdf import integrate_bdf
 from chemnet.chemistry.solver.codes import SolverCode, Statistics
 from chemnet.chemistry.solver.problem import compile_network
@@ -96,7 +97,8 @@ def solve(
     Raises
     ------
     DataError
-        If the tracer, the initial abundances or an option cannot be used.
+        If the tracer, the initial abundances or an option cannot be used, or the network does not cover a
+        temperature.
     """
     for name, value, allowed in (
         ("method", method, METHODS),
@@ -114,6 +116,9 @@ def solve(
             f"tolerances rtol={rtol}, atol={atol} are not usable", hint="take rtol 1e-4 and atol 1e-20"
         )
     time, conditions = _checked_tracer(tracer)
+    temperature_coverage(network).check(
+        conditions[:, COLUMNS.index("gasTemp")], lambda step: f"{_name(tracer)}, step {step}"
+    )
     abundances = np.full((len(time), len(network.species)), np.nan)
     abundances[0] = _checked_initial(network, initial)
     integrator = TracerIntegrator(
@@ -134,7 +139,7 @@ def solve(
 
 def _checked_tracer(tracer: Mapping[str, ArrayLike]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return times [yr] and conditions (steps, 6); refuse what cannot be integrated."""
-    name = f"tracer {tracer['id']!r}" if "id" in tracer else "tracer"
+    name = _name(tracer)
     present = {
         "dustTemp": tracer.get("dustTemp", tracer.get("gasTemp")),
         **{key: tracer[key] for key in tracer},
@@ -159,6 +164,11 @@ def _checked_tracer(tracer: Mapping[str, ArrayLike]) -> tuple[NDArray[np.float64
         conditions[:, position] = values
     _check_values(name, time, conditions)
     return time, conditions
+
+
+def _name(tracer: Mapping[str, ArrayLike]) -> str:
+    """Return what messages call a tracer."""
+    return f"tracer {tracer['id']!r}" if "id" in tracer else "tracer"
 
 
 def _check_values(name: str, time: NDArray[np.float64], conditions: NDArray[np.float64]) -> None:
