@@ -5,6 +5,7 @@ Shapes: B rows, S species, L latents.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from chemnet.datasets.preprocessed import DataDescription
 
 
-class AutoencoderBase(nn.Module):
+class AutoencoderBase(nn.Module, ABC):
     """Autoencoder of scaled abundances; a model states `encode` and `decode`.
 
     Parameters
@@ -34,17 +35,17 @@ class AutoencoderBase(nn.Module):
         super().__init__()
         self.decades, self.latent_dim = data.abundance_scaling.decades, latent_dim
 
+    @abstractmethod
     def encode(self, abundance: Tensor) -> Tensor:
         """Return latents `(..., L)` of scaled abundances `(..., S)`; training data fill about [0, 1]."""
-        raise NotImplementedError
 
+    @abstractmethod
     def decode(self, latent: Tensor) -> Tensor:
         """Return scaled abundances `(..., S)` of latents `(..., L)`.
 
         They may leave [0, 1] a little, so that a loss through the decoder has gradients everywhere; clip
         where values are used.
         """
-        raise NotImplementedError
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the reconstruction `(B, S)`, scaled."""

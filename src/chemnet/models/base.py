@@ -99,7 +99,9 @@ def check_contract(cls: type) -> None:
                 f"the model {cls.__name__} has {attribute} = {value!r}", hint=suggest(str(value), allowed)
             )
     wanted = ("train_batch", "infer_batch", *_REQUIRED[role])
-    missing = [name for name in wanted if not callable(getattr(cls, name, None))]
+    abstract = getattr(cls, "__abstractmethods__", frozenset())
+    missing = [name for name in wanted if name in abstract or not callable(getattr(cls, name, None))]
+    missing += sorted(abstract.difference(missing))
     if cls.forward is nn.Module.forward:
         missing.insert(0, "forward")
     if missing:

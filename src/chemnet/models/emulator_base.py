@@ -14,6 +14,7 @@ A model states `encode`, `decode` and `step`, and `memory` where it remembers mo
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 import torch
@@ -35,7 +36,7 @@ LATENT = "latent"
 _ONE_SIGMA_TAIL = 0.1587
 
 
-class EmulatorBase(nn.Module):
+class EmulatorBase(nn.Module, ABC):
     """Emulator that is autoregressive along a window.
 
     Parameters
@@ -69,14 +70,15 @@ class EmulatorBase(nn.Module):
         self.register_buffer("low", torch.full((latent_dim,), -torch.inf))
         self.register_buffer("high", torch.full((latent_dim,), torch.inf))
 
+    @abstractmethod
     def encode(self, abundance: Tensor) -> Tensor:
         """Return latents `(..., L)` of scaled abundances `(..., S)`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def decode(self, latent: Tensor) -> Tensor:
         """Return scaled abundances `(..., S)` of latents `(..., L)`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def step(self, state: State, drive: Tensor, dt: Tensor) -> State:
         """Return the state after one step.
 
@@ -89,7 +91,6 @@ class EmulatorBase(nn.Module):
         dt
             `(B,)` [yr].
         """
-        raise NotImplementedError
 
     def memory(self, latent: Tensor) -> State:
         """Return what else than the standardised latents `(B, L)` is carried along; nothing by default."""

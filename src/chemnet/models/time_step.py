@@ -11,6 +11,8 @@ length needs none of it: `FixedStep` sees nothing and lets every change pass.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import Tensor, nn
 
@@ -20,7 +22,7 @@ from chemnet.models.layers import spread
 _SHORTEST = 1e-6
 
 
-class TimeStep(nn.Module):
+class TimeStep(nn.Module, ABC):
     """The usual time step of the training data [yr], which other steps are measured by.
 
     Attributes
@@ -41,17 +43,17 @@ class TimeStep(nn.Module):
         if len(steps):
             self.usual.copy_(spread(steps).median())
 
+    @abstractmethod
     def relative(self, dt: Tensor) -> Tensor:
         """Return the time step in units of the usual one, `(...)`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def features(self, dt: Tensor) -> Tensor:
         """Return what a network is shown of the time step, `(..., n_features)`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def gate(self, dt: Tensor) -> Tensor:
         """Return the factor of the change in a step, `(..., 1)`."""
-        raise NotImplementedError
 
 
 class FixedStep(TimeStep):

@@ -9,6 +9,9 @@ from torch import nn
 
 from chemnet.errors import ModelError
 from chemnet.models import base, recipe
+from chemnet.models.autoencoder_base import AutoencoderBase
+from chemnet.models.emulator_base import EmulatorBase
+from chemnet.models.time_step import TimeStep
 
 
 class Complete(nn.Module):
@@ -47,6 +50,20 @@ def test_a_model_that_lacks_a_step_is_refused_by_name(name: str) -> None:
 def test_an_autoencoder_must_encode_and_decode() -> None:
     with pytest.raises(ModelError, match="lacks encode, decode"):
         base.equip_model(without(role="autoencoder"))
+
+
+def test_a_model_that_leaves_out_what_its_base_demands_is_refused_by_name() -> None:
+    halfway = type("Halfway", (AutoencoderBase,), {"encode": lambda self, abundance: abundance})
+    with pytest.raises(ModelError, match=r"Halfway .* lacks decode"):
+        base.equip_model(halfway)
+    with pytest.raises(ModelError, match=r"Motionless .* lacks decode, encode, step"):
+        base.equip_model(type("Motionless", (EmulatorBase,), {"role": "emulator"}))
+
+
+@pytest.mark.parametrize("unfinished", [AutoencoderBase, EmulatorBase, TimeStep])
+def test_a_base_alone_is_no_model(unfinished: type) -> None:
+    with pytest.raises(TypeError, match="abstract"):
+        unfinished()
 
 
 @pytest.mark.parametrize(("attribute", "value"), [("role", "autoencodr"), ("feed", "columns")])
