@@ -30,6 +30,7 @@ FAILED_FILE = "failed.json"
 PANDAS_FILE = "pandas/tracers.h5"
 _FINISHED_FOLDER = "finished"
 _PLAN_FILE = "plan.json"
+_WORKER_KEYS = ("simulate.workers", "general.dask", "general.dask_workers")
 _log = get_logger(__name__)
 
 
@@ -133,10 +134,10 @@ def _unfinished_run(config: ConfigDict) -> Path | None:
 
 
 def _config_of(unfinished_run: Path, config: ConfigDict) -> ConfigDict:
-    """Return the configuration that an unfinished run began with; only the number of workers is today's."""
+    """Return the configuration that an unfinished run began with; only who works on it is today's."""
     _log.info("going on with %s as it was configured", unfinished_run.name)
     begun = load_config([unfinished_run / "runtime_config.toml"])
-    return begun.replace({"simulate.workers": config["simulate"]["workers"]})
+    return begun.replace({key: config.lookup(key) for key in _WORKER_KEYS})
 
 
 def _make_plan(config: ConfigDict) -> SimulationPlan:
@@ -194,13 +195,17 @@ def _check_same_plan(folder: Path, plan: SimulationPlan) -> None:
 def _integrate(config: ConfigDict, plan: SimulationPlan, writer: ResultWriter) -> None:
     """Integrate what is not finished yet, then gather everything in `TRACERS_FILE`."""
     from chemnet.chemistry.outcomes import FinishedTracers
-    from chemnet.chemistry.simulation import integrate_tracers, worker_count
+    from chemnet.chemistry.simulation import integrate_tracers
+    from chemnet.workers import Threads, open_workers, worker_count
 
     finished = FinishedTracers(writer.path / _FINISHED_FOLDER)
-    workers = worker_count(config["simulate"]["workers"])
     if len(finished):
         _log.info("%d of %d tracers were finished before", len(finished), len(plan.tracers))
-    with _kept_once_it_holds_something(writer, finished), _bar(len(plan.tracers), len(finished)) as bar:
+    with (
+        _kept_once_it_holds_something(writer, finished),
+        open_workers(config, lambda: Threads(worker_count(config["simulate"]["workers"]))) as workers,
+        _bar(len(plan.tracers), len(finished)) as bar,
+    ):
         for outcome in integrate_tracers(plan, finished, workers):
             if outcome.reason:
                 _log.warning("tracer %s failed: %s", plan.tracers[outcome.index].tracer_id, outcome.reason)
