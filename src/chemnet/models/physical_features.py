@@ -13,8 +13,8 @@ The combinations are there where their parameters are; each feature is standardi
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -24,9 +24,6 @@ from chemnet.models.base import TrainingRows
 if TYPE_CHECKING:
     from chemnet.datasets.preprocessed import DataDescription
 
-Columns = dict[str, Tensor]
-Feature = Callable[[Columns], Tensor]
-
 # extinction coefficients of photoreactions lie between these (UCLCHEM's network: 0.8 to 3.9)
 EXTINCTIONS = (1.0, 2.0, 3.5)
 # a field below 10^this [Habing] does less than cosmic rays, whatever its exact value
@@ -35,6 +32,30 @@ _WEAKEST_FIELD = -8.0
 _SHIELDING = 3.0
 # training rows that centre and spread of the features are learnt from, at most
 _STATISTICS_ROWS = 200_000
+
+
+class Term(NamedTuple):
+    """One feature of the logarithms l = log10 p, in numbers, so that compiled code can compute it too.
+
+    ``max(factor l[first] + weight 10^(power l[second]), least)``, or e to this power if `is_exponent`.
+    """
+
+    first: int = 0
+    factor: float = 1.0
+    second: int = 0
+    weight: float = 0.0
+    power: float = 0.0
+    least: float = -math.inf
+    is_exponent: bool = False
+
+    def of(self, logarithms: Sequence[Tensor]) -> Tensor:
+        """Return the feature `(...)` of the logarithms of the parameters, each `(...)`."""
+        value = self.factor * logarithms[self.first]
+        if self.weight:
+            value = value + self.weight * torch.pow(10.0, self.power * logarithms[self.second])
+        if math.isfinite(self.least):
+            value = value.clamp_min(self.least)
+        return value.exp() if self.is_exponent else value
 
 
 class PhysicalFeatures(nn.Module):
@@ -47,8 +68,8 @@ class PhysicalFeatures(nn.Module):
 
     Attributes
     ----------
-    names
-        Of the features, in order.
+    names, terms
+        The features, in order.
     """
 
     def __init__(self, data: DataDescription) -> None:
@@ -61,7 +82,7 @@ class PhysicalFeatures(nn.Module):
         self.register_buffer("log_minimum", low.float(), persistent=False)
         self.register_buffer("log_range", width.float(), persistent=False)
         named = _features(data.physical_names)
-        self.names, self._functions = tuple(named), tuple(named.values())
+        self.names, self.terms = tuple(named), tuple(named.values())
         self.register_buffer("centre", torch.zeros(len(named)))
         self.register_buffer("width", torch.ones(len(named)))
 
@@ -79,33 +100,29 @@ class PhysicalFeatures(nn.Module):
     def _raw(self, physical: Tensor) -> Tensor:
         """Return the features before they are standardised."""
         logarithms = (self.log_minimum + physical * self.log_range).unbind(-1)
-        columns = dict(zip(self.physical_names, logarithms, strict=True))
-        return torch.stack([function(columns) for function in self._functions], dim=-1)
+        return torch.stack([term.of(logarithms) for term in self.terms], dim=-1)
 
 
-def _features(physical_names: Sequence[str]) -> dict[str, Feature]:
+def _features(physical_names: Sequence[str]) -> dict[str, Term]:
     """Return the features that parameters of these names allow, by name."""
-    named: dict[str, Feature] = {f"log {name}": _logarithm(name) for name in physical_names}
-    if "gasTemp" in physical_names:
+    place = {name: number for number, name in enumerate(physical_names)}
+    named = {f"log {name}": Term(number) for name, number in place.items()}
+    if "gasTemp" in place:
         # in units of 1 / (20 K)
-        named["1 / gasTemp"] = lambda logs: 20.0 * torch.pow(10.0, -logs["gasTemp"])
-    if "Av" in physical_names:
-        named["shielding"] = lambda logs: torch.exp(-torch.pow(10.0, logs["Av"]) / _SHIELDING)
-    if {"Av", "Radfield"} <= set(physical_names):
-        named |= {f"field behind {gamma:g} Av": _attenuated(gamma) for gamma in EXTINCTIONS}
+        named["1 / gasTemp"] = Term(factor=0.0, second=place["gasTemp"], weight=20.0, power=-1.0)
+    if "Av" in place:
+        named["shielding"] = Term(
+            factor=0.0, second=place["Av"], weight=-1.0 / _SHIELDING, power=1.0, is_exponent=True
+        )
+    if {"Av", "Radfield"} <= set(place):
+        named |= {
+            f"field behind {gamma:g} Av": Term(
+                place["Radfield"],
+                second=place["Av"],
+                weight=-gamma / math.log(10.0),
+                power=1.0,
+                least=_WEAKEST_FIELD,
+            )
+            for gamma in EXTINCTIONS
+        }
     return named
-
-
-def _logarithm(name: str) -> Feature:
-    """Return the feature that is a parameter's own logarithm."""
-    return lambda logs: logs[name]
-
-
-def _attenuated(gamma: float) -> Feature:
-    """Return the logarithm of the field behind an extinction ``gamma Av``, down to where it is too weak."""
-
-    def feature(logs: Columns) -> Tensor:
-        attenuation = gamma / math.log(10.0) * torch.pow(10.0, logs["Av"])
-        return (logs["Radfield"] - attenuation).clamp_min(_WEAKEST_FIELD)
-
-    return feature
