@@ -24,8 +24,9 @@ from torch.nn import functional
 
 from chemnet.config import ConfigDict
 from chemnet.errors import ConfigError, suggest
+from chemnet.models import losses
 from chemnet.models.autoencoder_base import AutoencoderBase
-from chemnet.models.base import Batch, TrainingRows, evaluating
+from chemnet.models.base import Batch, StepResult, TrainingRows, evaluating
 from chemnet.models.layers import (
     LATENT_TAIL,
     FullPrecisionLinear,
@@ -85,10 +86,19 @@ class Autoencoder(AutoencoderBase):
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the reconstruction `(B, S)`, scaled; in training with noise on the latents."""
-        raw = self._bottleneck(batch["abundance"])
-        if self.training and self.latent_noise:
-            raw = raw + self.latent_noise * torch.randn_like(raw)
-        return self._reconstruct(raw)
+        return self._reconstruct(self._noisy_bottleneck(batch["abundance"]))
+
+    def train_batch(self, batch: Batch) -> StepResult:
+        """Return the criterion's loss of the reconstruction, with its terms.
+
+        The criterion is given the last hidden layer and the output's weights: one that can needs no
+        reconstruction to be held.
+        """
+        if self.output != "linear" or type(self).forward is not Autoencoder.forward:
+            return super().train_batch(batch)
+        target = batch["abundance"]
+        hidden = self._last_hidden(self._noisy_bottleneck(target))
+        return losses.apply_to_linear(self.criterion, hidden, self.weights[0].T, self.output_bias, target)
 
     def encode(self, abundance: Tensor) -> Tensor:
         """Return the latents `(..., L)` of scaled abundances `(..., S)`; training data fill about [0, 1]."""
@@ -138,13 +148,24 @@ class Autoencoder(AutoencoderBase):
         hidden = functional.linear(self.dropout(hidden), self.weights[-1])
         return self.latent_activation(self.latent_norm(hidden))
 
-    def _reconstruct(self, raw: Tensor) -> Tensor:
-        """Return the reconstruction `(..., S)` of unscaled latents `(..., L)`."""
+    def _noisy_bottleneck(self, abundance: Tensor) -> Tensor:
+        """Return the latents before scaling, `(..., L)`, in training with noise."""
+        raw = self._bottleneck(abundance)
+        if self.training and self.latent_noise:
+            raw = raw + self.latent_noise * torch.randn_like(raw)
+        return raw
+
+    def _last_hidden(self, raw: Tensor) -> Tensor:
+        """Return what the output layer is given for unscaled latents `(..., L)`."""
         hidden, n_hidden = raw, len(self.decoder_norms)
         for k, norm in enumerate(self.decoder_norms):
             hidden = functional.linear(hidden, self.weights[n_hidden - k].T, self._bias(n_hidden + k))
             hidden = self.activation(norm(hidden))
-        out = full_precision_linear(self.dropout(hidden), self.weights[0].T, self.output_bias)
+        return self.dropout(hidden)
+
+    def _reconstruct(self, raw: Tensor) -> Tensor:
+        """Return the reconstruction `(..., S)` of unscaled latents `(..., L)`."""
+        out = full_precision_linear(self._last_hidden(raw), self.weights[0].T, self.output_bias)
         return torch.sigmoid(out) if self.output == "sigmoid" else out
 
     def _bias(self, k: int) -> Tensor | None:

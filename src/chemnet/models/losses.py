@@ -16,13 +16,19 @@ import torch
 from torch import Tensor, nn
 
 from chemnet.errors import ConfigError, suggest
+from chemnet.models.layers import full_precision_linear
+from chemnet.models.row_loss import (
+    ERRORS_AND_SLOPES,
+    LARGEST_EXPONENTIATED,
+    LN10,
+    LinearRowLoss,
+    RowForm,
+    RowLoss,
+)
 
 if TYPE_CHECKING:
     from chemnet.datasets.preprocessed import DataDescription
 
-LN10 = math.log(10.0)
-# d = 1 is the whole scaled range: above it exponentials continue as straight lines, or float32 would overflow
-LARGEST_EXPONENTIATED = 1.0
 # width of a bin of `dex_histogram` [dex] and its last edge; what lies beyond counts into the last bin
 DEX_BIN, DEX_LIMIT = 0.005, 20.0
 
@@ -142,6 +148,7 @@ class ChemistryLoss(nn.Module):
         if error not in ERRORS:
             raise ConfigError(f"the loss knows no error called '{error}'", hint=suggest(error, ERRORS))
         self.error = ERRORS[error]
+        self.form = RowForm(ERRORS_AND_SLOPES[error], power, worst_weight, scale)
         self.power, self.decades, self.scale = power, decades, scale
         self.worst_weight, self.conservation_weight = worst_weight, conservation_weight
         # not persistent: it belongs to the data, and model.toml holds it
@@ -155,12 +162,43 @@ class ChemistryLoss(nn.Module):
 
     def forward(self, predicted: Tensor, target: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the loss and its terms for scaled abundances `(..., S)`."""
-        mean, worst = mean_and_worst(self.error(floor_distance(predicted, target), self.power))
-        loss, terms = mean + self.worst_weight * worst, {"mean_error": mean, "worst_error": worst}
+        if not _fits_row_loss(predicted, target):
+            loss, terms = self.plain(predicted, target)
+        else:
+            wanted = torch.is_grad_enabled()
+            loss, mean, worst, _ = RowLoss.apply(predicted, target, self.form, wanted)
+            terms = {"mean_error": mean, "worst_error": worst}
         if self.conservation_weight:
             conservation = conservation_error(predicted, target, self.stoichiometry, self.decades)
-            loss, terms["conservation"] = loss + self.conservation_weight * conservation, conservation
-        return self.scale * loss, {name: self.scale * term.detach() for name, term in terms.items()}
+            loss = loss + self.scale * self.conservation_weight * conservation
+            terms["conservation"] = self.scale * conservation.detach()
+        return loss, terms
+
+    def plain(self, predicted: Tensor, target: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss without conservation, and its terms, from plain operations of any precision."""
+        mean, worst = mean_and_worst(self.error(floor_distance(predicted, target), self.power))
+        terms = {"mean_error": self.scale * mean.detach(), "worst_error": self.scale * worst.detach()}
+        return self.scale * (mean + self.worst_weight * worst), terms
+
+    def of_linear(
+        self, hidden: Tensor, weight: Tensor, bias: Tensor, target: Tensor
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss and its terms for the prediction ``hidden weight^T + bias``.
+
+        Parameters
+        ----------
+        hidden
+            `(B, H)`.
+        weight, bias
+            Of the output layer, `(S, H)` and `(S,)`.
+        target
+            Scaled abundances, `(B, S)`.
+        """
+        whole = self.conservation_weight or torch.is_autocast_enabled(hidden.device.type)
+        if whole or not torch.is_grad_enabled() or not _fits_row_loss(hidden, target):
+            return self(full_precision_linear(hidden, weight, bias), target)
+        loss, mean, worst, *_ = LinearRowLoss.apply(hidden, weight, bias, target, self.form)
+        return loss, {"mean_error": mean, "worst_error": worst}
 
 
 def floor_distance(predicted: Tensor, target: Tensor) -> Tensor:
@@ -179,6 +217,21 @@ def apply_criterion(
     """Return (loss, diagnostics) of any criterion; one of `torch.nn` returns the loss alone."""
     result = criterion(predicted, target)
     return result if isinstance(result, tuple) else (result, {})
+
+
+def apply_to_linear(
+    criterion: nn.Module, hidden: Tensor, weight: Tensor, bias: Tensor, target: Tensor
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return (loss, diagnostics) of ``hidden weight^T + bias``, which a criterion need not hold whole."""
+    if hasattr(criterion, "of_linear"):
+        return criterion.of_linear(hidden, weight, bias, target)
+    return apply_criterion(criterion, full_precision_linear(hidden, weight, bias), target)
+
+
+def _fits_row_loss(values: Tensor, target: Tensor) -> bool:
+    """Return whether `row_loss` takes these: rows of one precision, and a target without gradient."""
+    exact = values.dtype == target.dtype and values.dtype in (torch.float32, torch.float64)
+    return exact and target.ndim > 1 and values.shape[:-1] == target.shape[:-1] and not target.requires_grad
 
 
 def dex_error(predicted: Tensor, target: Tensor, decades: float) -> Tensor:

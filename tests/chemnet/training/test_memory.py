@@ -1,0 +1,34 @@
+"""Large tensors are reused where the C library can be asked for it."""
+
+from __future__ import annotations
+
+import resource
+
+import pytest
+import torch
+
+from chemnet.training import memory
+
+
+def faults_of_making_tensors() -> int:
+    """Page faults of making and dropping eight tensors of 64 MB, one after another."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(8):
+        torch.zeros(16 * 2**20)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+@pytest.mark.skipif(memory._glibc() is None, reason="only glibc can be asked to keep memory")
+def test_memory_of_a_large_tensor_is_used_again() -> None:
+    fresh = faults_of_making_tensors()
+    with memory.kept_memory():
+        kept = faults_of_making_tensors()
+    assert kept < 0.5 * fresh
+    # and handed back afterwards
+    assert faults_of_making_tensors() > 2 * kept
+
+
+def test_without_glibc_nothing_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory.sys, "platform", "darwin")
+    with memory.kept_memory():
+        assert torch.zeros(10).sum() == 0.0
