@@ -34,10 +34,15 @@ def assert_refused(outcome: Outcome, *told: str) -> None:
     assert "Traceback" not in outcome.err
 
 
+def assert_refuses(workspace: Workspace, words: list[str], *told: str) -> None:
+    """The command ended as wrong input, said all of `told`, and left no result that was not there before."""
+    before = workspace.made
+    assert_refused(workspace.run(*words), *told)
+    assert workspace.made == before
+
+
 def test_a_missing_file(workspace: Workspace) -> None:
-    outcome = workspace.run("preprocess", "data_set.path=elsewhere.h5")
-    assert_refused(outcome, "elsewhere.h5")
-    assert not workspace.made
+    assert_refuses(workspace, ["preprocess", "data_set.path=elsewhere.h5"], "elsewhere.h5")
 
 
 def test_a_missing_configuration_file(workspace: Workspace) -> None:
@@ -46,8 +51,7 @@ def test_a_missing_configuration_file(workspace: Workspace) -> None:
 
 def test_a_missing_column(workspace: Workspace) -> None:
     edit_table(workspace, lambda table: table.drop(columns="gasTemp"))
-    assert_refused(workspace.run("preprocess"), "gasTemp", "tracers.h5")
-    assert not workspace.made
+    assert_refuses(workspace, ["preprocess"], "gasTemp", "tracers.h5")
 
 
 def test_a_value_that_is_not_a_number(workspace: Workspace) -> None:
@@ -55,8 +59,7 @@ def test_a_value_that_is_not_a_number(workspace: Workspace) -> None:
         table.loc[37, "CO"] = np.nan
 
     edit_table(workspace, change)
-    assert_refused(workspace.run("preprocess"), "tracers.h5", "CO", "37", "nan")
-    assert not workspace.made
+    assert_refuses(workspace, ["preprocess"], "tracers.h5", "CO", "37", "nan")
 
 
 def test_a_negative_abundance(workspace: Workspace) -> None:
@@ -64,41 +67,38 @@ def test_a_negative_abundance(workspace: Workspace) -> None:
         table.loc[41, "H2O"] = -1e-9
 
     edit_table(workspace, change)
-    assert_refused(workspace.run("preprocess"), "tracers.h5", "H2O", "41", "-1e-09")
-    assert not workspace.made
+    assert_refuses(workspace, ["preprocess"], "tracers.h5", "H2O", "41", "-1e-09")
 
 
 def test_a_column_that_is_no_species(workspace: Workspace) -> None:
     edit_table(workspace, lambda table: table.rename(columns={"OH": "Xy7?"}))
-    assert_refused(workspace.run("preprocess"), "Xy7?")
-    assert not workspace.made
+    assert_refuses(workspace, ["preprocess"], "Xy7?")
 
 
 def test_a_misspelt_physical_parameter_is_named_before_the_column_that_it_leaves_over(
     workspace: Workspace,
 ) -> None:
-    outcome = workspace.run("preprocess", 'data_set.physical=["Density","Radfeld","Av","gasTemp"]')
-    assert_refused(outcome, "no column 'Radfeld'", "Radfield")
-    assert not workspace.made
+    assert_refuses(
+        workspace,
+        ["preprocess", 'data_set.physical=["Density","Radfeld","Av","gasTemp"]'],
+        "no column 'Radfeld'",
+        "Radfield",
+    )
 
 
 def test_tracers_shorter_than_a_window(workspace: Workspace) -> None:
-    assert_refused(workspace.run("preprocess", "preprocess.window=31"), "31", "30")
-    assert not workspace.made
+    assert_refuses(workspace, ["preprocess", "preprocess.window=31"], "31", "30")
 
 
 def test_an_unknown_key(workspace: Workspace) -> None:
     with workspace.config.open("a") as file:
         file.write("[visualize]\nmax_point = 5\n")
     line = len(workspace.config.read_text().splitlines())
-    assert_refused(workspace.run("preprocess"), f"tiny.toml:{line}", "max_point", "'visualize.max_points'")
-    assert not workspace.made
+    assert_refuses(workspace, ["preprocess"], f"tiny.toml:{line}", "max_point", "'visualize.max_points'")
 
 
 def test_a_wrong_type(workspace: Workspace) -> None:
-    outcome = workspace.run("train", "train.epochs=many")
-    assert_refused(outcome, "train.epochs", "'many'", "int", "command line")
-    assert not workspace.made
+    assert_refuses(workspace, ["train", "train.epochs=many"], "train.epochs", "'many'", "int", "command line")
 
 
 @pytest.mark.parametrize(
@@ -127,8 +127,7 @@ def test_a_wrong_type(workspace: Workspace) -> None:
     ],
 )
 def test_a_value_out_of_range(workspace: Workspace, verb: str, word: str, allowed: str) -> None:
-    assert_refused(workspace.run(verb, word), word.partition("=")[0].rpartition(".")[2], allowed)
-    assert not workspace.made
+    assert_refuses(workspace, [verb, word], word.partition("=")[0].rpartition(".")[2], allowed)
 
 
 @pytest.mark.parametrize("kept", [0.9, 0.5, 0.01])
@@ -136,17 +135,19 @@ def test_a_truncated_file(workspace: Workspace, kept: float) -> None:
     path = workspace.folder / "tracers.h5"
     content = path.read_bytes()
     path.write_bytes(content[: int(kept * len(content))])
-    assert_refused(workspace.run("preprocess"), "tracers.h5")
-    assert not workspace.made
+    assert_refuses(workspace, ["preprocess"], "tracers.h5")
 
 
 def test_weights_of_another_shape(copy_of_chain: Copy) -> None:
     workspace = copy_of_chain("preprocess", "train")
-    before = workspace.made
     weights = next(workspace.results.glob("*-train-*")) / "weights.safetensors"
-    outcome = workspace.run("train", f"train.model_weights_file={weights}", "model.Autoencoder.latent_dim=2")
-    assert_refused(outcome, "weights.safetensors", "3", "2")
-    assert workspace.made == before
+    assert_refuses(
+        workspace,
+        ["train", f"train.model_weights_file={weights}", "model.Autoencoder.latent_dim=2"],
+        "weights.safetensors",
+        "3",
+        "2",
+    )
 
 
 @pytest.mark.parametrize(
@@ -162,15 +163,12 @@ def test_weights_of_another_shape(copy_of_chain: Copy) -> None:
 )
 def test_no_earlier_result(workspace: Workspace, verb: str, first: str) -> None:
     words = ("--id", "0-1") if verb == "lookup" else ()
-    assert_refused(workspace.run(verb, *words), first)
-    assert not workspace.made
+    assert_refuses(workspace, [verb, *words], first)
 
 
 def test_an_emulator_without_an_autoencoder(copy_of_chain: Copy) -> None:
     workspace = copy_of_chain("preprocess")
-    before = workspace.made
-    assert_refused(workspace.run("train", "model.name=LatentEmulator"), "autoencoder")
-    assert workspace.made == before
+    assert_refuses(workspace, ["train", "model.name=LatentEmulator"], "autoencoder")
 
 
 def test_a_damaged_result(copy_of_chain: Copy) -> None:
@@ -179,27 +177,23 @@ def test_a_damaged_result(copy_of_chain: Copy) -> None:
     content = bytearray(weights.read_bytes())
     content[-5] ^= 0xFF
     weights.write_bytes(content)
-    before = workspace.made
-    assert_refused(workspace.run("infer"), "weights.safetensors")
-    assert workspace.made == before
+    assert_refuses(workspace, ["infer"], "weights.safetensors")
 
 
 def test_resume_and_pretrained_weights_at_once(copy_of_chain: Copy) -> None:
     workspace = copy_of_chain("preprocess", "train")
     trained = next(workspace.results.glob("*-train-*"))
-    before = workspace.made
-    outcome = workspace.run(
-        "train", f"train.resume={trained}", f"train.model_weights_file={trained / 'weights.safetensors'}"
+    assert_refuses(
+        workspace,
+        ["train", f"train.resume={trained}", f"train.model_weights_file={trained / 'weights.safetensors'}"],
+        "train.resume",
+        "train.model_weights_file",
     )
-    assert_refused(outcome, "train.resume", "train.model_weights_file")
-    assert workspace.made == before
 
 
 def test_an_unknown_model_names_the_nearest(copy_of_chain: Copy) -> None:
     workspace = copy_of_chain("preprocess")
-    before = workspace.made
-    assert_refused(workspace.run("train", "model.name=Autoencodr"), "Autoencodr", "'Autoencoder'")
-    assert workspace.made == before
+    assert_refuses(workspace, ["train", "model.name=Autoencodr"], "Autoencodr", "'Autoencoder'")
 
 
 @pytest.mark.parametrize(
@@ -215,19 +209,15 @@ def test_an_unknown_model_names_the_nearest(copy_of_chain: Copy) -> None:
 )
 def test_a_part_of_the_recipe_that_cannot_be_built(copy_of_chain: Copy, words: list[str], told: str) -> None:
     workspace = copy_of_chain("preprocess")
-    before = workspace.made
-    assert_refused(workspace.run("train", *words), told)
-    assert workspace.made == before
+    assert_refuses(workspace, ["train", *words], told)
 
 
 def test_an_initial_abundance_that_is_no_number(workspace: Workspace) -> None:
-    assert_refused(workspace.run("simulate", 'simulate.initial={ H2 = "half" }'), "'H2'", "'half'")
-    assert not workspace.made
+    assert_refuses(workspace, ["simulate", 'simulate.initial={ H2 = "half" }'], "'H2'", "'half'")
 
 
 def test_fractions_that_sum_to_more_than_one(workspace: Workspace) -> None:
-    assert_refused(workspace.run("preprocess", "preprocess.train_size=0.8"), "train_size", "1.2")
-    assert not workspace.made
+    assert_refuses(workspace, ["preprocess", "preprocess.train_size=0.8"], "train_size", "1.2")
 
 
 def shorten_tracer_three(table: Any) -> Any:
@@ -237,8 +227,7 @@ def shorten_tracer_three(table: Any) -> Any:
 
 def test_tracers_of_unequal_length(workspace: Workspace) -> None:
     edit_table(workspace, shorten_tracer_three)
-    assert_refused(workspace.run("preprocess"), "tracer '3' has 21 rows", "data_set.unequal_length")
-    assert not workspace.made
+    assert_refuses(workspace, ["preprocess"], "tracer '3' has 21 rows", "data_set.unequal_length")
 
 
 def test_tracers_of_unequal_length_are_kept_on_request(workspace: Workspace) -> None:

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from chemnet.config import ConfigDict
 from chemnet.models.base import TrainingRows
-from chemnet.models.emulator_base import LATENT, EmulatorBase, State
+from chemnet.models.direct_base import DirectBase
+from chemnet.models.emulator_base import LATENT, State
 from chemnet.models.layers import concatenated, perceptron, start_at_zero
 from chemnet.registry import chem_model
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @chem_model
-class DirectEmulator(EmulatorBase):
+class DirectEmulator(DirectBase):
     """Emulator of scaled abundances by a residual perceptron.
 
     Parameters
@@ -34,8 +35,6 @@ class DirectEmulator(EmulatorBase):
         Gives the numbers of species and of physical parameters.
     """
 
-    role = "direct_emulator"
-
     def __init__(self, config: ConfigDict, data: DataDescription) -> None:
         table = config["model"]["DirectEmulator"]
         super().__init__(table, data, data.n_species)
@@ -45,14 +44,6 @@ class DirectEmulator(EmulatorBase):
         # scaled abundances have their range already
         self.low.fill_(0.0)
         self.high.fill_(1.0)
-
-    def encode(self, abundance: Tensor) -> Tensor:
-        """Return scaled abundances `(..., S)` as they are."""
-        return abundance
-
-    def decode(self, latent: Tensor) -> Tensor:
-        """Return scaled abundances `(..., S)` as they are."""
-        return latent
 
     def step(self, state: State, drive: Tensor, dt: Tensor) -> State:
         """Return the state after one step; see `EmulatorBase.step`."""

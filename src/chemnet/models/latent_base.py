@@ -31,6 +31,8 @@ TRAINED_AUTOENCODER = "trained_autoencoder"
 class LatentBase(EmulatorBase):
     """Emulator of the evolution in the latent space of a trained autoencoder.
 
+    A model is built of the merged configuration, the data and the autoencoder, and hands its own table on.
+
     Parameters
     ----------
     table

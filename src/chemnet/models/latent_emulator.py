@@ -26,14 +26,7 @@ if TYPE_CHECKING:
 class LatentEmulator(LatentBase):
     """Emulator of latents by a residual perceptron.
 
-    Parameters
-    ----------
-    config
-        Reads ``[model.LatentEmulator]``.
-    data
-        Gives the number of physical parameters and the scaling of the abundances.
-    autoencoder
-        A trained autoencoder.
+    Reads ``[model.LatentEmulator]``; built like every emulator of latents, see `LatentBase`.
     """
 
     def __init__(self, config: ConfigDict, data: DataDescription, autoencoder: nn.Module) -> None:

@@ -59,14 +59,7 @@ class MixerBlock(nn.Module):
 class LatentNeuralOperator(LatentBase):
     """Emulator of latents by mixing blocks over them.
 
-    Parameters
-    ----------
-    config
-        Reads ``[model.LatentNeuralOperator]``.
-    data
-        Gives the number of physical parameters and the scaling of the abundances.
-    autoencoder
-        A trained autoencoder.
+    Reads ``[model.LatentNeuralOperator]``; built like every emulator of latents, see `LatentBase`.
     """
 
     def __init__(self, config: ConfigDict, data: DataDescription, autoencoder: nn.Module) -> None:

@@ -32,14 +32,7 @@ _MOST_STEPS = 1000
 class LatentODE(LatentBase):
     """Emulator of latents by a neural differential equation.
 
-    Parameters
-    ----------
-    config
-        Reads ``[model.LatentODE]``.
-    data
-        Gives the number of physical parameters and the scaling of the abundances.
-    autoencoder
-        A trained autoencoder.
+    Reads ``[model.LatentODE]``; built like every emulator of latents, see `LatentBase`.
     """
 
     # an adaptive solver steps as its own state asks for

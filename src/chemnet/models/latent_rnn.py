@@ -30,14 +30,7 @@ MEMORY = "memory"
 class LatentRNN(LatentBase):
     """Emulator of latents by a gated recurrent unit.
 
-    Parameters
-    ----------
-    config
-        Reads ``[model.LatentRNN]``.
-    data
-        Gives the number of physical parameters and the scaling of the abundances.
-    autoencoder
-        A trained autoencoder.
+    Reads ``[model.LatentRNN]``; built like every emulator of latents, see `LatentBase`.
     """
 
     # vmap has no rule for the fused recurrent cell

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from chemnet.config import ConfigDict
 from chemnet.config.overrides import join_key, split_key
 from chemnet.errors import ResultsError, suggest
 from chemnet.progress import get_logger
 from chemnet.results.directory import DONE, ResultDirectory, list_results
+from chemnet.results.naming import names_of, newest_of_component, result_folder
 
 _log = get_logger(__name__)
 
@@ -93,19 +93,17 @@ def named_result(config: ConfigDict, wanted: str, key: str, verb: str) -> Result
     ResultsError
         When there is none, or it is of another verb.
     """
-    results_dir = Path(config["general"]["results_dir"])
-    for path in (Path(wanted), results_dir / wanted):
-        if path.is_dir():
-            found = ResultDirectory.open(path)
-            if found.verb != verb:
-                raise ResultsError(
-                    f"{key} = {wanted!r} is a result of `{found.verb}`; a result of `{verb}` is needed",
-                    hint="`chemnet results` lists results with their verbs",
-                )
-            return found
-    results = list_results(results_dir, verb)
-    by_component = [result for result in results if result.component == wanted]
-    if by_component:
-        return by_component[-1]
-    names = [result.name for result in results] + [result.component for result in results if result.component]
-    raise ResultsError(f"{key} = {wanted!r}: no such path, result or component", hint=suggest(wanted, names))
+    results_dir = config["general"]["results_dir"]
+    path = result_folder(results_dir, wanted)
+    found = ResultDirectory.open(path) if path else newest_of_component(results_dir, verb, wanted)
+    if found is None:
+        raise ResultsError(
+            f"{key} = {wanted!r}: no such path, result or component",
+            hint=suggest(wanted, names_of(results_dir, verb)),
+        )
+    if found.verb != verb:
+        raise ResultsError(
+            f"{key} = {wanted!r} is a result of `{found.verb}`; a result of `{verb}` is needed",
+            hint="`chemnet results` lists results with their verbs",
+        )
+    return found

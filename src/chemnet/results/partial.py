@@ -13,6 +13,7 @@ from typing import Literal
 from chemnet.config import ConfigDict
 from chemnet.errors import ResultsError
 from chemnet.results.directory import PARTIAL_PREFIX
+from chemnet.results.naming import run_folder
 
 RUNNING_FILE = "running.toml"
 # of a process on another machine that shares the folder nobody here can say whether it lives
@@ -82,9 +83,9 @@ def unfinished(config: ConfigDict, verb: str, wanted: str) -> Path:
     partial = [path for path in list_partial(results_dir) if f"-{verb}-" in path.name]
     if wanted == "latest" and partial:
         return partial[-1]
-    for path in (Path(wanted), results_dir / wanted, results_dir / f"{PARTIAL_PREFIX}{wanted}"):
-        if wanted != "latest" and path.is_dir():
-            return path
+    named = run_folder(results_dir, wanted) if wanted != "latest" else None
+    if named is not None:
+        return named
     raise ResultsError(
         f"no unfinished `{verb}` called {wanted!r} in {results_dir}",
         hint="`chemnet results` lists unfinished runs; start afresh without resume",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from chemnet.surrogate.conservation import conserve_elements, element_totals
-from chemnet.surrogate.predictor import Predictor, State
+from chemnet.surrogate.predictor import Predictor, State, without
 
 TOTALS = "element_totals"
 
@@ -35,17 +35,12 @@ class Conserving:
 
     def step(self, state: State, physical_BP: Tensor, dt_B: Tensor) -> State:
         """Return the state after one step; the totals stay."""
-        return {**self.inner.step(_without_totals(state), physical_BP, dt_B), TOTALS: state[TOTALS]}
+        return {**self.inner.step(without(state, {TOTALS}), physical_BP, dt_B), TOTALS: state[TOTALS]}
 
     def abundance(self, state: State) -> Tensor:
         """Return abundances `(B, S)` with the totals of the start, float64."""
-        return self.conserved(self.inner.abundance(_without_totals(state)), state)
+        return self.conserved(self.inner.abundance(without(state, {TOTALS})), state)
 
     def conserved(self, predicted_BS: Tensor, state: State) -> Tensor:
         """Return what the inner predictor says of a state, `(B, S)`, with its totals, float64."""
         return conserve_elements(predicted_BS, state[TOTALS], self.stoichiometry)
-
-
-def _without_totals(state: State) -> State:
-    """Return what the inner predictor knows of a state."""
-    return {name: values for name, values in state.items() if name != TOTALS}

@@ -26,13 +26,14 @@ from chemnet.chemistry.tracers import PHYSICAL_NAMES
 from chemnet.errors import DataError, ModelError, suggest
 from chemnet.progress import get_logger
 from chemnet.surrogate.checks import check_rows
-from chemnet.surrogate.predictor import State
+from chemnet.surrogate.predictor import State, without
 from chemnet.surrogate.surrogate import Surrogate
 from chemnet.surrogate.watched import Watched
 
 Array = NDArray[np.float64]
 
 _ABUNDANCE, _STATUS, _INSIDE = "fallback_abundance", "fallback_status", "fallback_inside"
+_OWN = frozenset({_ABUNDANCE, _STATUS, _INSIDE})
 _log = get_logger(__name__)
 
 
@@ -170,7 +171,7 @@ class Fallback:
 
     def step(self, state: State, physical_BP: Tensor, dt_B: Tensor) -> State:
         """Return the state after one step, by the surrogate or the solver."""
-        watched = self.watched.step(_watched(state), physical_BP, dt_B)
+        watched = self.watched.step(without(state, _OWN), physical_BP, dt_B)
         observed = self.watched.observe(watched)
         after = {
             **watched,
@@ -266,11 +267,6 @@ def _threads(workers: Any) -> int:
     if not isinstance(workers, Integral) or workers < 0:
         raise DataError(f"workers = {workers!r}", hint="0 (one per core) or the number of cells at a time")
     return worker_count(int(workers))
-
-
-def _watched(state: State) -> State:
-    """Return what the watched predictor knows of a state."""
-    return {name: values for name, values in state.items() if name not in (_ABUNDANCE, _STATUS, _INSIDE)}
 
 
 def _solver_columns(surrogate: Surrogate) -> dict[str, int]:

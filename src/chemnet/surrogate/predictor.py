@@ -9,6 +9,7 @@ what is inside is the predictor's business. Wrappers (`Conserving`, ...) keep th
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -38,6 +39,11 @@ class Predictor(Protocol):
     def abundance(self, state: State) -> Tensor:
         """Return abundances `(B, S)` relative to H nuclei."""
         ...
+
+
+def without(state: State, names: Collection[str]) -> State:
+    """Return what the predictor inside a wrapper knows of a state: all but the wrapper's own entries."""
+    return {name: values for name, values in state.items() if name not in names}
 
 
 class ScaledAbundances(nn.Module):

@@ -13,11 +13,12 @@ from torch import Tensor
 from chemnet.surrogate.conservation import element_totals
 from chemnet.surrogate.conserving import TOTALS, Conserving
 from chemnet.surrogate.familiar import FamiliarStates
-from chemnet.surrogate.predictor import State
+from chemnet.surrogate.predictor import State, without
 
 #: what is seen of every state; an ensemble adds the spread of its members
 INDICATORS = ("distance", "imbalance", "start_error", "age")
 _START_ERROR, _AGE, _DRIVING = "watched_start_error", "watched_age", "watched_driving"
+_OWN = frozenset({_START_ERROR, _AGE, _DRIVING})
 # abundances are compared above this
 _FLOOR = 1e-20
 
@@ -63,7 +64,7 @@ class Watched:
     def step(self, state: State, physical_BP: Tensor, dt_B: Tensor) -> State:
         """Return the state after one step, one step older."""
         return {
-            **self.inner.step(_inner(state), physical_BP, dt_B),
+            **self.inner.step(without(state, _OWN), physical_BP, dt_B),
             _START_ERROR: state[_START_ERROR],
             _AGE: state[_AGE] + 1.0,
             _DRIVING: self.components.scaled_physical(physical_BP),
@@ -71,17 +72,17 @@ class Watched:
 
     def abundance(self, state: State) -> Tensor:
         """Return abundances `(B, S)` with the totals of the start, float64."""
-        return self.inner.abundance(_inner(state))
+        return self.inner.abundance(without(state, _OWN))
 
     def observe(self, state: State) -> Tensor:
         """Return abundances `(B, S)` and, in the columns behind them, indicators: `(B, S + K)` float64."""
-        predicted, signs = self.components.observe(_inner(state))
+        predicted, signs = self.components.observe(without(state, _OWN))
         corrected = self.inner.conserved(predicted, state)
         return torch.cat([corrected, self._measure(state, predicted, signs).double()], dim=1)
 
     def measure(self, state: State) -> Tensor:
         """Return the indicators alone, `(B, K)`."""
-        return self._measure(state, *self.components.observe(_inner(state)))
+        return self._measure(state, *self.components.observe(without(state, _OWN)))
 
     def _measure(self, state: State, predicted_BS: Tensor, signs: dict[str, Tensor]) -> Tensor:
         """Return the indicators `(B, K)` of states whose components predict abundances `(B, S)`."""
@@ -93,8 +94,3 @@ class Watched:
         distance = self.familiar.distance(state["latent"], state[_DRIVING])
         seen = [distance, imbalance.float(), state[_START_ERROR], state[_AGE], *signs.values()]
         return torch.stack(seen, dim=1)
-
-
-def _inner(state: State) -> State:
-    """Return what the inner predictor knows of a state."""
-    return {name: values for name, values in state.items() if name not in (_START_ERROR, _AGE, _DRIVING)}

@@ -9,6 +9,7 @@ from chemnet.config import ConfigDict
 from chemnet.errors import ResultsError, suggest
 from chemnet.results import list_results
 from chemnet.results.directory import PARTIAL_PREFIX
+from chemnet.results.naming import newest_of_component, result_folder, run_folder
 from chemnet.results.partial import list_partial, run_state
 
 LATEST = "latest"
@@ -50,18 +51,15 @@ def _latest(config: ConfigDict) -> Path:
 
 def _named(config: ConfigDict, wanted: str) -> Path:
     """Return the directory of a training by path, directory name or component (the newest of that name)."""
-    results_dir = Path(config["general"]["results_dir"])
-    for path in (Path(wanted), results_dir / wanted, results_dir / f"{PARTIAL_PREFIX}{wanted}"):
-        if path.is_dir():
-            return path
+    results_dir = config["general"]["results_dir"]
     # a run that was resumed in place has its final name by now
     finished = Path(wanted).with_name(Path(wanted).name.removeprefix(PARTIAL_PREFIX))
-    if finished.is_dir():
-        return finished
-    results = list_results(results_dir, "train")
-    by_component = [result.path for result in results if result.component == wanted]
-    if by_component:
-        return by_component[-1]
+    path = run_folder(results_dir, wanted) or result_folder(results_dir, str(finished))
+    if path is not None:
+        return path
+    trained = newest_of_component(results_dir, "train", wanted)
+    if trained is not None:
+        return trained.path
     raise ResultsError(
         f"train.resume = {wanted!r}: no such training",
         hint=suggest(wanted, [LATEST, *(path.name for path in _candidates(config))]),

@@ -12,16 +12,7 @@ from chemnet.results import ResultDirectory, VerbResult, list_results
 from chemnet.verbs.infer import Infer, InferResult
 from chemnet.verbs.train import Train, TrainResult
 
-
-@pytest.fixture(autouse=True)
-def _undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chemnet.training.component.write_curves", lambda *_: None)
-
-
-@pytest.fixture
-def autoencoder(tiny: Any) -> TrainResult:
-    """A trained autoencoder in the results folder of `tiny`."""
-    return Train(tiny()).run()
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 @pytest.fixture

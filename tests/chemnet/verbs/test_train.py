@@ -13,25 +13,17 @@ from trainings import EMULATOR, same, train, weights_of, without_times
 from chemnet.config import ConfigDict, load_config
 from chemnet.errors import ConfigError
 from chemnet.results import VerbResult
+from chemnet.training.report import write_curves
 from chemnet.verbs.train import TrainResult
 
-
-@pytest.fixture(autouse=True)
-def _undrawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw curves in the test of what a result holds alone: drawing costs more than a tiny training."""
-    if "holds_weights_metrics" not in request.node.name:
-        monkeypatch.setattr("chemnet.training.component.write_curves", lambda *_: None)
-
-
-@pytest.fixture
-def autoencoder(tiny: Any) -> TrainResult:
-    """A trained autoencoder in the results folder of `tiny`."""
-    return train(tiny())
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 def test_a_result_holds_weights_metrics_summary_curves_and_what_the_model_is(
-    autoencoder: TrainResult,
+    tiny: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("chemnet.training.component.write_curves", write_curves)
+    autoencoder = train(tiny())
     names = {path.name for path in autoencoder.path.iterdir()}
     assert {
         "weights.safetensors",

@@ -13,18 +13,7 @@ from chemnet.errors import DataError, ModelError, ResultsError
 from chemnet.results import list_results
 from chemnet.verbs.train import TrainResult
 
-
-@pytest.fixture(autouse=True)
-def _undrawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw curves in the test of what a result holds alone: drawing costs more than a tiny training."""
-    if "holds_weights_metrics" not in request.node.name:
-        monkeypatch.setattr("chemnet.training.component.write_curves", lambda *_: None)
-
-
-@pytest.fixture
-def autoencoder(tiny: Any) -> TrainResult:
-    """A trained autoencoder in the results folder of `tiny`."""
-    return train(tiny())
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 def test_the_inputs_that_were_used_are_written_into_the_configuration(autoencoder: TrainResult) -> None:

@@ -78,14 +78,7 @@ def worst_drift(totals: Array, before: Array, after: Array) -> float:
 def restore_totals(totals: Array, before: Array, after: Array) -> None:
     """Scale `after` in place by 1 + totals x multipliers, the least change that brings back all totals.
 
-    Parameters
-    ----------
-    totals
-        Weight of each species in each total, shape (n, n_totals).
-    before
-        Abundances that hold the right totals, shape (n,).
-    after
-        Abundances to correct, shape (n,).
+    Takes what `worst_drift` takes; `before` holds the right totals.
     """
     n, size = totals.shape
     system, right = np.zeros((size, size)), np.zeros(size)
