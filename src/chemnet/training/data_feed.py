@@ -2,7 +2,7 @@
 
 A *table* holds consecutive rows of a split as tensors on the device; a batch is one indexed gather from it.
 When a split fits on the device its table lives there for the whole training (`ResidentFeed`); larger splits
-pass through in shuffled blocks, the next being read while the current one trains (`StreamedFeed`). The order
+pass through in shuffled chunks, the next being read while the current ones train (`StreamedFeed`). The order
 is a function of (seed, epoch) alone: a resumed run sees the batches that it would have seen.
 """
 
@@ -17,6 +17,8 @@ from typing import Protocol, Self
 import numpy as np
 import torch
 from torch import Tensor
+
+from chemnet.training.shuffling import ChunkedShuffleSampler, shuffled
 
 Batch = dict[str, Tensor]
 
@@ -133,7 +135,7 @@ class ResidentFeed:
         return len(batch_sizes(self.n_items, self.batch_size))
 
     def __iter__(self) -> Iterator[Batch]:
-        order = _order(self.n_items, self.seed, self.epoch)
+        order = shuffled(self.n_items, self.seed, self.epoch)
         # one transfer per epoch, then views of it
         items = torch.from_numpy(order).to(_device(self.table))
         for part in items.split(batch_sizes(self.n_items, self.batch_size)):
@@ -145,36 +147,27 @@ class ResidentFeed:
 
 
 class StreamedFeed:
-    """Batches from a split that does not fit: blocks in random order, several mixed at a time.
+    """Batches from a split that does not fit: chunks in random order, many mixed at a time.
 
     Parameters
     ----------
     read
-        Returns one block as a table on the device.
-    block_items
-        Items of each block.
-    blocks_in_memory
-        Blocks that are mixed; twice as many are held while the next ones are read.
-    batch_size, seed
+        Returns one chunk as a table on the device.
+    sampler
+        Which chunks are mixed, and the order of the items; the next group is read while one is trained on, so
+        twice its chunks are held.
+    batch_size
         As for `ResidentFeed`.
     """
 
-    def __init__(
-        self,
-        read: Callable[[int], Table],
-        block_items: Sequence[int],
-        blocks_in_memory: int,
-        batch_size: int,
-        seed: int | None,
-    ) -> None:
-        self._read = read
-        self.block_items, self.blocks_in_memory = list(block_items), max(1, blocks_in_memory)
-        self.batch_size, self.seed, self.epoch = batch_size, seed, 0
+    def __init__(self, read: Callable[[int], Table], sampler: ChunkedShuffleSampler, batch_size: int) -> None:
+        self._read, self.sampler = read, sampler
+        self.batch_size, self.epoch = batch_size, 0
 
     @property
     def n_items(self) -> int:
         """Rows or windows per epoch."""
-        return sum(self.block_items)
+        return self.sampler.n_items
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch whose order the next iteration gives."""
@@ -187,7 +180,7 @@ class StreamedFeed:
         sizes = iter(batch_sizes(self.n_items, self.batch_size))
         missing, parts = next(sizes, 0), []
         for number, table in enumerate(self._groups()):
-            order = _order(table.n_items, self.seed, self.epoch, number)
+            order = self.sampler.within(table.n_items, self.epoch, number)
             items = torch.from_numpy(order).to(_device(table))
             start = 0
             while start < len(items):
@@ -200,13 +193,12 @@ class StreamedFeed:
 
     def row_batches(self) -> Iterator[Batch]:
         """Yield every row of the split in order."""
-        for block in range(len(self.block_items)):
-            yield from _rows(self._read(block)).slices(_STATISTICS_BATCH)
+        for chunk in range(len(self.sampler.chunk_items)):
+            yield from _rows(self._read(chunk)).slices(_STATISTICS_BATCH)
 
     def _groups(self) -> Iterator[Table]:
-        """Yield tables of `blocks_in_memory` blocks each, reading one ahead."""
-        order = _order(len(self.block_items), self.seed, self.epoch).tolist()
-        groups = [order[k : k + self.blocks_in_memory] for k in range(0, len(order), self.blocks_in_memory)]
+        """Yield the tables of the sampler's groups, reading one ahead."""
+        groups = self.sampler.groups(self.epoch)
         with ThreadPoolExecutor(max_workers=1) as reader:
             ahead = reader.submit(self._read_group, groups[0])
             for following in [*groups[1:], None]:
@@ -215,9 +207,9 @@ class StreamedFeed:
                     ahead = reader.submit(self._read_group, following)
                 yield table
 
-    def _read_group(self, blocks: Sequence[int]) -> Table:
-        """Read some blocks as one table."""
-        tables = [self._read(block) for block in blocks]
+    def _read_group(self, chunks: Sequence[int]) -> Table:
+        """Read some chunks as one table."""
+        tables = [self._read(chunk) for chunk in chunks]
         return tables[0] if len(tables) == 1 else type(tables[0]).joined(tables)
 
 
@@ -239,13 +231,6 @@ def batch_sizes(n_items: int, batch_size: int) -> list[int]:
     """
     n_batches = math.ceil(n_items / batch_size)
     return [n_items // n_batches + (k < n_items % n_batches) for k in range(n_batches)]
-
-
-def _order(n_items: int, seed: int | None, *stream: int) -> np.ndarray:
-    """Return the order of items: random by (seed, stream), or as they stand when there is no seed."""
-    if seed is None:
-        return np.arange(n_items)
-    return np.random.default_rng((seed, *stream)).permutation(n_items)
 
 
 def _device(table: Table) -> torch.device:

@@ -14,10 +14,12 @@ from chemnet.errors import ConfigError, DataError
 from chemnet.progress import get_logger
 from chemnet.training.data_feed import Feed, ResidentFeed, RowTable, StreamedFeed, Table, WindowTable
 from chemnet.training.devices import free_memory
+from chemnet.training.shuffling import ChunkedShuffleSampler
 from chemnet.training.trace import Trace
 
-# blocks of rows that a streamed split is shuffled by; this many are mixed with one another
-_BLOCKS_IN_MEMORY = 8
+# Rows that are read at a time from a streamed split: one chunk of its file, 2.7 MB of 333 species. The smaller
+# it is, the more chunks of distant tracers are mixed in memory; at least this many are.
+_CHUNK_ROWS, _FEWEST_CHUNKS = 2048, 8
 _log = get_logger(__name__)
 
 
@@ -106,18 +108,19 @@ class SplitReader:
         return WindowTable(rows, self._index(self.split.window_start), self.window)
 
     def streamed(self, rows_in_memory: int, batch_size: int, seed: int | None) -> StreamedFeed:
-        """Return a feed that reads the split in blocks: of whole tracers for windows, else of rows."""
-        block_rows = max(1, rows_in_memory // _BLOCKS_IN_MEMORY)
+        """Return a feed that reads the split in chunks: of whole tracers for windows, else of rows."""
+        chunk_rows = max(1, min(_CHUNK_ROWS, rows_in_memory // _FEWEST_CHUNKS))
         if self.kind == "rows":
-            edges = np.append(np.arange(0, self.split.n_rows, block_rows), self.split.n_rows)
+            edges = np.append(np.arange(0, self.split.n_rows, chunk_rows), self.split.n_rows)
             items = np.diff(edges)
         else:
-            edges = _tracer_edges(self.split.offsets, block_rows)
+            edges = _tracer_edges(self.split.offsets, chunk_rows)
             items = np.diff(np.searchsorted(self.split.window_start, edges))
-        # a block of tracers that are shorter than a window holds nothing
-        blocks = [(edges[k], edges[k + 1]) for k in np.flatnonzero(items)]
-        read: Callable[[int], Table] = lambda block: self.block(*blocks[block])  # noqa: E731
-        return StreamedFeed(read, items[items > 0].tolist(), _BLOCKS_IN_MEMORY, batch_size, seed)
+        # a chunk of tracers that are shorter than a window holds nothing
+        chunks = [(edges[k], edges[k + 1]) for k in np.flatnonzero(items)]
+        read: Callable[[int], Table] = lambda chunk: self.block(*chunks[chunk])  # noqa: E731
+        sampler = ChunkedShuffleSampler(items[items > 0].tolist(), rows_in_memory // chunk_rows, seed)
+        return StreamedFeed(read, sampler, batch_size)
 
     def block(self, first: int, last: int) -> Table:
         """Return rows ``first:last`` as a table."""
@@ -148,9 +151,9 @@ class SplitReader:
         return self.trace.call(f"read {self.split.name}.{name}", read)
 
 
-def _tracer_edges(offsets: np.ndarray, block_rows: int) -> np.ndarray:
-    """Return the row edges of blocks of whole tracers, each of about `block_rows` rows."""
-    targets = np.arange(0, offsets[-1], block_rows)
+def _tracer_edges(offsets: np.ndarray, chunk_rows: int) -> np.ndarray:
+    """Return the row edges of chunks of whole tracers, each of about `chunk_rows` rows."""
+    targets = np.arange(0, offsets[-1], chunk_rows)
     return np.unique(np.append(offsets[np.searchsorted(offsets, targets)], offsets[-1]))
 
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chemnet.training.data_feed import ResidentFeed, RowTable, StreamedFeed, WindowTable, batch_sizes
+from chemnet.training.shuffling import ChunkedShuffleSampler
 from chemnet.training.split_feeds import SplitReader
 from chemnet.training.trace import Trace
 
@@ -32,7 +33,8 @@ def streamed(
 ) -> StreamedFeed:
     edges = [*range(0, n_items, block), n_items]
     sizes = [last - first for first, last in pairwise(edges)]
-    return StreamedFeed(lambda k: numbered_rows(edges[k], edges[k + 1]), sizes, together, batch_size, seed)
+    sampler = ChunkedShuffleSampler(sizes, together, seed)
+    return StreamedFeed(lambda k: numbered_rows(edges[k], edges[k + 1]), sampler, batch_size)
 
 
 def rows_of_epoch(feed: Any, epoch: int = 1) -> list[int]:
@@ -84,9 +86,14 @@ def test_streaming_reads_one_group_ahead_and_no_more() -> None:
         read.append(k)
         return numbered_rows(7 * k, 7 * k + 7)
 
-    batches = iter(StreamedFeed(block, [7] * 30, 2, 7, 0))
+    batches = iter(StreamedFeed(block, ChunkedShuffleSampler([7] * 30, 2, 0), 7))
     next(batches)
     assert len(read) <= 4
+
+
+def test_a_streamed_epoch_has_the_order_of_its_sampler() -> None:
+    feed = streamed(90, 8, seed=5)
+    assert rows_of_epoch(feed, 3) == feed.sampler.epoch_order(3).tolist()
 
 
 def test_windows_are_gathered_as_the_split_cuts_them(tiny_data: Any) -> None:
@@ -105,7 +112,7 @@ def test_a_streamed_split_holds_the_same_windows_as_a_resident_one(tiny_data: An
     for name in ("abundance", "physical", "dt"):
         one, other = (torch.cat([batch[name] for batch in feed]) for feed in (whole, pieces))
         assert torch.equal(one, other)
-    assert len(pieces.block_items) > 1
+    assert len(pieces.sampler.chunk_items) > 1
 
 
 @pytest.mark.parametrize("kind", ["rows", "windows"])
