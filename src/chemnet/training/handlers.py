@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from ignite.engine import Engine, Events
 
 from chemnet.models.weights import BEST_WEIGHTS, LAST_WEIGHTS
-from chemnet.progress import get_logger, progress
+from chemnet.progress import get_logger, progress_bar
 from chemnet.training.adaptation import CutDropout, RevertToBest
 from chemnet.training.averaging import AverageWeights, averaged
 from chemnet.training.engines import Session, dropout_layers, make_evaluator, monitored, run_validation
@@ -189,7 +189,7 @@ class ShowProgress:
         length = len(self.session.training)
         self.last_told = -math.inf
         self.untold = False
-        self.bar = progress(total=self.session.epochs * length, desc="train", unit="batch")
+        self.bar = progress_bar(total=self.session.epochs * length, desc="train", unit="batch")
         self.bar.update(self.session.state.epoch * length)
 
     def move(self, trainer: Engine) -> None:
