@@ -1,11 +1,14 @@
-"""What a running verb tells its user: log lines and progress bars, both on the standard error."""
+"""What a running verb tells its user: log lines and progress, as a bar or as lines without a terminal."""
 
 from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterable
-from typing import Any
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sized
+from contextlib import contextmanager
+from typing import Any, Self
 
 from chemnet.errors import ConfigError
 
@@ -16,6 +19,9 @@ _FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
 def get_logger(name: str) -> logging.Logger:
     """Return the logger of a module (pass ``__name__``)."""
     return logging.getLogger(name if name.startswith(_ROOT) else f"{_ROOT}.{name}")
+
+
+_log = get_logger(__name__)
 
 
 def configure_logging(level: str, destination: str) -> None:
@@ -56,7 +62,7 @@ def _handler(destination: str) -> logging.Handler:
 def progress(
     iterable: Iterable[Any] | None = None, *, total: int | None = None, desc: str = "", unit: str = "it"
 ) -> Any:
-    """Return a tqdm bar on the standard error, silent under ``--quiet`` and when nobody watches.
+    """Return a tqdm bar on the standard error, or where nobody watches a `ProgressLog`; ``--quiet`` silences.
 
     Parameters
     ----------
@@ -67,10 +73,131 @@ def progress(
     desc, unit
         Words beside the bar.
     """
+    if _told(logging.INFO) and not sys.stderr.isatty():
+        return ProgressLog(iterable, total=total, desc=desc, unit=unit)
+    return progress_bar(iterable, total=total, desc=desc, unit=unit)
+
+
+def progress_bar(
+    iterable: Iterable[Any] | None = None, *, total: int | None = None, desc: str = "", unit: str = "it"
+) -> Any:
+    """Return a tqdm bar that is silent without a terminal, for loops that log lines of their own."""
     from tqdm import tqdm
 
-    quiet = not logging.getLogger(_ROOT).isEnabledFor(logging.INFO)
     # disable=None: no bar where the standard error is not a terminal
     return tqdm(
-        iterable, total=total, desc=desc, unit=unit, disable=True if quiet else None, dynamic_ncols=True
+        iterable,
+        total=total,
+        desc=desc,
+        unit=unit,
+        disable=None if _told(logging.INFO) else True,
+        dynamic_ncols=True,
     )
+
+
+class ProgressLog:
+    """A bar as log lines: one now and then, and none for what is done at once.
+
+    Parameters
+    ----------
+    iterable, total, desc, unit
+        As for `progress`.
+
+    Attributes
+    ----------
+    n, initial
+        Units that are done, and those of them that were done before; both may be set.
+    """
+
+    #: a line comes after this share of all units, but not sooner than `shortest` and not later than `longest`
+    share = 0.1
+    shortest, longest = 3.0, 30.0  # [s]
+
+    def __init__(
+        self,
+        iterable: Iterable[Any] | None = None,
+        *,
+        total: int | None = None,
+        desc: str = "",
+        unit: str = "it",
+    ) -> None:
+        self.iterable, self.desc, self.unit = iterable, desc, unit
+        self.total = total if total is not None or not isinstance(iterable, Sized) else len(iterable)
+        self.n = self.initial = 0
+        self._began = self._told_at = time.monotonic()
+        self._told: int | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[Any]:
+        for one in self.iterable or ():
+            yield one
+            self.update()
+        self.close()
+
+    def update(self, n: int = 1) -> None:
+        """Count `n` more units, and tell if it is time to."""
+        self.n += n
+        waited = time.monotonic() - self._told_at
+        more = self.n - (self.initial if self._told is None else self._told)
+        enough = self.total is not None and more >= self.share * self.total
+        if waited >= self.longest or (enough and waited >= self.shortest):
+            self._tell()
+
+    def close(self) -> None:
+        """Tell where it ended, if anything was told before."""
+        if self._told is not None and self._told != self.n:
+            self._tell()
+
+    def _tell(self) -> None:
+        """Log one line."""
+        self._told, self._told_at = self.n, time.monotonic()
+        done, ended = self.n - self.initial, self.n == self.total
+        of, left = "" if self.total is None else f" of {self.total:,}", ""
+        if self.total is not None and done > 0 and not ended:
+            left = f", {_duration((self._told_at - self._began) * (self.total - self.n) / done)} left"
+        _log.info("%s: %s%s %ss%s", self.desc, f"{self.n:,}", of, self.unit, left)
+
+
+@contextmanager
+def under_way(what: str, every: float = 30.0) -> Iterator[None]:
+    """Log at the beginning of a long call, such as a fit, and now and then that it goes on.
+
+    Parameters
+    ----------
+    what
+        The work in words: "fitting umap on 20,000 states".
+    every
+        Time between two lines [s].
+    """
+    began, ended = time.monotonic(), threading.Event()
+    _log.info("%s", what)
+
+    def remind() -> None:
+        while not ended.wait(every):
+            _log.info("still %s, for %s", what, _duration(time.monotonic() - began))
+
+    reminder = threading.Thread(target=remind, name="reminder", daemon=True)
+    reminder.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        reminder.join()
+
+
+def _told(level: int) -> bool:
+    """Whether the user sees log lines of this level."""
+    return logging.getLogger(_ROOT).isEnabledFor(level)
+
+
+def _duration(seconds: float) -> str:
+    """Write a time span with one unit."""
+    for length, unit in ((3600.0, "h"), (60.0, "min")):
+        if seconds >= 2.0 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"

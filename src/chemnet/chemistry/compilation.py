@@ -7,11 +7,14 @@ that take Python objects apart; for the solver's many arrays they are as large a
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from numba import njit
+
+from chemnet.progress import get_logger
 
 
 def compiled(function: Callable[..., Any] | None = None, **options: Any) -> Any:
@@ -36,6 +39,20 @@ def inner(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     return compiled(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)
 
 
+def announce_compilation(function: Any) -> None:
+    """Log, once per process, that the next call of a compiled function has to wait for the compiler."""
+    with _announcing:
+        if function not in _announced and _needs_compiling(function):
+            _log.info("compiling the solver (once per machine, about a minute)")
+        _announced.add(function)
+
+
+def _needs_compiling(function: Any) -> bool:
+    """Whether nothing of a function is compiled yet, neither in this process nor, up to date, on disk."""
+    kept = _kept_on_disk(function)
+    return not function.signatures and (kept is None or not kept._load_index())
+
+
 def _sources_digest() -> str:
     """Return a digest of all sources that may hold compiled functions."""
     digest = hashlib.blake2b(digest_size=16)
@@ -45,6 +62,9 @@ def _sources_digest() -> str:
 
 
 _SOURCES = _sources_digest()
+_announced: set[Any] = set()
+_announcing = threading.Lock()
+_log = get_logger(__name__)
 
 
 def _stamped(dispatcher: Any) -> Any:
@@ -53,7 +73,12 @@ def _stamped(dispatcher: Any) -> Any:
     Numba looks at the function's own file alone, and would go on running old versions of what the function
     calls in other files.
     """
-    kept = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
+    kept = _kept_on_disk(dispatcher)
     if kept is not None:
         kept._source_stamp = _SOURCES
     return dispatcher
+
+
+def _kept_on_disk(dispatcher: Any) -> Any:
+    """Return Numba's index of what is kept of a function, or None where nothing is kept."""
+    return getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from chemnet.config import ConfigDict
-from chemnet.progress import get_logger, progress
+from chemnet.progress import progress, under_way
 from chemnet.registry import REDUCERS, chem_verb
 from chemnet.results import ResultWriter, VerbResult
 from chemnet.verbs.base import Verb
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 #: points that a static figure shows at most
 _FIGURE_POINTS = 100_000
-_log = get_logger(__name__)
 
 
 class UmapResult(VerbResult):
@@ -146,8 +145,8 @@ def _fit(config: ConfigDict, sample: np.ndarray, path: Path) -> Reducer:
         "options": table["kwargs"].to_dict(),
     }
     reducer = REDUCERS.get(table["reducer"])(**recipe)
-    _log.info("fitting %s on %d states", table["reducer"], len(sample))
-    reducer.fit(sample)
+    with under_way(f"fitting {table['reducer']} on {len(sample):,} states"):
+        reducer.fit(sample)
     if table["save_fit_model"]:
         np.save(path / "fit_sample.npy", sample)
         text = json.dumps({"reducer": table["reducer"], **recipe}, indent=1)

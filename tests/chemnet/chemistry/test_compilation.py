@@ -18,11 +18,22 @@ print(round(found, 6), hits)
 """
 
 
-def run(folder: Path) -> list[str]:
-    """Return what the program prints with the package of `folder`."""
+ANNOUNCING = """
+import logging, sys
+from chemnet.chemistry.compilation import announce_compilation
+from chemnet.chemistry.rates.grain import sticking_coefficient
+logging.basicConfig(stream=sys.stdout, level="INFO", format="%(message)s")
+announce_compilation(sticking_coefficient)
+announce_compilation(sticking_coefficient)
+sticking_coefficient(0.5, 52.0, 1e-30)
+"""
+
+
+def run(folder: Path, program: str = PROGRAM) -> list[str]:
+    """Return what a program prints with the package of `folder`."""
     environment = os.environ | {"PYTHONPATH": str(folder), "NUMBA_CACHE_DIR": str(folder / "kept")}
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
     )
     return done.stdout.split()
 
@@ -34,3 +45,9 @@ def test_compiled_code_expires_with_the_sources_of_what_it_calls(tmp_path: Path)
     other = tmp_path / "chemnet" / "chemistry" / "rates" / "constants.py"
     other.write_text(other.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     assert run(tmp_path) == ["0.5", "0"]
+
+
+def test_waiting_for_the_compiler_is_told_once_per_machine(tmp_path: Path) -> None:
+    shutil.copytree(Path(chemnet.__file__).parent, tmp_path / "chemnet")
+    assert " ".join(run(tmp_path, ANNOUNCING)) == "compiling the solver (once per machine, about a minute)"
+    assert run(tmp_path, ANNOUNCING) == []

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from chemnet.chemistry.compilation import announce_compilation
 from chemnet.chemistry.network import Network
 from chemnet.chemistry.rates.coverage import temperature_coverage
 from chemnet.chemistry.solver.bdf import integrate_bdf
@@ -121,6 +122,7 @@ def solve(
     )
     abundances = np.full((len(time), len(network.species)), np.nan)
     abundances[0] = _checked_initial(network, initial)
+    announce_compilation(METHODS[method])
     integrator = TracerIntegrator(
         compile_network(network, uclchem_compatible),
         METHODS[method],
