@@ -96,7 +96,7 @@ def _dispatch(words: list[str]) -> int:
 
 def _run(verb_class: Any, args: argparse.Namespace) -> Any:
     """Merge the configuration and run the verb with its own options."""
-    manager = ConfigManager(args.config_files, args.overrides)
+    manager = ConfigManager(args.config_files, verb_class.configuration_words(args.overrides))
     general = manager.config["general"]
     level = "warning" if args.quiet else "debug" if args.verbose else general["log_level"]
     configure_logging(level, general["log_destination"])

@@ -173,6 +173,10 @@ _BUILTIN_VERBS: dict[str, tuple[str, str]] = {
         "turn raw tracers into scaled train, validate and test splits",
     ),
     "train": ("chemnet.verbs.train", "train a component: an autoencoder or an emulator"),
+    "sweep": (
+        "chemnet.verbs.sweep",
+        "train a component with many values of some keys: a grid, or trials drawn by Optuna",
+    ),
     "infer": ("chemnet.verbs.infer", "encode a split with an autoencoder, or roll an emulator out along it"),
     "benchmark": (
         "chemnet.verbs.benchmark",

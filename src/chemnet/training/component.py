@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,13 @@ from chemnet.models.recipe import keywords
 from chemnet.progress import get_logger
 from chemnet.registry import MODELS
 from chemnet.results import ResultDirectory, ResultWriter
+from chemnet.results.directory import DONE
 from chemnet.training.curriculum import with_curriculum
 from chemnet.training.devices import choose_device, cpu_threads
 from chemnet.training.engines import Session, make_session, make_trainer, run_epochs
 from chemnet.training.epoch_means import EpochMeans
-from chemnet.training.handlers import METRICS_FILE, attach_all, stopped_early, write_weights
+from chemnet.training.handlers import METRICS_FILE, Watch, attach_all, stopped_early, write_weights
+from chemnet.training.memory import kept_memory
 from chemnet.training.report import CURVES_FILE, SUMMARY_FILE, records_of, write_curves, write_summary
 from chemnet.training.resume import Resumed, origin_of
 from chemnet.training.schedules import with_schedule_length
@@ -35,7 +38,10 @@ _log = get_logger(__name__)
 
 
 def train_component(
-    config: ConfigDict, inputs: dict[str, ResultDirectory], resumed: Resumed | None = None
+    config: ConfigDict,
+    inputs: dict[str, ResultDirectory],
+    resumed: Resumed | None = None,
+    watch: Watch | None = None,
 ) -> ResultDirectory:
     """Train the model that the configuration names, and return its result.
 
@@ -47,20 +53,23 @@ def train_component(
         ``"preprocess"``, and ``"autoencoder"`` for an emulator.
     resumed
         A run to go on with.
+    watch
+        Who looks on and may end it.
 
     Raises
     ------
     RunFailedError
         When a loss is not finite; no result is left.
     KeyboardInterrupt
-        After the best weights were saved in a result of status ``"interrupted"``, if an epoch was complete.
+        After the best weights were saved in a result of status ``"interrupted"``, if an epoch was complete. A
+        watched training stays hidden instead, for whoever watched to go on with.
     """
-    with cpu_threads(config["general"]["threads"]):
-        return _train_component(config, inputs, resumed)
+    with cpu_threads(config["general"]["threads"]), kept_memory():
+        return _train_component(config, inputs, resumed, watch)
 
 
 def _train_component(
-    config: ConfigDict, inputs: dict[str, ResultDirectory], resumed: Resumed | None
+    config: ConfigDict, inputs: dict[str, ResultDirectory], resumed: Resumed | None, watch: Watch | None
 ) -> ResultDirectory:
     """Train, with as many threads as there are."""
     session, trace = prepare(config, inputs, resumed)
@@ -72,7 +81,7 @@ def _train_component(
     ) as writer:
         session.folder = writer.path
         try:
-            return _train(session, writer, trace)
+            return _train(session, writer, trace, watch)
         finally:
             # a run that failed or was interrupted later on can be resumed from its last whole epoch
             writer.keep_on_error = (writer.path / RESUME_FILE).is_file()
@@ -112,23 +121,23 @@ def prepare(
     return session, trace
 
 
-def _train(session: Session, writer: ResultWriter, trace: Trace) -> ResultDirectory:
+def _train(session: Session, writer: ResultWriter, trace: Trace, watch: Watch | None) -> ResultDirectory:
     """Run the epochs that are left and finish the result; Ctrl-C finishes it early."""
     means = EpochMeans("training")
     trainer = make_trainer(session, means, trace)
     with ExitStack() as stack:
-        trackers = (
-            [stack.enter_context(_tracked(session, writer))] if session.config["mlflow"]["enabled"] else []
-        )
-        attach_all(trainer, session, means, trackers)
+        trackers = []
+        if session.config["mlflow"]["enabled"]:
+            trackers.append(stack.enter_context(_tracked(session, writer, watch.tags if watch else {})))
+        attach_all(trainer, session, means, trackers, watch)
         try:
             if not stopped_early(session):
                 run_epochs(trainer, session)
         except KeyboardInterrupt:
-            if session.state.epoch:
+            if session.state.epoch and watch is None:
                 _say_how_to_resume(session, finish(session, writer, "interrupted"))
             raise
-        return finish(session, writer, "done")
+        return finish(session, writer, watch.status if watch else DONE)
 
 
 def finish(session: Session, writer: ResultWriter, status: str) -> ResultDirectory:
@@ -148,19 +157,23 @@ def summarise(session: Session, status: str) -> dict[str, Any]:
     """Return what ``summary.json`` holds: the run in a few values, with the figures of its best epoch."""
     state = session.state
     best = next((record for record in session.records if record["epoch"] == state.best_epoch), {})
-    ended = "interrupted" if status == "interrupted" else "early" if stopped_early(session) else "epochs"
     return {
         "model": session.config["model"]["name"],
         "role": session.model.role,
         "parameters": sum(parameter.numel() for parameter in session.model.parameters()),
         "epochs": state.epoch,
         "best_epoch": state.best_epoch,
-        "ended_by": ended,
+        "ended_by": "interrupted" if status == "interrupted" else _ended_by(session),
         "device": str(session.device),
         "items_per_epoch": session.training.n_items,
         **{name: value for name, value in best.items() if _is_for_summary(name)},
         "wall_s": round(sum(record["wall_s"] for record in session.records), 3),
     }
+
+
+def _ended_by(session: Session) -> str:
+    """Return what ended a training that was not interrupted."""
+    return "watch" if session.ended_by_watch else "early" if stopped_early(session) else "epochs"
 
 
 def _is_for_summary(name: str) -> bool:
@@ -193,12 +206,13 @@ def parameters_of(config: ConfigDict) -> dict[str, Any]:
     }
 
 
-def _tracked(session: Session, writer: ResultWriter) -> Any:
+def _tracked(session: Session, writer: ResultWriter, further: Mapping[str, str]) -> Any:
     """Return an MLflow run as a context that ends it with the right status and artifacts."""
     tracker = MlflowTracker(session.config, writer.component or "")
     tags = {
         "data_digest": writer.parents["preprocess"].digest,
         "result": writer.path.name.removeprefix(".partial-"),
+        **further,
     }
     commit = git_commit(Path.cwd())
     tracker.start(parameters_of(session.config), tags | ({"git_commit": commit} if commit else {}))

@@ -45,6 +45,8 @@ class Session:
         What the decisions depend on.
     records
         One mapping of figures per finished epoch.
+    ended_by_watch
+        Whether somebody who looked on ended the training.
     """
 
     model: nn.Module
@@ -58,6 +60,7 @@ class Session:
     origin: dict[str, Any] = field(default_factory=dict)
     state: TrainingState = field(default_factory=TrainingState)
     records: list[dict[str, float]] = field(default_factory=list)
+    ended_by_watch: bool = False
 
     @property
     def table(self) -> ConfigDict:

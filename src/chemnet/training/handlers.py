@@ -6,7 +6,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -33,8 +33,31 @@ class Tracker(Protocol):
         ...
 
 
+class Watch(Protocol):
+    """Whoever looks on and may end a training, a sweep for one.
+
+    Attributes
+    ----------
+    status
+        Status of the result, instead of ``"done"``.
+    tags
+        For the tracker's run.
+    """
+
+    status: str
+    tags: Mapping[str, str]
+
+    def stops_after(self, record: Mapping[str, float]) -> bool:
+        """Take in the figures of a finished epoch; return whether training is to end."""
+        ...
+
+
 def attach_all(
-    trainer: Engine, session: Session, means: EpochMeans, trackers: Sequence[Tracker] = ()
+    trainer: Engine,
+    session: Session,
+    means: EpochMeans,
+    trackers: Sequence[Tracker] = (),
+    watch: Watch | None = None,
 ) -> None:
     """Attach every handler to the trainer, in the order in which an epoch's end needs them."""
     trainer.add_event_handler(Events.EPOCH_STARTED, lambda: session.training.set_epoch(trainer.state.epoch))
@@ -51,6 +74,8 @@ def attach_all(
     SaveState(session).attach(trainer)
     if session.table["early_stopping_patience"]:
         StopEarly(session).attach(trainer)
+    if watch is not None:
+        AskWatch(session, watch).attach(trainer)
     ShowProgress(session, means).attach(trainer)
 
 
@@ -164,6 +189,23 @@ class StopEarly:
         """Terminate when the patience is over."""
         if stopped_early(self.session):
             _log.info("stopped after %d epochs without improvement", self.session.state.stagnant)
+            trainer.terminate()
+
+
+class AskWatch:
+    """End the training when whoever looks on has seen enough."""
+
+    def __init__(self, session: Session, watch: Watch) -> None:
+        self.session, self.watch = session, watch
+
+    def attach(self, trainer: Engine) -> None:
+        """Ask after each epoch."""
+        trainer.add_event_handler(Events.EPOCH_COMPLETED, self.ask)
+
+    def ask(self, trainer: Engine) -> None:
+        """Show the latest record, and terminate when told so."""
+        if self.watch.stops_after(self.session.records[-1]):
+            self.session.ended_by_watch = True
             trainer.terminate()
 
 

@@ -33,6 +33,8 @@ class MlflowTracker:
         Reads ``[mlflow]``, ``train.experiment_name`` and ``train.run_name``.
     run_name
         The run's name when ``train.run_name`` gives none.
+    run_id
+        A run to go on with; None makes a new one.
 
     Raises
     ------
@@ -40,7 +42,7 @@ class MlflowTracker:
         When MLflow knows no such store or server, or it does not answer.
     """
 
-    def __init__(self, config: ConfigDict, run_name: str) -> None:
+    def __init__(self, config: ConfigDict, run_name: str, run_id: str | None = None) -> None:
         # before the import: MLflow reports its use otherwise
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
         os.environ["DO_NOT_TRACK"] = "true"
@@ -53,7 +55,12 @@ class MlflowTracker:
             with _quiet_migrations():
                 self._client = MlflowClient(uri)
                 experiment = self._experiment(config["train"]["experiment_name"], config, results_dir)
-                run = self._client.create_run(experiment, run_name=config["train"]["run_name"] or run_name)
+                name = config["train"]["run_name"] or run_name
+                run = (
+                    self._client.get_run(run_id)
+                    if run_id
+                    else self._client.create_run(experiment, run_name=name)
+                )
         except MlflowException as error:
             raise ConfigError(
                 f"mlflow.tracking_uri = {uri!r} cannot be used: {str(error).splitlines()[0]}",

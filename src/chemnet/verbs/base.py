@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -45,6 +45,11 @@ class Verb(ABC):
     @staticmethod  # noqa: B027  (most verbs have no options of their own)
     def setup_parser(parser: argparse.ArgumentParser) -> None:
         """Add the options that only this verb has; their `dest` are keyword arguments of `run`."""
+
+    @staticmethod
+    def configuration_words(words: Sequence[str]) -> list[str]:
+        """Return the ``table.key=value`` words of the command line as the configuration is to read them."""
+        return list(words)
 
     def with_arguments(self, table: str, given: Mapping[str, Any]) -> ConfigDict:
         """Return the configuration with `run`'s arguments (None is none) over the keys of ``[table]``."""

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import nn
 
+    from chemnet.training.handlers import Watch
+
 _log = get_logger(__name__)
 
 
@@ -113,18 +115,26 @@ class Train(Verb):
             "resume": resume,
             "trace": trace,
         }
-        config = self.with_arguments("train", given)
-        refuse_wrong_names(config)
-        from chemnet.training.component import train_component
-        from chemnet.training.resume import check_inputs, check_start, config_to_go_on_with, find_resumed
+        return _train(self.with_arguments("train", given))
 
-        resumed = find_resumed(config)
-        check_start(config, resumed)
-        config = config_to_go_on_with(config, resumed)
-        inputs = find_inputs(config)
-        check_inputs(resumed, inputs)
-        used = {f"train.{role}_dir": str(result.path) for role, result in inputs.items()}
-        return TrainResult(train_component(config.replace(used), inputs, resumed))
+    def run_watched(self, watch: Watch) -> TrainResult:
+        """Train as configured while somebody looks on and may end it: a sweep."""
+        return _train(self.config, watch)
+
+
+def _train(config: ConfigDict, watch: Watch | None = None) -> TrainResult:
+    """Find the inputs, then train."""
+    refuse_wrong_names(config)
+    from chemnet.training.component import train_component
+    from chemnet.training.resume import check_inputs, check_start, config_to_go_on_with, find_resumed
+
+    resumed = find_resumed(config)
+    check_start(config, resumed)
+    config = config_to_go_on_with(config, resumed)
+    inputs = find_inputs(config)
+    check_inputs(resumed, inputs)
+    used = {f"train.{role}_dir": str(result.path) for role, result in inputs.items()}
+    return TrainResult(train_component(config.replace(used), inputs, resumed, watch))
 
 
 def refuse_wrong_names(config: ConfigDict) -> None:

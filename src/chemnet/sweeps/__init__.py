@@ -1,0 +1,1 @@
+"""Sweeps: many trainings of one model with different values of some keys, and what becomes of each."""

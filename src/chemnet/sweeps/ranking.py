@@ -1,0 +1,106 @@
+"""The trials of a sweep, best first: as a table, and as the component that the sweep leaves behind."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from chemnet.errors import RunFailedError
+from chemnet.results import ResultDirectory, ResultWriter
+from chemnet.sweeps.trial import TrialRecord
+
+TRIALS_FILE = "trials.jsonl"
+Row = list[str]
+
+
+def append_record(folder: Path, record: TrialRecord) -> None:
+    """Write the record of a trial through to the disk: an interrupted sweep knows what is done."""
+    with (folder / TRIALS_FILE).open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(record.to_dict()) + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def read_trials(folder: Path) -> list[TrialRecord]:
+    """Return the records of the trials that have ended, in that order."""
+    path = folder / TRIALS_FILE
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    # a process killed while it wrote leaves half a line: that trial is asked for again
+    return [TrialRecord.from_dict(json.loads(line)) for line in lines if line.endswith("}")]
+
+
+def ranked(records: Iterable[TrialRecord]) -> list[TrialRecord]:
+    """Return trials best first; those that failed stand last."""
+    return sorted(records, key=lambda one: (math.isnan(one.score), one.score, one.slot))
+
+
+def best_of(records: Sequence[TrialRecord]) -> TrialRecord:
+    """Return the best trial.
+
+    Raises
+    ------
+    RunFailedError
+        When every trial failed.
+    """
+    best = ranked(records)[0]
+    if best.state == "failed":
+        raise RunFailedError(
+            f"all {len(records)} trials failed; the first: {best.reason}",
+            hint="try one of them alone: chemnet train with the same values",
+        )
+    return best
+
+
+def trial_table(records: Sequence[TrialRecord], monitor: str) -> list[Row]:
+    """Return head and rows of the trials, best first."""
+    keys = list(records[0].values)
+    head = ["trial", *keys, monitor, "best epoch", "epochs", "time [s]", "state", "result"]
+    return [head, *(_row(one, keys) for one in ranked(records))]
+
+
+def _row(record: TrialRecord, keys: Sequence[str]) -> Row:
+    """Return the cells of one trial."""
+    failed = record.state == "failed"
+    figures = ["-"] * 4
+    if not failed:
+        times = [str(record.best_epoch), str(record.epochs), f"{record.wall_s:.1f}"]
+        figures = [f"{record.score:.5g}", *times]
+    values = [shown(record.values[key]) for key in keys]
+    return [str(record.number), *values, *figures, record.state, Path(record.result).name or record.reason]
+
+
+def shown(value: Any) -> str:
+    """Return a value as tables and axes show it.
+
+    Examples
+    --------
+    >>> shown(0.0012345678), shown((320, 160)), shown(False)
+    ('0.0012346', '[320, 160]', 'false')
+    """
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(shown, value))}]"
+    if isinstance(value, float):
+        return f"{value:.5g}"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def keep_best(best: TrialRecord, component: str | bool) -> ResultDirectory:
+    """Leave a copy of the best trial as the newest training, under the name that the sweep was asked for.
+
+    What follows, `infer` for one, then finds it as it finds the result of `train`.
+    """
+    trial = ResultDirectory.open(best.result)
+    config = trial.config.replace({"train.component": component, "train.run_name": False})
+    name = component if isinstance(component, str) else config["model"]["name"]
+    parents = {role: trial.parent(role) for role in trial.parents}
+    with ResultWriter(config, "train", name, parents=parents) as writer:
+        for file in trial.files:
+            shutil.copy2(trial.file(file), writer.path / file)
+        writer.summary.update(trial.summary)
+    assert writer.result is not None
+    return writer.result
