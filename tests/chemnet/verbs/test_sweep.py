@@ -239,3 +239,33 @@ def test_the_command_line_takes_alternatives_and_ranges(tiny: Any, results_dir: 
     refused = chemnet("sweep", *words, "optimizer.lr=1e-3,fast")
     assert refused.code == 2
     assert "one of the values of optimizer.lr" in refused.err
+
+
+@pytest.mark.slow
+def test_the_best_emulators_are_benchmarked_and_compared(tiny: Any, results_dir: Path) -> None:
+    emulator = tiny({"model.name": "DirectEmulator", "train.component": "direct", "sweep.compare": 2})
+    result = sweep(emulator, space={"optimizer.lr": [1e-2, 1e-3, 1e-4]})
+    (compared,) = list_results(results_dir, "compare")
+    best = [ResultDirectory.open(one.result).component for one in result.trials[:2]]
+    assert set(json.loads(compared.file("comparison.json").read_text())) == set(best)
+    assert result.summary["compared"] == compared.name
+    assert len(list_results(results_dir, "benchmark")) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_trials_are_runs_below_the_sweeps_own(tiny: Any, results_dir: Path) -> None:
+    from chemnet.training.tracking import STORE_FILE
+
+    config = tiny({"mlflow.enabled": True, "train.experiment_name": "sweeps", "train.epochs": 1})
+    result = sweep(config, space={"optimizer.lr": [1e-2, 1e-3]})
+    with contextlib.closing(sqlite3.connect(results_dir / STORE_FILE)) as store:
+        runs = dict(store.execute("select name, run_uuid from runs where status = 'FINISHED'").fetchall())
+        query = "select run_uuid, value from tags where key = 'mlflow.parentRunId'"
+        parents = dict(store.execute(query).fetchall())
+        query = "select value from metrics where run_uuid = ? and key = 'validate_loss' order by step"
+        prefix = f"autoencoder-{result.path.name.rpartition('-')[2]}"
+        scores = [score for (score,) in store.execute(query, [runs[prefix]]).fetchall()]
+    assert set(runs) == {prefix, f"{prefix}-0", f"{prefix}-1"}
+    assert parents == {runs[f"{prefix}-{number}"]: runs[prefix] for number in (0, 1)}
+    assert scores == [one.score for one in sorted(result.trials, key=lambda one: one.number)]
