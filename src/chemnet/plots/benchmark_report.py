@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from chemnet.plots.benchmark import LABELS
-
-Row = Sequence[str]
+from chemnet.plots.text_tables import Row, aligned, html_table, markdown_table
 
 #: sections of the report: what is compared, and the methods in it
 SECTIONS = (
@@ -32,6 +31,7 @@ FIGURES = {
     "long_rollout.png": "Ten times as long as the tracers, under constant parameters",
 }
 _SCORE_HEAD = ("", "mLAE", "LAE99", "mLAE visible", "LAE99 visible", "relative")
+_COMPARED_HEAD = ("drift", "worst tracer", "autoencoder", "LAE99 of the trusted 80 %, beside all")
 _TEXT_WIDTH = 100
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; }
@@ -88,18 +88,28 @@ def speed_table(speed: Mapping[str, Any]) -> list[Row]:
 
 
 def trust_table(trust: Mapping[str, Any]) -> list[Row]:
-    """Return head and rows with the errors of the states that are kept, at some shares of all."""
-    whole = trust["at_coverage"]["1"]
+    """Return head and rows with the errors of what is kept at some shares, and of the states outside."""
+    outside = trust["outside"]
     rows = [
         [
             f"the best {100.0 * float(coverage):g} %" if coverage != "1" else "all states",
             _dex(kept["mlae"]),
             _dex(kept["lae99"]),
-            f"{kept['lae99'] / max(whole['lae99'], 1e-9):.2f}",
+            f"{_beside_all(trust, coverage):.2f}",
         ]
         for coverage, kept in trust["at_coverage"].items()
     ]
+    if outside["states"]:
+        rows.append(
+            [f"outside the trained ranges: {outside['states']:,} states", _dex(outside["found"]), "", ""]
+        )
     return [["kept by trust", "mLAE", "LAE99", "LAE99 beside that of all"], *rows]
+
+
+def _beside_all(trust: Mapping[str, Any], coverage: str) -> float:
+    """Return LAE99 of the states that are kept at a coverage, relative to that of all states."""
+    at = trust["at_coverage"]
+    return float(at[coverage]["lae99"] / max(at["1"]["lae99"], 1e-9))
 
 
 def long_rollout_table(endurance: Mapping[str, Any]) -> list[Row]:
@@ -124,15 +134,26 @@ def species_table(by_species: Mapping[str, Mapping[str, float]], count: int) -> 
     return [["species", "mLAE", "LAE99"], *rows]
 
 
-def comparison_table(scores: Mapping[str, Any]) -> list[Row]:
-    """Return head and rows with the full rollout of several benchmarks, by their names."""
-    steps = list(next(iter(scores.values()))["rollout"]["at_step"])
-    head = [*_SCORE_HEAD, *(f"step {step}" for step in steps), "drift", "worst tracer", "autoencoder"]
+def comparison_table(benchmarks: Mapping[str, Any]) -> list[Row]:
+    """Return head and rows with the full rollout of several benchmarks.
+
+    Parameters
+    ----------
+    benchmarks
+        `scores` and `trust` of each benchmark, as in its `metrics.json`, by its name.
+    """
+    steps = list(next(iter(benchmarks.values()))["scores"]["rollout"]["at_step"])
+    head = [*_SCORE_HEAD, *(f"step {step}" for step in steps), *_COMPARED_HEAD]
     rows = []
-    for name, score in scores.items():
-        rollout = score["rollout"]
-        alone = _dex(score["reconstruction"]["mlae"]) if "reconstruction" in score else ""
-        last = [f"{rollout['element_drift']:.1e}", _dex(rollout["worst_tracer"]["mlae"]), alone]
+    for name, measured in benchmarks.items():
+        scores, trust = measured["scores"], measured["trust"]
+        rollout = scores["rollout"]
+        last = (
+            f"{rollout['element_drift']:.1e}",
+            _dex(rollout["worst_tracer"]["mlae"]),
+            _dex(scores["reconstruction"]["mlae"]) if "reconstruction" in scores else "",
+            "" if trust is None else f"{_beside_all(trust, '0.8'):.2f}",
+        )
         rows.append([name, *_score_cells(rollout, steps), *last])
     return [head, *rows]
 
@@ -205,7 +226,7 @@ def as_html(metrics: Mapping[str, Any], folder: Path, figures: Sequence[str]) ->
     body = [f"<h1>{title}</h1>", f"<p>{html.escape(_data_words(metrics))}</p>"]
     body += [f"<p>{html.escape(sentence)}</p>" for sentence in verdict(metrics)]
     for heading, table in [*_tables(metrics), _species_section(metrics)]:
-        body += [f"<h2>{html.escape(heading)}</h2>", _html_table(table)]
+        body += [f"<h2>{html.escape(heading)}</h2>", html_table(table)]
     body += [f'<p class="note">{html.escape(note)}</p>' for note in _notes(metrics)]
     for name in figures:
         image = base64.b64encode((folder / name).read_bytes()).decode("ascii")
@@ -243,7 +264,7 @@ def _trust_words(trust: Mapping[str, Any] | None) -> list[str]:
     whole, kept = trust["at_coverage"]["1"], trust["at_coverage"]["0.8"]
     return [
         f"It knows which states are bad: without the 20 % that it trusts least, mLAE is {kept['mlae']:.3f} "
-        f"and LAE99 {kept['lae99']:.2f} dex, {kept['lae99'] / max(whole['lae99'], 1e-9):.2f} of that of all."
+        f"and LAE99 {kept['lae99']:.2f} dex, {_beside_all(trust, '0.8'):.2f} of that of all."
         if kept["lae99"] < 0.9 * whole["lae99"]
         else f"Its trust tells little: without the 20 % trusted least, LAE99 is {kept['lae99']:.2f} dex."
     ]
@@ -285,33 +306,3 @@ def _score_cells(score: Mapping[str, Any], steps: Sequence[str]) -> list[str]:
 def _dex(value: float) -> str:
     """Write an error in dex."""
     return f"{value:.3f}"
-
-
-def aligned(table: Sequence[Row]) -> list[str]:
-    """Return rows of text with aligned columns, the first to the left."""
-    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
-    lines = []
-    for row in table:
-        cells = (cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))
-        lines.append("  ".join([f"  {row[0].ljust(widths[0])}", *cells]).rstrip())
-    return lines
-
-
-def markdown_table(table: Sequence[Row]) -> list[str]:
-    """Return the lines of a Markdown table."""
-    head, *rows = table
-    rule = ["---", *["---:"] * (len(head) - 1)]
-    return [_markdown_row(row) for row in (head, rule, *rows)]
-
-
-def _markdown_row(cells: Row) -> str:
-    """Return one row of a Markdown table."""
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
-def _html_table(table: Sequence[Row]) -> str:
-    """Return an HTML table."""
-    head, *rows = table
-    top = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
-    body = "".join("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in row) + "</tr>" for row in rows)
-    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"

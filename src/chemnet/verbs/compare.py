@@ -29,6 +29,11 @@ class CompareResult(VerbResult):
     @property
     def scores(self) -> dict[str, Any]:
         """The `scores` of each benchmark, by its name in the table."""
+        return {name: measured["scores"] for name, measured in self.benchmarks.items()}
+
+    @property
+    def benchmarks(self) -> dict[str, Any]:
+        """The `scores` and the `trust` of each benchmark, by its name in the table."""
         return json.loads(self.directory.file(COMPARISON_FILE).read_text(encoding="utf-8"))
 
     def plot(self) -> Figure:
@@ -38,9 +43,10 @@ class CompareResult(VerbResult):
         return draw_comparison(self.scores)
 
     def __str__(self) -> str:
-        from chemnet.plots.benchmark_report import aligned, comparison_table
+        from chemnet.plots.benchmark_report import comparison_table
+        from chemnet.plots.text_tables import aligned
 
-        return "\n".join([*aligned(comparison_table(self.scores)), "", f"result  {self.path}"])
+        return "\n".join([*aligned(comparison_table(self.benchmarks)), "", f"result  {self.path}"])
 
 
 @chem_verb
@@ -83,8 +89,9 @@ class Compare(Verb):
 def compare(config: ConfigDict) -> ResultDirectory:
     """Read the benchmarks and write table, curves and figures of all."""
     from chemnet.plots.benchmark import draw_comparison
-    from chemnet.plots.benchmark_report import comparison_table, markdown_table
+    from chemnet.plots.benchmark_report import comparison_table
     from chemnet.plots.figures import save_figure
+    from chemnet.plots.text_tables import markdown_table
 
     wanted = config["compare"]["benchmarks"]
     found = [named_result(config, str(one), "compare.benchmarks", "benchmark") for one in wanted]
@@ -95,11 +102,15 @@ def compare(config: ConfigDict) -> ResultDirectory:
         )
     metrics = [json.loads(one.file(METRICS_FILE).read_text(encoding="utf-8")) for one in found]
     _check_same_tracers(found, metrics)
-    scores = dict(zip(_names(found), (one["scores"] for one in metrics), strict=True))
+    measured = {
+        name: {"scores": one["scores"], "trust": one["trust"]}
+        for name, one in zip(_names(found), metrics, strict=True)
+    }
+    scores = {name: one["scores"] for name, one in measured.items()}
     parents = {f"benchmark_{number}": one for number, one in enumerate(found)}
     with ResultWriter(config, "compare", parents=parents) as writer:
-        (writer.path / COMPARISON_FILE).write_text(json.dumps(scores), encoding="utf-8")
-        table = markdown_table(comparison_table(scores))
+        (writer.path / COMPARISON_FILE).write_text(json.dumps(measured), encoding="utf-8")
+        table = markdown_table(comparison_table(measured))
         (writer.path / TABLE_FILE).write_text("\n".join(table) + "\n", encoding="utf-8")
         save_figure(draw_comparison(scores), writer.path / CURVES_FILE)
         writer.summary.update({name: score["rollout"]["mlae"] for name, score in scores.items()})

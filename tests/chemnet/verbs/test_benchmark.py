@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from workspace import TINY, Workspace, make_workspace
 
+from chemnet.plots.benchmark_report import as_html, as_markdown, as_text
 from chemnet.results import VerbResult
 
 FIGURES = (
@@ -85,6 +86,16 @@ def test_it_says_what_trust_is_worth_and_how_a_long_rollout_fares(result):
     for text in (str(result), (result.path / "report.md").read_text(encoding="utf-8")):
         assert "the best 80 %" in text
         assert "Ten times as long as the tracers" in text
+
+
+def test_states_outside_the_trained_ranges_have_a_row_of_their_own(result):
+    outside = {"states": 1234, "found": 2.5}
+    metrics = {**result.metrics, "trust": {**result.metrics["trust"], "outside": outside}}
+    for report in (as_text(metrics), as_markdown(metrics, []), as_html(metrics, result.path, [])):
+        assert re.search(r"outside the trained ranges: 1,234 states\W+(td\W+)*2\.500", report)
+    assert "outside the trained ranges" not in as_text(
+        {**metrics, "trust": {**metrics["trust"], "outside": {"states": 0, "found": 0.0}}}
+    )
 
 
 def test_without_a_network_it_says_so_and_times_the_surrogate_alone(result):
@@ -167,6 +178,10 @@ def test_compare_puts_benchmarks_side_by_side(workspace, result):
     assert len(rows) >= 2
     table = (compared.path / "comparison.md").read_text(encoding="utf-8")
     assert f"{result.metrics['scores']['rollout']['mlae']:.3f}" in table
+    head, _, first, _ = (line.strip("| ").split(" | ") for line in table.splitlines())
+    kept = result.metrics["trust"]["at_coverage"]
+    assert head[-1] == "LAE99 of the trusted 80 %, beside all"
+    assert float(first[-1]) == pytest.approx(kept["0.8"]["lae99"] / kept["1"]["lae99"], abs=0.006)
     assert (compared.path / "comparison.png").is_file()
 
 
