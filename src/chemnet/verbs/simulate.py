@@ -271,6 +271,7 @@ def _provenance(config: ConfigDict, plan: SimulationPlan) -> dict[str, Any]:
     return {
         "chemnet_version": version("chemnet"),
         "network": plan.network.name,
+        "network_source": str(options["network"]),
         "seed": config["general"]["seed"],
         "tracers": "generated" if options["tracers"] is False else Path(options["tracers"]).name,
         "solver_options": json.dumps(dict(plan.options)),

@@ -9,11 +9,9 @@ from typing import Any
 import numpy as np
 
 from chemnet.chemistry.network import Network
-from chemnet.chemistry.plan import SOLVER_OPTIONS
 from chemnet.datasets.preprocessed import PreprocessedData
-from chemnet.errors import ChemNetError
-from chemnet.results import ResultDirectory
 from chemnet.surrogate.evaluation.histories import Histories, HistorySource
+from chemnet.surrogate.evaluation.origin import network_of
 from chemnet.surrogate.surrogate import Surrogate
 from chemnet.training.devices import one_thread
 
@@ -109,24 +107,6 @@ def solver_speed(
     for tracer, start in zip(tracers, initial, strict=True):
         network.solve(tracer, start, **options)
     return {"solver_1_core": histories.dt.size / (time.perf_counter() - started)}
-
-
-def network_of(data_result: ResultDirectory, surrogate: Surrogate) -> tuple[Network, dict[str, Any]] | str:
-    """Return the network and options that made the data, or why there is none at hand."""
-    if "simulate" not in data_result.parents:
-        return (
-            f"no network at hand: {data_result.name} has no result of `chemnet simulate` as its parent; "
-            "`chemnet preprocess` keeps one where data_set.path is not set"
-        )
-    try:
-        simulated = data_result.parent("simulate")
-        options = simulated.config["simulate"]
-        network = Network.read(options["network"])
-    except ChemNetError as error:
-        return f"no network at hand: {error.message}"
-    if set(network.species_names) != set(surrogate.species):
-        return f"no network at hand: {network.name} has other species than the surrogate"
-    return network, {name: options[name] for name in SOLVER_OPTIONS}
 
 
 def _best_time(function: Callable[[], None]) -> float:

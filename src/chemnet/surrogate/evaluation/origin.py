@@ -1,0 +1,61 @@
+"""Which network made the data: by their parent result, or by what stands in their file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from chemnet.chemistry.network import Network
+from chemnet.chemistry.plan import SOLVER_OPTIONS, network_digest
+from chemnet.datasets.simulated import SimulatedSet
+from chemnet.errors import ChemNetError, DataError
+from chemnet.results import ResultDirectory
+from chemnet.surrogate.surrogate import Surrogate
+
+
+def network_of(data_result: ResultDirectory, surrogate: Surrogate) -> tuple[Network, dict[str, Any]] | str:
+    """Return the network and the solver's options that made the data, or why there is none at hand.
+
+    Data without a result of `simulate` as parent may come from a copy of its file, which names the network.
+
+    Parameters
+    ----------
+    data_result
+        A result of `preprocess`.
+    surrogate
+        The network must have its species.
+    """
+    find = _by_parent if "simulate" in data_result.parents else _by_file
+    try:
+        network, options = find(data_result)
+    except ChemNetError as error:
+        return f"no network at hand: {error.message}"
+    if set(network.species_names) != set(surrogate.species):
+        return f"no network at hand: {network.name} has other species than the surrogate"
+    return network, {name: options[name] for name in SOLVER_OPTIONS}
+
+
+def _by_parent(data_result: ResultDirectory) -> tuple[Network, Mapping[str, Any]]:
+    """Return what the configuration of the parent names."""
+    options = data_result.parent("simulate").config["simulate"]
+    return Network.read(options["network"]), options
+
+
+def _by_file(data_result: ResultDirectory) -> tuple[Network, Mapping[str, Any]]:
+    """Return what the attributes of the file with the tracers name."""
+    path = Path(str(data_result.config["data_set"]["path"]))
+    try:
+        with SimulatedSet(path) as simulated:
+            made_by = simulated.provenance
+    except DataError:
+        raise DataError(
+            f"{data_result.name} has no result of `chemnet simulate` as its parent, and {path} is no file "
+            "that it wrote"
+        ) from None
+    # sets of before know the name of their network alone
+    network = Network.read(made_by.get("network_source", made_by["network"]))
+    if network_digest(network) != made_by["network_digest"]:
+        raise DataError(f"the network {network.name} is not the one any more that made {path}")
+    return network, json.loads(made_by["solver_options"])
