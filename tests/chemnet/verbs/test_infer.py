@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from trainings import failing_at
 
 from chemnet.errors import DataError, ResultsError
 from chemnet.results import ResultDirectory, VerbResult, list_results
@@ -46,6 +47,20 @@ def test_latents_of_every_state_are_stored_with_time_and_conditions(
 @pytest.mark.parametrize(("split", "rows"), [("train", 210), ("validate", 90), ("test", 60), ("all", 360)])
 def test_one_split_or_all_of_them(tiny: Any, autoencoder: TrainResult, split: str, rows: int) -> None:
     assert len(infer(tiny(), split=split).dataset) == rows
+
+
+def test_training_and_inference_run_on_the_threads_that_were_asked_for(
+    tiny: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, used = tiny({"general.threads": 3, "train.epochs": 1}), []
+    failing_at(monkeypatch, 1, lambda: used.append(torch.get_num_threads()) or 1.0)
+    Train(config).run()
+    monkeypatch.setattr("chemnet.verbs.infer._to_raw_units", lambda *_: used.append(torch.get_num_threads()))
+    before = torch.get_num_threads()
+    infer(config)
+    assert set(used) == {3}
+    assert len(used) >= 2
+    assert torch.get_num_threads() == before
 
 
 def test_files_are_the_same_bytes_whatever_the_batch_size(tiny: Any, autoencoder: TrainResult) -> None:
