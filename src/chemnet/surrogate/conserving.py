@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from chemnet.surrogate.carrying import alongside, carry
 from chemnet.surrogate.conservation import conserve_elements, element_totals
 from chemnet.surrogate.predictor import Predictor, State, without
 
@@ -36,6 +37,11 @@ class Conserving:
     def step(self, state: State, physical_BP: Tensor, dt_B: Tensor) -> State:
         """Return the state after one step; the totals stay."""
         return {**self.inner.step(without(state, {TOTALS}), physical_BP, dt_B), TOTALS: state[TOTALS]}
+
+    def carry(self, state: State, physical_BTP: Tensor, dt_BN: Tensor, rows: Tensor) -> State:
+        """Return the states `(B, R, ...)` in the wanted rows; see `chemnet.surrogate.carrying.carry`."""
+        carried = carry(self.inner, without(state, {TOTALS}), physical_BTP, dt_BN, rows)
+        return {**carried, TOTALS: alongside(state[TOTALS], len(rows))}
 
     def abundance(self, state: State) -> Tensor:
         """Return abundances `(B, S)` with the totals of the start, float64."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from chemnet.surrogate.carrying import carry
 from chemnet.surrogate.predictor import Predictor, State
 
 # states that are read together: a CPU keeps what decoding needs in its cache, a GPU wants many
@@ -41,19 +42,18 @@ class Rollout:
         rows
             Rows that are wanted, ascending; None: all. Others are never decoded.
         """
-        n_rows = physical_BTP.shape[1]
-        rows = torch.arange(n_rows) if rows is None else rows
-        states = self.states(self.predictor.start(abundance_BS), physical_BTP, dt_BN)
-        predicted = read(states, rows[rows > 0], self.predictor.abundance)
+        rows = torch.arange(physical_BTP.shape[1]) if rows is None else rows
+        later = rows[rows > 0]
+        states = self.states(self.predictor.start(abundance_BS), physical_BTP, dt_BN, later)
+        predicted = read(states, torch.arange(len(later)), self.predictor.abundance)
         start = abundance_BS[:, None].float() if bool((rows == 0).any()) else predicted[:, :0]
         return torch.cat([start, predicted], dim=1)
 
-    def states(self, state: State, physical_BTP: Tensor, dt_BN: Tensor) -> State:
-        """Return the predictor's states `(B, T, ...)`, the given one first."""
-        states = [state]
-        for i in range(physical_BTP.shape[1] - 1):
-            states.append(self.predictor.step(states[-1], physical_BTP[:, i], dt_BN[:, i]))
-        return {name: torch.stack([one[name] for one in states], dim=1) for name in state}
+    def states(
+        self, state: State, physical_BTP: Tensor, dt_BN: Tensor, rows: Tensor | None = None
+    ) -> State:
+        """Return the predictor's states `(B, R, ...)` in some rows, all of them for None; row 0 is the given."""
+        return carry(self.predictor, state, physical_BTP, dt_BN, rows)
 
 
 def read(states: State, rows: Tensor, reader: Callable[[State], Tensor]) -> Tensor:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from chemnet.surrogate.carrying import alongside, carry
 from chemnet.surrogate.conservation import element_totals
 from chemnet.surrogate.conserving import TOTALS, Conserving
 from chemnet.surrogate.familiar import FamiliarStates
@@ -68,6 +69,20 @@ class Watched:
             _START_ERROR: state[_START_ERROR],
             _AGE: state[_AGE] + 1.0,
             _DRIVING: self.components.scaled_physical(physical_BP),
+        }
+
+    def carry(self, state: State, physical_BTP: Tensor, dt_BN: Tensor, rows: Tensor) -> State:
+        """Return the states `(B, R, ...)` in the wanted rows; see `chemnet.surrogate.carrying.carry`."""
+        carried = carry(self.inner, without(state, _OWN), physical_BTP, dt_BN, rows)
+        driving = torch.cat(
+            [state[_DRIVING][:, None], self.components.scaled_physical(physical_BTP[:, :-1])], dim=1
+        )
+        rows = rows.to(driving.device)
+        return {
+            **carried,
+            _START_ERROR: alongside(state[_START_ERROR], len(rows)),
+            _AGE: state[_AGE][:, None] + rows,
+            _DRIVING: driving[:, rows],
         }
 
     def abundance(self, state: State) -> Tensor:

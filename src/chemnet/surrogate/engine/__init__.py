@@ -1,0 +1,1 @@
+"""Fused inference: what a surrogate computes, without what PyTorch adds around it."""
