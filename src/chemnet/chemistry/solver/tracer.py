@@ -61,6 +61,7 @@ class TracerIntegrator:
         self.factors = allocate_factors(network.problem.plan)
         self.coefficients = np.empty(len(network.problem.rates.integers))
         self.counts = np.zeros(N_COUNTS, np.int64)
+        self.tried_first = _RETRY_FACTORS[0]
 
     def run(
         self, time: Array, conditions: Array, expressions: Array, linear: bool, abundances: Array
@@ -79,6 +80,7 @@ class TracerIntegrator:
             Shape (steps, n_species); row 0 is the initial state.
         """
         y, cr_yield = abundances[0].copy(), CR_YIELD
+        self.tried_first = _RETRY_FACTORS[0]
         for row in range(len(time) - 1):
             ends = conditions[row], conditions[row + linear], expressions[row], expressions[row + linear]
             for length in self._calls(y, time[row + 1] - time[row]):
@@ -108,10 +110,16 @@ class TracerIntegrator:
         return (duration,)
 
     def _advance(self, before: Array, forcing: Forcing) -> tuple[SolverCode, Array]:
-        """Return the state at the end of one step, or why there is none."""
+        """Return the state at the end of one step, or why there is none.
+
+        The tolerance that helped is tried first from then on: where a tracer has become hard it stays so for
+        many rows, and each failure costs as much as hundreds of ordinary rows.
+        """
         problem, limits = self.network.problem, self.tolerances
         code, after = SolverCode.SUCCESS, before
-        for attempt, factor in enumerate(_RETRY_FACTORS):
+        left = [self.tried_first, *(factor for factor in _RETRY_FACTORS if factor != self.tried_first)]
+        for attempt in range(len(left)):
+            factor = _next_factor(left, code)
             self.counts[RETRIES] += attempt > 0
             after = before.copy()
             set_coefficients(problem.rates, forcing, 0.0, self.coefficients)
@@ -133,6 +141,7 @@ class TracerIntegrator:
             if code is SolverCode.SUCCESS:
                 code = SolverCode(settle(self.network.invariants, self.network.watched, before, after))
             if code is SolverCode.SUCCESS:
+                self.tried_first = factor
                 break
         return code, after
 
@@ -143,6 +152,13 @@ class TracerIntegrator:
         k[network.freezing[arriving < QUIRK_FLOOR * k[network.partners]]] = 0.0
         if y[network.surface].sum() < QUIRK_FLOOR:
             k[network.evaporating] = 0.0
+
+
+def _next_factor(left: list[float], code: SolverCode) -> float:
+    """Take the factor to try next out of those left: a looser one first where steps were too many."""
+    chosen = max(left) if code is SolverCode.TOO_MANY_STEPS else left[0]
+    left.remove(chosen)
+    return chosen
 
 
 def _overwritten_cr_yield(conditions: Array, electrons: float) -> float:

@@ -12,6 +12,7 @@ from solver_oracles import ATOMIC_START, dex, isomer_network, tracer
 
 from chemnet.chemistry.network import Network
 from chemnet.chemistry.solver import SolverCode
+from chemnet.chemistry.solver.solve import METHODS
 from chemnet.errors import DataError
 
 COLLAPSE = Network.read("collapse")
@@ -144,6 +145,24 @@ def test_a_solver_that_gives_up_says_so_and_leaves_nan() -> None:
     assert "step 0: the cap on internal steps" in solution.message
     assert np.isnan(solution.abundances[1:]).all()
     assert solution.statistics.retries == 4
+
+
+def test_a_tolerance_that_helped_is_tried_first_on_the_rows_that_follow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    way = tracer([0.0, 1e3, 2e3, 3e3], gasTemp=[10.0, 60.0, 10.0, 60.0])
+    tolerances = []
+
+    def chatters_unless_loose(*arguments: object) -> int:
+        tolerances.append(arguments[4])
+        return (SolverCode.TOO_MANY_STEPS if arguments[4] < 1e-3 else SolverCode.SUCCESS).value
+
+    chatters_unless_loose.signatures = ["nothing is left to compile"]  # type: ignore[attr-defined]
+    monkeypatch.setitem(METHODS, "bdf", chatters_unless_loose)
+    solution = COLLAPSE.solve(way, ATOMIC_START, rtol=1e-4)
+    assert solution.code is SolverCode.SUCCESS
+    assert tolerances == pytest.approx([1e-4, 1e-3, 1e-3, 1e-3])
+    assert solution.statistics.retries == 1
 
 
 def test_dust_may_be_colder_than_gas_and_cosmic_rays_stronger() -> None:
