@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
-import resource
 import statistics
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+
+RECORD = "CHEMNET_BENCHMARK_RECORD"
+"""Environment variable: a file that each report is appended to, for the table of the whole suite."""
 
 
 @dataclass(frozen=True)
@@ -21,24 +24,36 @@ class Figure:
     name
         What was measured, with its unit.
     measured
-        Median over the repeats.
+        Median over the repeats; None for what could not be measured here.
     target
         The number to reach, or None for a figure that is only reported.
     at_most
         Whether the target is an upper bound (a time, a size) instead of a lower one (a rate).
     spread
         Lowest and highest repeat.
+    why_not
+        Why it could not be measured.
     """
 
     name: str
-    measured: float
+    measured: float | None
     target: float | None = None
     at_most: bool = False
     spread: tuple[float, float] | None = None
+    why_not: str = ""
+
+    @classmethod
+    def of(
+        cls, name: str, values: Sequence[float], target: float | None = None, at_most: bool = False
+    ) -> Figure:
+        """Return the figure of repeated measurements."""
+        return cls(name, statistics.median(values), target, at_most, (min(values), max(values)))
 
     @property
     def verdict(self) -> str:
-        """``"met"``, ``"missed"``, or empty for a figure without target."""
+        """``"met"``, ``"missed"``, why it was not measured, or empty for a figure without target."""
+        if self.measured is None:
+            return self.why_not
         if self.target is None:
             return ""
         reached = self.measured <= self.target if self.at_most else self.measured >= self.target
@@ -48,19 +63,28 @@ class Figure:
         """The figure as text: name, target, measured, spread, verdict."""
         bound = "<=" if self.at_most else ">="
         target = "" if self.target is None else f"{bound} {self.target:.4g}"
+        measured = "" if self.measured is None else f"{self.measured:.4g}"
         spread = "" if self.spread is None else f"{self.spread[0]:.4g} .. {self.spread[1]:.4g}"
-        return self.name, target, f"{self.measured:.4g}", spread, self.verdict
+        return self.name, target, measured, spread, self.verdict
 
 
 def report(question: str, figures: Sequence[Figure]) -> None:
-    """Print the question and a Markdown table of the figures."""
+    """Print the question and a Markdown table of the figures, and record them where the suite asks."""
+    command = " ".join([Path(sys.executable).name, *sys.argv])
     print(f"### {question}\n")
-    print(f"`{' '.join([Path(sys.executable).name, *sys.argv])}` on {machine()}\n")
-    print("| figure | target | measured | lowest .. highest | verdict |")
-    print("|---|---|---|---|---|")
-    for figure in figures:
-        print(f"| {' | '.join(figure.row())} |")
+    print(f"`{command}` on {machine()}\n")
+    print(table(figures))
     print()
+    if path := os.environ.get(RECORD):
+        entry = {"question": question, "command": command, "figures": [asdict(one) for one in figures]}
+        with Path(path).open("a", encoding="utf-8") as stream:
+            stream.write(f"{json.dumps(entry)}\n")
+
+
+def table(figures: Sequence[Figure]) -> str:
+    """Return a Markdown table."""
+    lines = ["| figure | target | measured | lowest .. highest | verdict |", "|---|---|---|---|---|"]
+    return "\n".join([*lines, *(f"| {' | '.join(one.row())} |" for one in figures)])
 
 
 def machine() -> str:
@@ -70,19 +94,3 @@ def machine() -> str:
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     model = models[0] if models else platform.machine()
     return f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}"
-
-
-def cpu_seconds(work: Callable[[], object], repeats: int = 5) -> tuple[float, tuple[float, float]]:
-    """Return the median and the range of this process's CPU seconds that `work` takes."""
-    taken = []
-    for _ in range(repeats):
-        before = _own_cpu()
-        work()
-        taken.append(_own_cpu() - before)
-    return statistics.median(taken), (min(taken), max(taken))
-
-
-def _own_cpu() -> float:
-    """User and system seconds of this process and its finished children."""
-    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
-    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime

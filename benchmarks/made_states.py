@@ -9,11 +9,15 @@ from typing import Any
 import numpy as np
 
 from chemnet import ChemDataset, ConfigDict, chem_dataset
+from chemnet.chemistry.stoichiometry import stoichiometric_matrix
 from chemnet.config import load_config
 from chemnet.datasets.base import TracerBlock
+from chemnet.datasets.description import DataDescription
+from chemnet.preprocessing.scaling import AbundanceScaling, PhysicalScaling
 
 N_STEPS, N_SPECIES = 298, 333
 ELEMENTS = ("H", "C", "N", "O")
+PHYSICAL = ("Density", "Radfield", "Av", "gasTemp")
 # the autoencoder that FACTS of the peer were measured with: 333-128-64-14
 PEER_MODEL = {"model.Autoencoder.hidden": [128, 64], "model.Autoencoder.latent_dim": 14}
 
@@ -26,9 +30,7 @@ class MadeStates(ChemDataset):
 
     def __init__(self, config: ConfigDict) -> None:
         super().__init__(config)
-        pairs = [f"{first}{n}{second}" for n in range(2, 32) for first in ELEMENTS for second in ELEMENTS]
-        self.species = tuple(pairs[:N_SPECIES])
-        self.physical_names = ("Density", "Radfield", "Av", "gasTemp")
+        self.species, self.physical_names = species_names(), PHYSICAL
         self.tracer_ids = [str(tracer) for tracer in range(self.n_tracers)]
         self.lengths = np.full(self.n_tracers, N_STEPS)
 
@@ -48,6 +50,25 @@ class MadeStates(ChemDataset):
             offsets=np.arange(len(tracers) + 1) * N_STEPS,
             tracer_ids=tuple(self.tracer_ids[tracer] for tracer in tracers),
         )
+
+
+def species_names() -> tuple[str, ...]:
+    """Return as many distinct formulas as the reference set has species."""
+    pairs = [f"{first}{n}{second}" for n in range(2, 32) for first in ELEMENTS for second in ELEMENTS]
+    return tuple(pairs[:N_SPECIES])
+
+
+def made_description() -> DataDescription:
+    """Return the description of data of that shape, for a model that needs no preprocess result."""
+    species = species_names()
+    return DataDescription(
+        species=species,
+        elements=ELEMENTS,
+        stoichiometry=stoichiometric_matrix(species, ELEMENTS),
+        physical_names=PHYSICAL,
+        abundance_scaling=AbundanceScaling(1e-20),
+        physical_scaling=PhysicalScaling((10.0,) * len(PHYSICAL), (1000.0,) * len(PHYSICAL)),
+    )
 
 
 def made_config(folder: Path, **changes: Any) -> ConfigDict:

@@ -38,6 +38,7 @@ from chemnet.models.layers import (
     normalisation,
     robust_range,
 )
+from chemnet.models.norm_gelu import normalised
 from chemnet.registry import chem_model
 
 if TYPE_CHECKING:
@@ -144,7 +145,8 @@ class Autoencoder(AutoencoderBase):
         """Return the latents before scaling, `(..., L)`."""
         hidden = abundance
         for k, norm in enumerate(self.encoder_norms):
-            hidden = self.activation(norm(functional.linear(hidden, self.weights[k], self._bias(k))))
+            hidden = functional.linear(hidden, self.weights[k], self._bias(k))
+            hidden = normalised(hidden, norm, self.activation)
         hidden = functional.linear(self.dropout(hidden), self.weights[-1])
         return self.latent_activation(self.latent_norm(hidden))
 
@@ -160,7 +162,7 @@ class Autoencoder(AutoencoderBase):
         hidden, n_hidden = raw, len(self.decoder_norms)
         for k, norm in enumerate(self.decoder_norms):
             hidden = functional.linear(hidden, self.weights[n_hidden - k].T, self._bias(n_hidden + k))
-            hidden = self.activation(norm(hidden))
+            hidden = normalised(hidden, norm, self.activation)
         return self.dropout(hidden)
 
     def _reconstruct(self, raw: Tensor) -> Tensor:

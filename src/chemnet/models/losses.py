@@ -17,14 +17,7 @@ from torch import Tensor, nn
 
 from chemnet.errors import ConfigError, suggest
 from chemnet.models.layers import full_precision_linear
-from chemnet.models.row_loss import (
-    ERRORS_AND_SLOPES,
-    LARGEST_EXPONENTIATED,
-    LN10,
-    LinearRowLoss,
-    RowForm,
-    RowLoss,
-)
+from chemnet.models.row_loss import LARGEST_EXPONENTIATED, LN10, LinearRowLoss, RowForm, RowLoss
 
 if TYPE_CHECKING:
     from chemnet.datasets.preprocessed import DataDescription
@@ -148,7 +141,7 @@ class ChemistryLoss(nn.Module):
         if error not in ERRORS:
             raise ConfigError(f"the loss knows no error called '{error}'", hint=suggest(error, ERRORS))
         self.error = ERRORS[error]
-        self.form = RowForm(ERRORS_AND_SLOPES[error], power, worst_weight, scale)
+        self.form = RowForm(error, power, worst_weight, scale)
         self.power, self.decades, self.scale = power, decades, scale
         self.worst_weight, self.conservation_weight = worst_weight, conservation_weight
         # not persistent: it belongs to the data, and model.toml holds it

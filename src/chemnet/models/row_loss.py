@@ -24,6 +24,10 @@ LARGEST_EXPONENTIATED = 1.0
 _BLOCK_VALUES = 170_000
 # a scaled abundance above 0 times this is no bound, 0 times this is a bound at 0
 _NO_BOUND = -1e30
+# errors that are a polynomial of D = power |d|, by its coefficients: what the compiled kernel computes
+_POLYNOMIALS = {"absolute": (1.0, 0.0), "smooth": (1.0, 0.5), "squared": (0.0, 1.0)}
+# it uses one thread: with more than these, PyTorch's own operations are faster
+_MOST_THREADS = 4
 
 # fills `error` with e(|d|) and `slope` with de/dd for differences d, which it may overwrite
 ErrorAndSlope = Callable[[Tensor, float, Tensor, Tensor], None]
@@ -35,7 +39,7 @@ class RowForm:
 
     Attributes
     ----------
-    error_and_slope
+    error
         One of `ERRORS_AND_SLOPES`.
     power
         Its steepness.
@@ -43,7 +47,7 @@ class RowForm:
         Weights of the largest error of a row and of the whole loss.
     """
 
-    error_and_slope: ErrorAndSlope
+    error: str
     power: float
     worst_weight: float
     scale: float
@@ -72,6 +76,8 @@ class RowLoss(torch.autograd.Function):
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
         """Keep the gradient."""
         ctx.mark_non_differentiable(*output[1:])
+        # or the backward pass would begin by filling gradients of the other outputs with zeros
+        ctx.set_materialize_grads(False)
         ctx.save_for_backward(output[3])
 
     @staticmethod
@@ -121,6 +127,7 @@ class LinearRowLoss(torch.autograd.Function):
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
         """Keep the gradients."""
         ctx.mark_non_differentiable(*output[1:])
+        ctx.set_materialize_grads(False)
         ctx.save_for_backward(*output[3:])
 
     @staticmethod
@@ -150,6 +157,12 @@ class _Blocks:
         shape = (self.size, *like.shape[1:])
         self.difference, self.error, self._slope = (like.new_empty(shape) for _ in range(3))
         self._sum, self._worst = like.new_zeros(()), like.new_zeros(())
+        self._has_kernel = (
+            form.error in _POLYNOMIALS
+            and like.dtype == torch.float32
+            and like.device.type == "cpu"
+            and torch.get_num_threads() <= _MOST_THREADS
+        )
 
     def parts(self, length: int) -> list[slice]:
         """Return the blocks of a first axis of some length."""
@@ -157,18 +170,39 @@ class _Blocks:
 
     def take(self, predicted: Tensor, target: Tensor, gradient: Tensor | None) -> None:
         """Add the errors of a block, and write its share of the loss's gradient into `gradient`."""
-        form, length = self.form, len(predicted)
-        difference, error, slope = (part[:length] for part in (self.difference, self.error, self._slope))
-        _floor_difference(predicted, target, difference, bound=error)
-        form.error_and_slope(difference, form.power, error, slope)
-        self._sum += error.sum()
         if gradient is None:
-            self._worst += error.amax(-1).sum()
+            _, error = self._errors_and_slopes(predicted, target)
+            self._add(error.sum(), error.amax(-1).sum())
+        elif self._has_kernel:
+            self._take_compiled(predicted, target, gradient)
         else:
-            place = _place_of_worst(error)
-            self._worst += error.gather(-1, place).sum()
-            torch.mul(slope, form.scale / self.n_rows, out=gradient)
-            gradient.scatter_add_(-1, place, form.worst_weight * gradient.gather(-1, place))
+            slope, error = self._errors_and_slopes(predicted, target)
+            place = error.argmax(-1, keepdim=True)
+            self._add(error.sum(), error.gather(-1, place).sum())
+            torch.mul(slope, self.form.scale / self.n_rows, out=gradient)
+            gradient.scatter_add_(-1, place, self.form.worst_weight * gradient.gather(-1, place))
+
+    def _errors_and_slopes(self, predicted: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Return slopes and errors of a block, in memory that the next block uses again."""
+        parts = (self.difference, self.error, self._slope)
+        difference, error, slope = (part[: len(predicted)] for part in parts)
+        _floor_difference(predicted, target, difference, bound=error)
+        ERRORS_AND_SLOPES[self.form.error](difference, self.form.power, error, slope)
+        return slope, error
+
+    def _take_compiled(self, predicted: Tensor, target: Tensor, gradient: Tensor) -> None:
+        """As `take`, by one compiled pass over the block."""
+        from chemnet.models.cpu_kernels import F, polynomial_errors
+
+        rows = (each.reshape(-1, each.shape[-1]).contiguous() for each in (predicted, target))
+        form, slope = self.form, gradient.view(-1, gradient.shape[-1])
+        options = (form.power, *_POLYNOMIALS[form.error], form.scale / self.n_rows, form.worst_weight)
+        self._add(*polynomial_errors(*(each.numpy() for each in (*rows, slope)), *map(F, options)))
+
+    def _add(self, errors: Tensor | float, worst: Tensor | float) -> None:
+        """Add a block's sum of errors and of the largest ones."""
+        self._sum += errors
+        self._worst += worst
 
     def totals(self) -> tuple[Tensor, Tensor, Tensor]:
         """Return the loss and its mean and worst terms, each times the scale."""
@@ -182,14 +216,6 @@ def _floor_difference(predicted: Tensor, target: Tensor, out: Tensor, bound: Ten
     # the bound is 0 where the target is, and far below all predictions elsewhere: no masks
     torch.mul(target, _NO_BOUND, out=bound)
     torch.maximum(predicted, bound, out=out).sub_(target)
-
-
-def _place_of_worst(error: Tensor) -> Tensor:
-    """Return the species of the largest error of each row, `(..., 1)`."""
-    if error.device.type != "cpu":
-        return error.argmax(-1, keepdim=True)
-    # NumPy's search is vectorised: eight times as fast
-    return torch.from_numpy(error.numpy().argmax(-1, keepdims=True))
 
 
 def _absolute(difference: Tensor, power: float, error: Tensor, slope: Tensor) -> None:

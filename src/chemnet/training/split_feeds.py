@@ -17,14 +17,19 @@ from chemnet.training.devices import free_memory
 from chemnet.training.shuffling import ChunkedShuffleSampler
 from chemnet.training.trace import Trace
 
-# Rows that are read at a time from a streamed split: one chunk of its file, 2.7 MB of 333 species. The smaller
+# Rows that are read at a time from a streamed split: a chunk of its file, 2.7 MB of 333 species. The smaller
 # it is, the more chunks of distant tracers are mixed in memory; at least this many are.
 _CHUNK_ROWS, _FEWEST_CHUNKS = 2048, 8
 _log = get_logger(__name__)
 
 
 def make_feeds(
-    data: PreprocessedData, kind: str, config: ConfigDict, device: torch.device, trace: Trace
+    data: PreprocessedData,
+    kind: str,
+    config: ConfigDict,
+    device: torch.device,
+    trace: Trace,
+    share: Callable[[Table], Table] = lambda table: table,
 ) -> tuple[Feed, Feed]:
     """Return the shuffled feed of the training split and the ordered feed of the validation split.
 
@@ -40,6 +45,8 @@ def make_feeds(
         Where batches are gathered.
     trace
         Shown each read.
+    share
+        Gives the table of this process's part of each batch.
 
     Raises
     ------
@@ -59,9 +66,9 @@ def make_feeds(
     for name, seed in (("train", config["general"]["seed"]), ("validate", None)):
         reader = SplitReader(splits[name], kind, data.window or 0, device, trace)
         feeds.append(
-            ResidentFeed(reader.whole(), batch_size, seed)
+            ResidentFeed(share(reader.whole()), batch_size, seed)
             if resident
-            else reader.streamed(table["stream_rows"], batch_size, seed)
+            else reader.streamed(table["stream_rows"], batch_size, seed, share)
         )
     training, validation = feeds
     _refuse_empty(training, validation, kind, table["monitor"])
@@ -107,7 +114,13 @@ class SplitReader:
             return rows
         return WindowTable(rows, self._index(self.split.window_start), self.window)
 
-    def streamed(self, rows_in_memory: int, batch_size: int, seed: int | None) -> StreamedFeed:
+    def streamed(
+        self,
+        rows_in_memory: int,
+        batch_size: int,
+        seed: int | None,
+        share: Callable[[Table], Table] = lambda table: table,
+    ) -> StreamedFeed:
         """Return a feed that reads the split in chunks: of whole tracers for windows, else of rows."""
         chunk_rows = max(1, min(_CHUNK_ROWS, rows_in_memory // _FEWEST_CHUNKS))
         if self.kind == "rows":
@@ -118,7 +131,7 @@ class SplitReader:
             items = np.diff(np.searchsorted(self.split.window_start, edges))
         # a chunk of tracers that are shorter than a window holds nothing
         chunks = [(edges[k], edges[k + 1]) for k in np.flatnonzero(items)]
-        read: Callable[[int], Table] = lambda chunk: self.block(*chunks[chunk])  # noqa: E731
+        read: Callable[[int], Table] = lambda chunk: share(self.block(*chunks[chunk]))  # noqa: E731
         sampler = ChunkedShuffleSampler(items[items > 0].tolist(), rows_in_memory // chunk_rows, seed)
         return StreamedFeed(read, sampler, batch_size)
 

@@ -57,6 +57,19 @@ def test_in_single_precision_they_agree_with_double_precision(error: str) -> Non
     torch.testing.assert_close(tuple(each.double() for each in found), wanted, rtol=1e-5, atol=1e-12)
 
 
+@pytest.mark.parametrize("error", ["absolute", "smooth", "squared"])
+@pytest.mark.parametrize("shape", [(20,), (5, 4)])
+def test_the_compiled_kernel_agrees_with_plain_operations(
+    error: str, shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predicted, target = states(*shape, dtype=torch.float32)
+    one = criterion(error)
+    found = value_and_gradients(one(predicted, target)[0], predicted)
+    monkeypatch.setattr(row_loss, "_MOST_THREADS", 0)
+    wanted = value_and_gradients(one(predicted, target)[0], predicted)
+    torch.testing.assert_close(found, wanted, rtol=2e-6, atol=1e-9)
+
+
 def test_terms_are_those_of_the_plain_form() -> None:
     predicted, target = states(20)
     one = criterion("smooth")
@@ -88,11 +101,14 @@ def test_without_gradients_the_value_is_the_same() -> None:
         assert one(predicted, target)[0].item() == pytest.approx(one(predicted, target)[0].item(), rel=1e-12)
 
 
-def test_what_is_not_finite_makes_the_loss_not_finite() -> None:
-    predicted, target = states(20)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("error", sorted(losses.ERRORS))
+def test_what_is_not_a_number_makes_the_loss_none(error: str, dtype: torch.dtype) -> None:
+    predicted, target = states(20, dtype=dtype)
     broken = predicted.detach().clone()
-    broken[7, 3] = torch.nan
-    assert criterion("smooth")(broken, target)[0].isnan()
+    # where the truth is at the floor, too
+    broken.view(-1)[int(target.argmin())] = torch.nan
+    assert criterion(error)(broken, target)[0].isnan()
 
 
 def test_conservation_adds_to_value_and_gradient() -> None:
