@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from chemnet.config import ConfigManager
 from chemnet.config.overrides import join_key
 from chemnet.errors import ChemNetError, ConfigError, nearest
-from chemnet.progress import configure_logging
+from chemnet.progress import configure_logging, is_first_process, process_count
 from chemnet.registry import VERBS, verb_descriptions
 
 EXIT_DONE = 0
@@ -87,9 +87,14 @@ def _dispatch(words: list[str]) -> int:
             hint=f"did you mean {' or '.join(near)}?" if near else "`chemnet --help` lists the verbs",
         )
     verb_class = VERBS.get(name)
+    if process_count() > 1 and not verb_class.in_group:
+        raise ConfigError(
+            f"{process_count()} processes (torchrun) cannot do `{name}` together",
+            hint=f"start one: chemnet {name}; general.dask spreads some verbs over workers",
+        )
     args = _parse(verb_class, name, words[1:])
     result = _run(verb_class, args)
-    if result is not None and not (args.quiet and not args.json):
+    if result is not None and is_first_process() and not (args.quiet and not args.json):
         print(json.dumps(result.to_dict(), indent=2, default=str) if args.json else result)
     return EXIT_DONE
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import threading
 import time
@@ -24,6 +25,16 @@ def get_logger(name: str) -> logging.Logger:
 _log = get_logger(__name__)
 
 
+def is_first_process() -> bool:
+    """Return whether this process is the only one, or the first of those that ``torchrun`` started."""
+    return process_count() < 2 or os.environ.get("RANK") == "0"
+
+
+def process_count() -> int:
+    """Return how many processes ``torchrun`` started to work together; 1 without it."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 def configure_logging(level: str, destination: str) -> None:
     """Send chemnet's log lines at `level` and above to ``"stderr"``, ``"stdout"`` or a file.
 
@@ -41,7 +52,8 @@ def configure_logging(level: str, destination: str) -> None:
     handler = _handler(destination)
     handler.setFormatter(logging.Formatter(_FORMAT, "%H:%M:%S"))
     logger.addHandler(handler)
-    logger.setLevel(level.upper())
+    # the other processes of a group do the same: one tells
+    logger.setLevel(level.upper() if is_first_process() else logging.ERROR)
     logger.propagate = False
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,10 @@ from chemnet.registry import MODELS
 from chemnet.results import ResultDirectory, ResultWriter
 from chemnet.results.directory import DONE
 from chemnet.training.curriculum import with_curriculum
-from chemnet.training.devices import choose_device, cpu_threads
+from chemnet.training.devices import cpu_threads
 from chemnet.training.engines import Session, make_session, make_trainer, run_epochs
-from chemnet.training.epoch_means import EpochMeans
-from chemnet.training.handlers import METRICS_FILE, Watch, attach_all, stopped_early, write_weights
+from chemnet.training.group import ALONE, Alone
+from chemnet.training.handlers import METRICS_FILE, Tracker, Watch, attach_all, stopped_early, write_weights
 from chemnet.training.memory import kept_memory
 from chemnet.training.report import CURVES_FILE, SUMMARY_FILE, records_of, write_curves, write_summary
 from chemnet.training.resume import Resumed, origin_of
@@ -42,6 +42,7 @@ def train_component(
     inputs: dict[str, ResultDirectory],
     resumed: Resumed | None = None,
     watch: Watch | None = None,
+    group: Alone = ALONE,
 ) -> ResultDirectory:
     """Train the model that the configuration names, and return its result.
 
@@ -55,6 +56,8 @@ def train_component(
         A run to go on with.
     watch
         Who looks on and may end it.
+    group
+        The processes that train it together.
 
     Raises
     ------
@@ -65,14 +68,24 @@ def train_component(
         watched training stays hidden instead, for whoever watched to go on with.
     """
     with cpu_threads(config["general"]["threads"]), kept_memory():
-        return _train_component(config, inputs, resumed, watch)
+        session, trace = prepare(config, inputs, resumed, group)
+        # all have read what the first one may change now
+        group.wait()
+        if group.is_first:
+            return group.told(_write_component(config, inputs, resumed, session, trace, watch))
+        _run(session, trace, [], watch)
+        return group.told(None)
 
 
-def _train_component(
-    config: ConfigDict, inputs: dict[str, ResultDirectory], resumed: Resumed | None, watch: Watch | None
+def _write_component(
+    config: ConfigDict,
+    inputs: dict[str, ResultDirectory],
+    resumed: Resumed | None,
+    session: Session,
+    trace: Trace,
+    watch: Watch | None,
 ) -> ResultDirectory:
-    """Train, with as many threads as there are."""
-    session, trace = prepare(config, inputs, resumed)
+    """Train and write the result."""
     # what the resumed run becomes is what an uninterrupted one would be, so its configuration reproduces it
     kept_config = config.replace({"train.resume": False})
     component = config["train"]["component"] or config["model"]["name"]
@@ -88,11 +101,14 @@ def _train_component(
 
 
 def prepare(
-    config: ConfigDict, inputs: dict[str, ResultDirectory], resumed: Resumed | None
+    config: ConfigDict,
+    inputs: dict[str, ResultDirectory],
+    resumed: Resumed | None,
+    group: Alone = ALONE,
 ) -> tuple[Session, Trace]:
     """Build model, feeds and optimizer, and bring back the state of a resumed run; nothing is written."""
     seed_everything(config["general"]["seed"])
-    device, trace = choose_device(config["general"]["device"]), Trace(config["train"]["trace"])
+    device, trace = group.device(config["general"]["device"]), Trace(config["train"]["trace"])
     data = PreprocessedData(inputs["preprocess"])
     feed = MODELS.get(config["model"]["name"]).feed
     autoencoder = load_trained(inputs["autoencoder"]) if "autoencoder" in inputs else None
@@ -100,7 +116,8 @@ def prepare(
     if config["train"]["model_weights_file"] and resumed is None:
         model.load_weights(config["train"]["model_weights_file"])
     model.to(device)
-    training, validation = make_feeds(data, feed, config, device, trace)
+    training, validation = make_feeds(data, feed, config, device, trace, group.share)
+    group.check_batches(training)
     shown = trace.feed(training)
     if feed == "windows":
         shown = with_curriculum(shown, config, data.window, data.horizon)
@@ -112,32 +129,39 @@ def prepare(
         folder=Path(),
         device=device,
         origin=origin_of(config, inputs),
+        group=group,
     )
     if resumed is not None:
         session.state = restore(resumed.found, model, session.optimizer, session.scheduler)
         session.records = records_of(resumed.found.path, session.state.epoch)
     elif not config["train"]["model_weights_file"]:
         model.before_training(training)
+    group.join(model, config["general"]["seed"] + session.state.epoch)
     return session, trace
 
 
 def _train(session: Session, writer: ResultWriter, trace: Trace, watch: Watch | None) -> ResultDirectory:
     """Run the epochs that are left and finish the result; Ctrl-C finishes it early."""
-    means = EpochMeans("training")
-    trainer = make_trainer(session, means, trace)
     with ExitStack() as stack:
         trackers = []
         if session.config["mlflow"]["enabled"]:
             trackers.append(stack.enter_context(_tracked(session, writer, watch.tags if watch else {})))
-        attach_all(trainer, session, means, trackers, watch)
         try:
-            if not stopped_early(session):
-                run_epochs(trainer, session)
+            _run(session, trace, trackers, watch)
         except KeyboardInterrupt:
             if session.state.epoch and watch is None:
                 _say_how_to_resume(session, finish(session, writer, "interrupted"))
             raise
         return finish(session, writer, watch.status if watch else DONE)
+
+
+def _run(session: Session, trace: Trace, trackers: Sequence[Tracker], watch: Watch | None) -> None:
+    """Run the epochs that are left."""
+    means = session.group.means("training")
+    trainer = make_trainer(session, means, trace)
+    attach_all(trainer, session, means, trackers, watch)
+    if not stopped_early(session):
+        run_epochs(trainer, session)
 
 
 def finish(session: Session, writer: ResultWriter, status: str) -> ResultDirectory:

@@ -106,6 +106,30 @@ class WindowTable:
         return cls(RowTable.joined([table.rows for table in tables]), torch.cat(starts), tables[0].window)
 
 
+@dataclass(frozen=True)
+class TableShare:
+    """A table that gathers every `size`-th item of each batch, from number `rank` on: one process's share."""
+
+    table: Table
+    rank: int
+    size: int
+
+    @property
+    def n_items(self) -> int:
+        """Rows or windows of the whole table."""
+        return self.table.n_items
+
+    def gather(self, items: Tensor) -> Batch:
+        """Return this share of the batch of some items."""
+        return self.table.gather(items[self.rank :: self.size])
+
+    @classmethod
+    def joined(cls, tables: Sequence[Self]) -> Self:
+        """Return the shares of several tables as one."""
+        whole = type(tables[0].table).joined([share.table for share in tables])
+        return cls(whole, tables[0].rank, tables[0].size)
+
+
 class ResidentFeed:
     """Batches gathered from a table that stays on the device.
 
@@ -240,6 +264,8 @@ def _device(table: Table) -> torch.device:
 
 def _rows(table: Table) -> RowTable:
     """Return the rows that a table's items are made of."""
+    if isinstance(table, TableShare):
+        return _rows(table.table)
     if isinstance(table, WindowTable):
         return table.rows
     assert isinstance(table, RowTable)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from chemnet.models.base import Batch
 from chemnet.training.data_feed import Feed
 from chemnet.training.devices import precision
 from chemnet.training.epoch_means import EpochMeans
+from chemnet.training.group import ALONE, Alone
 from chemnet.training.state import TrainingState
 from chemnet.training.trace import Trace
 
@@ -45,6 +47,8 @@ class Session:
         What the decisions depend on.
     records
         One mapping of figures per finished epoch.
+    group
+        The processes that train together.
     ended_by_watch
         Whether somebody who looked on ended the training.
     """
@@ -60,6 +64,7 @@ class Session:
     origin: dict[str, Any] = field(default_factory=dict)
     state: TrainingState = field(default_factory=TrainingState)
     records: list[dict[str, float]] = field(default_factory=list)
+    group: Alone = ALONE
     ended_by_watch: bool = False
 
     @property
@@ -102,7 +107,7 @@ def make_trainer(session: Session, means: EpochMeans, trace: Trace) -> Engine:
         optimizer.zero_grad(set_to_none=True)
         with precision(session.table["precision"], session.device):
             loss, diagnostics = trace.call("train_batch", model.train_batch, batch)
-        trace.call("backward", loss.backward)
+        trace.call("backward", partial(session.group.backward, loss, parameters, rows_of(batch)))
         if clip:
             trace.call("clip gradient", nn.utils.clip_grad_norm_, parameters, clip)
         trace.call("optimizer step", optimizer.step)
@@ -128,6 +133,8 @@ def make_evaluator(session: Session, means: EpochMeans) -> Engine:
     """Return the engine that scores a whole split; `means` holds the split's means afterwards."""
 
     def step(engine: Engine, batch: Batch) -> None:
+        if not rows_of(batch):  # fewer items than processes
+            return
         with torch.no_grad(), precision(session.table["precision"], session.device):
             loss, diagnostics = session.model.validate_batch(batch)
         means.add(loss, diagnostics, rows_of(batch))
@@ -152,7 +159,8 @@ def run_epochs(trainer: Engine, session: Session) -> None:
         return
     length = len(session.training)
     trainer.load_state_dict({"epoch": session.state.epoch, "epoch_length": length, "max_epochs": epochs})
-    trainer.run(session.training, max_epochs=epochs, epoch_length=length)
+    with session.group.interruptible():
+        trainer.run(session.training, max_epochs=epochs, epoch_length=length)
 
 
 def monitored(session: Session) -> float:

@@ -70,13 +70,15 @@ def attach_all(
         CutDropout(session).attach(trainer)
     if session.table["revert_patience"]:
         RevertToBest(session).attach(trainer)
-    RecordMetrics(session, trackers).attach(trainer)
-    SaveState(session).attach(trainer)
+    if session.group.is_first:
+        RecordMetrics(session, trackers).attach(trainer)
+        SaveState(session).attach(trainer)
     if session.table["early_stopping_patience"]:
         StopEarly(session).attach(trainer)
     if watch is not None:
         AskWatch(session, watch).attach(trainer)
-    ShowProgress(session, means).attach(trainer)
+    if session.group.is_first:
+        ShowProgress(session, means).attach(trainer)
 
 
 class ScoreEpochs:
@@ -84,7 +86,7 @@ class ScoreEpochs:
 
     def __init__(self, session: Session, means: EpochMeans) -> None:
         self.session, self.means = session, means
-        self.validation_means = EpochMeans("validation")
+        self.validation_means = session.group.means("validation")
         self.evaluator = make_evaluator(session, self.validation_means)
 
     def attach(self, trainer: Engine) -> None:

@@ -28,6 +28,8 @@ class Verb(ABC):
         Configuration tables whose keys ``chemnet VERB --help`` lists; the one named like the verb by default.
     examples
         Command lines for ``--help``.
+    in_group
+        Whether several processes, started by ``torchrun``, can do it together.
     add_parser_kwargs
         Further keyword arguments of its `argparse.ArgumentParser` (an `epilog` with examples, for one).
     """
@@ -37,6 +39,7 @@ class Verb(ABC):
     inputs: ClassVar[Mapping[str, str]] = {}
     tables: ClassVar[tuple[str, ...]] = ()
     examples: ClassVar[tuple[str, ...]] = ()
+    in_group: ClassVar[bool] = False
     add_parser_kwargs: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, config: ConfigDict) -> None:

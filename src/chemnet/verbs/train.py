@@ -64,6 +64,7 @@ class Train(Verb):
     """Train the model that ``[model]`` describes."""
 
     cli_name = "train"
+    in_group = True
     description = "train a component: an autoencoder or an emulator"
     inputs: ClassVar = {"train.preprocess_dir": "preprocess", "train.autoencoder_dir": "train"}
     tables = ("train", "model", "optimizer", "criterion", "scheduler")
@@ -126,15 +127,17 @@ def _train(config: ConfigDict, watch: Watch | None = None) -> TrainResult:
     """Find the inputs, then train."""
     refuse_wrong_names(config)
     from chemnet.training.component import train_component
+    from chemnet.training.distributed import process_group
     from chemnet.training.resume import check_inputs, check_start, config_to_go_on_with, find_resumed
 
+    group = process_group(config["general"]["device"])
     resumed = find_resumed(config)
     check_start(config, resumed)
-    config = config_to_go_on_with(config, resumed)
-    inputs = find_inputs(config)
+    begun = config_to_go_on_with(config, resumed)
+    inputs = group.agreed(lambda: find_inputs(begun))
     check_inputs(resumed, inputs)
     used = {f"train.{role}_dir": str(result.path) for role, result in inputs.items()}
-    return TrainResult(train_component(config.replace(used), inputs, resumed, watch))
+    return TrainResult(train_component(begun.replace(used), inputs, resumed, watch, group))
 
 
 def refuse_wrong_names(config: ConfigDict) -> None:
