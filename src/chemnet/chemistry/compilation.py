@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +17,26 @@ from numba import njit
 
 from chemnet.progress import get_logger
 
+_CHEMISTRY = Path(__file__).parent
 
-def compiled(function: Callable[..., Any] | None = None, **options: Any) -> Any:
+
+def compiled(
+    function: Callable[..., Any] | None = None, *, sources: Path = _CHEMISTRY, **options: Any
+) -> Any:
     """Compile a function that Python calls; a division by zero gives an infinity, which the solver sees.
 
     Parameters
     ----------
     function
         The function, or None in `@compiled(option=...)`.
+    sources
+        Folder that holds all that it calls: what is kept on disk expires with any of its files.
     options
         Further options of `numba.njit`.
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
-        return _stamped(njit(cache=True, nogil=True, error_model="numpy", **options)(function))
+        return _stamped(njit(cache=True, nogil=True, error_model="numpy", **options)(function), sources)
 
     return decorate if function is None else decorate(function)
 
@@ -53,29 +60,29 @@ def _needs_compiling(function: Any) -> bool:
     return not function.signatures and (kept is None or not kept._load_index())
 
 
-def _sources_digest() -> str:
+@cache
+def _sources_digest(folder: Path) -> str:
     """Return a digest of all sources that may hold compiled functions."""
     digest = hashlib.blake2b(digest_size=16)
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
+    for path in sorted(folder.rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
-_SOURCES = _sources_digest()
 _announced: set[Any] = set()
 _announcing = threading.Lock()
 _log = get_logger(__name__)
 
 
-def _stamped(dispatcher: Any) -> Any:
-    """Let what is kept on disk expire with any source of the chemistry.
+def _stamped(dispatcher: Any, sources: Path) -> Any:
+    """Let what is kept on disk expire with any source in a folder.
 
     Numba looks at the function's own file alone, and would go on running old versions of what the function
     calls in other files.
     """
     kept = _kept_on_disk(dispatcher)
     if kept is not None:
-        kept._source_stamp = _SOURCES
+        kept._source_stamp = _sources_digest(sources)
     return dispatcher
 
 

@@ -38,9 +38,7 @@ def carry(
     return carried
 
 
-def stepwise(
-    predictor: Predictor, state: State, physical_BTP: Tensor, dt_BN: Tensor, rows: Tensor
-) -> State:
+def stepwise(predictor: Predictor, state: State, physical_BTP: Tensor, dt_BN: Tensor, rows: Tensor) -> State:
     """Return the states in the wanted rows, by one step after another; see `carry`."""
     wanted = set(rows.tolist())
     kept = [state] if 0 in wanted else []

@@ -6,22 +6,24 @@ side by side: its ``"latent"`` is `(B, M L)`, so that latents of an ensemble are
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from chemnet.models.latent_ensemble import call_each, stacked_state
-from chemnet.surrogate.predictor import ComponentPredictor, Parts, State
+from chemnet.surrogate.carrying import carry, stepwise
+from chemnet.surrogate.engine.predictor import FusedPredictor
+from chemnet.surrogate.predictor import Parts, State
 
 # the sign of its own error that an ensemble shows
 SPREAD = "spread"
 
 
-def components_of(parts: Parts) -> ComponentPredictor | Ensemble:
+def components_of(parts: Parts) -> FusedPredictor | Ensemble:
     """Return the predictor that some trained networks are: one, or an ensemble of its emulator's members."""
-    members = [ComponentPredictor(replace(parts, emulator=emulator)) for emulator in parts.emulators]
+    members = [FusedPredictor(replace(parts, emulator=emulator)) for emulator in parts.emulators]
     return Ensemble(members) if hasattr(parts.emulator, "members") else members[0]
 
 
@@ -39,7 +41,7 @@ class Ensemble:
 
     signs = (SPREAD,)
 
-    def __init__(self, members: Sequence[ComponentPredictor]) -> None:
+    def __init__(self, members: Sequence[FusedPredictor]) -> None:
         self.members, self.data, self.size = list(members), members[0].data, len(members)
         self._emulators = [member.emulator for member in members]
         self._stacked = stacked_state(self._emulators)
@@ -67,6 +69,18 @@ class Ensemble:
         after = call_each(self._emulators, "advance", (0, None, None), *arguments, state=self._stacked)
         return {name: _together(list(values)) for name, values in after.items()}
 
+    def carry(self, state: State, physical_BTP: Tensor, dt_BN: Tensor, rows: Tensor) -> State:
+        """Return the states `(B, R, ...)` in the wanted rows; see `chemnet.surrogate.carrying.carry`."""
+        if not all(member.is_fused(physical_BTP.device) for member in self.members):
+            # one vectorised step of all members at a time
+            return stepwise(self, state, physical_BTP, dt_BN, rows)
+        states = [{name: self._apart(values)[i] for name, values in state.items()} for i in range(self.size)]
+        carried = [
+            carry(member, one, physical_BTP, dt_BN, rows)
+            for member, one in zip(self.members, states, strict=True)
+        ]
+        return {name: torch.cat([one[name] for one in carried], dim=-1) for name in state}
+
     def abundance(self, state: State) -> Tensor:
         """Return the geometric mean of the members' abundances, `(B, S)`."""
         return self.decode(state["latent"])
@@ -87,6 +101,10 @@ class Ensemble:
     def decode(self, latent: Tensor) -> Tensor:
         """Return the geometric mean of the abundances `(..., S)` of the members' latents `(..., M L)`."""
         return self._mean(self._scaled(latent))
+
+    def decoder_of(self, species: Sequence[int]) -> Callable[[Tensor], Tensor]:
+        """Return what decodes some species, columns in their order."""
+        return lambda latent: self.decode(latent)[..., list(species)]
 
     def scaled_physical(self, physical: Tensor) -> Tensor:
         """Return scaled parameters, as the members see them."""

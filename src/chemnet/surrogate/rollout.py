@@ -49,10 +49,8 @@ class Rollout:
         start = abundance_BS[:, None].float() if bool((rows == 0).any()) else predicted[:, :0]
         return torch.cat([start, predicted], dim=1)
 
-    def states(
-        self, state: State, physical_BTP: Tensor, dt_BN: Tensor, rows: Tensor | None = None
-    ) -> State:
-        """Return the predictor's states `(B, R, ...)` in some rows, all of them for None; row 0 is the given."""
+    def states(self, state: State, physical_BTP: Tensor, dt_BN: Tensor, rows: Tensor | None = None) -> State:
+        """Return the predictor's states `(B, R, ...)` in some rows (None: all); row 0 is the given."""
         return carry(self.predictor, state, physical_BTP, dt_BN, rows)
 
 

@@ -31,12 +31,16 @@ def run(function: Callable[..., Tensor], device: torch.device, like: Any, *input
     """
     states = int(np.prod(inputs[1].shape[:2])) if len(inputs) > 1 else len(inputs[0])
     cells = max(1, _STATES_PER_CALL * max(1, len(inputs[0])) // max(1, states))
+    n_cells = len(inputs[0])
     with torch.inference_mode():
-        parts = [
-            function(*(torch.from_numpy(array[i : i + cells].copy()).to(device) for array in inputs))
-            for i in range(0, max(1, len(inputs[0])), cells)
-        ]
-        return as_given(torch.cat(parts).float(), like)
+        result = torch.empty(0)
+        for i in range(0, max(1, n_cells), cells):
+            part = function(*(torch.from_numpy(array[i : i + cells].copy()).to(device) for array in inputs))
+            if not i:
+                # one result from the start: parts that are joined at the end would need twice the memory
+                result = part.new_empty((n_cells, *part.shape[1:]), dtype=torch.float32)
+            result[i : i + cells] = part
+        return as_given(result, like)
 
 
 def as_given(result: Tensor, like: Any) -> Any:

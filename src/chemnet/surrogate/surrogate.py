@@ -18,6 +18,7 @@ from torch import Tensor
 from chemnet.config import ConfigDict
 from chemnet.errors import ConfigError, DataError, ModelError
 from chemnet.surrogate import checks
+from chemnet.surrogate.at_scale import AtScale
 from chemnet.surrogate.calibration import Judgement
 from chemnet.surrogate.conserving import Conserving
 from chemnet.surrogate.domain import Domain
@@ -32,7 +33,7 @@ from chemnet.training.devices import choose_device
 _DEVICES = "'cpu', 'cuda', 'cuda:<index>' or 'auto', as far as this machine has them"
 
 
-class Surrogate(Judging):
+class Surrogate(AtScale, Judging):
     """Predicts abundances along the history of cells, with every element conserved.
 
     Arrays and tensors are accepted alike; what comes back is float32, an array for arrays and a tensor on
@@ -255,8 +256,8 @@ class Surrogate(Judging):
     def step(self, physical: Any, abundances: Any, dt: Any = None) -> Any:
         """Return abundances `(B, S)` after one step of `dt` `(B,)` [yr] under `physical` `(B, P)`.
 
-        It is the first step of `emulate`. Called repeatedly it encodes anew each time: carry latents with
-        `latent_emulate` to avoid the autoencoder's error in every step.
+        It is the first step of `emulate`. Called repeatedly it encodes anew each time: carry latents with a
+        `stepper` to avoid the autoencoder's error in every step, and nearly all of its time.
 
         Raises
         ------

@@ -9,7 +9,7 @@ from functools import cache
 import torch
 from threadpoolctl import ThreadpoolController
 
-from chemnet.surrogate.engine.kernels import FEWEST_FOR_BLAS
+from chemnet.surrogate.engine.perceptrons import FEWEST_FOR_BLAS
 
 # cells whose hidden layers a core carries together: few enough for its cache, many enough for its BLAS
 CELLS_PER_BLOCK = 512
@@ -23,7 +23,7 @@ def in_blocks(n_rows: int, function: Callable[[slice], None], size: int = 0) -> 
     Parameters
     ----------
     n_rows, size
-        Rows in all and in a block; 0: one block per thread.
+        Rows in all, and in a block at most; 0: one block per thread.
     function
         Is given the rows of a block.
     """
@@ -31,7 +31,8 @@ def in_blocks(n_rows: int, function: Callable[[slice], None], size: int = 0) -> 
         function(slice(0, n_rows))
         return
     threads = torch.get_num_threads()
-    size = size or -(-n_rows // threads)
+    share = -(-n_rows // threads)
+    size = min(size or share, share)
     blocks = [slice(first, min(first + size, n_rows)) for first in range(0, n_rows, size)]
     with _blas().limit(limits=1, user_api="blas"):
         if min(threads, len(blocks)) == 1:

@@ -18,7 +18,7 @@ from chemnet.models.autoencoder import FoldedAutoencoder
 from chemnet.models.pca_autoencoder import PCAAutoencoder
 from chemnet.models.residual_autoencoder import ResidualAutoencoder
 from chemnet.preprocessing.scaling import AbundanceScaling
-from chemnet.surrogate.engine import kernels
+from chemnet.surrogate.engine import perceptrons
 from chemnet.surrogate.engine.blocks import in_blocks
 from chemnet.surrogate.engine.packing import Array, Layer, Packed, as_float64, filled, layers_of, pack
 from chemnet.surrogate.predictor import ScaledAbundances
@@ -31,8 +31,11 @@ _LOG2_10 = float(np.log2(10.0))
 class Coder(Protocol):
     """One direction of an autoencoder, on the CPU."""
 
-    def __call__(self, values: Tensor) -> Tensor:
-        """Return latents `(..., L)` of abundances `(..., S)`, or the other way round; float32."""
+    def __call__(self, values: Tensor, out: Tensor | None = None) -> Tensor:
+        """Return latents `(..., L)` of abundances `(..., S)`, or the other way round; float32.
+
+        `out` is written where it is given: contiguous and of the shape of the result.
+        """
         ...
 
 
@@ -52,16 +55,17 @@ class FusedEncoder:
     latent_dim: int
     decades: float
 
-    def __call__(self, abundance: Tensor) -> Tensor:
-        """Return latents `(..., L)` of abundances `(..., S)`."""
+    def __call__(self, abundance: Tensor, out: Tensor | None = None) -> Tensor:
+        """Return latents `(..., L)` of abundances `(..., S)`; see `Coder`."""
         rows = abundance.reshape(-1, abundance.shape[-1]).double().contiguous().numpy()
-        out = np.empty((len(rows), self.latent_dim), np.float32)
+        result = _result(out, abundance.shape[:-1], self.latent_dim)
+        latents = result.view(-1, self.latent_dim).numpy()
 
         def encode(part: slice) -> None:
-            kernels.encode(rows[part], *self.network, self.decades, out[part])
+            perceptrons.encode(rows[part], *self.network, self.decades, latents[part])
 
         in_blocks(len(rows), encode)
-        return torch.from_numpy(out).reshape(*abundance.shape[:-1], self.latent_dim)
+        return result
 
 
 @dataclass(frozen=True)
@@ -80,16 +84,17 @@ class FusedDecoder:
     n_species: int
     decades: float
 
-    def __call__(self, latent: Tensor) -> Tensor:
-        """Return abundances `(..., S)` of latents `(..., L)`."""
+    def __call__(self, latent: Tensor, out: Tensor | None = None) -> Tensor:
+        """Return abundances `(..., S)` of latents `(..., L)`; see `Coder`."""
         rows = latent.reshape(-1, latent.shape[-1]).float().contiguous().numpy()
-        out = np.empty((len(rows), self.n_species), np.float32)
+        result = _result(out, latent.shape[:-1], self.n_species)
+        abundances = result.view(-1, self.n_species).numpy()
 
         def decode(part: slice) -> None:
-            kernels.decode(rows[part], *self.network, self.decades, out[part])
+            perceptrons.decode(rows[part], *self.network, self.decades, abundances[part])
 
         in_blocks(len(rows), decode)
-        return torch.from_numpy(out).reshape(*latent.shape[:-1], self.n_species)
+        return result
 
 
 @dataclass(frozen=True)
@@ -107,13 +112,23 @@ class Unscaling:
     decades: float
     species: Sequence[int] | None = None
 
-    def __call__(self, latent: Tensor) -> Tensor:
-        """Return abundances `(..., S)` of scaled ones `(..., S)`."""
+    def __call__(self, latent: Tensor, out: Tensor | None = None) -> Tensor:
+        """Return abundances `(..., S)` of scaled ones `(..., S)`; see `Coder`."""
         chosen = latent if self.species is None else latent[..., list(self.species)]
-        flat = chosen.float().contiguous().reshape(-1).numpy()
-        out = np.empty_like(flat)
-        kernels.unscale(flat, self.decades, out)
-        return torch.from_numpy(out).reshape(chosen.shape)
+        scaled = chosen.float().contiguous().view(-1).numpy()
+        result = _result(out, chosen.shape[:-1], chosen.shape[-1])
+        abundances = result.view(-1).numpy()
+
+        def unscale(part: slice) -> None:
+            perceptrons.unscale(scaled[part], self.decades, abundances[part])
+
+        in_blocks(len(scaled), unscale)
+        return result
+
+
+def _result(out: Tensor | None, leading: torch.Size, width: int) -> Tensor:
+    """Return where a result `(..., width)` goes."""
+    return torch.empty(*leading, width) if out is None else out
 
 
 def fused_encoder(autoencoder: Any, scaling: AbundanceScaling) -> Coder | None:

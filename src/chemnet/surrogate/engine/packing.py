@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from chemnet.models.layers import FullPrecisionLinear
-from chemnet.surrogate.engine.kernels import ACTIVATION_CODES, BIAS_ROWS
+from chemnet.surrogate.engine.perceptrons import ACTIVATION_CODES, BIAS_ROWS
 
 Array = NDArray[np.float64]
 # outputs are filled up with zeros to a multiple of this: whole vectors of AVX2
@@ -36,7 +36,7 @@ class Layer:
     bias
         `(n_out,)`.
     activation
-        One of `chemnet.surrogate.engine.kernels.ACTIVATION_CODES`.
+        One of `chemnet.surrogate.engine.perceptrons.ACTIVATION_CODES`.
     """
 
     matrix: Array
@@ -69,7 +69,7 @@ class Layer:
 
 
 class Packed(NamedTuple):
-    """A perceptron as the kernels take it; `chemnet.surrogate.engine.kernels` describes the arrays."""
+    """A perceptron as the kernels take it; `chemnet.surrogate.engine.perceptrons` describes the arrays."""
 
     matrices: NDArray[np.float32]
     biases: NDArray[np.float32]

@@ -8,10 +8,11 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from chemnet.errors import ModelError
 from chemnet.progress import get_logger
 from chemnet.surrogate.carrying import stepwise
 from chemnet.surrogate.engine.coding import Coder, fused_decoder, fused_encoder
-from chemnet.surrogate.engine.rollouts import FusedRollout, fused_rollout
+from chemnet.surrogate.engine.rollouts import FusedRollout, Stepping, fused_rollout
 from chemnet.surrogate.predictor import ComponentPredictor, State
 
 _log = get_logger(__name__)
@@ -32,8 +33,8 @@ class FusedPredictor(ComponentPredictor):
 
     def carry(self, state: State, physical_BTP: Tensor, dt_BN: Tensor, rows: Tensor) -> State:
         """Return the states `(B, R, ...)` in the wanted rows; see `chemnet.surrogate.carrying.carry`."""
-        fused = self.rollout if physical_BTP.device == _CPU and len(rows) else None
-        if fused is None:
+        fused = self.rollout
+        if fused is None or not len(rows) or physical_BTP.device != _CPU:
             return stepwise(self, state, physical_BTP, dt_BN, rows)
         return fused.carry(state, physical_BTP, dt_BN, rows.numpy())
 
@@ -56,15 +57,26 @@ class FusedPredictor(ComponentPredictor):
             return super().decode(latent)
         return self.decoder(latent)
 
+    def is_fused(self, device: torch.device) -> bool:
+        """Return whether rollouts on a device are fused."""
+        return device == _CPU and self.rollout is not None
+
+    def stepper(self, state: State) -> Stepping:
+        """Return what advances cells from a state in place; see `FusedRollout.stepper`."""
+        if self.rollout is None:
+            raise ModelError(f"{type(self.emulator).__name__} has no fused rollout", hint="use step")
+        return self.rollout.stepper(state)
+
     def decoder_of(self, species: Sequence[int]) -> Coder:
         """Return what decodes some species alone, columns in their order."""
         fused = fused_decoder(self._decoder, self.data.abundance_scaling, species)
         columns = torch.as_tensor(list(species))
 
-        def decode(latent: Tensor) -> Tensor:
-            if fused is None or latent.device != _CPU:
-                return self.decode(latent)[..., columns.to(latent.device)]
-            return fused(latent)
+        def decode(latent: Tensor, out: Tensor | None = None) -> Tensor:
+            if fused is not None and latent.device == _CPU:
+                return fused(latent, out)
+            chosen = self.decode(latent)[..., columns.to(latent.device)]
+            return chosen if out is None else out.copy_(chosen)
 
         return decode
 

@@ -28,6 +28,7 @@ from chemnet.surrogate.engine.packing import Layer, Packed, as_float64, filled, 
 from chemnet.surrogate.predictor import State
 
 Rows = NDArray[np.int64]
+Stepping = tuple[Callable[[Any, Any], Floats], Floats]
 
 
 class FusedRollout(Protocol):
@@ -35,6 +36,13 @@ class FusedRollout(Protocol):
 
     def carry(self, state: State, physical_BTP: Tensor, dt_BN: Tensor, rows: Rows) -> State:
         """Return the states `(B, R, ...)` in the wanted rows, which ascend; row 0 is the given state."""
+        ...
+
+    def stepper(self, state: State) -> Stepping:
+        """Return what advances cells from a state, and their latents `(B, L)`, which it overwrites.
+
+        It takes parameters `(B, P)` and time steps `(B,)` or one number, and returns the latents.
+        """
         ...
 
 
@@ -65,6 +73,22 @@ class PerceptronRollout:
 
         in_blocks(len(start), roll, CELLS_PER_BLOCK)
         return {LATENT: torch.from_numpy(latents)}
+
+    def stepper(self, state: State) -> Stepping:
+        """Return what advances the latents of some cells in place; see `FusedRollout`."""
+        latents = state[LATENT].numpy().astype(np.float32, order="C")
+        physical, dt = np.empty((len(latents), 1, len(self.driving.limits))), np.empty((len(latents), 1))
+        driving = self.driving
+        fixed = (self.kind, *self.network, driving.terms, driving.limits, self.ranges, driving.usual)
+        # the kernel has read the start when it writes the end
+        moving = (latents, physical, dt, np.ones(1, np.int64), latents[:, None])
+
+        def advance(parameters: Any, step: Any) -> Floats:
+            physical[:, 0], dt[:, 0] = parameters, step
+            kernels.roll(*fixed, *moving)
+            return latents
+
+        return advance, latents
 
     def write(self, start: Floats, physical: Any, dt: Any, rows: Rows, out: Floats) -> None:
         """Write the latents `(B, R, L)` of some cells."""
@@ -130,6 +154,22 @@ class RecurrentRollout:
 
         in_blocks(len(start), roll, CELLS_PER_BLOCK)
         return {LATENT: torch.from_numpy(latents), MEMORY: torch.from_numpy(memories)}
+
+    def stepper(self, state: State) -> Stepping:
+        """Return what advances the latents of some cells in place; see `FusedRollout`."""
+        latents, memory = (state[name].numpy().astype(np.float32, order="C") for name in (LATENT, MEMORY))
+        physical, dt = np.empty((len(latents), 1, len(self.driving.limits))), np.empty((len(latents), 1))
+        driving = self.driving
+        networks = tuple(tuple(network) for network in (self.look, self.new, self.old, self.head))
+        fixed = (*networks, driving.terms, driving.limits, self.ranges, driving.usual)
+        moving = (latents, memory, physical, dt, np.ones(1, np.int64), latents[:, None], memory[:, None])
+
+        def advance(parameters: Any, step: Any) -> Floats:
+            physical[:, 0], dt[:, 0] = parameters, step
+            kernels.roll_recurrent(*fixed, *moving)
+            return latents
+
+        return advance, latents
 
 
 def fused_rollout(emulator: Any, data: DataDescription) -> FusedRollout | None:

@@ -83,7 +83,7 @@ def cells(tiny_data: Any) -> Callable[..., tuple[torch.Tensor, torch.Tensor, tor
 
 
 def _shake(model: Any) -> None:
-    """Give what starts at zero, which would hide mistakes, random values: steps of a trained emulator's size."""
+    """Give what starts at zero, which would hide mistakes, random values of the size of trained ones."""
     for parameter in model.parameters():
         if parameter.requires_grad and not parameter.any():
             torch.nn.init.normal_(parameter, std=0.02)
