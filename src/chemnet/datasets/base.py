@@ -6,7 +6,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -96,6 +96,10 @@ class ChemDataset(ABC):
 
     def __init__(self, config: ConfigDict) -> None:
         self.config = config
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Send what it takes to open the data set elsewhere: open files cannot be sent."""
+        return type(self), (self.config,)
 
     @abstractmethod
     def read(self, tracers: Sequence[int]) -> TracerBlock:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 from chemnet.chemistry.stoichiometry import element_names, stoichiometric_matrix
 from chemnet.config import ConfigDict
 from chemnet.datasets.base import ChemDataset, TracerBlock, tracer_groups
+from chemnet.datasets.block_reader import BlockReader
 from chemnet.datasets.checks import check_physical, check_time, clip_abundance
 from chemnet.preprocessing.method import Labels, PreprocessingMethod
 from chemnet.preprocessing.scaling import AbundanceScaling, PhysicalScaling
@@ -22,6 +22,7 @@ from chemnet.preprocessing.survey import Survey, survey
 from chemnet.preprocessing.writing import Rows, SplitLayout, SplitWriter
 from chemnet.progress import progress
 from chemnet.registry import PREPROCESSING
+from chemnet.workers import Threads, open_workers
 
 METADATA_FILE = "metadata.json"
 STOICHIOMETRY_FILE = "stoichiometry.npy"
@@ -32,14 +33,14 @@ def preprocess(dataset: ChemDataset, config: ConfigDict, folder: Path) -> dict[s
     """Split, scale and write a data set.
 
     The conditions are read once for the ranges of the training split, then everything once, block by block; a
-    thread reads the next block while one is scaled and written.
+    thread, or the workers of ``general.dask``, read the next blocks while one is scaled and written.
 
     Parameters
     ----------
     dataset
         The raw tracers.
     config
-        The whole configuration; `[preprocess]` and the seed are used.
+        The whole configuration; `[preprocess]`, the seed and ``general.dask`` are used.
     folder
         Directory for `train.h5`, `validate.h5`, `test.h5`, `metadata.json`, `stoichiometry.npy` and
         `splits.json`.
@@ -55,7 +56,16 @@ def preprocess(dataset: ChemDataset, config: ConfigDict, folder: Path) -> dict[s
         For values that no tracer can have, and for splits or windows that the data does not allow.
     """
     method = PREPROCESSING.get(config["preprocess"]["method"])(config, dataset)
-    seen = survey(dataset, method.labels)
+    # one thread reads a block while another block is worked on: more would only fill memory
+    with open_workers(config, lambda: Threads(1, waiting=0)) as workers:
+        return _preprocess(dataset, config, folder, method, BlockReader(dataset, workers))
+
+
+def _preprocess(
+    dataset: ChemDataset, config: ConfigDict, folder: Path, method: PreprocessingMethod, reader: BlockReader
+) -> dict[str, Any]:
+    """Preprocess what `reader` reads."""
+    seen = survey(dataset, method.labels, reader)
     layout = SplitLayout(
         abundance_scaling=AbundanceScaling(config["preprocess"]["abundance_floor"]),
         physical_scaling=PhysicalScaling.from_range(*seen.range_of("train")),
@@ -64,7 +74,7 @@ def preprocess(dataset: ChemDataset, config: ConfigDict, folder: Path) -> dict[s
         tracer_ids=list(dataset.tracer_ids),
         compression=_COMPRESSIONS[config["preprocess"]["compression"]],
     )
-    writers = _write_splits(dataset, method, layout, folder)
+    writers = _write_splits(dataset, method, layout, folder, reader)
     metadata = _metadata(dataset, config, method, layout, seen, writers)
     method.write_split_file(folder / SPLIT_FILE_NAME)
     np.save(folder / STOICHIOMETRY_FILE, stoichiometric_matrix(dataset.species))
@@ -73,7 +83,11 @@ def preprocess(dataset: ChemDataset, config: ConfigDict, folder: Path) -> dict[s
 
 
 def _write_splits(
-    dataset: ChemDataset, method: PreprocessingMethod, layout: SplitLayout, folder: Path
+    dataset: ChemDataset,
+    method: PreprocessingMethod,
+    layout: SplitLayout,
+    folder: Path,
+    reader: BlockReader,
 ) -> list[SplitWriter]:
     """Stream every row into the file of its split."""
     tracers = method.labels.tracers
@@ -84,7 +98,7 @@ def _write_splits(
             writers.append(method.writer(split, folder / f"{split}.h5", layout))
             on_error.callback(writers[-1].discard)
         bar = progress(total=int(dataset.lengths[tracers].sum()), desc="preprocess", unit="row")
-        for group, block in zip(groups, read_ahead(dataset.read, groups), strict=True):
+        for group, block in zip(groups, reader.blocks(groups), strict=True):
             if not dataset.checks_values:
                 _check(block, dataset)
             _append(block, group, method.labels, writers)
@@ -94,21 +108,6 @@ def _write_splits(
             writer.finish()
         on_error.pop_all()
     return writers
-
-
-def read_ahead(
-    read: Callable[[Sequence[int]], TracerBlock], groups: Sequence[Sequence[int]]
-) -> Iterator[TracerBlock]:
-    """Yield ``read(group)`` for each group, the next one being read while the caller works on this one."""
-    with ThreadPoolExecutor(1) as pool:
-        pending = [pool.submit(read, group) for group in groups[:1]]
-        for following in [*groups[1:], None]:
-            block = pending.pop().result() if pending else None
-            if following is not None:
-                pending.append(pool.submit(read, following))
-            if block is not None:
-                yield block
-            del block
 
 
 def _check(block: TracerBlock, dataset: ChemDataset) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from chemnet.datasets.base import ChemDataset, tracer_groups
+from chemnet.datasets.block_reader import BlockReader
 from chemnet.preprocessing.method import Labels
 from chemnet.preprocessing.splits import SPLIT_NAMES
 
@@ -45,16 +46,16 @@ class Survey:
         return {"physical": ranges, "time_step": steps}
 
 
-def survey(dataset: ChemDataset, labels: Labels) -> Survey:
+def survey(dataset: ChemDataset, labels: Labels, reader: BlockReader) -> Survey:
     """Read the conditions of all tracers and return their extremes, split by split."""
     n_physical = len(dataset.physical_names)
     shape = (len(SPLIT_NAMES), n_physical)
     seen = Survey(np.full(shape, np.inf), np.full(shape, -np.inf))
     tracers = labels.tracers
     # groups as small as for whole rows: some formats can only read these
-    for group in tracer_groups(dataset.lengths[tracers], dataset.n_columns):
-        block = dataset.read_conditions(tracers[group])
-        label = labels.of_rows(tracers[group])
+    groups = [tracers[group] for group in tracer_groups(dataset.lengths[tracers], dataset.n_columns)]
+    for group, block in zip(groups, reader.conditions(groups), strict=True):
+        label = labels.of_rows(group)
         for index in range(len(SPLIT_NAMES)):
             physical = block.physical[label == index]
             if len(physical):

@@ -18,7 +18,7 @@ from chemnet.datasets import base
 from chemnet.datasets.base import ChemDataset, TracerBlock
 from chemnet.datasets.tracer_tables import TracerTable
 from chemnet.errors import DataError
-from chemnet.preprocessing.pipeline import preprocess, read_ahead
+from chemnet.preprocessing.pipeline import preprocess
 
 SPLITS = ("train", "validate", "test")
 
@@ -198,15 +198,3 @@ def test_data_sets_that_check_nothing_are_checked(made_table: Path, tmp_path: Pa
     config = table_config(made_table)
     with pytest.raises(DataError, match="Careless: tracer 'b', step 0: abundance of 'CO' is negative"):
         preprocess(Careless(config), config, tmp_path)
-
-
-def test_reading_ahead_keeps_the_order_and_passes_errors_on() -> None:
-    def read(group: Sequence[int]) -> Any:
-        if group[0] == 3:
-            raise DataError("third")
-        return group
-
-    assert list(read_ahead(read, [[0], [1], [2]])) == [[0], [1], [2]]
-    assert list(read_ahead(read, [])) == []
-    with pytest.raises(DataError, match="third"):
-        list(read_ahead(read, [[0], [3], [4]]))

@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 from dask_tasks import DeadlyNetwork, scaled
 from made_network import write_made_network
+from made_tables import table_config
 
 from chemnet import ChemNet
 from chemnet.chemistry.network import Network
 from chemnet.config import load_config
+from chemnet.datasets.tracer_tables import TracerTable
 from chemnet.errors import ConfigError
+from chemnet.preprocessing.pipeline import preprocess
 from chemnet.workers import ThisThread, completed, open_workers, ordered
 from chemnet.workers.dask_workers import DaskWorkers
 
@@ -51,6 +54,18 @@ def test_a_simulation_survives_a_killed_worker_byte_by_byte(
     assert network.marker.is_file()
     here = ChemNet(overrides=words).simulate()
     assert simulated.tracers_file.read_bytes() == here.tracers_file.read_bytes()
+
+
+def test_preprocessing_by_workers_writes_the_same_splits(
+    address: str, made_table: Path, tmp_path: Path
+) -> None:
+    here, there = (tmp_path / name for name in ("here", "there"))
+    for folder, dask in ((here, False), (there, address)):
+        folder.mkdir()
+        config = table_config(made_table).replace({"general.dask": dask})
+        preprocess(TracerTable(config), config, folder)
+    for name in ("train.h5", "validate.h5", "test.h5"):
+        assert (there / name).read_bytes() == (here / name).read_bytes()
 
 
 def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
