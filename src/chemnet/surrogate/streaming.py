@@ -109,7 +109,7 @@ def _predicted(
     """Return abundances `(B, R, kept species)` of a batch."""
     columns = list(kept.columns)
     with torch.inference_mode():
-        tensors = [torch.from_numpy(values).to(surrogate.device) for values in (start, driving, steps)]
+        tensors = [torch.tensor(values, device=surrogate.device) for values in (start, driving, steps)]
         rows = torch.from_numpy(kept.rows)
         if kept.conserve:
             abundance = Rollout(surrogate.predictor)(*tensors, rows=rows)

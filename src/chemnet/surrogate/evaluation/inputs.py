@@ -9,9 +9,18 @@ from chemnet.config import ConfigDict
 from chemnet.datasets.preprocessed import PreprocessedData
 from chemnet.progress import get_logger
 from chemnet.results import ResultDirectory, list_results, resolve_input
+from chemnet.surrogate.loading import configured_surrogate
 from chemnet.surrogate.surrogate import Surrogate
+from chemnet.training.devices import choose_device
 
 _log = get_logger(__name__)
+
+
+def surrogate_to_score(config: ConfigDict) -> Surrogate:
+    """Return the surrogate that ``benchmark.surrogate`` names, or ``[surrogate]``, on its device."""
+    wanted = config["benchmark"]["surrogate"]
+    surrogate = configured_surrogate(config) if wanted is False else Surrogate.load(wanted, config)
+    return surrogate.to(choose_device(config["general"]["device"]))
 
 
 def data_for(config: ConfigDict, surrogate: Surrogate) -> ResultDirectory:

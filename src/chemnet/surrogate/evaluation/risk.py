@@ -50,6 +50,14 @@ class RiskCoverage:
             for group in np.unique(places):
                 tally.add(dex[places == group].reshape(-1, 1), np.array([group]))
 
+    def take(self, other: RiskCoverage) -> None:
+        """Add further states."""
+        self._by_expected.take(other._by_expected)
+        self._by_true.take(other._by_true)
+        self._states += other._states
+        self._true_states += other._true_states
+        self._expected += other._expected
+
     def to_dict(self) -> dict[str, Any]:
         """Return curves, the figures at some coverages, and expected beside true errors."""
         kept = _curve(self._by_expected, self._states, COVERAGES)

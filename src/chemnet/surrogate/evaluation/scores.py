@@ -36,6 +36,12 @@ class Tally:
         self.count[groups] += len(dex)
         self.histogram[groups] += metrics.histogram(dex)
 
+    def take(self, other: Tally) -> None:
+        """Add what another tally of the same groups holds."""
+        self.total += other.total
+        self.count += other.count
+        self.histogram += other.histogram
+
     @property
     def mlae(self) -> Array:
         """Mean error of each group [dex]; 0 where nothing was added."""
@@ -115,6 +121,20 @@ class Scores:
         for tracer, errors, rows in zip(truth.tracer_ids, dex, counted, strict=True):
             self.tracers[tracer] = float(errors[rows].mean())
         self.states.append(np.column_stack([truth.physical[counted], dex[counted].mean(axis=1)]))
+
+    def take(self, other: Scores) -> None:
+        """Add the scores of further histories by the same rules."""
+        for mine, theirs in (
+            (self.by_species, other.by_species),
+            (self.by_step, other.by_step),
+            (self.visible_by_step, other.visible_by_step),
+        ):
+            mine.take(theirs)
+        self.relative += other.relative
+        self.drift, self.charge = np.fmax(self.drift, other.drift), np.fmax(self.charge, other.charge)
+        self.not_finite += other.not_finite
+        self.tracers |= other.tracers
+        self.states += other.states
 
     def to_dict(self) -> dict[str, Any]:
         """Return all figures as plain values; steps and species in their order."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from chemnet.surrogate.evaluation.evaluate import Options, evaluate
+from chemnet.surrogate.evaluation.evaluate import evaluate
+from chemnet.surrogate.evaluation.judge import Judge, Options
+from chemnet.workers import ThisThread
 
 
 def test_errors_and_trust_come_from_the_same_rollout(surrogate, tiny_data, monkeypatch):
@@ -18,7 +20,7 @@ def test_errors_and_trust_come_from_the_same_rollout(surrogate, tiny_data, monke
     monkeypatch.setattr(type(surrogate), "emulate_with_trust", counted)
     monkeypatch.delattr(type(surrogate), "emulate")
     options = Options("validate", floor=1e-20, visible=1e-14, tracers_per_batch=1, neighbour_rows=50, seed=0)
-    found = evaluate(surrogate, tiny_data, options)
+    found = evaluate(Judge(surrogate, tiny_data, options), ThisThread())
     assert len(calls) == len(found.source)
     whole = found.risk.to_dict()["at_coverage"]["1"]
     assert found.scores["rollout"].to_dict()["mlae"] == pytest.approx(whole["mlae"])

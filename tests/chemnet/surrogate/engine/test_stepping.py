@@ -1,0 +1,44 @@
+"""A stepper carries latents as `latent_emulate` does, whatever the network."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from chemnet.errors import DataError
+from chemnet.surrogate.domain import Domain
+from chemnet.surrogate.surrogate import Surrogate
+
+
+@pytest.mark.parametrize("name", ["LatentEmulator", "LatentRelaxation", "LatentRNN", "LatentNeuralOperator"])
+@pytest.mark.parametrize("n_cells", [1, 5])
+def test_repeated_steps_are_a_latent_rollout(make_parts, cells, tiny_data, name, n_cells):
+    surrogate = Surrogate(make_parts(name), Domain.of_training(tiny_data), "made", {})
+    start, physical, dt = (values.numpy() for values in cells(n_cells, 9))
+    latents = surrogate.encode(start)
+    expected = surrogate.latent_emulate(physical, latents, dt)
+    step = surrogate.stepper(latents)
+    for row in range(physical.shape[1] - 1):
+        found = step(physical[:, row], dt[:, row])
+        np.testing.assert_allclose(found, expected[:, row + 1], rtol=1e-5, atol=1e-5)
+        assert found is step.latents
+
+
+@pytest.fixture
+def surrogate(make_parts, tiny_data):
+    """A surrogate that knows its usual time step."""
+    return Surrogate(make_parts("LatentEmulator", use_dt=True), Domain.of_training(tiny_data), "made", {})
+
+
+def test_the_usual_time_step_is_taken_where_none_is_given(surrogate, cells):
+    start, physical, _ = (values.numpy() for values in cells(3, 2))
+    latents = surrogate.encode(start)
+    usual = surrogate.stepper(latents)(physical[:, 0]).copy()
+    told = surrogate.stepper(latents)(physical[:, 0], surrogate.domain.dt_usual)
+    np.testing.assert_array_equal(usual, told)
+    assert not np.array_equal(usual, surrogate.stepper(latents)(physical[:, 0], 1.0))
+
+
+def test_latents_of_another_shape_are_refused(surrogate):
+    with pytest.raises(DataError, match="latents have the shape"):
+        surrogate.stepper(np.zeros((2, 99)))
