@@ -89,23 +89,7 @@ def _draw_side(axes: Axes, middle: Text, neighbours: Sequence[Neighbour], side: 
         edge, inner = ((1.0, 0.5), (0.0, 0.5)) if side < 0 else ((0.0, 0.5), (1.0, 0.5))
         # text boxes are coordinate systems, so that arrows end at them however long the names are
         ends = [(inner, middle), (edge, name)] if side > 0 else [(edge, name), (inner, middle)]
-        (away, start), (towards, end) = ends
-        axes.annotate(
-            "",
-            xy=towards,
-            xycoords=end,
-            xytext=away,
-            textcoords=start,
-            arrowprops={
-                "arrowstyle": "-|>",
-                "color": "#a0aec0",
-                "linewidth": width,
-                "shrinkA": _BOX_PADDING * start.get_fontsize() + 1.0,
-                "shrinkB": _BOX_PADDING * end.get_fontsize() + 1.0,
-                "connectionstyle": f"arc3,rad={0.12 * side * np.sign(height - 0.5)}",
-            },
-            zorder=1,
-        )
+        _draw_arrow(axes, *ends, width, bend=0.12 * side * np.sign(height - 0.5))
         axes.text(
             side * 0.62,
             height,
@@ -117,6 +101,33 @@ def _draw_side(axes: Axes, middle: Text, neighbours: Sequence[Neighbour], side: 
         )
     if left_out > 0:
         axes.text(side * 0.62, -0.05, f"and {left_out} more species", ha="center", fontsize=9, color=_GREY)
+
+
+def _draw_arrow(
+    axes: Axes,
+    start: tuple[tuple[float, float], Text],
+    end: tuple[tuple[float, float], Text],
+    width: float,
+    bend: float,
+) -> None:
+    """Join two texts, each given with the place in its box where the arrow begins or ends."""
+    (away, first), (towards, second) = start, end
+    axes.annotate(
+        "",
+        xy=towards,
+        xycoords=second,
+        xytext=away,
+        textcoords=first,
+        arrowprops={
+            "arrowstyle": "-|>",
+            "color": "#a0aec0",
+            "linewidth": width,
+            "shrinkA": _BOX_PADDING * first.get_fontsize() + 1.0,
+            "shrinkB": _BOX_PADDING * second.get_fontsize() + 1.0,
+            "connectionstyle": f"arc3,rad={bend}",
+        },
+        zorder=1,
+    )
 
 
 def _with(neighbour: Neighbour) -> str:

@@ -17,9 +17,9 @@ from chemnet.verbs.base import Verb
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from chemnet.datasets.inference_results import InferenceDataset
+    from chemnet.datasets.inference_results import InferenceDataset, InferenceWriter
     from chemnet.datasets.preprocessed import DataDescription
-    from chemnet.training.inference_sources import Source
+    from chemnet.training.inference_sources import Block, Source
 
 ALL_SPLITS = ("train", "validate", "test")
 _log = get_logger(__name__)
@@ -104,7 +104,6 @@ def infer(config: ConfigDict, parents: dict[str, ResultDirectory]) -> ResultDire
     """Run the model over the source and write the infer result."""
     import torch
 
-    from chemnet.datasets.inference_results import InferenceWriter
     from chemnet.models.model_file import load_trained
     from chemnet.models.weights import weights_file
     from chemnet.progress import progress
@@ -118,31 +117,14 @@ def infer(config: ConfigDict, parents: dict[str, ResultDirectory]) -> ResultDire
     source = _source(config, parents, wanted)
     with ResultWriter(config, "infer", trained.component, parents=parents) as writer:
         with (
-            InferenceWriter(
-                writer.path,
-                tracer_ids=source.tracer_ids,
-                largest_step=source.largest_step,
-                physical_names=wanted.physical_names,
-                species=wanted.species,
-                splits=source.splits,
-                dataset_config=_dataset_config(config, parents),
-            ) as states,
+            _states(writer.path, source, wanted, _dataset_config(config, parents)) as states,
             torch.inference_mode(),
             cpu_threads(config["general"]["threads"]),
             precision(table["precision"], device),
             progress(total=source.n_rows, desc="infer", unit="row") as bar,
         ):
             for block, outputs in _outputs(config, model, role, source, device):
-                _to_raw_units(outputs, wanted)
-                states.append(
-                    tracer=block.tracer,
-                    step=block.step,
-                    time=block.time,
-                    physical=block.raw_physical,
-                    split_row=block.split_row,
-                    split=block.split,
-                    **outputs,
-                )
+                _append(states, block, outputs, wanted)
                 bar.update(len(block.time))
         writer.summary.update(
             model=trained.name,
@@ -150,8 +132,8 @@ def infer(config: ConfigDict, parents: dict[str, ResultDirectory]) -> ResultDire
             rows=source.n_rows,
             tracers=len(source.tracer_ids),
             device=str(device),
+            splits=list(source.splits),
         )
-        writer.summary["splits"] = list(source.splits)
     assert writer.result is not None
     return writer.result
 
@@ -185,11 +167,37 @@ def _outputs(config: ConfigDict, model: Any, role: str, source: Source, device: 
         yield from infer_rows(model, source, device, table["batch_size"], table["reconstruction"])
 
 
-def _to_raw_units(outputs: dict[str, Any], wanted: DataDescription) -> None:
-    """Turn scaled abundances among the outputs into abundances relative to H nuclei, in place."""
+def _states(
+    folder: Path, source: Source, wanted: DataDescription, dataset_config: dict[str, Any]
+) -> InferenceWriter:
+    """Return what writes the states of a source."""
+    from chemnet.datasets.inference_results import InferenceWriter
+
+    return InferenceWriter(
+        folder,
+        tracer_ids=source.tracer_ids,
+        largest_step=source.largest_step,
+        physical_names=wanted.physical_names,
+        species=wanted.species,
+        splits=source.splits,
+        dataset_config=dataset_config,
+    )
+
+
+def _append(states: InferenceWriter, block: Block, outputs: dict[str, Any], wanted: DataDescription) -> None:
+    """Write the states of a block; scaled abundances among the outputs become abundances per H nucleus."""
     for name in ("reconstruction", "abundance"):
         if name in outputs:
             outputs[name] = wanted.abundance_scaling.unscale(outputs[name].clip(0.0, 1.0))
+    states.append(
+        tracer=block.tracer,
+        step=block.step,
+        time=block.time,
+        physical=block.raw_physical,
+        split_row=block.split_row,
+        split=block.split,
+        **outputs,
+    )
 
 
 def _data_result(config: ConfigDict, trained: ResultDirectory) -> ResultDirectory:

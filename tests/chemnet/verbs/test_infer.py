@@ -10,6 +10,7 @@ from trainings import failing_at
 
 from chemnet.errors import DataError, ResultsError
 from chemnet.results import ResultDirectory, VerbResult, list_results
+from chemnet.verbs import infer as module
 from chemnet.verbs.infer import Infer, InferResult
 from chemnet.verbs.train import Train, TrainResult
 
@@ -55,7 +56,8 @@ def test_training_and_inference_run_on_the_threads_that_were_asked_for(
     config, used = tiny({"general.threads": 3, "train.epochs": 1}), []
     failing_at(monkeypatch, 1, lambda: used.append(torch.get_num_threads()) or 1.0)
     Train(config).run()
-    monkeypatch.setattr("chemnet.verbs.infer._to_raw_units", lambda *_: used.append(torch.get_num_threads()))
+    append = module._append
+    monkeypatch.setattr(module, "_append", lambda *a: (used.append(torch.get_num_threads()), append(*a)))
     before = torch.get_num_threads()
     infer(config)
     assert set(used) == {3}

@@ -45,6 +45,35 @@ def _stage(problem: Problem, factors: Factors, step: float, rate: Array, couplin
     solve_factorised(problem.plan, factors, b)
 
 
+@inner
+def _stages(
+    problem: Problem,
+    factors: Factors,
+    k: Array,
+    step: float,
+    y: Array,
+    rate: Array,
+    stages: Array,
+    trial: Array,
+) -> None:
+    """Fill the four `stages` and the `trial` state after a step from `y`, at which `rate` is dy/dt."""
+    n = y.size
+    u1, u2, u3, u4 = stages[0], stages[1], stages[2], stages[3]
+    coupling = np.zeros(n)
+    _stage(problem, factors, step, rate, coupling, u1)
+    coupling[:] = 4.0 * u1[:n]
+    _stage(problem, factors, step, rate, coupling, u2)
+    trial[:] = y + 2.0 * u1[:n]
+    derivatives(problem.equations, k, trial, rate)
+    coupling[:] = u1[:n] - u2[:n]
+    _stage(problem, factors, step, rate, coupling, u3)
+    trial[:] = y + 2.0 * u1[:n] + u3[:n]
+    derivatives(problem.equations, k, trial, rate)
+    coupling[:] = u1[:n] - u2[:n] - 8.0 / 3.0 * u3[:n]
+    _stage(problem, factors, step, rate, coupling, u4)
+    trial[:] += u4[:n]
+
+
 @compiled
 def integrate_rodas3(
     problem: Problem,
@@ -59,10 +88,8 @@ def integrate_rodas3(
 ) -> int:
     """Advance `y` in place over one step of a tracer; parameters and result as for `integrate_bdf`."""
     n, duration, elapsed = problem.equations.n, forcing.duration, 0.0
-    size = n + problem.equations.n_border
     rate, trial, values = np.empty(n + 4), np.empty(n), np.empty(problem.equations.n_entries)
-    u1, u2, u3, u4 = np.zeros(size), np.zeros(size), np.zeros(size), np.zeros(size)
-    coupling = np.zeros(n)
+    stages = np.zeros((4, n + problem.equations.n_border))
     step = _FIRST_TRIAL * duration
     renew = True
     for _ in range(max_steps):
@@ -78,22 +105,10 @@ def integrate_rodas3(
             counts[EVALUATIONS] += 1
         factorise(problem.plan, values, _GAMMA * step, n, factors)
         counts[FACTORISATIONS] += 1
-        coupling[:] = 0.0
-        _stage(problem, factors, step, rate, coupling, u1)
-        coupling[:] = 4.0 * u1[:n]
-        _stage(problem, factors, step, rate, coupling, u2)
-        trial[:] = y + 2.0 * u1[:n]
-        derivatives(problem.equations, k, trial, rate)
-        coupling[:] = u1[:n] - u2[:n]
-        _stage(problem, factors, step, rate, coupling, u3)
-        trial[:] = y + 2.0 * u1[:n] + u3[:n]
-        derivatives(problem.equations, k, trial, rate)
-        coupling[:] = u1[:n] - u2[:n] - 8.0 / 3.0 * u3[:n]
-        _stage(problem, factors, step, rate, coupling, u4)
+        _stages(problem, factors, k, step, y, rate, stages, trial)
         counts[EVALUATIONS] += 2
-        trial[:] += u4[:n]
         scale = atol + rtol * np.maximum(np.abs(y), np.abs(trial))
-        error = scaled_norm(u4, scale)
+        error = scaled_norm(stages[3], scale)
         renew = math.isfinite(error) and error <= 1.0
         if renew:
             counts[STEPS] += 1

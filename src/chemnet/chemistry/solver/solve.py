@@ -101,17 +101,7 @@ def solve(
         If the tracer, the initial abundances or an option cannot be used, or the network does not cover a
         temperature.
     """
-    for name, value, allowed in (
-        ("method", method, METHODS),
-        ("interpolation", interpolation, INTERPOLATIONS),
-    ):
-        if value not in allowed:
-            raise DataError(f"unknown {name} {value!r}", hint=suggest(str(value), allowed))
-    if method == "rodas3" and network.has_bulk:
-        raise DataError(
-            "method 'rodas3' needs smooth equations, and networks with bulk ice (@) have kinks",
-            hint="use method 'bdf'",
-        )
+    _check_methods(network, method, interpolation)
     if not (0.0 < rtol < 1.0 and atol > 0.0):
         raise DataError(
             f"tolerances rtol={rtol}, atol={atol} are not usable", hint="take rtol 1e-4 and atol 1e-20"
@@ -137,6 +127,21 @@ def solve(
     )
     failed = None if outcome is SolverCode.SUCCESS else last
     return Solution(abundances, outcome, failed, Statistics.from_counts(integrator.counts))
+
+
+def _check_methods(network: Network, method: str, interpolation: str) -> None:
+    """Refuse an integrator or an interpolation that does not exist or does not fit the network."""
+    for name, value, allowed in (
+        ("method", method, METHODS),
+        ("interpolation", interpolation, INTERPOLATIONS),
+    ):
+        if value not in allowed:
+            raise DataError(f"unknown {name} {value!r}", hint=suggest(str(value), allowed))
+    if method == "rodas3" and network.has_bulk:
+        raise DataError(
+            "method 'rodas3' needs smooth equations, and networks with bulk ice (@) have kinks",
+            hint="use method 'bdf'",
+        )
 
 
 def _checked_tracer(tracer: Mapping[str, ArrayLike]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
