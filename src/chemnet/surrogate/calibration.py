@@ -5,6 +5,7 @@ Shapes: B cells, T steps, S species, K indicators, Q knots.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -64,7 +65,7 @@ def judgement_of(surrogate: Surrogate, data: PreprocessedData) -> Judgement | No
         _log.warning("%s has no validation tracers: trust cannot be calibrated", data.path)
         return None
     indicators, errors, names = measured
-    return Judgement(familiar, calibrate(indicators, errors, names))
+    return Judgement(familiar, calibrate(indicators, errors, names, signed=surrogate.physical_names))
 
 
 def familiar_states(surrogate: Surrogate, data: PreprocessedData) -> FamiliarStates:
@@ -84,11 +85,13 @@ def familiar_states(surrogate: Surrogate, data: PreprocessedData) -> FamiliarSta
         return FamiliarStates.of(place, components.scaled_physical(physical)).to(torch.device("cpu"))
 
 
-def calibrate(indicators_NK: Array, errors_N: Array, names: tuple[str, ...]) -> Calibration:
+def calibrate(
+    indicators_NK: Array, errors_N: Array, names: tuple[str, ...], signed: Sequence[str] = ()
+) -> Calibration:
     """Return what indicators say of the error.
 
-    Weights are those of a regression of the logarithms without negative ones; the errors at the knots are the
-    isotonic regression of the true error on the weighted sum.
+    Weights are those of a regression of the logarithms, without negative ones for signs of error; the errors
+    at the knots are the isotonic regression of the true error on the weighted sum.
 
     Parameters
     ----------
@@ -96,16 +99,12 @@ def calibrate(indicators_NK: Array, errors_N: Array, names: tuple[str, ...]) -> 
         Of some states, and their true errors [dex].
     names
         Of the indicators.
+    signed
+        Names of those that are no signs of error: more of them may be better or worse.
     """
-    from scipy.optimize import nnls
-
     logs = np.log(np.maximum(indicators_NK, SMALLEST_INDICATOR))
-    centred = logs - logs.mean(axis=0)
     target = np.log(np.maximum(errors_N, _SMALLEST_ERROR))
-    # rows that pull the weights to 0, as in ridge regression
-    pull = np.sqrt(_RIDGE * len(logs)) * np.eye(len(names))
-    stacked = np.concatenate([centred, pull])
-    weights = nnls(stacked, np.concatenate([target - target.mean(), np.zeros(len(names))]))[0]
+    weights = _regression(logs, target, np.array([name in signed for name in names]))
     # none of the indicators says anything: the first one, faintly, so that there is an order
     weights = weights if weights.any() else np.eye(len(names))[0] * _RIDGE
     warning = logs @ weights
@@ -117,6 +116,23 @@ def calibrate(indicators_NK: Array, errors_N: Array, names: tuple[str, ...]) -> 
     return Calibration(
         dict(zip(names, weights.tolist(), strict=True)), tuple(knots.tolist()), tuple(errors.tolist())
     )
+
+
+def _regression(logs: Array, target: Array, signed: NDArray[np.bool_]) -> Array:
+    """Return the weights `(K,)` that fit the target best, negative ones only for what is signed."""
+    from scipy.optimize import nnls
+
+    centred = logs - logs.mean(axis=0)
+    # rows that pull the weights to 0, as in ridge regression
+    pull = np.sqrt(_RIDGE * len(logs)) * np.eye(len(signed))
+    stacked = np.concatenate([centred, pull])
+    wanted = np.concatenate([target - target.mean(), np.zeros(len(signed))])
+    # a signed weight is the difference of two that are not negative
+    both = np.concatenate([stacked, -stacked[:, signed]], axis=1)
+    found = nnls(both, wanted)[0]
+    weights = found[: len(signed)]
+    weights[signed] -= found[len(signed) :]
+    return weights
 
 
 def isotonic(values: Array, weights: Array) -> Array:

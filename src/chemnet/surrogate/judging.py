@@ -109,7 +109,8 @@ class Judging:
         ModelError
             When it was never calibrated.
         """
-        return Watched(self.predictor, self.judgement.familiar.to(self.device))
+        known = self.judgement
+        return Watched(self.predictor, known.familiar.to(self.device), known.calibration.indicators)
 
 
 def _after_input(values_BN: Tensor, rows_of_input: int, of_input: float) -> NDArray[np.float32]:

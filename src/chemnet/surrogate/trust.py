@@ -1,7 +1,8 @@
 """How far each predicted state can be trusted: from what a surrogate can see of its own error.
 
 A surrogate sees its error only indirectly. Four or five indicators are measured for each state, and what they
-say together was compared with true errors on the validation split (`chemnet.surrogate.calibration`).
+say together, with the physical parameters, was compared with true errors on the validation split
+(`chemnet.surrogate.calibration`).
 
 Shapes: B cells, T steps, K indicators, Q knots.
 """
@@ -50,7 +51,8 @@ class Calibration:
     Attributes
     ----------
     weights
-        Of each indicator, by name; never negative, so no warning sign can raise trust.
+        Of each indicator, by name; never negative for signs of error, so that none can raise trust. Those of
+        physical parameters have either sign.
     knots
         Weighted sums, ascending, `(Q,)`: quantiles over the validation split, evenly spaced from 0 to 1.
     errors

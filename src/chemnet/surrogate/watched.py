@@ -5,6 +5,7 @@ Shapes: B cells, S species, P physical parameters, L latents, K indicators.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from chemnet.surrogate.conserving import TOTALS, Conserving
 from chemnet.surrogate.familiar import FamiliarStates
 from chemnet.surrogate.predictor import State, without
 
-#: what is seen of every state; an ensemble adds the spread of its members
+#: signs of error that are seen of every state; an ensemble adds the spread of its members
 INDICATORS = ("distance", "imbalance", "start_error", "age")
 _START_ERROR, _AGE, _DRIVING = "watched_start_error", "watched_age", "watched_driving"
 _OWN = frozenset({_START_ERROR, _AGE, _DRIVING})
@@ -32,7 +33,8 @@ class Watched:
       the truth has them, so this much at least is wrong;
     - `start_error`: what encoding and decoding changed in the initial state [dex];
     - `age`: steps since a known state;
-    - `spread`: how far the members of an ensemble are apart [dex].
+    - `spread`: how far the members of an ensemble are apart [dex];
+    - each physical parameter, in powers of e over its range: some conditions are harder than others.
 
     Parameters
     ----------
@@ -40,13 +42,19 @@ class Watched:
         What predicts.
     familiar
         The states that it was trained on.
+    indicators
+        Names of those that are wanted, in the order of their columns; all by default.
     """
 
-    def __init__(self, inner: Conserving, familiar: FamiliarStates) -> None:
+    def __init__(
+        self, inner: Conserving, familiar: FamiliarStates, indicators: Sequence[str] | None = None
+    ) -> None:
         self.inner, self.familiar = inner, familiar
         self.components: Any = inner.inner
         self.n_species = self.components.data.n_species
-        self.indicators = (*INDICATORS, *self.components.signs)
+        self.parameters = tuple(self.components.data.physical_names)
+        every = (*INDICATORS, *self.components.signs, *self.parameters)
+        self.indicators = every if indicators is None else tuple(indicators)
 
     def start(self, abundance_BS: Tensor) -> State:
         """Return the inner state with what is known of its error at the beginning."""
@@ -107,5 +115,11 @@ class Watched:
         off = torch.where(present, held / torch.where(present, wanted, 1.0), 1.0)
         imbalance = off.clamp_min(_FLOOR).log10().square().mean(dim=1).sqrt()
         distance = self.familiar.distance(state["latent"], state[_DRIVING])
-        seen = [distance, imbalance.float(), state[_START_ERROR], state[_AGE], *signs.values()]
-        return torch.stack(seen, dim=1)
+        own = (distance, imbalance.float(), state[_START_ERROR], state[_AGE])
+        parameters = state[_DRIVING].exp().unbind(1)
+        seen = {
+            **dict(zip(INDICATORS, own, strict=True)),
+            **dict(zip(self.parameters, parameters, strict=True)),
+            **signs,
+        }
+        return torch.stack([seen[name] for name in self.indicators], dim=1)

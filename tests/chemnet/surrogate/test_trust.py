@@ -52,6 +52,15 @@ def test_more_of_any_indicator_never_raises_trust(seed, factor):
     assert (calibration.score(worse) <= calibration.score(indicators)).all()
 
 
+def test_conditions_may_be_harder_or_easier_but_signs_of_error_only_warn():
+    indicators, errors = made_states()
+    errors = errors / indicators[:, 1] ** 2
+    signed = calibrate(indicators, errors, NAMES, signed=["imbalance"])
+    assert signed.weights["imbalance"] == pytest.approx(-2.0, rel=0.1)
+    assert signed.weights["distance"] == pytest.approx(1.0, rel=0.1)
+    assert calibrate(indicators, errors, NAMES).weights["imbalance"] == 0.0
+
+
 def test_the_score_is_the_share_of_validation_states_that_are_worse():
     indicators, errors = made_states()
     score = calibrate(indicators, errors, NAMES).score(torch.from_numpy(indicators)).numpy()
@@ -154,7 +163,7 @@ def test_a_saved_surrogate_trusts_as_before(surrogate, histories, tmp_path):
     trust = surrogate.trust(*inputs)
     np.testing.assert_allclose(loaded.trust(*inputs).expected_error, trust.expected_error, rtol=0.02)
     assert loaded.judgement.calibration == surrogate.judgement.calibration
-    assert tuple(loaded.judgement.calibration.indicators) == INDICATORS
+    assert loaded.judgement.calibration.indicators == (*INDICATORS, *surrogate.physical_names)
 
 
 def test_without_validation_tracers_there_is_no_trust_and_the_error_says_so(surrogate, histories, tmp_path):
