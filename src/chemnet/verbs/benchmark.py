@@ -98,20 +98,17 @@ def benchmark(config: ConfigDict) -> ResultDirectory:
     """Find surrogate and data, score, and write the result."""
     from chemnet.datasets.preprocessed import PreprocessedData
     from chemnet.surrogate.evaluation.examples import check_species
-    from chemnet.surrogate.evaluation.inputs import data_for, trained_emulator
-    from chemnet.surrogate.loading import configured_surrogate
-    from chemnet.surrogate.surrogate import Surrogate
-    from chemnet.training.devices import choose_device
+    from chemnet.surrogate.evaluation.inputs import data_for, surrogate_to_score, trained_emulator
 
-    wanted = config["benchmark"]["surrogate"]
-    surrogate = configured_surrogate(config) if wanted is False else Surrogate.load(wanted, config)
-    surrogate.to(choose_device(config["general"]["device"]))
+    surrogate = surrogate_to_score(config)
     data_result = data_for(config, surrogate)
     check_species(config["benchmark"]["species"], surrogate.species)
     parents = {"preprocess": data_result}
     emulator = trained_emulator(config, surrogate)
     if emulator is not None:
         parents["train"] = emulator
+        # workers elsewhere are to find the same one, whatever is trained meanwhile
+        config = config.replace({"surrogate.emulator": str(emulator.path)})
     with ResultWriter(config, "benchmark", surrogate.name, parents=parents) as writer:
         metrics = _measure(config, surrogate, PreprocessedData(data_result), writer.path)
         (writer.path / METRICS_FILE).write_text(json.dumps(metrics, indent=1), encoding="utf-8")
@@ -130,20 +127,15 @@ def _measure(
     config: ConfigDict, surrogate: Surrogate, data: PreprocessedData, folder: Path
 ) -> dict[str, Any]:
     """Score, take the times and draw the figures; return the content of `metrics.json`."""
-    from chemnet.surrogate.evaluation.evaluate import Options, evaluate
+    from chemnet.surrogate.evaluation.evaluate import evaluate
+    from chemnet.surrogate.evaluation.judge import Judge, Options
     from chemnet.surrogate.evaluation.long_rollout import long_rollout
     from chemnet.surrogate.evaluation.speed import speeds
+    from chemnet.workers import ThisThread, open_workers
 
-    table = config["benchmark"]
-    options = Options(
-        split=table["split"],
-        floor=table["floor"],
-        visible=table["visible"],
-        tracers_per_batch=table["tracers_per_batch"],
-        neighbour_rows=table["neighbour_rows"],
-        seed=config["general"]["seed"],
-    )
-    evaluation = evaluate(surrogate, data, options)
+    table, options = config["benchmark"], Options.of(config)
+    with open_workers(config, ThisThread) as workers:
+        evaluation = evaluate(Judge(surrogate, data, options, config), workers)
     scores = {name: score.to_dict() for name, score in evaluation.scores.items()}
     trust = None if evaluation.risk is None else evaluation.risk.to_dict()
     endurance = long_rollout(surrogate, evaluation.source, options.floor)

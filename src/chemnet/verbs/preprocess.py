@@ -61,6 +61,9 @@ class Preprocess(Verb):
             Naming the file, row and column of what is wrong with the data; no result is left.
         """
         config = self.config if path is None else self.config.replace({"data_set.path": str(path)})
+        data_dir = config["general"]["data_dir"]
+        if config["data_set"]["path"] is False and data_dir is not False:
+            config = config.replace({"data_set.path": data_dir})
         simulated = _newest_simulated(config)
         if simulated is not None:
             config = config.replace({"data_set.path": str(simulated.file("tracers.h5"))})

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import gc
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
+from command_line import wait_for
+from processes import free_port
 
 from chemnet.config import load_config
 from chemnet.errors import NotFoundError, ResultsError
@@ -74,6 +82,51 @@ def test_a_server_that_does_not_answer_is_named(tmp_path):
     config = load_config().replace({"vector_db.chromadb.host": "localhost", "vector_db.chromadb.port": 9})
     with pytest.raises(ResultsError, match="no Chroma server answers at localhost:9"):
         ChromaDatabase(config, tmp_path).create(4)
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A Chroma server of this machine; the configuration that names it."""
+    port = free_port()
+    command = [
+        Path(sys.executable).with_name("chroma"),
+        "run",
+        "--path",
+        tmp_path / "server",
+        "--port",
+        str(port),
+    ]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen([*command, "--host", "127.0.0.1"], **quiet)
+    try:
+        wait_for(lambda: _listens(port), process)
+        yield load_config().replace({"vector_db.chromadb.host": "127.0.0.1", "vector_db.chromadb.port": port})
+    finally:
+        process.kill()
+        process.wait(30)
+
+
+def _listens(port):
+    with socket.socket() as caller:
+        return caller.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.timeout(240)
+# Chroma leaves its connections to a server to the garbage collector
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_server_keeps_what_was_inserted_and_finds_it_again(server, tmp_path):
+    database = ChromaDatabase(server, tmp_path).create(4)
+    database.insert(IDS, VECTORS)
+    database.close()
+    again = ChromaDatabase(server, tmp_path).connect()
+    assert len(again) == 60
+    np.testing.assert_array_equal(again.get_by_id("t-33"), VECTORS[33])
+    found = again.search_by_vector(VECTORS[10], k=5)
+    distances = np.linalg.norm(VECTORS - VECTORS[10], axis=1)
+    assert found.ids == tuple(IDS[row] for row in np.argsort(distances)[:5])
+    again.close()
+    gc.collect()
+    assert not (tmp_path / "chroma.sqlite3").exists(), "nothing is embedded"
 
 
 def test_an_embedded_database_may_stand_in_a_folder_of_its_own(tmp_path):

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import os
+import signal
 import sqlite3
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import wait_for
+from processes import free_port
 
 from chemnet.training import tracking
 from chemnet.training.component import parameters_of
@@ -80,3 +85,41 @@ def test_a_run_is_tracked_in_a_local_store_with_parameters_metrics_and_artifacts
         "metrics.jsonl",
     }
     store.close()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+@pytest.mark.filterwarnings("ignore")
+def test_a_run_is_tracked_by_a_server(tiny: Any, results_dir: Path, tmp_path: Path) -> None:
+    from mlflow.tracking import MlflowClient
+
+    from chemnet.verbs.train import Train
+
+    port = free_port()
+    store = f"sqlite:///{tmp_path / 'store.db'}"
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store, "--port", str(port)]
+    command += ["--artifacts-destination", str(tmp_path / "artifacts"), "--workers", "1"]
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    server = subprocess.Popen(command, cwd=tmp_path, start_new_session=True, **quiet)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        wait_for(lambda: _answers(f"{address}/health"), server)
+        Train(tiny({"mlflow.enabled": True, "mlflow.tracking_uri": address, "train.epochs": 2})).run()
+        client = MlflowClient(address)
+        (run,) = client.search_runs([client.get_experiment_by_name("chemnet").experiment_id])
+        assert run.info.status == "FINISHED"
+        assert len(client.get_metric_history(run.info.run_id, "validate_loss")) == 2
+        assert {file.path for file in client.list_artifacts(run.info.run_id)} >= {"summary.json"}
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait(30)
+    assert not (results_dir / tracking.STORE_FILE).exists()
+
+
+def _answers(url: str) -> bool:
+    """Whether a server answers."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return answer.status == 200
+    except OSError:
+        return False

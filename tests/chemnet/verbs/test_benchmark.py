@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import re
 import shutil
 from pathlib import Path
@@ -11,8 +12,12 @@ import numpy as np
 import pytest
 from workspace import TINY, Workspace, make_workspace
 
+from chemnet.config import load_config
+from chemnet.datasets.preprocessed import PreprocessedData
 from chemnet.plots.benchmark_report import as_html, as_markdown, as_text
 from chemnet.results import VerbResult
+from chemnet.surrogate.evaluation.inputs import data_for, surrogate_to_score
+from chemnet.surrogate.evaluation.judge import Judge, Options
 
 FIGURES = (
     "conservation.png",
@@ -168,6 +173,18 @@ def test_an_unknown_species_is_refused_before_anything_is_scored(workspace, monk
     outcome = workspace.run("benchmark", "benchmark.species=['XX']")
     assert outcome.code == 2
     assert "the surrogate has no species 'XX'" in outcome.err
+
+
+def test_a_judge_that_is_sent_elsewhere_judges_the_same(workspace, result):
+    config = load_config([workspace.config])
+    surrogate = surrogate_to_score(config)
+    data = PreprocessedData(data_for(config, surrogate))
+    judge = Judge(surrogate, data, Options.of(config), config)
+    one, other = (made.score(made.batches[0]) for made in (judge, pickle.loads(pickle.dumps(judge))))
+    assert {name: score.to_dict() for name, score in one.scores.items()} == {
+        name: score.to_dict() for name, score in other.scores.items()
+    }
+    assert one.risk.to_dict() == other.risk.to_dict()
 
 
 def test_compare_puts_benchmarks_side_by_side(workspace, result):

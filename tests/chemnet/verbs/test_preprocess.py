@@ -42,6 +42,22 @@ def test_the_command_writes_a_result_and_sums_it_up(made_table: Path, results: P
     }
 
 
+def test_tables_in_the_data_folder_are_read_where_no_path_is_given(
+    made_table: Path, tmp_path: Path, results: Path
+) -> None:
+    file = tmp_path / "own.toml"
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "tracers.h5").write_bytes(made_table.read_bytes())
+    file.write_text('[general]\ndata_dir = "data"\n', encoding="utf-8")
+    from_folder = VerbResult.load(chemnet("preprocess", "-c", file, "--json").path)
+    from_path = VerbResult.load(chemnet("preprocess", f"data_set.path={made_table}", "--json").path)
+    assert (
+        from_folder.directory.file("train.h5").read_bytes()
+        == from_path.directory.file("train.h5").read_bytes()
+    )
+    assert from_folder.directory.config["data_set"]["path"] == str(tmp_path / "data")
+
+
 def test_columns_that_are_not_read_are_named(
     made_tracers: MadeTracers, tmp_path: Path, results: Path
 ) -> None:

@@ -242,6 +242,18 @@ def test_the_command_line_takes_alternatives_and_ranges(tiny: Any, results_dir: 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_dask_workers_train_and_score_the_same(tiny: Any, results_dir: Path) -> None:
+    emulator = {"model.name": "DirectEmulator", "train.component": "direct", "sweep.compare": 2}
+    local = {"general.dask": "local", "general.dask_workers": 2}
+    space = {"optimizer.lr": [1e-2, 1e-3]}
+    here = sweep(tiny({**emulator, "sweep.compare": 0}), space=space)
+    there = sweep(tiny({**emulator, **local}), space=space)
+    assert [one.score for one in there.trials] == [one.score for one in here.trials]
+    assert len(list_results(results_dir, "benchmark")) == 2
+
+
+@pytest.mark.slow
 def test_the_best_emulators_are_benchmarked_and_compared(tiny: Any, results_dir: Path) -> None:
     emulator = tiny({"model.name": "DirectEmulator", "train.component": "direct", "sweep.compare": 2})
     result = sweep(emulator, space={"optimizer.lr": [1e-2, 1e-3, 1e-4]})

@@ -54,7 +54,7 @@ class TracerTable(ChemDataset):
     def __init__(self, config: ConfigDict) -> None:
         super().__init__(config)
         self._options = config["data_set"]
-        catalogue = build_catalogue(_data_path(self._options), self._options)
+        catalogue = build_catalogue(_data_path(config), self._options)
         plan = catalogue.parts[0].plan
         self.species = plan.species_names
         self.physical_names = tuple(canonical_name(name) for name in self._options["physical"])
@@ -149,14 +149,15 @@ class TracerTable(ChemDataset):
         return catalogue.chosen(keep)
 
 
-def _data_path(options: ConfigDict) -> Path:
+def _data_path(config: ConfigDict) -> Path:
     """Return the configured path."""
-    if options["path"] is False:
+    path = config["data_set"]["path"] or config["general"]["data_dir"]
+    if path is False:
         raise ConfigError(
-            "data_set.path is not set and there are no simulated tracers to read",
+            "data_set.path and general.data_dir are not set and there are no simulated tracers to read",
             hint='run `chemnet simulate`, or set data_set.path = "tracers.h5" or a folder',
         )
-    return Path(options["path"]).expanduser()
+    return Path(path).expanduser()
 
 
 def _of_agreed_length(catalogue: Catalogue, mode: str) -> Catalogue:

@@ -126,11 +126,8 @@ class Judge:
     ) -> None:
         self._surrogate, self._options, self._config, self._data = surrogate, options, config, data
         self.source = HistorySource(data, options.split, surrogate)
-        self.methods = {
-            "rollout": Method(surrogate.emulate, 1),
-            **_forecasts(surrogate),
-            **_rivals(surrogate, data, self.source, options),
-        }
+        #: ways to predict, beside the full rollout
+        self.methods = {**_forecasts(surrogate), **_rivals(surrogate, data, self.source, options)}
         self.rules = Rules(
             species=surrogate.species,
             elements=surrogate.elements,
@@ -152,16 +149,16 @@ class Judge:
 
     def nothing(self) -> Tallies:
         """Return the tallies of no tracers."""
-        scores = {name: Scores(self.rules, method.first_step) for name, method in self.methods.items()}
+        first_steps = {"rollout": 1} | {name: method.first_step for name, method in self.methods.items()}
+        scores = {name: Scores(self.rules, first) for name, first in first_steps.items()}
         return Tallies(scores, RiskCoverage() if self._surrogate.is_calibrated else None)
 
     def score(self, tracers: NDArray[np.int64]) -> Tallies:
         """Score some tracers, by their index in the split."""
         histories, tallies = self.source.read(tracers), self.nothing()
+        tallies.scores["rollout"].add(self._rolled_out(histories, tallies.risk), histories)
         for name, method in self.methods.items():
-            rollout = name == "rollout"
-            predicted = self._rolled_out(histories, tallies.risk) if rollout else method.predict(histories)
-            tallies.scores[name].add(predicted, histories)
+            tallies.scores[name].add(method.predict(histories), histories)
         tallies.inside = int(self._surrogate.in_domain(histories.physical)[histories.valid].sum())
         tallies.rows = int(histories.valid.sum())
         return tallies

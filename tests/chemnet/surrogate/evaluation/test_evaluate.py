@@ -6,7 +6,7 @@ import pytest
 
 from chemnet.surrogate.evaluation.evaluate import evaluate
 from chemnet.surrogate.evaluation.judge import Judge, Options
-from chemnet.workers import ThisThread
+from chemnet.workers import ThisThread, Threads
 
 
 def test_errors_and_trust_come_from_the_same_rollout(surrogate, tiny_data, monkeypatch):
@@ -24,3 +24,17 @@ def test_errors_and_trust_come_from_the_same_rollout(surrogate, tiny_data, monke
     assert len(calls) == len(found.source)
     whole = found.risk.to_dict()["at_coverage"]["1"]
     assert found.scores["rollout"].to_dict()["mlae"] == pytest.approx(whole["mlae"])
+
+
+@pytest.mark.parametrize("tracers_per_batch", [1, 5])
+def test_batches_and_workers_change_no_figure(surrogate, tiny_data, tracers_per_batch):
+    def scores_of(size, workers):
+        options = Options(
+            "train", floor=1e-20, visible=1e-14, tracers_per_batch=size, neighbour_rows=50, seed=0
+        )
+        with workers:
+            found = evaluate(Judge(surrogate, tiny_data, options), workers)
+        return {name: score.to_dict()["mlae"] for name, score in found.scores.items()}
+
+    whole = scores_of(100, ThisThread())
+    assert scores_of(tracers_per_batch, Threads(2)) == pytest.approx(whole, rel=1e-6)
