@@ -57,7 +57,8 @@ def announce_compilation(function: Any) -> None:
 def _needs_compiling(function: Any) -> bool:
     """Whether nothing of a function is compiled yet, neither in this process nor, up to date, on disk."""
     kept = _kept_on_disk(function)
-    return not function.signatures and (kept is None or not kept._load_index())
+    # with NUMBA_DISABLE_JIT it is a plain function
+    return not getattr(function, "signatures", True) and (kept is None or not kept._load_index())
 
 
 @cache

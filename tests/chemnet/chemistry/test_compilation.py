@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import chemnet
+from chemnet.chemistry.compilation import announce_compilation
 
 PROGRAM = """
 from chemnet.chemistry.rates.grain import sticking_coefficient
@@ -51,3 +55,9 @@ def test_waiting_for_the_compiler_is_told_once_per_machine(tmp_path: Path) -> No
     shutil.copytree(Path(chemnet.__file__).parent, tmp_path / "chemnet")
     assert " ".join(run(tmp_path, ANNOUNCING)) == "compiling the solver (once per machine, about a minute)"
     assert run(tmp_path, ANNOUNCING) == []
+
+
+def test_a_function_that_is_not_compiled_at_all_is_not_announced(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        announce_compilation(lambda: 0)
+    assert not caplog.records
