@@ -13,6 +13,7 @@ from torch import Tensor
 
 from chemnet.config import ConfigDict
 from chemnet.models.base import TrainingRows
+from chemnet.models.direct_base import DirectBase
 from chemnet.models.layers import concatenated
 from chemnet.models.relaxing import Relaxing
 from chemnet.registry import chem_model
@@ -25,7 +26,7 @@ _LEAST_SPREAD = 0.1
 
 
 @chem_model
-class DirectRelaxation(Relaxing):
+class DirectRelaxation(Relaxing, DirectBase):
     """Relaxation of scaled abundances.
 
     Parameters
@@ -36,19 +37,9 @@ class DirectRelaxation(Relaxing):
         Gives the numbers of species and of physical parameters.
     """
 
-    role = "direct_emulator"
-
     def __init__(self, config: ConfigDict, data: DataDescription) -> None:
         super().__init__(config["model"]["DirectRelaxation"], data, data.n_species)
         self.build_relaxation(data)
-
-    def encode(self, abundance: Tensor) -> Tensor:
-        """Return scaled abundances `(..., S)` as they are."""
-        return abundance
-
-    def decode(self, latent: Tensor) -> Tensor:
-        """Return scaled abundances `(..., S)` as they are."""
-        return latent
 
     def before_training(self, training: TrainingRows) -> None:
         """Learn mean, spread and range of each species and feature, and the usual time step."""
