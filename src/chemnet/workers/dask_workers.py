@@ -43,6 +43,8 @@ class DaskWorkers(Workers):
             threads_per_worker=1,
             host="127.0.0.1",
             dashboard_address=None,
+            # no page to look at; what the scheduler serves in its place takes any free port
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
             # chemnet bounds its memory itself: a worker is not to be killed for what the data needs
             memory_limit=0,
             silence_logs=logging.CRITICAL,
