@@ -9,14 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
 from chemnet.config import ConfigDict
 from chemnet.models.base import TrainingRows
 from chemnet.models.direct_base import DirectBase
-from chemnet.models.emulator_base import LATENT, State
-from chemnet.models.layers import concatenated, perceptron, start_at_zero
+from chemnet.models.layers import concatenated
+from chemnet.models.residual_steps import ResidualSteps
 from chemnet.registry import chem_model
 
 if TYPE_CHECKING:
@@ -24,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @chem_model
-class DirectEmulator(DirectBase):
+class DirectEmulator(ResidualSteps, DirectBase):
     """Emulator of scaled abundances by a residual perceptron.
 
     Parameters
@@ -36,20 +33,11 @@ class DirectEmulator(DirectBase):
     """
 
     def __init__(self, config: ConfigDict, data: DataDescription) -> None:
-        table = config["model"]["DirectEmulator"]
-        super().__init__(table, data, data.n_species)
-        widths = (self.n_drive + data.n_species, *table["hidden"], data.n_species)
-        self.change = perceptron(widths, table["activation"], table["dropout"])
-        start_at_zero(self.change[-1])
+        super().__init__(config["model"]["DirectEmulator"], data, data.n_species)
+        self.build_change()
         # scaled abundances have their range already
         self.low.fill_(0.0)
         self.high.fill_(1.0)
-
-    def step(self, state: State, drive: Tensor, dt: Tensor) -> State:
-        """Return the state after one step; see `EmulatorBase.step`."""
-        scaled = state[LATENT]
-        change = self.change(torch.cat([drive, scaled], dim=-1))
-        return {LATENT: scaled + self.time_step.gate(dt) * change}
 
     def before_training(self, training: TrainingRows) -> None:
         """Learn the usual time step; a species that rests at the floor has no spread to be measured by."""

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from chemnet.config import ConfigDict
-from chemnet.models.emulator_base import LATENT, State
 from chemnet.models.latent_base import LatentBase
-from chemnet.models.layers import perceptron, start_at_zero
+from chemnet.models.residual_steps import ResidualSteps
 from chemnet.registry import chem_model
 
 if TYPE_CHECKING:
@@ -23,21 +21,12 @@ if TYPE_CHECKING:
 
 
 @chem_model
-class LatentEmulator(LatentBase):
+class LatentEmulator(ResidualSteps, LatentBase):
     """Emulator of latents by a residual perceptron.
 
     Reads ``[model.LatentEmulator]``; built like every emulator of latents, see `LatentBase`.
     """
 
     def __init__(self, config: ConfigDict, data: DataDescription, autoencoder: nn.Module) -> None:
-        table = config["model"]["LatentEmulator"]
-        super().__init__(table, data, autoencoder)
-        widths = (self.n_drive + self.latent_dim, *table["hidden"], self.latent_dim)
-        self.change = perceptron(widths, table["activation"], table["dropout"])
-        start_at_zero(self.change[-1])
-
-    def step(self, state: State, drive: Tensor, dt: Tensor) -> State:
-        """Return the state after one step; see `EmulatorBase.step`."""
-        latent = state[LATENT]
-        change = self.change(torch.cat([drive, latent], dim=-1))
-        return {LATENT: latent + self.time_step.gate(dt) * change}
+        super().__init__(config["model"]["LatentEmulator"], data, autoencoder)
+        self.build_change()

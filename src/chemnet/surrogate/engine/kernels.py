@@ -1,7 +1,7 @@
 """Kernels of the CPU: rollouts of the emulators that are made of perceptrons.
 
-Shapes: B cells, T rows of a history, R wanted rows, P physical parameters, D of what drives a step, L latents,
-M units of memory.
+Shapes: B cells, T rows of a history, R wanted rows, P physical parameters, D of what drives a step,
+L latents, M units of memory.
 """
 
 from __future__ import annotations

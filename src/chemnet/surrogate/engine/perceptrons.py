@@ -3,9 +3,9 @@
 Shapes: S species, L latents.
 
 Matrix products are those of BLAS; what is between them is done in one pass. A perceptron is three arrays, see
-`chemnet.surrogate.engine.packing`: its matrices `(n_in, n_out)` one after another; its biases, each repeated for
-`BIAS_ROWS` rows, so that rows of any width make whole vectors; and a layout: the number of layers, their widths,
-the codes of their activations, and whether a matrix from the inputs to the outputs follows.
+`chemnet.surrogate.engine.packing`: its matrices `(n_in, n_out)` one after another; its biases, each repeated
+for `BIAS_ROWS` rows, so that rows of any width make whole vectors; and a layout: the number of layers, their
+widths, the codes of their activations, and whether a matrix from the inputs to the outputs follows.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def decode(latents, matrices, biases, layout, decades, out):
 
 @kernel
 def encode(abundances, matrices, biases, layout, decades, out):
-    """Write latents `(rows, L)` of abundances `(rows, S)`; the perceptron sees their log2 above the floor's."""
+    """Write latents `(rows, L)` of abundances `(rows, S)`; the perceptron sees log2 above the floor."""
     floor = -F(decades) * LOG2_10
     n_rows = min(ROWS_AT_ONCE, len(abundances))
     memory, space = memory_for(n_rows, layout), np.empty((n_rows, abundances.shape[1]), F)
