@@ -205,4 +205,5 @@ def test_every_key_and_table_of_a_verbs_help_exists(capsys):
             assert any(key[0] == table for key in known), f"{name}: [{table}]"
         for line in verb.examples:
             overrides = [word for word in line.split() if "=" in word and not word.startswith("-")]
-            ConfigManager(overrides=[word for word in overrides if "." in word.partition("=")[0]])
+            keys = [word for word in overrides if "." in word.partition("=")[0]]
+            ConfigManager(overrides=verb.configuration_words(keys))
