@@ -22,6 +22,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 from figures import Figure, report
+from made_states import N_SPECIES, N_STEPS, PHYSICAL, species_names
 from timing import ratios, rounds_of
 
 from chemnet.config import load_config
@@ -29,17 +30,7 @@ from chemnet.registry import VERBS
 
 ROUNDS = 5
 COMMAND = Path(sys.executable).with_name("chemnet")
-N_STEPS = 298
-N_SPECIES = 333
 BLOCK_ROWS = 50 * N_STEPS
-PHYSICAL = ("Density", "Radfield", "Av", "gasTemp")
-ELEMENTS = ("H", "C", "N", "O")
-
-
-def species_names() -> list[str]:
-    """Return as many distinct formulas as the reference set has species."""
-    pairs = [f"{first}{n}{second}" for n in range(2, 32) for first in ELEMENTS for second in ELEMENTS]
-    return pairs[:N_SPECIES]
 
 
 def write_table(path: Path, gigabytes: float) -> int:

@@ -19,12 +19,17 @@ ROWS_PER_FILE = 2**18
 # rows of the index that are made at a time
 _INDEX_BLOCK = 2**15
 METADATA_FILE = "inference.json"
+# how many whole batches an unfinished inference has written, and what it was to write
+PROGRESS_FILE = "progress.json"
 DATASET_CONFIG_FILE = "original_dataset_config.toml"
 _ROW_FIELDS = ("tracer", "step", "time", "split", "split_row")
 
 
 class InferenceWriter:
     """Append inferred batches to an infer result, in order, in flat memory.
+
+    A folder that an earlier writer left unclosed is gone on with behind its last whole batch: what is then
+    appended first is row `done`.
 
     Parameters
     ----------
@@ -77,13 +82,27 @@ class InferenceWriter:
         self.splits = tuple(splits)
         self.tracer_ids = tuple(str(name) for name in tracer_ids)
         self._names = SampleNames(self.tracer_ids, largest_step)
-        self._rows = NpyAppender(self.path / "rows.npy", self._row_dtype())
         self._files: dict[str, NpyAppender] = {}
         self._widths: dict[str, int] = {}
         self._batch_rows: list[int] = []
         self._tracers: list[np.ndarray] = []
         self._steps: list[np.ndarray] = []
+        self._rows = self._begun_rows()
+        self.done = len(self)
         self._write_dataset_config(dataset_config)
+
+    def _begun_rows(self) -> NpyAppender:
+        """Return the file of rows: a new one, or an unfinished inference's up to its last whole batch."""
+        path, dtype, progress = self.path / "rows.npy", self._row_dtype(), self.path / PROGRESS_FILE
+        if not progress.is_file():
+            return NpyAppender(path, dtype)
+        begun = json.loads(progress.read_text(encoding="utf-8"))
+        self._widths, self._batch_rows = begun["outputs"], [ROWS_PER_FILE] * begun["batches"]
+        rows = NpyAppender.reopened(path, dtype, len(self))
+        rows.flush()
+        written = np.fromfile(path, dtype=dtype, count=len(self), offset=rows.header_bytes)
+        self._tracers, self._steps = [written["tracer"].copy()], [written["step"].copy()]
+        return rows
 
     def _row_dtype(self) -> np.dtype:
         """Return the structured dtype of ``rows.npy``."""
@@ -136,8 +155,9 @@ class InferenceWriter:
             rows[name] = column
         rows["split"] = self.splits.index(self.splits[0] if split is None else split)
         rows["split_row"] = split_row
-        self._append_outputs(self._names.of(tracer, step), {"tensor": np.asarray(tensor), **fields})
+        # before the outputs: whoever goes on behind a whole batch needs all of its rows
         self._rows.append(rows)
+        self._append_outputs(self._names.of(tracer, step), {"tensor": np.asarray(tensor), **fields})
         self._tracers.append(rows["tracer"].copy())
         self._steps.append(rows["step"].copy())
 
@@ -157,6 +177,8 @@ class InferenceWriter:
                 self._files[name].append(piece if name != "tensor" else _batch(ids[start:stop], piece))
             self._batch_rows[-1] += stop - start
             start = stop
+            if self._batch_rows[-1] == ROWS_PER_FILE:
+                self._note_progress()
 
     def _start_files(self) -> None:
         """Close the current set of output files and open the next."""
@@ -169,6 +191,15 @@ class InferenceWriter:
                 self._files[name] = NpyAppender(self.path / f"batch_{number}.npy", dtype)
             else:
                 self._files[name] = NpyAppender(self.path / f"{name}_{number}.npy", np.dtype("<f4"), (width,))
+
+    def _note_progress(self) -> None:
+        """Close a whole batch and note it."""
+        self._close_files()
+        self._rows.flush()
+        noted = {"batches": len(self._batch_rows), "outputs": self._widths}
+        fresh = self.path / f"{PROGRESS_FILE}.new"
+        fresh.write_text(json.dumps(noted), encoding="utf-8")
+        fresh.replace(self.path / PROGRESS_FILE)
 
     def _close_files(self) -> None:
         """Close the output files that are open."""
@@ -202,6 +233,7 @@ class InferenceWriter:
             "tracer_ids": list(self.tracer_ids),
         }
         (self.path / METADATA_FILE).write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
+        (self.path / PROGRESS_FILE).unlink(missing_ok=True)
 
     def _write_index(self) -> None:
         """Write ``(id, batch, row)`` sorted by id; DataError when an id occurs twice."""

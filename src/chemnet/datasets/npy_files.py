@@ -10,6 +10,8 @@ import numpy as np
 
 from chemnet.errors import ResultsError
 
+_COPIED_AT_A_TIME = 1 << 22
+
 
 class NpyAppender:
     """Write one ``.npy`` file row by row block, without knowing its length beforehand.
@@ -32,6 +34,40 @@ class NpyAppender:
         self._rows = 0
         self._file: BinaryIO = Path(path).open("wb")  # noqa: SIM115 (closed by close)
         self._write_header()
+        self.header_bytes = self._file.tell()
+
+    @classmethod
+    def reopened(
+        cls, path: str | Path, dtype: np.dtype, rows: int, row_shape: tuple[int, ...] = ()
+    ) -> NpyAppender:
+        """Go on behind the first `rows` rows of a file that was never closed; what follows them is dropped.
+
+        Raises
+        ------
+        ResultsError
+            When it holds fewer rows.
+        """
+        path = Path(path)
+        begun = path.with_name(f"{path.name}.begun")
+        path.rename(begun)
+        again = cls(path, dtype, row_shape)
+        size = rows * int(np.prod(row_shape, dtype=np.int64)) * again.dtype.itemsize
+        with begun.open("rb") as old:
+            old.seek(again.header_bytes)
+            left = size
+            while left and (part := old.read(min(left, _COPIED_AT_A_TIME))):
+                again._file.write(part)
+                left -= len(part)
+        if left:
+            again.close()
+            raise ResultsError(f"{path} is cut off", hint="the unfinished result is damaged: start afresh")
+        begun.unlink()
+        again._rows = rows
+        return again
+
+    def flush(self) -> None:
+        """Hand what was appended to the system."""
+        self._file.flush()
 
     def _write_header(self) -> None:
         """Write the header for the current number of rows at the start of the file."""

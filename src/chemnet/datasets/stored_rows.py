@@ -9,6 +9,9 @@ from typing import Protocol
 import h5py
 import numpy as np
 
+# bytes of a map that stay in this process's memory at most
+_HELD_BYTES = 32 * 2**20
+
 
 class Rows(Protocol):
     """What gives rows `(n, ...)` when it is sliced: an array, or rows of a file."""
@@ -22,7 +25,7 @@ class StoredRows:
     """Reads slices of a dataset, through a memory map where its file has the rows side by side.
 
     A chunk without compression is the rows themselves. A slice inside one chunk is a view of the file's own
-    pages; every other slice is read by HDF5.
+    pages; every other slice is read by HDF5. A view is to be read only: what is written to one may be lost.
 
     Parameters
     ----------
@@ -36,12 +39,13 @@ class StoredRows:
         self._chunk_rows = _plain_chunk_rows(dataset)
         self._map = _private_map(Path(dataset.file.filename)) if self._chunk_rows else None
         self._offsets: dict[int, int | None] = {}
+        self._seen_bytes = 0
 
     def __len__(self) -> int:
         return len(self.dataset)
 
     def __getitem__(self, rows: slice) -> np.ndarray:
-        """Return some consecutive rows, to be read: what is written to them never reaches the file."""
+        """Return some consecutive rows, to be read only: what is written to them never reaches the file."""
         start, stop, step = rows.indices(len(self))
         if self._map is None or step != 1 or start >= stop:
             return self.dataset[rows]
@@ -52,8 +56,19 @@ class StoredRows:
         row_items = int(np.prod(self._row_shape, dtype=np.int64))
         begin = offset + first * row_items * self.dataset.dtype.itemsize
         items = (stop - start) * row_items
+        self._let_go(items * self.dataset.dtype.itemsize)
         view = np.frombuffer(self._map, dtype=self.dataset.dtype, count=items, offset=begin)
         return view.reshape(stop - start, *self._row_shape)
+
+    def _let_go(self, n_bytes: int) -> None:
+        """Count bytes that were looked at, and now and then let their pages go: the file may be huge.
+
+        Views stay valid: a page that is looked at again comes back from the file.
+        """
+        self._seen_bytes += n_bytes
+        if self._map is not None and self._seen_bytes > _HELD_BYTES and hasattr(mmap, "MADV_DONTNEED"):
+            self._map.madvise(mmap.MADV_DONTNEED)
+            self._seen_bytes = 0
 
     def _offset(self, chunk: int) -> int | None:
         """Return where a chunk begins in the file; None when it was never written."""

@@ -148,6 +148,47 @@ class SplitSource:
         return self._wanted.abundance_scaling.scale(raw).astype(np.float32)
 
 
+class Remaining:
+    """What is left of a source behind its first rows, in the same blocks.
+
+    Parameters
+    ----------
+    source
+        The whole source.
+    done
+        Rows that need not come again.
+
+    Attributes
+    ----------
+    surplus
+        How many rows of the latest block are done already: that block is yielded whole, so that what is
+        computed together is what it would have been.
+    """
+
+    def __init__(self, source: Source, done: int) -> None:
+        self._source, self._done = source, done
+        self.tracer_ids, self.splits = source.tracer_ids, source.splits
+        self.n_rows, self.largest_step = source.n_rows, source.largest_step
+        self.surplus = 0
+
+    def rows(self, block_rows: int) -> Iterator[Block]:
+        """Yield the remaining rows, `block_rows` at a time."""
+        return self._left_of(self._source.rows(block_rows))
+
+    def tracers(self) -> Iterator[Block]:
+        """Yield the remaining rows in blocks of whole tracers."""
+        return self._left_of(self._source.tracers())
+
+    def _left_of(self, blocks: Iterator[Block]) -> Iterator[Block]:
+        """Yield the blocks that hold a row that is not done."""
+        seen = 0
+        for block in blocks:
+            self.surplus = max(0, self._done - seen)
+            seen += len(block.time)
+            if seen > self._done:
+                yield block
+
+
 class RawSource:
     """The rows of a raw data set, without a preprocess result.
 

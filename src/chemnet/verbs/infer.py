@@ -68,6 +68,7 @@ class Infer(Verb):
         preprocess_dir: str | Path | None = None,
         split: str | None = None,
         source: str | None = None,
+        resume: str | None = None,
     ) -> InferResult:
         """Infer every state of the chosen splits; each argument wins over the key of its name in ``[infer]``.
 
@@ -81,6 +82,8 @@ class Infer(Verb):
             ``"train"``, ``"validate"``, ``"test"`` or ``"all"``.
         source
             ``"preprocess"``, or ``"data_set"`` for the raw tracers of ``[data_set]``.
+        resume
+            ``"latest"``, or the path or name of an unfinished run to go on with behind its last whole batch.
 
         Raises
         ------
@@ -88,7 +91,12 @@ class Infer(Verb):
             When no model, or no data that fits it, is found.
         """
         given = {"model_dir": model_dir, "preprocess_dir": preprocess_dir, "split": split, "source": source}
-        config = self.with_arguments("infer", given)
+        config = self.with_arguments("infer", {**given, "resume": resume})
+        from chemnet.training.inference_resume import resumed
+
+        begun = None
+        if config["infer"]["resume"] is not False:
+            config, begun = resumed(config)
         trained = resolve_input(config, "infer.model_dir", verb="train", what="trained model")
         parents = {"train": trained}
         if config["infer"]["source"] == "preprocess":
@@ -97,17 +105,36 @@ class Infer(Verb):
         if "preprocess" in parents:
             used["infer.preprocess_dir"] = str(parents["preprocess"].path)
         config = config.replace(used)
-        return InferResult(infer(config, parents))
+        return InferResult(infer(config, parents, begun))
 
 
-def infer(config: ConfigDict, parents: dict[str, ResultDirectory]) -> ResultDirectory:
-    """Run the model over the source and write the infer result."""
+def infer(
+    config: ConfigDict, parents: dict[str, ResultDirectory], begun: Path | None = None
+) -> ResultDirectory:
+    """Run the model over the source and write the infer result.
+
+    Parameters
+    ----------
+    config
+        The merged configuration, with the inputs that are really used.
+    parents
+        ``"train"``, and ``"preprocess"`` unless raw tracers are read.
+    begun
+        The hidden directory of an unfinished run to go on with.
+
+    Raises
+    ------
+    ResultsError
+        When the inputs are others than those that an unfinished run began with.
+    """
     import torch
 
     from chemnet.models.model_file import load_trained
     from chemnet.models.weights import weights_file
     from chemnet.progress import progress
     from chemnet.training.devices import choose_device, cpu_threads, precision
+    from chemnet.training.inference_resume import INPUTS_FILE, check_same_inputs, kept_after_a_batch
+    from chemnet.training.inference_sources import Remaining
 
     table, trained = config["infer"], parents["train"]
     device = choose_device(config["general"]["device"])
@@ -115,17 +142,24 @@ def infer(config: ConfigDict, parents: dict[str, ResultDirectory]) -> ResultDire
     model, wanted, role = loaded.for_inference().to(device), loaded.data, loaded.role
     _say_what_happens(trained, role)
     source = _source(config, parents, wanted)
-    with ResultWriter(config, "infer", trained.component, parents=parents) as writer:
+    kept = config.replace({"infer.resume": False})
+    with ResultWriter(kept, "infer", trained.component, parents=parents, resume=begun) as writer:
+        # until the first whole batch there is nothing that a later run could go on with
+        writer.keep_on_error = begun is not None
+        check_same_inputs(writer.path, config, parents)
         with (
+            kept_after_a_batch(writer),
             _states(writer.path, source, wanted, _dataset_config(config, parents)) as states,
             torch.inference_mode(),
             cpu_threads(config["general"]["threads"]),
             precision(table["precision"], device),
-            progress(total=source.n_rows, desc="infer", unit="row") as bar,
+            progress(total=source.n_rows - states.done, desc="infer", unit="row") as bar,
         ):
-            for block, outputs in _outputs(config, model, role, source, device):
-                _append(states, block, outputs, wanted)
-                bar.update(len(block.time))
+            left = Remaining(source, states.done)
+            for block, outputs in _outputs(config, model, role, left, device):
+                _append(states, block, outputs, wanted, left.surplus)
+                bar.update(len(block.time) - left.surplus)
+        (writer.path / INPUTS_FILE).unlink()
         writer.summary.update(
             model=trained.name,
             role=role,
@@ -184,20 +218,25 @@ def _states(
     )
 
 
-def _append(states: InferenceWriter, block: Block, outputs: dict[str, Any], wanted: DataDescription) -> None:
-    """Write the states of a block; scaled abundances among the outputs become abundances per H nucleus."""
+def _append(
+    states: InferenceWriter, block: Block, outputs: dict[str, Any], wanted: DataDescription, first: int
+) -> None:
+    """Write the states of a block from its row `first` on.
+
+    Scaled abundances among the outputs become abundances per H nucleus.
+    """
     for name in ("reconstruction", "abundance"):
         if name in outputs:
             outputs[name] = wanted.abundance_scaling.unscale(outputs[name].clip(0.0, 1.0))
-    states.append(
-        tracer=block.tracer,
-        step=block.step,
-        time=block.time,
-        physical=block.raw_physical,
-        split_row=block.split_row,
-        split=block.split,
+    columns = {
+        "tracer": block.tracer,
+        "step": block.step,
+        "time": block.time,
+        "physical": block.raw_physical,
+        "split_row": block.split_row,
         **outputs,
-    )
+    }
+    states.append(split=block.split, **{name: values[first:] for name, values in columns.items()})
 
 
 def _data_result(config: ConfigDict, trained: ResultDirectory) -> ResultDirectory:

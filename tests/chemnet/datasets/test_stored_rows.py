@@ -48,3 +48,12 @@ def test_writing_to_a_view_leaves_the_file_alone(file):
     stored = StoredRows(file["plain"])
     stored[0:8][...] = -1.0
     np.testing.assert_array_equal(file["plain"][0:8], VALUES[0:8])
+
+
+def test_pages_that_were_let_go_come_back_from_the_file(file, monkeypatch):
+    monkeypatch.setattr("chemnet.datasets.stored_rows._HELD_BYTES", 0)
+    stored = StoredRows(file["plain"])
+    first = stored[0:8]
+    for start in range(0, 48, 8):
+        np.testing.assert_array_equal(stored[start : start + 8], VALUES[start : start + 8])
+    np.testing.assert_array_equal(first, VALUES[0:8])
