@@ -12,18 +12,21 @@ from chemnet.errors import ModelError
 from chemnet.progress import get_logger
 from chemnet.surrogate.carrying import stepwise
 from chemnet.surrogate.engine.coding import Coder, fused_decoder, fused_encoder
+from chemnet.surrogate.engine.graphs import recorded_or_none
 from chemnet.surrogate.engine.rollouts import FusedRollout, Stepping, fused_rollout
 from chemnet.surrogate.predictor import ComponentPredictor, State
 
 _log = get_logger(__name__)
 _CPU = torch.device("cpu")
+# steps that are worth the recording of a CUDA graph
+_FEWEST_TO_RECORD = 16
 
 
 class FusedPredictor(ComponentPredictor):
     """Encodes, advances and decodes as `ComponentPredictor` does, to the rounding of float32, only faster.
 
-    On the CPU rollouts, encoders and decoders are compiled loops around BLAS. What has no fused form, and
-    whatever is on another device, goes the plain way.
+    On the CPU rollouts, encoders and decoders are compiled loops around BLAS; on a GPU rollouts replay one
+    recorded step. What has no such form goes the plain way.
 
     Parameters
     ----------
@@ -31,12 +34,21 @@ class FusedPredictor(ComponentPredictor):
         The networks; later changes to their weights are not seen.
     """
 
+    _is_recordable = True
+
     def carry(self, state: State, physical_BTP: Tensor, dt_BN: Tensor, rows: Tensor) -> State:
         """Return the states `(B, R, ...)` in the wanted rows; see `chemnet.surrogate.carrying.carry`."""
-        fused = self.rollout
-        if fused is None or not len(rows) or physical_BTP.device != _CPU:
+        if not len(rows):
             return stepwise(self, state, physical_BTP, dt_BN, rows)
-        return fused.carry(state, physical_BTP, dt_BN, rows.numpy())
+        if self.is_fused(physical_BTP.device):
+            rollout: FusedRollout = self.rollout  # type: ignore[assignment]  is_fused says so
+            return rollout.carry(state, physical_BTP, dt_BN, rows.cpu().numpy())
+        if physical_BTP.device.type == "cuda" and self._is_recordable and int(rows[-1]) >= _FEWEST_TO_RECORD:
+            recorded = recorded_or_none(self, state, physical_BTP, dt_BN, rows)
+            if recorded is not None:
+                return recorded
+            self._is_recordable = False
+        return stepwise(self, state, physical_BTP, dt_BN, rows)
 
     def step(self, state: State, physical_BP: Tensor, dt_B: Tensor) -> State:
         """Return the state after one step."""
