@@ -13,7 +13,13 @@ from chemnet.chemistry.tracers.noise import log_uniform
 from chemnet.chemistry.tracers.tracer import StaticPhase, Tracer
 from chemnet.errors import ConfigError, suggest
 
-_PRE_PHASE_TEMPERATURES = (13.0, 45.0)  # [K]
+# conditions of the phase before the first row, which know nothing of that row's: a cloud that was elsewhere.
+# Initial states of reference tracers lie near those of such phases (docs/how-to/simulate.md)
+_PRE_PHASE_DURATION = (2e4, 1.5e6)  # [yr]
+_PRE_PHASE_DENSITY = (10**3.4, 10**5.6)  # [cm^-3]
+_PRE_PHASE_RADFIELD = (0.02, 2.5)  # [Habing]
+_PRE_PHASE_EXTINCTION = (1.0, 20.0)  # [mag]
+_PRE_PHASE_TEMPERATURE = (12.0, 45.0)  # [K]
 
 # share of each family in the reference tracers
 DEFAULT_WEIGHTS: Mapping[str, float] = {
@@ -78,7 +84,7 @@ def generate_tracer(
     family = names[int(rng.choice(len(names), p=chances / chances.sum()))]
     has_pre_phase, is_heated = rng.random() < pre_phase_share, rng.random() < heating_share
     physical = _physical(rng, time, family, is_heated)
-    pre_phase = _static_phase(rng, physical[0]) if has_pre_phase else None
+    pre_phase = _static_phase(rng) if has_pre_phase else None
     return Tracer(str(index), time, physical, family, pre_phase)
 
 
@@ -125,15 +131,12 @@ def _physical(
     return 10.0 ** np.stack([log_density, log_radfield, log_av, log_temperature], axis=1)
 
 
-def _static_phase(rng: np.random.Generator, first_row: NDArray[np.float64]) -> StaticPhase:
-    """Return conditions before `first_row`: thinner, less shielded, mostly colder, for 1e4 to 3e6 yr."""
-    density, radfield, av, gas_temperature = first_row
-    thinning = rng.uniform(0.0, 1.3)
-    colder = log_uniform(rng, 0.6, 1.1)
+def _static_phase(rng: np.random.Generator) -> StaticPhase:
+    """Return conditions before the first row, each drawn evenly in its logarithm."""
     return StaticPhase(
-        duration=float(log_uniform(rng, 1e4, 3e6)),
-        density=float(density / 10.0**thinning),
-        radfield=float(radfield),
-        av=float(max(av / 10.0 ** (0.2 * thinning), 0.1)),
-        gas_temperature=float(np.clip(gas_temperature * colder, *_PRE_PHASE_TEMPERATURES)),
+        duration=float(log_uniform(rng, *_PRE_PHASE_DURATION)),
+        density=float(log_uniform(rng, *_PRE_PHASE_DENSITY)),
+        radfield=float(log_uniform(rng, *_PRE_PHASE_RADFIELD)),
+        av=float(log_uniform(rng, *_PRE_PHASE_EXTINCTION)),
+        gas_temperature=float(log_uniform(rng, *_PRE_PHASE_TEMPERATURE)),
     )
