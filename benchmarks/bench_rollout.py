@@ -6,6 +6,7 @@ Emulators of 14 latents around the autoencoder 333-160-80-14, with random weight
 the matrix products alone by PyTorch, at the same batch and into memory that is there already, timed in turn
 with what is measured; the same by NumPy's BLAS is told beside it. Rollouts and decoding write into memory
 that is there, as the streamed rollout does. One step of one cell is timed by the wall clock, per call.
+ONNX Runtime needs the package `onnx` as well, which chemnet does not.
 """
 
 from __future__ import annotations
