@@ -51,15 +51,16 @@ def made_surrogate(data: PreprocessedData, config: Any) -> Surrogate:
 
 def scattering(surrogate: Surrogate, start: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
     """Return a decoder that costs what the real one does and gives states near the start."""
-    decode, scale = surrogate.components.decode_scaled, surrogate.data.abundance_scaling
+    decode, scale = surrogate.components.decode, surrogate.data.abundance_scaling
     generator = torch.Generator().manual_seed(0)
     near = scale.scale(start[:1].expand(CELLS * (STEPS - 1), -1)).float()
     near = near + SCATTER / scale.decades * torch.randn(near.shape, generator=generator)
+    near = scale.unscale(near.clamp(0.0, 1.0))
 
-    def decode_scaled(latent: torch.Tensor) -> torch.Tensor:
-        return (near[: len(latent)] + 0.0 * decode(latent)).clamp(0.0, 1.0)
+    def decode_near(latent: torch.Tensor) -> torch.Tensor:
+        return near[: len(latent)] + 0.0 * decode(latent)
 
-    return decode_scaled
+    return decode_near
 
 
 def start_states(data: PreprocessedData) -> np.ndarray:
@@ -86,7 +87,7 @@ def main() -> None:
         start = torch.from_numpy(start_states(data))
         physical = torch.full((CELLS, STEPS, 4), 100.0, dtype=torch.float64)
         dt = torch.full((CELLS, STEPS - 1), 3367.0, dtype=torch.float64)
-        surrogate.components.decode_scaled = scattering(surrogate, start)  # type: ignore[method-assign]
+        surrogate.components.decode = scattering(surrogate, start)  # type: ignore[method-assign]
         components, conserving = Rollout(surrogate.components), Rollout(surrogate.predictor)
         every_tenth = torch.arange(0, STEPS, 10)
         work = {
