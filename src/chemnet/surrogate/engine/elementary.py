@@ -17,7 +17,7 @@ LOG2_E = np.float32(np.log2(np.e))
 
 @part
 def exp2(x):
-    """2^x for |x| <= 126: a Taylor polynomial on [-1/2, 1/2] times a power of two made of its bits."""
+    """2^x for x in [-126, 126]: a Taylor polynomial on [-1/2, 1/2] times a power of two made of its bits."""
     x = min(max(x, F(-126.0)), F(126.0))
     whole = np.floor(x + F(0.5))
     f = x - whole
