@@ -38,6 +38,9 @@ ANNEALED = (
 )
 """One recipe for chemnet's own models: a learning rate that falls to nothing when the budget ends."""
 
+MUON = (*ANNEALED, 'optimizer.name="chemnet.training.muon.Muon"')
+"""The same with matrices that learn in all directions alike."""
+
 AS_PUBLISHED = ("train.rows_per_batch=1024", "train.windows_per_batch=64")
 """AstroChemNet's own recipe, but with batches that suit hundreds of tracers instead of ten thousand."""
 
@@ -62,12 +65,18 @@ AUTOENCODERS = (
         "residual_autoencoder",
         (*ANNEALED, f"model.ResidualAutoencoder.latent_dim={LATENTS}"),
     ),
+    Entry(
+        "residual_autoencoder_muon",
+        "residual_autoencoder",
+        (*MUON, f"model.ResidualAutoencoder.latent_dim={LATENTS}"),
+    ),
 )
 EMULATORS = (
     Entry("latent_relaxation", "latent_relaxation", autoencoder="autoencoder"),
     Entry("latent_emulator", "latent_emulator", autoencoder="autoencoder"),
     Entry("astrochemnet_emulator", "astrochemnet_emulator", AS_PUBLISHED, "astrochemnet_autoencoder"),
     Entry("direct_relaxation", "direct_relaxation"),
+    Entry("direct_relaxation_muon", "direct_relaxation", MUON),
     Entry("direct_emulator", "direct_emulator"),
     Entry("latent_rnn", "latent_rnn", autoencoder="autoencoder"),
     Entry("latent_ode", "latent_ode", autoencoder="autoencoder"),
