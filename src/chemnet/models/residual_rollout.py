@@ -25,8 +25,8 @@ aten = torch.ops.aten
 class Activation(NamedTuple):
     """An activation and its gradient, each one operation that writes into given memory.
 
-    `write` takes inputs and memory for the outputs; `write_gradient` takes the gradient of the outputs, inputs,
-    outputs and memory for the gradient of the inputs.
+    `write` takes inputs and memory for the outputs. `write_gradient` takes the gradient of the outputs, the
+    inputs, the outputs and memory for the gradient of the inputs.
     """
 
     write: Callable[[Tensor, Tensor], Any]
