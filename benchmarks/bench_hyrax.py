@@ -84,7 +84,8 @@ def peer_seconds_per_row(python: str, folder: Path, verbs: Sequence[str]) -> dic
     rows = {verb: tracers * N_STEPS if verb in verbs else 0 for verb, tracers in TRACERS.items()}
     script = Path(__file__).with_name("hyrax_peer.py")
     words = [python, str(script), str(folder), str(EPOCHS), *(str(count) for count in rows.values())]
-    answer = subprocess.run(words, check=True, capture_output=True, text=True, cwd=folder)
+    # what it says goes on to the standard error: a peer that fails tells why
+    answer = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True, cwd=folder)
     taken = json.loads(answer.stdout.splitlines()[-1])
     passes = {verb: rows[verb] * (EPOCHS if verb == "train" else 1) for verb in verbs}
     return {verb: [one / passes[verb] for one in taken[verb]] for verb in verbs}
