@@ -159,10 +159,11 @@ class _ResidualRollout(torch.autograd.Function):
     @staticmethod
     def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
         """Roll out each of several networks by itself: their products are large enough."""
+        # the activation is a tuple of functions, whose axes are a tuple too; only a tensor has a part per network
         outputs = [
             _ResidualRollout.apply(
                 *(
-                    given if dim is None else given.select(dim, member)
+                    given.select(dim, member) if isinstance(given, Tensor) and dim is not None else given
                     for given, dim in zip(inputs, in_dims, strict=True)
                 )
             )

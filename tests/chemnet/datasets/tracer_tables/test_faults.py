@@ -132,7 +132,7 @@ def test_a_missing_file_is_named_with_its_near_neighbours(made_tracers: MadeTrac
 def test_no_path_at_all_is_a_configuration_error() -> None:
     from chemnet.config import load_config
 
-    with pytest.raises(ConfigError, match=r"data_set\.path is not set"):
+    with pytest.raises(ConfigError, match=r"data_set\.path and general\.data_dir are not set"):
         TracerTable(load_config())
 
 
