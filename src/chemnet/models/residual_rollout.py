@@ -159,7 +159,7 @@ class _ResidualRollout(torch.autograd.Function):
     @staticmethod
     def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
         """Roll out each of several networks by itself: their products are large enough."""
-        # the activation is a tuple of functions, whose axes are a tuple too; only a tensor has a part per network
+        # the activation is a tuple of functions, and so are its axes: only a tensor has a part per network
         outputs = [
             _ResidualRollout.apply(
                 *(

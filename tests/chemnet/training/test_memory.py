@@ -28,6 +28,8 @@ def resident_memory() -> int:
 def test_memory_of_a_large_tensor_is_used_again() -> None:
     fresh = faults_of_making_tensors()
     with memory.kept_memory():
+        # what is free when the block begins may lack a few bytes of a tensor and its alignment
+        faults_of_making_tensors()
         kept = faults_of_making_tensors()
         held = resident_memory()
     assert kept < 0.5 * fresh
