@@ -33,6 +33,7 @@ from chemnet.training.split_feeds import make_feeds
 from chemnet.training.state import RESUME_FILE, restore
 from chemnet.training.trace import Trace
 from chemnet.training.tracking import MlflowTracker, git_commit
+from chemnet.training.truncation import with_truncation
 
 _log = get_logger(__name__)
 
@@ -121,6 +122,7 @@ def prepare(
     shown = trace.feed(training)
     if feed == "windows":
         shown = with_curriculum(shown, config, data.window, data.horizon)
+        shown = with_truncation(shown, config, model, data.window, data.horizon)
     session = make_session(
         model,
         with_schedule_length(config, len(training)),
