@@ -21,7 +21,7 @@ _CHEMISTRY = Path(__file__).parent
 
 
 def compiled(
-    function: Callable[..., Any] | None = None, *, sources: Path = _CHEMISTRY, **options: Any
+    function: Callable[..., Any] | None = None, *, sources: tuple[Path, ...] = (_CHEMISTRY,), **options: Any
 ) -> Any:
     """Compile a function that Python calls; a division by zero gives an infinity, which the solver sees.
 
@@ -30,7 +30,7 @@ def compiled(
     function
         The function, or None in `@compiled(option=...)`.
     sources
-        Folder that holds all that it calls: what is kept on disk expires with any of its files.
+        Folders that hold all that it calls: what is kept on disk expires with any of their files.
     options
         Further options of `numba.njit`.
     """
@@ -62,11 +62,12 @@ def _needs_compiling(function: Any) -> bool:
 
 
 @cache
-def _sources_digest(folder: Path) -> str:
+def _sources_digest(folders: tuple[Path, ...]) -> str:
     """Return a digest of all sources that may hold compiled functions."""
     digest = hashlib.blake2b(digest_size=16)
-    for path in sorted(folder.rglob("*.py")):
-        digest.update(path.read_bytes())
+    for folder in folders:
+        for path in sorted(folder.rglob("*.py")):
+            digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
@@ -75,8 +76,8 @@ _announcing = threading.Lock()
 _log = get_logger(__name__)
 
 
-def _stamped(dispatcher: Any, sources: Path) -> Any:
-    """Let what is kept on disk expire with any source in a folder.
+def _stamped(dispatcher: Any, sources: tuple[Path, ...]) -> Any:
+    """Let what is kept on disk expire with any source in some folders.
 
     Numba looks at the function's own file alone, and would go on running old versions of what the function
     calls in other files.

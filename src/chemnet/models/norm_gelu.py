@@ -37,14 +37,14 @@ class BatchNormGelu(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, values: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, ...]:
         """Return activations, mean and variance."""
-        from chemnet.models import cpu_kernels
+        from chemnet.models.kernels import normalisation
 
         mean, variance = np.empty(values.shape[1]), np.empty(values.shape[1])
-        cpu_kernels.column_moments(values.numpy(), mean, variance)
+        normalisation.column_moments(values.numpy(), mean, variance)
         inverse = 1.0 / np.sqrt(variance + eps)
         gain = weight.numpy() * inverse
         out, slope = torch.empty_like(values), torch.empty_like(values)
-        cpu_kernels.gelu_of_affine(
+        normalisation.gelu_of_affine(
             values.numpy(), _single(gain), _single(bias.numpy() - gain * mean), out.numpy(), slope.numpy()
         )
         ctx.save_for_backward(values, slope)
@@ -58,17 +58,17 @@ class BatchNormGelu(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor, *rest: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of values, weight and bias (Ioffe & Szegedy 2015)."""
-        from chemnet.models import cpu_kernels
+        from chemnet.models.kernels import normalisation
 
         values, slope = (tensor.numpy() for tensor in ctx.saved_tensors)
         incoming, n_rows = gradient.contiguous().numpy(), len(values)
         total, moment = np.empty_like(ctx.mean), np.empty_like(ctx.mean)
-        cpu_kernels.product_sums(incoming, slope, values, _single(ctx.mean), total, moment)
+        normalisation.product_sums(incoming, slope, values, _single(ctx.mean), total, moment)
         # of the mean and the variance, through which every row acts on every other
         factor = -ctx.gain * ctx.inverse**2 * moment / n_rows
         constant = -ctx.gain * total / n_rows - factor * ctx.mean
         out = torch.empty_like(ctx.saved_tensors[0])
-        cpu_kernels.normalised_gradient(
+        normalisation.normalised_gradient(
             incoming, slope, values, _single(ctx.gain), _single(constant), _single(factor), out.numpy()
         )
         weight, bias = (torch.from_numpy(_single(each)) for each in (moment * ctx.inverse, total))

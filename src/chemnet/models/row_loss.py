@@ -192,7 +192,8 @@ class _Blocks:
 
     def _take_compiled(self, predicted: Tensor, target: Tensor, gradient: Tensor) -> None:
         """As `take`, by one compiled pass over the block."""
-        from chemnet.models.cpu_kernels import F, polynomial_errors
+        from chemnet.models.kernels.elementary import F
+        from chemnet.models.kernels.errors import polynomial_errors
 
         rows = (each.reshape(-1, each.shape[-1]).contiguous() for each in (predicted, target))
         form, slope = self.form, gradient.view(-1, gradient.shape[-1])

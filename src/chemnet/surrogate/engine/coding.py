@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 from chemnet.models.autoencoder import FoldedAutoencoder
+from chemnet.models.kernels.blocks import in_blocks
 from chemnet.models.pca_autoencoder import PCAAutoencoder
 from chemnet.models.residual_autoencoder import ResidualAutoencoder
 from chemnet.preprocessing.scaling import AbundanceScaling
 from chemnet.surrogate.engine import perceptrons
-from chemnet.surrogate.engine.blocks import in_blocks
 from chemnet.surrogate.engine.packing import Array, Layer, Packed, as_float64, filled, layers_of, pack
 from chemnet.surrogate.predictor import ScaledAbundances
 

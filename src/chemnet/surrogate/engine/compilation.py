@@ -1,4 +1,4 @@
-"""How the kernels are compiled: to vector instructions, once, kept on disk."""
+"""How the engine's kernels are compiled: as those of training, whose functions they share."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from chemnet.chemistry.compilation import compiled, inner
+from chemnet.models.kernels import compilation
 
-_HERE = Path(__file__).parent
+_FOLDERS = (Path(__file__).parent,)
 
 
 def kernel(function: Callable[..., Any]) -> Any:
-    """Compile a function that Python calls; it leaves the interpreter lock, and may reorder arithmetic."""
-    return compiled(function, sources=_HERE, fastmath=True)
+    """Compile a function that Python calls; see `chemnet.models.kernels.compilation.kernel`."""
+    return compilation.kernel(function, _FOLDERS)
 
 
 def part(function: Callable[..., Any]) -> Any:
     """Compile a function that only kernels call."""
-    return inner(function, sources=_HERE, fastmath=True)
+    return compilation.part(function, _FOLDERS)

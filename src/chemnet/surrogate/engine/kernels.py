@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from chemnet.models.kernels.elementary import LOG2_10, LOG2_E, LOG10_2, F, exp2, log2, tanh
 from chemnet.surrogate.engine.compilation import kernel, part
-from chemnet.surrogate.engine.elementary import LOG2_10, LOG2_E, LOG10_2, F, exp2, log2, tanh
 from chemnet.surrogate.engine.perceptrons import memory_for, run_perceptron
 
 RESIDUAL, RELAXING = 0, 1

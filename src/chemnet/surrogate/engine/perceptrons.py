@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from chemnet.models.kernels.blocks import FEWEST_FOR_BLAS
+from chemnet.models.kernels.elementary import LOG2_10, F, erf_half, exp2, log2, tanh
 from chemnet.surrogate.engine.compilation import kernel, part
-from chemnet.surrogate.engine.elementary import LOG2_10, F, erf_half, exp2, log2, tanh
 
 BIAS_ROWS = 8
-# fewest rows that are worth a call of BLAS, which first packs the matrix
-FEWEST_FOR_BLAS = 4
 # rows that are encoded or decoded together: their hidden layers stay in the cache
 ROWS_AT_ONCE = 256
 ACTIVATION_CODES = {"none": 0, "gelu": 1, "silu": 2, "relu": 3, "tanh": 4}

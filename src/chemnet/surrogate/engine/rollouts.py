@@ -18,17 +18,19 @@ from chemnet.datasets.description import DataDescription
 from chemnet.models.direct_emulator import DirectEmulator
 from chemnet.models.direct_relaxation import DirectRelaxation
 from chemnet.models.emulator_base import LATENT
+from chemnet.models.kernels.blocks import in_blocks
 from chemnet.models.latent_emulator import LatentEmulator
 from chemnet.models.latent_relaxation import LatentRelaxation
 from chemnet.models.latent_rnn import MEMORY, LatentRNN
 from chemnet.surrogate.engine import kernels
-from chemnet.surrogate.engine.blocks import CELLS_PER_BLOCK, in_blocks
 from chemnet.surrogate.engine.driving import Driving, Floats, absorb, driving_of, ranges_of
 from chemnet.surrogate.engine.packing import Layer, Packed, as_float64, filled, layers_of, pack
 from chemnet.surrogate.predictor import State
 
 Rows = NDArray[np.int64]
 Stepping = tuple[Callable[[Any, Any], Floats], Floats]
+# cells whose hidden layers a core carries together: few enough for its cache, many enough for its BLAS
+CELLS_PER_BLOCK = 512
 
 
 class FusedRollout(Protocol):

@@ -1,13 +1,13 @@
 """Elementary functions in float32 that the compiler turns into vector instructions, which libm's are not.
 
-They are good to a few units in the last place.
+They are good to a few units in the last place, and give what is not a number for what is none.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from chemnet.surrogate.engine.compilation import part
+from chemnet.models.kernels.compilation import part
 
 F, I = np.float32, np.int32  # noqa: E741  short, for they stand in every line
 LOG2_10 = np.float32(np.log2(10.0))
