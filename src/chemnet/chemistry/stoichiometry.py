@@ -70,7 +70,8 @@ def stoichiometric_matrix(
     for element in columns:
         if element not in WEIGHTS_IN_CAPITALS:
             raise DataError(f"unknown element {element!r}", hint=suggest(element, WEIGHTS_IN_CAPITALS))
-    counts = [[parse_species(name).elements.get(element, 0) for element in columns] for name in species]
+    atoms = [parse_species(name).elements for name in species]
+    counts = [[elements.get(element, 0) for element in columns] for elements in atoms]
     return np.array(counts, dtype=np.float64).reshape(len(species), len(columns))
 
 

@@ -28,8 +28,8 @@ class TracerBlock:
         Physical parameters in their own units, all positive; row i drives the step from row i to row i + 1,
         float64 `(rows, n_physical)`.
     abundance
-        Abundances relative to H nuclei, float64 `(rows, n_species)`; no columns where only the conditions
-        were read.
+        Abundances relative to H nuclei, float64 `(rows, n_species)`; float32 where they were read as they are
+        stored; no columns where only the conditions were read.
     offsets
         Tracer t of the block owns rows ``offsets[t]:offsets[t + 1]``, int64 `(n_tracers + 1,)`.
     tracer_ids
@@ -110,6 +110,14 @@ class ChemDataset(ABC):
         DataError
             Naming the source, tracer, row and column of a value that no abundance or parameter can have.
         """
+
+    def read_stored(self, tracers: Sequence[int]) -> TracerBlock:
+        """Return what `read` does, the abundances unchecked and, where they are stored as such, in float32.
+
+        For a reader who looks at each value anyway, and turns to `read` where one is no abundance. Override
+        it where that spares a pass over the values.
+        """
+        return self.read(tracers)
 
     def read_conditions(self, tracers: Sequence[int]) -> TracerBlock:
         """Return time and physical parameters of some tracers; the abundances have no columns.

@@ -23,17 +23,17 @@ class BlockReader:
         self._workers, self._source = workers, workers.share(dataset)
 
     def blocks(self, groups: Sequence[Sequence[int]]) -> Iterator[TracerBlock]:
-        """Yield ``dataset.read(group)`` for each group, in order."""
-        return ordered(self._workers, _read, groups, shared=[self._source])
+        """Yield ``dataset.read_stored(group)`` for each group, in order."""
+        return ordered(self._workers, _read_stored, groups, shared=[self._source])
 
     def conditions(self, groups: Sequence[Sequence[int]]) -> Iterator[TracerBlock]:
         """Yield ``dataset.read_conditions(group)`` for each group, in order."""
         return ordered(self._workers, _read_conditions, groups, shared=[self._source])
 
 
-def _read(dataset: ChemDataset, group: Sequence[int]) -> TracerBlock:
-    """Read some tracers."""
-    return dataset.read(group)
+def _read_stored(dataset: ChemDataset, group: Sequence[int]) -> TracerBlock:
+    """Read some tracers, their abundances as they are stored."""
+    return dataset.read_stored(group)
 
 
 def _read_conditions(dataset: ChemDataset, group: Sequence[int]) -> TracerBlock:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -100,8 +101,9 @@ def _write_splits(
         bar = progress(total=int(dataset.lengths[tracers].sum()), desc="preprocess", unit="row")
         for group, block in zip(groups, reader.blocks(groups), strict=True):
             if not dataset.checks_values:
-                _check(block, dataset)
-            _append(block, group, method.labels, writers)
+                _check_conditions(block, dataset)
+            if not _append(block, group, method.labels, writers):
+                _check_abundances(dataset, group)
             bar.update(block.n_rows)
         bar.close()
         for writer in writers:
@@ -110,30 +112,39 @@ def _write_splits(
     return writers
 
 
-def _check(block: TracerBlock, dataset: ChemDataset) -> None:
+def _check_conditions(block: TracerBlock, dataset: ChemDataset) -> None:
     """Hold a data set, a plugin's for one, to the promises of `TracerBlock`."""
-    source = type(dataset).__name__
-
-    def place(row: int) -> str:
-        tracer = int(block.tracer_of_row[row])
-        return f"{source}: tracer '{block.tracer_ids[tracer]}', step {row - block.offsets[tracer]}"
-
+    place = partial(_place, dataset, block)
     check_time(block.time, block.offsets, place)
     check_physical(block.physical, dataset.physical_names, place)
-    clip_abundance(block.abundance, dataset.species, place)
+
+
+def _check_abundances(dataset: ChemDataset, group: Sequence[int]) -> None:
+    """Read tracers whose abundances are suspicious once more, and refuse what no tracer can have."""
+    block = dataset.read(group)
+    if not dataset.checks_values:
+        clip_abundance(block.abundance, dataset.species, partial(_place, dataset, block))
+
+
+def _place(dataset: ChemDataset, block: TracerBlock, row: int) -> str:
+    """Say where a row of a block is."""
+    tracer = int(block.tracer_of_row[row])
+    step = row - block.offsets[tracer]
+    return f"{type(dataset).__name__}: tracer '{block.tracer_ids[tracer]}', step {step}"
 
 
 def _append(
     block: TracerBlock, tracers: Sequence[int], labels: Labels, writers: Sequence[SplitWriter]
-) -> None:
-    """Hand each row of a block to the writer of its split."""
-    numbers = np.asarray(tracers)[block.tracer_of_row]
-    rows = Rows(block.time, block.physical, block.abundance, numbers, block.steps)
-    label = labels.of_rows(tracers)
+) -> bool:
+    """Hand each row of a block to the writer of its split; return whether all abundances are such."""
+    numbers, steps = np.asarray(tracers)[block.tracer_of_row], block.steps
+    label, sound = labels.of_rows(tracers), True
     for index, writer in enumerate(writers):
-        keep = label == index
-        if keep.any():
-            writer.append(rows.chosen(keep))
+        chosen = np.flatnonzero(label == index)
+        if len(chosen):
+            rows = Rows(block.time, block.physical, block.abundance, numbers, steps, chosen)
+            sound &= writer.append(rows)
+    return sound
 
 
 def _metadata(

@@ -16,9 +16,10 @@ import numpy as np
 
 from chemnet.config import ConfigDict
 from chemnet.datasets.base import BLOCK_VALUES, ChemDataset
+from chemnet.preprocessing.fused_scaling import scale_abundances
 from chemnet.preprocessing.method import PreprocessingMethod, keeps_raw
 from chemnet.preprocessing.splits import write_split_file
-from chemnet.preprocessing.writing import LooseRowWriter, SplitLayout, SplitWriter, TrajectoryWriter
+from chemnet.preprocessing.writing import LooseRowWriter, Rows, SplitLayout, SplitWriter, TrajectoryWriter
 from chemnet.registry import PREPROCESSING
 
 
@@ -72,10 +73,18 @@ class ShuffledWriter(LooseRowWriter):
         self._folder = tempfile.TemporaryDirectory(prefix="shuffle-", dir=path.parent)
         self._buckets = [Path(self._folder.name) / f"{index}.rows" for index in range(n_buckets)]
 
+    def append(self, rows: Rows) -> bool:
+        """Scale rows and spread them over the buckets."""
+        scaled = np.empty((len(rows), self._layout.n_species), dtype=np.float32)
+        sound = scale_abundances(rows.abundance, rows.chosen, self._layout.abundance_scaling, scaled)
+        self._spread({"abundance": scaled, **self._conditions(rows)})
+        self.n_rows += len(rows)
+        return sound
+
     def finish(self) -> None:
         """Write the buckets, shuffled, and remove them."""
         for columns in self._shuffled_buckets():
-            super()._append_columns(columns)
+            self._append_columns(columns)
         self._folder.cleanup()
         super().finish()
 
@@ -84,8 +93,8 @@ class ShuffledWriter(LooseRowWriter):
         self._folder.cleanup()
         super().discard()
 
-    def _append_columns(self, values: Mapping[str, np.ndarray]) -> None:
-        """Spread rows over the buckets."""
+    def _spread(self, values: Mapping[str, np.ndarray]) -> None:
+        """Spread scaled rows over the buckets."""
         table = np.empty(len(values["time"]), dtype=self._row_type)
         for name in self._columns:
             table[name] = values[name]

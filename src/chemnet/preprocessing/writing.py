@@ -9,6 +9,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from chemnet.preprocessing.fused_scaling import scale_abundances
+from chemnet.preprocessing.growing_columns import GrowingColumn
 from chemnet.preprocessing.scaling import AbundanceScaling, PhysicalScaling
 
 # Rows of one HDF5 chunk: as many as `chemnet.training.inference` gives the model at once, which so reads them
@@ -20,10 +22,11 @@ _LARGEST_CHUNK = 4 * 2**20
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows on their way into a split, in raw units.
+    """Rows on their way into a split, in raw units: those of a block that `chosen` names, int64 `(n,)`.
 
-    `time` `(rows,)` [yr], `physical` `(rows, n_physical)`, `abundance` `(rows, n_species)`, and the tracer
-    (an index into the data set's tracers) and step of each row, int64 `(rows,)`.
+    Of the whole block there are `time` `(rows,)` [yr], `physical` `(rows, n_physical)`, `abundance`
+    `(rows, n_species)`, and the tracer (an index into the data set's tracers) and step of each row, int64
+    `(rows,)`. So the abundances, which are many, are copied once only: scaled, into the split.
     """
 
     time: np.ndarray
@@ -31,14 +34,10 @@ class Rows:
     abundance: np.ndarray
     tracer: np.ndarray
     step: np.ndarray
+    chosen: np.ndarray
 
-    def chosen(self, keep: np.ndarray) -> Rows:
-        """Return the rows for which `keep` `(rows,)` is true."""
-        if keep.all():
-            return self
-        return Rows(
-            self.time[keep], self.physical[keep], self.abundance[keep], self.tracer[keep], self.step[keep]
-        )
+    def __len__(self) -> int:
+        return len(self.chosen)
 
 
 @dataclass(frozen=True)
@@ -95,26 +94,28 @@ class SplitWriter:
             name: self._create(name, width, dtype) for name, width, dtype in self._specification()
         }
 
-    def append(self, rows: Rows) -> None:
-        """Scale rows and write them behind those that are there."""
-        layout = self._layout
-        physical = layout.physical_scaling.scale(rows.physical)
-        self.rows_outside_range += int(((physical < -1e-9) | (physical > 1 + 1e-9)).any(axis=1).sum())
-        self._append_columns(
-            {
-                # float32 throughout: half the memory traffic, and what the file holds anyway
-                "abundance": layout.abundance_scaling.scale(rows.abundance.astype(np.float32)),
-                "physical": physical,
-                "time": rows.time,
-                "abundance_raw": rows.abundance,
-                "physical_raw": rows.physical,
-                "tracer": rows.tracer,
-                "step": rows.step,
-            }
-        )
+    def append(self, rows: Rows) -> bool:
+        """Scale rows and write them behind those that are there.
+
+        Returns
+        -------
+        bool
+            Whether all abundances are such; where not, the rows were written nevertheless.
+        """
+        self._append_columns(self._conditions(rows))
+        scaling, sound = self._layout.abundance_scaling, True
+        for part, space in self._columns["abundance"].spaces(len(rows)):
+            sound &= scale_abundances(rows.abundance, rows.chosen[part], scaling, space)
+        if self._keep_raw:
+            for part, space in self._columns["abundance_raw"].spaces(len(rows)):
+                # a solver's noise below zero counts as zero
+                np.maximum(rows.abundance[rows.chosen[part]], 0.0, out=space)
+        self.n_rows += len(rows)
+        return sound
 
     def finish(self) -> None:
         """Write the index of the rows and close the file."""
+        self._flush()
         self._file.close()
 
     def discard(self) -> None:
@@ -135,10 +136,10 @@ class SplitWriter:
             ]
         return columns
 
-    def _create(self, name: str, width: int, dtype: str) -> h5py.Dataset:
+    def _create(self, name: str, width: int, dtype: str) -> GrowingColumn:
         """Make an empty, growing dataset."""
         tail = (width,) if width else ()
-        return self._file.create_dataset(
+        dataset = self._file.create_dataset(
             name,
             shape=(0, *tail),
             maxshape=(None, *tail),
@@ -146,14 +147,31 @@ class SplitWriter:
             dtype=dtype,
             compression=self._layout.compression,
         )
+        return GrowingColumn(dataset)
+
+    def _conditions(self, rows: Rows) -> dict[str, np.ndarray]:
+        """Return the columns of rows other than their abundances; count those outside the training range."""
+        raw = rows.physical[rows.chosen]
+        physical = self._layout.physical_scaling.scale(raw)
+        self.rows_outside_range += int(((physical < -1e-9) | (physical > 1 + 1e-9)).any(axis=1).sum())
+        return {
+            "physical": physical,
+            "physical_raw": raw,
+            "time": rows.time[rows.chosen],
+            "tracer": rows.tracer[rows.chosen],
+            "step": rows.step[rows.chosen],
+        }
 
     def _append_columns(self, values: Mapping[str, np.ndarray]) -> None:
-        """Grow each of this writer's datasets by its values."""
-        n_new = len(values["time"])
-        for name, dataset in self._columns.items():
-            dataset.resize(self.n_rows + n_new, axis=0)
-            dataset[self.n_rows :] = values[name]
-        self.n_rows += n_new
+        """Append values to those of this writer's datasets that they are for."""
+        for name, column in values.items():
+            if name in self._columns:
+                self._columns[name].append(column)
+
+    def _flush(self) -> None:
+        """Write what is still in memory; nothing can be appended afterwards."""
+        for column in self._columns.values():
+            column.flush()
 
     def _write_tracer_ids(self, tracers: np.ndarray) -> None:
         """Write the ids of the split's tracers."""
@@ -170,13 +188,13 @@ class TrajectoryWriter(SplitWriter):
         self._tracers: list[np.ndarray] = []
         self._lengths: list[np.ndarray] = []
 
-    def append(self, rows: Rows) -> None:
+    def append(self, rows: Rows) -> bool:
         """Write the rows of whole tracers."""
-        tracers, first = np.unique(rows.tracer, return_index=True)
-        order = np.argsort(first)
-        self._tracers.append(tracers[order])
-        self._lengths.append(np.diff(np.append(first[order], len(rows.tracer))))
-        super().append(rows)
+        tracer = rows.tracer[rows.chosen]
+        first = np.flatnonzero(np.diff(tracer, prepend=-1))
+        self._tracers.append(tracer[first])
+        self._lengths.append(np.diff(np.append(first, len(rows))))
+        return super().append(rows)
 
     def finish(self) -> None:
         """Write ids and offsets and close the file."""
@@ -199,7 +217,8 @@ class LooseRowWriter(SplitWriter):
 
     def finish(self) -> None:
         """Write the ids of the tracers that occur, renumber `tracer` to them, and close the file."""
-        tracer = self._columns["tracer"]
+        self._flush()
+        tracer = self._columns["tracer"].dataset
         present, numbers = np.unique(tracer[:], return_inverse=True)
         tracer[:] = numbers
         self._write_tracer_ids(present)

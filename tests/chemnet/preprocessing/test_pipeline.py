@@ -198,3 +198,25 @@ def test_data_sets_that_check_nothing_are_checked(made_table: Path, tmp_path: Pa
     config = table_config(made_table)
     with pytest.raises(DataError, match="Careless: tracer 'b', step 0: abundance of 'CO' is negative"):
         preprocess(Careless(config), config, tmp_path)
+
+
+def test_a_solvers_noise_below_zero_counts_as_zero(made_tracers: MadeTracers, tmp_path: Path) -> None:
+    frame = data_frame(made_tracers).astype({"OH": np.float32})
+    frame["OH"] = np.float32(-1e-21)
+    frame.to_hdf(tmp_path / "t.h5", key="df", mode="w")
+    run(tmp_path / "r", tmp_path / "t.h5")
+    place = made_tracers.species.index("OH")
+    for split in SPLITS:
+        assert (arrays(tmp_path / "r", split)["abundance"][:, place] == 0.0).all()
+    assert (arrays(tmp_path / "r", "test")["abundance_raw"][:, place] == 0.0).all()
+
+
+@pytest.mark.parametrize("method", ["sequential", "timeless", "random"])
+def test_compression_changes_no_value(method: str, made_table: Path, tmp_path: Path) -> None:
+    run(tmp_path / "plain", made_table, method=method)
+    run(tmp_path / "packed", made_table, method=method, compression="gzip")
+    for split in SPLITS:
+        plain, packed = arrays(tmp_path / "plain", split), arrays(tmp_path / "packed", split)
+        assert plain.keys() == packed.keys()
+        for name, values in plain.items():
+            np.testing.assert_array_equal(values, packed[name])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from chemnet.chemistry.stoichiometry import stoichiometric_matrix
 from chemnet.chemistry.units import SECONDS_PER_YEAR
 from chemnet.config import ConfigDict
 from chemnet.datasets.base import ChemDataset, TracerBlock, tracer_groups
-from chemnet.datasets.checks import check_physical, check_time, clip_abundance
+from chemnet.datasets.checks import Place, check_physical, check_time, clip_abundance
 from chemnet.datasets.tracer_tables.catalogue import Catalogue, Run, build_catalogue
 from chemnet.datasets.tracer_tables.columns import canonical_name
 from chemnet.datasets.tracer_tables.trajectories import insert_rows, parameters_to_start, standard_initial
@@ -76,11 +76,15 @@ class TracerTable(ChemDataset):
         DataError
             For NaN, negative abundances, parameters that are not positive, or times that do not increase.
         """
-        return self._assemble(tracers, len(self.species))
+        return self._assemble(tracers, len(self.species), self._checked)
+
+    def read_stored(self, tracers: Sequence[int]) -> TracerBlock:
+        """Return some tracers, their abundances unchecked and in float32 where the table has them so."""
+        return self._assemble(tracers, len(self.species), _unchecked)
 
     def read_conditions(self, tracers: Sequence[int]) -> TracerBlock:
         """Return time and physical parameters alone; separate arrays of abundances are not touched."""
-        return self._assemble(tracers, 0)
+        return self._assemble(tracers, 0, _unchecked)
 
     @cached_property
     def digest(self) -> str:
@@ -90,21 +94,28 @@ class TracerTable(ChemDataset):
         words += [f"{key}={self._options[key]!r}" for key in _CONTENT_KEYS]
         return hashlib.blake2b("\n".join(words).encode(), digest_size=16).hexdigest()
 
-    def _assemble(self, tracers: Sequence[int], n_species: int) -> TracerBlock:
+    def _assemble(
+        self, tracers: Sequence[int], n_species: int, judged: Callable[[np.ndarray, Place], np.ndarray]
+    ) -> TracerBlock:
         """Read tracers with their first `n_species` species, check and align them."""
         chosen = np.asarray(tracers, dtype=np.int64)
         lengths = self._catalogue.lengths[chosen]
         offsets = np.concatenate([[0], np.cumsum(lengths)])
-        table = self._table(self._catalogue, chosen, n_species)
-        time, physical, abundance = np.split(table, [1, 1 + len(self.physical_names)], axis=1)
-        time = time[:, 0] * YEARS_PER_UNIT[self._options["time_unit"]]
+        conditions, abundance = self._table(self._catalogue, chosen, n_species)
+        time, physical = conditions[:, 0] * YEARS_PER_UNIT[self._options["time_unit"]], conditions[:, 1:]
         place = partial(_place, self._catalogue, chosen, offsets)
         check_time(time, offsets, place)
         check_physical(physical, self.physical_names, place)
-        if clipped := clip_abundance(abundance, self.species, place):
-            _log.info("%d abundances between -1e-20 and 0 were set to 0", clipped)
+        abundance = judged(abundance, place)
         ids = tuple(self.tracer_ids[tracer] for tracer in chosen)
         return self._aligned(TracerBlock(time, physical, abundance, offsets, ids), place)
+
+    def _checked(self, abundance: np.ndarray, place: Place) -> np.ndarray:
+        """Return abundances as float64, or refuse them."""
+        values = abundance.astype(np.float64)
+        if clipped := clip_abundance(values, self.species, place):
+            _log.info("%d abundances between -1e-20 and 0 were set to 0", clipped)
+        return values
 
     def _aligned(self, block: TracerBlock, place: partial[str]) -> TracerBlock:
         """Prepend the initial row and move the parameters to the start of their steps, as configured."""
@@ -123,18 +134,24 @@ class TracerTable(ChemDataset):
             physical = parameters_to_start(physical, offsets)
         return TracerBlock(time, physical, abundance, offsets, block.tracer_ids)
 
-    def _table(self, catalogue: Catalogue, tracers: Sequence[int], n_species: int) -> np.ndarray:
-        """Return the raw rows of tracers: time, physical parameters and the first `n_species` species."""
+    def _table(
+        self, catalogue: Catalogue, tracers: Sequence[int], n_species: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the raw rows of tracers: time and physical parameters, and the first `n_species` species."""
         pieces = [_read_run(run, n_species) for run in catalogue.runs(tracers)]
         if len(pieces) == 1:
             return pieces[0]
-        return np.concatenate([np.empty((0, 1 + len(self.physical_names) + n_species)), *pieces])
+        if not pieces:
+            return np.empty((0, 1 + len(self.physical_names))), np.empty((0, n_species))
+        conditions, abundances = zip(*pieces, strict=True)
+        return np.concatenate(conditions), np.concatenate(abundances)
 
     def _without_nan(self, catalogue: Catalogue) -> Catalogue:
         """Read everything once and leave out the tracers with a value that is not finite."""
         keep = np.ones(len(catalogue.ids), dtype=bool)
         for group in tracer_groups(catalogue.lengths, self.n_columns):
-            finite = np.isfinite(self._table(catalogue, group, len(self.species))).all(axis=1)
+            conditions, abundance = self._table(catalogue, group, len(self.species))
+            finite = np.isfinite(conditions).all(axis=1) & np.isfinite(abundance).all(axis=1)
             first_rows = np.concatenate([[0], np.cumsum(catalogue.lengths[group])[:-1]])
             keep[group] = np.logical_and.reduceat(finite, first_rows)
         if not keep.all():
@@ -179,13 +196,19 @@ def _of_agreed_length(catalogue: Catalogue, mode: str) -> Catalogue:
     )
 
 
-def _read_run(run: Run, n_species: int) -> np.ndarray:
-    """Read time, physical parameters and the first `n_species` species of neighbouring tracers."""
+def _unchecked(abundance: np.ndarray, place: Place) -> np.ndarray:
+    """Return abundances as they are."""
+    return abundance
+
+
+def _read_run(run: Run, n_species: int) -> tuple[np.ndarray, np.ndarray]:
+    """Read time and physical parameters, and the first `n_species` species, of neighbouring tracers."""
     plan, source = run.part.plan, run.part.source
-    values = source.read(run.start, run.stop, [plan.time, *plan.physical, *plan.species[:n_species]])
-    if len(values) != run.stop - run.start:
-        raise DataError(f"{source.where}: ends at row {run.start + len(values)}, {run.stop} rows expected")
-    return values
+    parts = source.read_parts(run.start, run.stop, [plan.time, *plan.physical], plan.species[:n_species])
+    n_rows = min(map(len, parts))
+    if n_rows != run.stop - run.start:
+        raise DataError(f"{source.where}: ends at row {run.start + n_rows}, {run.stop} rows expected")
+    return parts
 
 
 def _place(catalogue: Catalogue, tracers: np.ndarray, offsets: np.ndarray, row: int) -> str:

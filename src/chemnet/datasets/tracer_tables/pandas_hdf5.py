@@ -78,6 +78,19 @@ class PandasTable(TableSource):
                 copy_columns(rows, [place - low for place in places], out, targets)
         return out
 
+    def read_parts(
+        self, start: int, stop: int, conditions: Sequence[int], abundances: Sequence[int]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return rows of two kinds of columns; a run of float32 columns stays as it is."""
+        homes = [self._home[column] for column in abundances]
+        block, first = homes[0] if homes else (None, 0)
+        run = [(block, first + number) for number in range(len(homes))]
+        if block is None or homes != run or not block.is_single:
+            return super().read_parts(start, stop, conditions, abundances)
+        with readable(self.path):
+            rows = block.rows(start, stop, first, first + len(homes))
+        return self.read(start, stop, conditions), rows
+
     def labels(self, column: int) -> Iterator[np.ndarray]:
         """Yield one column in pieces; it may hold text where the layout is "table"."""
         block, place = self._home[column]
@@ -107,6 +120,7 @@ class _Block:
         self._field = field
         dtype = dataset.dtype if field is None else dataset.dtype[field].base
         self.kind = dtype.kind
+        self.is_single = dtype == np.float32
         # objects are a variable-length array of pickled bytes
         self.readable = self.kind in "biufS" and (field is not None or dataset.ndim == 2)
 

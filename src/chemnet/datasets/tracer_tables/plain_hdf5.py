@@ -79,6 +79,19 @@ class PlainHDF5(TableSource):
                 copy_columns(values, [columns[i] - low for i in targets], out, targets)
         return out
 
+    def read_parts(
+        self, start: int, stop: int, conditions: Sequence[int], abundances: Sequence[int]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return rows of two kinds of columns; all abundances in float32 stay as they are."""
+        everything = range(2 + self._n_physical, len(self.columns))
+        if self._abundances.dtype != np.float32 or list(abundances) != list(everything):
+            return super().read_parts(start, stop, conditions, abundances)
+        first, last = start // self._n_steps, -(-stop // self._n_steps)
+        with readable(self.path):
+            values = self._flat(2, first, last)
+        begin = start - first * self._n_steps
+        return self.read(start, stop, conditions), values[begin : begin + stop - start]
+
     def labels(self, column: int) -> Iterator[np.ndarray]:
         """Yield one column tracer by tracer."""
         for tracer in range(self._n_tracers):

@@ -45,6 +45,17 @@ class TableSource(ABC):
     def read(self, start: int, stop: int, columns: Sequence[int]) -> np.ndarray:
         """Return rows ``start:stop`` of some columns, float64 `(stop - start, len(columns))`."""
 
+    def read_parts(
+        self, start: int, stop: int, conditions: Sequence[int], abundances: Sequence[int]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return rows ``start:stop`` of two kinds of columns, `(stop - start, n)` each.
+
+        The conditions are float64; the abundances may be float32 where the table has them so. A format whose
+        kinds of columns lie apart overrides this.
+        """
+        values = self.read(start, stop, [*conditions, *abundances])
+        return values[:, : len(conditions)], values[:, len(conditions) :]
+
     @abstractmethod
     def labels(self, column: int) -> Iterator[np.ndarray]:
         """Yield one column from its first row to its last, in pieces, as numbers or as text."""

@@ -46,6 +46,36 @@ def test_tracers_can_be_read_in_any_order(name: str, made_tracers: MadeTracers, 
 
 
 @pytest.mark.parametrize("name", FORMATS)
+def test_abundances_as_they_are_stored_are_those_that_are_read(
+    name: str, made_tracers: MadeTracers, tmp_path: Path
+) -> None:
+    table = TracerTable(table_config(FORMATS[name](tmp_path / "tracers.npy", made_tracers)))
+    for chosen in ([3, 4, 5], [9, 1]):
+        block, stored = table.read(chosen), table.read_stored(chosen)
+        np.testing.assert_array_equal(stored.abundance, block.abundance)
+        np.testing.assert_array_equal(stored.physical, block.physical)
+        np.testing.assert_array_equal(stored.time, block.time)
+
+
+def test_float32_columns_are_not_widened(made_tracers: MadeTracers, tmp_path: Path) -> None:
+    frame = data_frame(made_tracers, dtype=np.float32)
+    frame.to_hdf(tmp_path / "pandas.h5", key="df", mode="w")
+    plain = write_plain_hdf5(tmp_path / "plain.h5", made_tracers)
+    with h5py.File(plain, "r+") as file:
+        values = file["abundances"][:].astype(np.float32)
+        del file["abundances"]
+        file["abundances"] = values
+    for path in (tmp_path / "pandas.h5", plain):
+        table = TracerTable(table_config(path))
+        assert table.read_stored([2, 3]).abundance.dtype == np.float32
+        assert table.read([2, 3]).abundance.dtype == np.float64
+        np.testing.assert_array_equal(
+            table.read_stored([2, 3]).abundance,
+            made_tracers.abundance[2:4].reshape(60, -1).astype(np.float32),
+        )
+
+
+@pytest.mark.parametrize("name", FORMATS)
 def test_conditions_are_read_without_the_abundances(
     name: str, made_tracers: MadeTracers, tmp_path: Path
 ) -> None:
