@@ -156,7 +156,7 @@ def _measure(
         "scores": scores,
         "trust": trust,
         "long_rollout": endurance,
-        "speed": speeds(surrogate, data, evaluation.source, table["solver_tracers"]),
+        "speed": speeds(surrogate, data, evaluation.source, config),
     }
 
 

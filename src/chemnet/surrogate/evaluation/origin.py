@@ -9,13 +9,16 @@ from typing import Any
 
 from chemnet.chemistry.network import Network
 from chemnet.chemistry.plan import SOLVER_OPTIONS, network_digest
+from chemnet.config import ConfigDict
 from chemnet.datasets.simulated import SimulatedSet
 from chemnet.errors import ChemNetError, DataError
 from chemnet.results import ResultDirectory
 from chemnet.surrogate.surrogate import Surrogate
 
 
-def network_of(data_result: ResultDirectory, surrogate: Surrogate) -> tuple[Network, dict[str, Any]] | str:
+def network_of(
+    data_result: ResultDirectory, surrogate: Surrogate, config: ConfigDict
+) -> tuple[Network, Mapping[str, Any]] | str:
     """Return the network and the solver's options that made the data, or why there is none at hand.
 
     Data without a result of `simulate` as parent may come from a copy of its file, which names the network.
@@ -26,10 +29,17 @@ def network_of(data_result: ResultDirectory, surrogate: Surrogate) -> tuple[Netw
         A result of `preprocess`.
     surrogate
         The network must have its species.
+    config
+        ``benchmark.solver_network`` names one that counts instead, with the options of ``[simulate]``.
     """
-    find = _by_parent if "simulate" in data_result.parents else _by_file
+    named = config["benchmark"]["solver_network"]
     try:
-        network, options = find(data_result)
+        if named:
+            network, options = Network.read(named), config["simulate"]
+        elif "simulate" in data_result.parents:
+            network, options = _by_parent(data_result)
+        else:
+            network, options = _by_file(data_result)
     except ChemNetError as error:
         return f"no network at hand: {error.message}"
     if set(network.species_names) != set(surrogate.species):
@@ -51,11 +61,11 @@ def _by_file(data_result: ResultDirectory) -> tuple[Network, Mapping[str, Any]]:
             made_by = simulated.provenance
     except DataError:
         raise DataError(
-            f"{data_result.name} has no result of `chemnet simulate` as its parent, and {path} is no file "
-            "that it wrote"
+            f"{data_result.name} has no result of `chemnet simulate` as its parent, and {path.name} is no "
+            "file that it wrote"
         ) from None
     # sets of before know the name of their network alone
     network = Network.read(made_by.get("network_source", made_by["network"]))
     if network_digest(network) != made_by["network_digest"]:
-        raise DataError(f"the network {network.name} is not the one any more that made {path}")
+        raise DataError(f"the network {network.name} is not the one any more that made {path.name}")
     return network, json.loads(made_by["solver_options"])

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from chemnet.chemistry.network import Network
+from chemnet.config import ConfigDict
 from chemnet.datasets.preprocessed import PreprocessedData
 from chemnet.surrogate.evaluation.histories import Histories, HistorySource
 from chemnet.surrogate.evaluation.origin import network_of
@@ -21,7 +22,7 @@ _REPEATS = 2
 
 
 def speeds(
-    surrogate: Surrogate, data: PreprocessedData, source: HistorySource, n_solved: int
+    surrogate: Surrogate, data: PreprocessedData, source: HistorySource, config: ConfigDict
 ) -> dict[str, Any]:
     """Return cell-steps per second of a surrogate, and of the solver where a network is at hand.
 
@@ -31,8 +32,8 @@ def speeds(
         What is timed.
     data, source
         Where the histories come from; data that `simulate` made know their network.
-    n_solved
-        Tracers that the solver integrates; 0: none.
+    config
+        Reads ``benchmark.solver_tracers`` and ``benchmark.solver_network``.
 
     Returns
     -------
@@ -42,7 +43,9 @@ def speeds(
     """
     cells = np.arange(min(SPEED_CELLS, len(source)))
     taken: dict[str, Any] = surrogate_speed(surrogate, source.read(cells))
-    found = network_of(data.directory, surrogate) if n_solved else "the solver was not asked for"
+    n_solved = config["benchmark"]["solver_tracers"]
+    asked = network_of(data.directory, surrogate, config) if n_solved else None
+    found = asked or "the solver was not asked for"
     if isinstance(found, str):
         return {**taken, "note": f"{SPEED_CELLS} cells at a time; {found}"}
     network, options = found
