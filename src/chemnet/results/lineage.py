@@ -2,6 +2,9 @@
 
 A result's digest is taken over the digests of its files, so a file that changes changes the result. Parents
 are remembered by digest: a result that was made again under the same name is another result.
+
+The digests tell whether bytes changed, by accident or by another run. They are no signatures: whoever may
+change a file may change the digest beside it. So they are XXH3's, which take less time than reading does.
 """
 
 from __future__ import annotations
@@ -15,8 +18,7 @@ from typing import Any
 
 # bytes read at a time: few calls, and still in the processor's cache when they are hashed
 _BLOCK = 1 << 18
-# how digests of files are made: SHA-256 has instructions of its own in today's processors
-_ALGORITHM = "sha256"
+_XXH3 = "xxh3_128"
 # files that a result grows while it is used, or that only describe it
 NOT_HASHED = frozenset({"result.toml", "runtime_config.toml"})
 
@@ -43,14 +45,23 @@ class FileRecord:
         return path.stat().st_size == self.size and file_digest(path, algorithm) == self.digest
 
 
-def file_digest(path: Path, algorithm: str = _ALGORITHM) -> str:
-    """Return the digest of a file's bytes: ``"sha256:<hex>"``, or a bare BLAKE2b one of 128 bit."""
-    digest = hashlib.blake2b(digest_size=16) if algorithm == "blake2b" else hashlib.new(algorithm)
+def file_digest(path: Path, algorithm: str = _XXH3) -> str:
+    """Return the digest of a file's bytes: ``"xxh3_128:<hex>"``; a bare one for ``"blake2b"`` (128 bit)."""
+    digest = _digest(algorithm)
     buffer = memoryview(bytearray(_BLOCK))
     with path.open("rb", buffering=0) as stream:
         while count := stream.readinto(buffer):
             digest.update(buffer[:count])
     return digest.hexdigest() if algorithm == "blake2b" else f"{algorithm}:{digest.hexdigest()}"
+
+
+def _digest(algorithm: str) -> Any:
+    """Return the digest of no bytes yet; those that hashlib makes are of older results."""
+    if algorithm == _XXH3:
+        import xxhash
+
+        return xxhash.xxh3_128()
+    return hashlib.blake2b(digest_size=16) if algorithm == "blake2b" else hashlib.new(algorithm)
 
 
 def record_files(folder: Path, living: tuple[str, ...] = ()) -> dict[str, FileRecord]:

@@ -61,7 +61,6 @@ class TracerTable(ChemDataset):
         self.unread_columns = plan.unread(catalogue.parts[0].source.columns)
         stoichiometric_matrix(self.species)  # refuses what is no formula before any row is read
         self._prepended = int(self._options["prepend_initial"])
-        self._initial = standard_initial(self.species)
         if self._options["nan_mode"] == "drop_tracer":
             catalogue = self._without_nan(catalogue)
         self._catalogue = _of_agreed_length(catalogue, self._options["unequal_length"])
@@ -89,8 +88,7 @@ class TracerTable(ChemDataset):
     @cached_property
     def digest(self) -> str:
         """Digest of the files' content and of the keys of `[data_set]` that change what is read from them."""
-        # as earlier results hold it: their splits are still those of the same data
-        words = [file_digest(part.source.path, "blake2b") for part in self._catalogue.parts]
+        words = [file_digest(part.source.path) for part in self._catalogue.parts]
         words += [f"{key}={self._options[key]!r}" for key in _CONTENT_KEYS]
         return hashlib.blake2b("\n".join(words).encode(), digest_size=16).hexdigest()
 
@@ -128,7 +126,8 @@ class TracerTable(ChemDataset):
                 )
             time = insert_rows(time, offsets, 0.0)
             physical = insert_rows(physical, offsets, physical[offsets[:-1]])
-            abundance = insert_rows(abundance, offsets, self._initial[: abundance.shape[1]])
+            initial = standard_initial(self.species)[: abundance.shape[1]]
+            abundance = insert_rows(abundance, offsets, initial)
             offsets = offsets + np.arange(len(offsets))
         if self._options["physical_alignment"] == "end":
             physical = parameters_to_start(physical, offsets)
