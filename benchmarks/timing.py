@@ -10,7 +10,10 @@ from typing import Any
 
 
 def rounds_of(
-    works: Mapping[str, Callable[[], Any]], rounds: int, clock: Callable[[], float] | None = None
+    works: Mapping[str, Callable[[], Any]],
+    rounds: int,
+    clock: Callable[[], float] | None = None,
+    before: Callable[[], Any] = lambda: None,
 ) -> dict[str, list[float]]:
     """Return the seconds of each work in each round, after one round that does not count.
 
@@ -22,16 +25,20 @@ def rounds_of(
         How often.
     clock
         `cpu_used` unless given; `time.perf_counter` for wall time.
+    before
+        Is called before each work and not measured: it removes what the work before it has left.
     """
     clock = clock or cpu_used
     for work in works.values():
+        before()
         work()
     taken: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(rounds):
         for name, work in works.items():
-            before = clock()
+            before()
+            start = clock()
             work()
-            taken[name].append(clock() - before)
+            taken[name].append(clock() - start)
     return taken
 
 
