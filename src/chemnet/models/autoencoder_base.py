@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
-from chemnet.models import losses
+from chemnet.models import losses, metrics
 from chemnet.models.base import Batch, StepResult
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class AutoencoderBase(nn.Module, ABC):
         """Return the loss and the validation metrics of the reconstruction."""
         reconstruction = self(batch)
         loss, terms = losses.apply_criterion(self.criterion, reconstruction, batch["abundance"])
-        return loss, {**terms, **losses.validation_metrics(reconstruction, batch["abundance"], self.decades)}
+        return loss, {**terms, **metrics.validation_metrics(reconstruction, batch["abundance"], self.decades)}
 
     def infer_batch(self, batch: Batch) -> dict[str, Tensor]:
         """Return the latents `(B, L)`; `decode` turns them into the reconstruction."""

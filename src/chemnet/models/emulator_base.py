@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from chemnet.config import ConfigDict
-from chemnet.models import losses
+from chemnet.models import losses, metrics
 from chemnet.models.base import Batch, StepResult, TrainingRows, evaluating
 from chemnet.models.layers import concatenated, robust_range
 from chemnet.models.time_step import time_step
@@ -147,7 +147,7 @@ class EmulatorBase(nn.Module, ABC):
         target = batch["abundance"][:, self.n_given :]
         predicted = self._decode_standardised(self(batch))
         loss, terms = losses.apply_criterion(self.criterion, predicted, target)
-        return loss, {**terms, **losses.validation_metrics(predicted, target, self.decades)}
+        return loss, {**terms, **metrics.validation_metrics(predicted, target, self.decades)}
 
     def infer_batch(self, batch: Batch) -> dict[str, Tensor]:
         """Return the latents along the rollout from the first row, `(B, T + 1, L)`.

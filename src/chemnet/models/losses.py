@@ -1,4 +1,4 @@
-"""Losses and validation metrics as pure functions, and the criterion that combines them.
+"""Losses as pure functions, and the criterion that combines them.
 
 Everything works on scaled abundances s in [0, 1] (see `chemnet.preprocessing.scaling`), any number of leading
 axes and species last: ``d = |s_predicted - s_target|`` times the decades of the scaling is an error in dex. A
@@ -16,14 +16,12 @@ import torch
 from torch import Tensor, nn
 
 from chemnet.errors import ConfigError, suggest
+from chemnet.models import linear_square
 from chemnet.models.layers import full_precision_linear
 from chemnet.models.row_loss import LARGEST_EXPONENTIATED, LN10, LinearRowLoss, RowForm, RowLoss
 
 if TYPE_CHECKING:
     from chemnet.datasets.preprocessed import DataDescription
-
-# width of a bin of `dex_histogram` [dex] and its last edge; what lies beyond counts into the last bin
-DEX_BIN, DEX_LIMIT = 0.005, 20.0
 
 ErrorFunction = Callable[[Tensor, float], Tensor]
 
@@ -218,6 +216,8 @@ def apply_to_linear(
     """Return (loss, diagnostics) of ``hidden weight^T + bias``, which a criterion need not hold whole."""
     if hasattr(criterion, "of_linear"):
         return criterion.of_linear(hidden, weight, bias, target)
+    if linear_square.computes(criterion, hidden, weight, target):
+        return linear_square.LinearMeanSquare.apply(hidden, weight, bias, target), {}
     return apply_criterion(criterion, full_precision_linear(hidden, weight, bias), target)
 
 
@@ -225,47 +225,3 @@ def _fits_row_loss(values: Tensor, target: Tensor) -> bool:
     """Return whether `row_loss` takes these: rows of one precision, and a target without gradient."""
     exact = values.dtype == target.dtype and values.dtype in (torch.float32, torch.float64)
     return exact and target.ndim > 1 and values.shape[:-1] == target.shape[:-1] and not target.requires_grad
-
-
-def dex_error(predicted: Tensor, target: Tensor, decades: float) -> Tensor:
-    """Return ``|log10 x_predicted - log10 x_target|`` with both clipped to the scaled range, any shape."""
-    return decades * (predicted.clamp(0.0, 1.0) - target).abs()
-
-
-def relative_error(predicted: Tensor, target: Tensor, decades: float) -> Tensor:
-    """Return ``|x_predicted - x_target| / x_target`` of scaled abundances, any shape."""
-    return torch.expm1(LN10 * decades * (predicted.clamp(0.0, 1.0) - target)).abs()
-
-
-def dex_histogram(dex: Tensor) -> Tensor:
-    """Return how many errors fall into each bin of `DEX_BIN` dex, `(bins,)`; batches may be summed."""
-    bins = round(DEX_LIMIT / DEX_BIN)
-    return torch.histc(dex.detach().float().clamp(max=DEX_LIMIT), bins=bins, min=0.0, max=DEX_LIMIT)
-
-
-def histogram_quantile(counts: Tensor, quantile: float) -> float:
-    """Return the upper edge [dex] of the bin at which `counts` of `dex_histogram` reach `quantile`.
-
-    Examples
-    --------
-    >>> histogram_quantile(dex_histogram(torch.tensor([0.001, 0.002, 0.003, 0.5])), 0.75)
-    0.005
-    """
-    cumulated = counts.double().cumsum(0).cpu()
-    bin_reached = int(torch.searchsorted(cumulated, quantile * float(cumulated[-1]) - 1e-9))
-    return round((min(bin_reached, len(counts) - 1) + 1) * DEX_BIN, 9)
-
-
-def validation_metrics(predicted: Tensor, target: Tensor, decades: float) -> dict[str, Tensor]:
-    """Return mLAE [dex], the mean relative error, and the histogram that LAE99 is read from.
-
-    Parameters
-    ----------
-    predicted, target
-        Scaled abundances, `(..., S)`.
-    decades
-        Decades between the abundance floor and 1.
-    """
-    dex = dex_error(predicted, target, decades)
-    relative = relative_error(predicted, target, decades)
-    return {"mlae": dex.mean(), "mean_relative_error": relative.mean(), "dex_histogram": dex_histogram(dex)}

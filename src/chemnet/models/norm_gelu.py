@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from chemnet.models.gelu import activated
+
 # the kernels use one thread: with more than these, PyTorch's own operations are faster
 _MOST_THREADS = 4
 
@@ -19,6 +21,8 @@ def normalised(hidden: Tensor, norm: nn.Module, activation: nn.Module) -> Tensor
     In training on a CPU, BatchNorm and the exact GELU are computed together; the result is the same to a few
     units in the last place of float32.
     """
+    if type(norm) is nn.Identity:
+        return activated(hidden, activation)
     if not _fits(hidden, norm, activation):
         return activation(norm(hidden))
     assert isinstance(norm, nn.BatchNorm1d)

@@ -6,6 +6,8 @@ keyword arguments. What a model defines itself wins, with a warning.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
@@ -19,6 +21,9 @@ from chemnet.progress import get_logger
 if TYPE_CHECKING:
     from chemnet.datasets.preprocessed import DataDescription
 
+# where PyTorch's optimizers can update all parameters in one pass, and the keywords that choose a way
+_FUSED_DEVICES = {"cpu", "cuda"}
+_WAYS = {"fused", "foreach", "differentiable", "capturable"}
 _log = get_logger(__name__)
 
 
@@ -40,7 +45,8 @@ def make_criterion(config: ConfigDict, data: DataDescription) -> nn.Module:
 def make_optimizer(self: nn.Module, config: ConfigDict) -> Optimizer:
     """Return the optimizer that ``[optimizer]`` names, for the trainable parameters of this model.
 
-    Weight decay spares biases and normalisation unless ``optimizer.decay_biases_and_norms`` asks for it.
+    Weight decay spares biases and normalisation unless ``optimizer.decay_biases_and_norms`` asks for it. One
+    of PyTorch's that can update all parameters in one pass does so, unless its keywords choose another way.
 
     Raises
     ------
@@ -55,7 +61,17 @@ def make_optimizer(self: nn.Module, config: ConfigDict) -> Optimizer:
         options["lr"] = table["lr"]
     cls = import_dotted(table["name"], "optimizer", "torch.optim")
     groups = parameter_groups(self, options.get("weight_decay", 0.0), table["decay_biases_and_norms"])
-    return _call(cls, table["name"], groups, **options)
+    return _call(cls, table["name"], groups, **options, **_fused(cls, groups, options))
+
+
+def _fused(cls: Any, groups: list[dict[str, Any]], options: Mapping[str, Any]) -> dict[str, bool]:
+    """Return the keyword that makes an optimizer of PyTorch update all parameters in one pass, if it can."""
+    has_keyword = cls.__module__.startswith("torch.optim.") and "fused" in signature(cls).parameters
+    parameters = [parameter for group in groups for parameter in group["params"]]
+    if not has_keyword or _WAYS & set(options):
+        return {}
+    fits = all(one.is_floating_point() and one.device.type in _FUSED_DEVICES for one in parameters)
+    return {"fused": True} if fits else {}
 
 
 def no_optimizer() -> Optimizer:
@@ -90,7 +106,7 @@ def parameter_groups(model: nn.Module, weight_decay: float, decay_all: bool) -> 
         return [{"params": trainable}]
     matrices = [parameter for parameter in trainable if parameter.ndim > 1]
     vectors = [parameter for parameter in trainable if parameter.ndim <= 1]
-    groups = [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
+    groups: list[dict[str, Any]] = [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
     return [group for group in groups if group["params"]]
 
 

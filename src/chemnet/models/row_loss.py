@@ -84,7 +84,7 @@ class RowLoss(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, factor: Tensor, *rest: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradient of the prediction."""
-        return _times(ctx.saved_tensors[0], factor), None, None, None
+        return times(ctx.saved_tensors[0], factor), None, None, None
 
     @staticmethod
     def vmap(
@@ -134,7 +134,7 @@ class LinearRowLoss(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, factor: Tensor, *rest: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of hidden values, weight and bias."""
-        return *(_times(gradient, factor) for gradient in ctx.saved_tensors), None, None
+        return *(times(gradient, factor) for gradient in ctx.saved_tensors), None, None
 
 
 class _Blocks:
@@ -274,7 +274,7 @@ ERRORS_AND_SLOPES: Mapping[str, ErrorAndSlope] = {
 }
 
 
-def _times(gradient: Tensor, factor: Tensor) -> Tensor:
+def times(gradient: Tensor, factor: Tensor) -> Tensor:
     """Return ``factor gradient``; on a CPU a factor of 1 costs nothing."""
     if factor.device.type == "cpu" and factor.item() == 1.0:
         return gradient

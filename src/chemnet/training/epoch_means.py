@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from chemnet.errors import RunFailedError
-from chemnet.models.losses import histogram_quantile
+from chemnet.models.metrics import histogram_quantile
 
 # diagnostics under this name are histograms of dex errors; LAE99 is read from them
 HISTOGRAM = "dex_histogram"

@@ -41,6 +41,31 @@ def test_the_short_key_for_the_learning_rate_wins(tiny: Any) -> None:
     assert recipe.make_optimizer(network(), tiny({"optimizer.lr": 0.25})).param_groups[0]["lr"] == 0.25
 
 
+@pytest.mark.parametrize("name", ["Adam", "AdamW", "SGD"])
+def test_the_update_in_one_pass_is_the_plain_update(name: str, tiny: Any) -> None:
+    trained = []
+    for further in ({}, {f"'torch.optim.{name}'.fused": False}):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(4, 3), nn.GELU(), nn.Linear(3, 2))
+        config = tiny({"optimizer.name": f"torch.optim.{name}", "optimizer.lr": 0.01, **further})
+        optimizer = recipe.make_optimizer(model, config)
+        for rows in torch.rand(20, 8, 4, generator=torch.Generator().manual_seed(1)):
+            optimizer.zero_grad()
+            model(rows).square().mean().backward()
+            optimizer.step()
+        trained.append((optimizer.param_groups[0]["fused"], list(model.parameters())))
+    assert [fused for fused, _ in trained] == [True, False]
+    torch.testing.assert_close(trained[0][1], trained[1][1], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["RMSprop", "Adamax"])
+def test_an_optimizer_without_an_update_in_one_pass_is_made_as_it_is(name: str, tiny: Any) -> None:
+    (group, *_) = recipe.make_optimizer(
+        network(), tiny({"optimizer.name": f"torch.optim.{name}"})
+    ).param_groups
+    assert "fused" not in group
+
+
 def test_a_keyword_that_the_class_refuses_is_named_with_its_table(tiny: Any) -> None:
     config = tiny({"'torch.optim.AdamW'.momentun": 0.9})
     with pytest.raises(ConfigError, match="momentun") as caught:

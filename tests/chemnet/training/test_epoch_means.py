@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from chemnet.errors import RunFailedError
-from chemnet.models.losses import dex_histogram
+from chemnet.models.metrics import dex_histogram
 from chemnet.training.epoch_means import EpochMeans
 
 
