@@ -3,9 +3,10 @@
 python benchmarks/bench_preprocess.py [GB of the made table, 0.1 by default] [method]
 
 The floor reads the table block by block and writes as many bytes as the result holds, through HDF5 as well.
-Both write new files, and what they wrote is removed, unmeasured, before the other begins: a page of memory that
-the system gives away for the first time costs it more than the writing. The verb's imports are not counted,
-everything else is: checks, digests of what is read and written, and what each run costs whatever its size.
+Both write new files, and what they wrote is removed, unmeasured, before the other begins: a page of memory
+that the system gives away for the first time costs it more than the writing. The verb's imports are not
+counted, everything else is: checks, digests of what is read and written, and what each run costs whatever its
+size.
 """
 
 from __future__ import annotations

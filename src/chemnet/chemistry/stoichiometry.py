@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -30,8 +30,7 @@ def element_names(species: Iterable[str]) -> tuple[str, ...]:
     >>> element_names(["CO", "H2O", "SIO", "E-"])
     ('H', 'C', 'O', 'SI')
     """
-    found = {element for name in species for element in parse_species(name).elements}
-    return tuple(sorted(found, key=lambda element: WEIGHTS_IN_CAPITALS[element]))
+    return _by_weight(parse_species(name).elements for name in species)
 
 
 def stoichiometric_matrix(
@@ -66,11 +65,11 @@ def stoichiometric_matrix(
            [0., 1., 1.],
            [0., 0., 0.]])
     """
-    columns = element_names(species) if elements is None else tuple(element.upper() for element in elements)
+    atoms = [parse_species(name).elements for name in species]
+    columns = _by_weight(atoms) if elements is None else tuple(element.upper() for element in elements)
     for element in columns:
         if element not in WEIGHTS_IN_CAPITALS:
             raise DataError(f"unknown element {element!r}", hint=suggest(element, WEIGHTS_IN_CAPITALS))
-    atoms = [parse_species(name).elements for name in species]
     counts = [[elements.get(element, 0) for element in columns] for elements in atoms]
     return np.array(counts, dtype=np.float64).reshape(len(species), len(columns))
 
@@ -105,3 +104,9 @@ def masses(species: Sequence[str]) -> npt.NDArray[np.float64]:
     array([18.015, 18.015])
     """
     return np.array([parse_species(name).mass for name in species], dtype=np.float64)
+
+
+def _by_weight(atoms: Iterable[Mapping[str, int]]) -> tuple[str, ...]:
+    """Return the elements of some formulae by increasing atomic weight."""
+    found = {element for elements in atoms for element in elements}
+    return tuple(sorted(found, key=lambda element: WEIGHTS_IN_CAPITALS[element]))
