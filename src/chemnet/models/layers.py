@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from chemnet.errors import ConfigError, suggest
 
-ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+ACTIVATIONS: dict[str, type[nn.Module]] = {
     "gelu": nn.GELU,
     "relu": nn.ReLU,
     "silu": nn.SiLU,
@@ -35,6 +35,13 @@ def activation(name: str) -> nn.Module:
     if name not in ACTIVATIONS:
         raise ConfigError(f"no activation is called '{name}'", hint=suggest(name, ACTIVATIONS))
     return ACTIVATIONS[name]()
+
+
+def activation_name(module: nn.Module) -> str | None:
+    """Return which of `ACTIVATIONS` a module is; None for any other, and for approximations."""
+    if isinstance(module, nn.GELU) and module.approximate != "none":
+        return None
+    return next((name for name, kind in ACTIVATIONS.items() if type(module) is kind), None)
 
 
 def normalisation(name: str, width: int) -> nn.Module:

@@ -7,7 +7,8 @@ Shapes: B tracers, T steps, D of what drives a step, L latents, H hidden units.
 A loop of PyTorch operations over hundreds of steps spends much of its time between small operations, and its
 gradient sums the weights' gradients step by step. Here, as in `relaxation`, what the drive adds to the first
 layer is computed for all steps at once, what the gradient needs is written where it stays, and the gradients
-of the weights are one matrix product per layer over all steps.
+of the weights are one matrix product per layer over all steps. On a CPU compiled loops do that; see
+`compiled_rollout`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from chemnet.models.compiled_rollout import RolloutForm, can_compile, compiled_rollout
+from chemnet.models.layers import activation_name
+
 aten = torch.ops.aten
 
 
@@ -26,31 +30,36 @@ class Activation(NamedTuple):
     """An activation and its gradient, each one operation that writes into given memory.
 
     `write` takes inputs and memory for the outputs. `write_gradient` takes the gradient of the outputs, the
-    inputs, the outputs and memory for the gradient of the inputs.
+    inputs, the outputs and memory for the gradient of the inputs. `name` is that of `layers.ACTIVATIONS`.
     """
 
+    name: str
     write: Callable[[Tensor, Tensor], Any]
     write_gradient: Callable[[Tensor, Tensor, Tensor, Tensor], Any]
 
 
-ACTIVATIONS: dict[type[nn.Module], Activation] = {
-    nn.GELU: Activation(
+ACTIVATIONS: tuple[Activation, ...] = (
+    Activation(
+        "gelu",
         lambda x, out: aten.gelu.out(x, out=out),
         lambda flow, x, y, out: aten.gelu_backward.grad_input(flow, x, grad_input=out),
     ),
-    nn.SiLU: Activation(
+    Activation(
+        "silu",
         lambda x, out: aten.silu.out(x, out=out),
         lambda flow, x, y, out: aten.silu_backward.grad_input(flow, x, grad_input=out),
     ),
-    nn.ReLU: Activation(
+    Activation(
+        "relu",
         lambda x, out: torch.clamp_min(x, 0.0, out=out),
         lambda flow, x, y, out: aten.threshold_backward.grad_input(flow, x, 0.0, grad_input=out),
     ),
-    nn.Tanh: Activation(
+    Activation(
+        "tanh",
         lambda x, out: torch.tanh(x, out=out),
         lambda flow, x, y, out: aten.tanh_backward.grad_input(flow, y, grad_input=out),
     ),
-}
+)
 
 
 def fused_activation(network: nn.Sequential) -> Activation | None:
@@ -60,8 +69,11 @@ def fused_activation(network: nn.Sequential) -> Activation | None:
     """
     between = [layer for layer in network if not isinstance(layer, (nn.Linear, nn.Dropout))]
     dropped = any(layer.p > 0.0 for layer in network if isinstance(layer, nn.Dropout))
-    kinds = {type(layer) for layer in between}
-    return ACTIVATIONS.get(kinds.pop()) if len(kinds) == 1 and not dropped else None
+    names = {activation_name(layer) for layer in between}
+    if len(names) != 1 or dropped:
+        return None
+    name = names.pop()
+    return next((each for each in ACTIVATIONS if each.name == name), None)
 
 
 def residual_rollout(
@@ -81,6 +93,11 @@ def residual_rollout(
         `(B, T, D)` and `(B, T, 1)`; no gradient of the gate is taken.
     """
     layers = [layer for layer in network if isinstance(layer, nn.Linear)]
+    gates = gate.detach()
+    if can_compile(drive, gates, start, *network.parameters()):
+        form = RolloutForm(relaxes=False, activation=activation.name)
+        matrices = [(layer.weight, layer.bias) for layer in layers]
+        return compiled_rollout(form, start, drive, gates.squeeze(-1), matrices)
     n_drive = drive.shape[-1]
     by_drive, by_latent = layers[0].weight[:, :n_drive], layers[0].weight[:, n_drive:]
     # steps first: each step is then one block of memory
@@ -88,8 +105,8 @@ def residual_rollout(
     weights = [by_latent]
     for layer in layers[1:]:
         weights += [layer.weight, layer.bias]
-    gates = gate.detach().transpose(0, 1).contiguous()
-    latents: Tensor = _ResidualRollout.apply(activation, start, driven, gates, *weights)[0]
+    by_step = gates.transpose(0, 1).contiguous()
+    latents: Tensor = _ResidualRollout.apply(activation, start, driven, by_step, *weights)[0]
     return latents[1:].transpose(0, 1)
 
 

@@ -5,39 +5,42 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from typing import TypeVar
 
 import torch
 from threadpoolctl import ThreadpoolController
 
+Block = TypeVar("Block")
 # fewest rows that are worth a call of BLAS, which first packs the matrix
 FEWEST_FOR_BLAS = 4
 
 
-def blocks_of(n_rows: int, size: int = 0) -> list[slice]:
+def blocks_of(n_rows: int, size: int = 0, least: int = 1) -> list[slice]:
     """Return blocks of rows: one per thread that torch uses, or smaller ones.
 
     Parameters
     ----------
     n_rows, size
         Rows in all, and in a block at most; 0: one block per thread.
+    least
+        Rows that are worth a thread of their own.
     """
-    if n_rows < FEWEST_FOR_BLAS:
-        return [slice(0, n_rows)]
-    share = -(-n_rows // torch.get_num_threads())
+    threads = max(1, min(torch.get_num_threads(), n_rows // least))
+    share = -(-n_rows // threads)
     size = min(size or share, share)
     return [slice(first, min(first + size, n_rows)) for first in range(0, n_rows, size)]
 
 
 def in_blocks(n_rows: int, function: Callable[[slice], None], size: int = 0) -> None:
     """Call a function that leaves the interpreter lock on each of the `blocks_of` rows, in threads."""
-    each_block(blocks_of(n_rows, size), function)
+    if n_rows < FEWEST_FOR_BLAS:
+        function(slice(0, n_rows))
+    else:
+        each_block(blocks_of(n_rows, size), function)
 
 
-def each_block(blocks: Sequence[slice], function: Callable[[slice], None]) -> None:
+def each_block(blocks: Sequence[Block], function: Callable[[Block], None]) -> None:
     """Call a function that leaves the interpreter lock on each block, in as many threads as torch uses."""
-    if len(blocks) == 1 and blocks[0].stop < FEWEST_FOR_BLAS:
-        function(blocks[0])
-        return
     threads = min(torch.get_num_threads(), len(blocks))
     with _blas().limit(limits=1, user_api="blas"):
         if threads == 1:

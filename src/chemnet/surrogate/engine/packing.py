@@ -10,19 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from chemnet.models.layers import FullPrecisionLinear
-from chemnet.surrogate.engine.perceptrons import ACTIVATION_CODES, BIAS_ROWS
+from chemnet.models.kernels.activations import ACTIVATION_CODES
+from chemnet.models.layers import FullPrecisionLinear, activation_name
+from chemnet.surrogate.engine.perceptrons import BIAS_ROWS
 
 Array = NDArray[np.float64]
 # outputs are filled up with zeros to a multiple of this: whole vectors of AVX2
 _VECTOR = 8
-_ACTIVATIONS: dict[type[nn.Module], str] = {
-    nn.Identity: "none",
-    nn.GELU: "gelu",
-    nn.SiLU: "silu",
-    nn.ReLU: "relu",
-    nn.Tanh: "tanh",
-}
 
 
 @dataclass(frozen=True)
@@ -36,7 +30,7 @@ class Layer:
     bias
         `(n_out,)`.
     activation
-        One of `chemnet.surrogate.engine.perceptrons.ACTIVATION_CODES`.
+        One of `chemnet.models.kernels.activations.ACTIVATION_CODES`.
     """
 
     matrix: Array
@@ -112,18 +106,11 @@ def layers_of(module: nn.Module) -> list[Layer] | None:
         if type(part) is nn.Linear:
             layers.append(Layer.of(part))
             continue
-        name = activation_of(part)
+        name = activation_name(part)
         if name is None or not layers or layers[-1].activation != "none":
             return None
         layers[-1] = Layer(layers[-1].matrix, layers[-1].bias, name)
     return layers or None
-
-
-def activation_of(module: nn.Module) -> str | None:
-    """Return the name of an activation that the kernels have, or None."""
-    if isinstance(module, nn.GELU) and module.approximate != "none":
-        return None
-    return _ACTIVATIONS.get(type(module))
 
 
 def as_float64(tensor: Tensor) -> Array:

@@ -19,7 +19,6 @@ from chemnet.surrogate.engine.compilation import kernel, part
 BIAS_ROWS = 8
 # rows that are encoded or decoded together: their hidden layers stay in the cache
 ROWS_AT_ONCE = 256
-ACTIVATION_CODES = {"none": 0, "gelu": 1, "silu": 2, "relu": 3, "tanh": 4}
 
 
 @part

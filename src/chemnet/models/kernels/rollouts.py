@@ -1,0 +1,250 @@
+"""Kernels of training on a CPU: a rollout over all its steps, and its gradient through time.
+
+Shapes: B cells (a multiple of a vector's length), T steps, D of what drives a step, L latents, K layers.
+
+    z' = z + r f([drive, z])                                            residual: r is a gate
+    (c, k) = f([drive, z]),  z' = c + (z - c) exp(-r softplus(k))       relaxing: r is a relative time step
+
+Cells are the last axis of everything: BLAS is fastest so, and every loop between its products is one over
+whole vectors. Each layer is given a row of ones below its inputs, so that biases are a column of the
+matrices, in products and in gradients. What enters the layers is kept for some steps side by side (a chunk):
+the weights' gradients are one product per layer and chunk.
+
+All of a perceptron is in flat memory. Its layout `(K, 5)` holds for each layer: the number of its inputs,
+ones included, and of its outputs, and where its matrix, what enters it, and its activations' slopes begin.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chemnet.models.kernels.activations import activate_with_slope
+from chemnet.models.kernels.compilation import kernel, part
+from chemnet.models.kernels.elementary import LOG2_E, F, exp2, log2
+
+# rows of cells that loops with a factor per cell go over at a time: long enough for vectors
+_ROWS = 8
+
+
+@part
+def _matrix(flat, first, n_rows, n_columns):
+    """Return a part of flat memory as a matrix."""
+    return flat[first : first + n_rows * n_columns].reshape(n_rows, n_columns)
+
+
+@part
+def _keep(rows, chunk, place):
+    """Copy rows `(n, B)` to the columns of a step in a chunk `(n, columns)`."""
+    for r in range(rows.shape[0]):
+        kept, row = chunk[r, place : place + rows.shape[1]], rows[r]
+        for cell in range(row.shape[0]):
+            kept[cell] = row[cell]
+
+
+@part
+def _clear_end(entering, layout, n_steps, chunk, columns):
+    """Fill the last chunk with zeros, where it has more columns than there are steps."""
+    if n_steps % chunk == 0:
+        return
+    for k in range(layout.shape[0]):
+        size = layout[k, 0] * columns
+        at = layout[k, 3] + (n_steps // chunk) * size
+        entering[at : at + size] = F(0.0)
+
+
+@part
+def _repeated(values, out):
+    """Repeat values of cells for `_ROWS` rows."""
+    n = values.shape[0]
+    for r in range(_ROWS):
+        out[r * n : (r + 1) * n] = values
+
+
+@part
+def _relax(latents, answer, relative, kept, by_rate):
+    """Move latents towards targets, and write what the gradient needs; of one axis, targets before rates."""
+    # few arrays in each loop, or the compiler makes no vector instructions
+    n, size = latents.shape[0], relative.shape[0]
+    targets, rates = answer[:n], answer[n:]
+    for first in range(0, n, size):
+        rate, remains, slope = (
+            rates[first : first + size],
+            kept[first : first + size],
+            by_rate[first : first + size],
+        )
+        for j in range(rate.shape[0]):
+            grown = exp2(rate[j] * LOG2_E)
+            left = exp2(-relative[j] * log2(F(1.0) + grown))
+            remains[j] = left
+            slope[j] = left * relative[j] * (grown / (F(1.0) + grown))
+    for j in range(n):
+        apart = targets[j] - latents[j]
+        latents[j] = targets[j] - apart * kept[j]
+        by_rate[j] *= apart
+
+
+@part
+def _add_scaled(latents, answer, gates):
+    """Add a change times the gates to latents, of one axis."""
+    size = gates.shape[0]
+    for first in range(0, latents.shape[0], size):
+        after, change = latents[first : first + size], answer[first : first + size]
+        for j in range(after.shape[0]):
+            after[j] += gates[j] * change[j]
+
+
+@kernel
+def roll_with_slopes(
+    relaxes, code, matrices, layout, ranges, start, drive, steps, chunk, entering, slopes, moves, out
+):
+    """Roll out cells, keeping what the gradient needs.
+
+    Parameters
+    ----------
+    relaxes, code
+        Whether the step is a relaxation, and the activation of the hidden layers.
+    matrices, layout
+        The perceptron; matrices `(n_out, n_in)`.
+    ranges
+        Least and most that latents are held in, `(2, L)`.
+    start, drive, steps
+        `(L, B)`, `(T, D, B)`, and r `(T, B)`.
+    chunk
+        Steps that are kept side by side.
+    entering
+        What enters each layer, `(chunks, n_in, chunk B)`, written; 0 beyond the last step.
+    slopes
+        Those of each hidden layer `(T, n_out, B)`, written.
+    moves
+        For relaxations what remains of a distance, and dz'/dk: `(T, 2, L B)`, written.
+    out
+        Latents after each step `(cells, T, L)`, written for as many cells as it has.
+    """
+    n_steps, n_drive, n_cells = drive.shape
+    n_latents, n_layers, columns = start.shape[0], layout.shape[0], chunk * n_cells
+    work = np.ones(np.sum(layout[:, 0]) * n_cells, F)
+    answer = np.empty((layout[n_layers - 1, 1], n_cells), F)
+    repeated = np.empty(_ROWS * n_cells, F)
+    first = _matrix(work, 0, layout[0, 0], n_cells)
+    latents = first[n_drive : n_drive + n_latents]
+    latents[:] = start
+    _clear_end(entering, layout, n_steps, chunk, columns)
+    for i in range(n_steps):
+        at_chunk, place = i // chunk, (i % chunk) * n_cells
+        first[:n_drive] = drive[i]
+        at_work = 0
+        for k in range(n_layers):
+            n_in, n_out, at_matrix, at_entering, at_slopes = layout[k]
+            values = _matrix(work, at_work, n_in, n_cells)
+            at_work += n_in * n_cells
+            _keep(values, _matrix(entering, at_entering + at_chunk * n_in * columns, n_in, columns), place)
+            matrix = _matrix(matrices, at_matrix, n_out, n_in)
+            if k + 1 == n_layers:
+                np.dot(matrix, values, answer)
+            else:
+                size, at = n_out * n_cells, at_slopes + i * n_out * n_cells
+                np.dot(matrix, values, _matrix(work, at_work, n_out, n_cells))
+                activate_with_slope(work[at_work : at_work + size], slopes[at : at + size], code)
+        _repeated(steps[i], repeated)
+        if relaxes:
+            _relax(latents.reshape(-1), answer.reshape(-1), repeated, moves[i, 0], moves[i, 1])
+        else:
+            _add_scaled(latents.reshape(-1), answer.reshape(-1), repeated)
+        for j in range(n_latents):
+            row, least, most = latents[j], ranges[0, j], ranges[1, j]
+            for cell in range(n_cells):
+                row[cell] = min(max(row[cell], least), most)
+        for cell in range(out.shape[0]):
+            after = out[cell, i]
+            for j in range(n_latents):
+                after[j] = latents[j, cell]
+
+
+@part
+def _through_move(relaxes, flow, gates, moves, above):
+    """Write the gradient of the last layer from that of latents, which becomes what passes the layers by."""
+    n, size = flow.shape[0], gates.shape[0]
+    if relaxes:
+        by_target, above_rate, kept, by_rate = above[:n], above[n:], moves[0], moves[1]
+        for j in range(n):
+            above_rate[j] = flow[j] * by_rate[j]
+        for j in range(n):
+            passed = flow[j] * kept[j]
+            by_target[j] = flow[j] - passed
+            flow[j] = passed
+        return
+    for first in range(0, n, size):
+        change, given = above[first : first + size], flow[first : first + size]
+        for j in range(given.shape[0]):
+            change[j] = gates[j] * given[j]
+
+
+@part
+def _add(total, values):
+    """Add values to a total, of one axis."""
+    for j in range(total.shape[0]):
+        total[j] += values[j]
+
+
+@kernel
+def roll_back(
+    relaxes, matrices, layout, steps, chunk, entering, slopes, moves, gradient, by_matrices, by_start
+):
+    """Go back through the steps of `roll_with_slopes`.
+
+    Parameters
+    ----------
+    relaxes, layout, steps, chunk, entering, slopes, moves
+        As there.
+    matrices
+        `(n_in, n_out)`, where the layout says, without the rows of biases and drive.
+    gradient
+        Of the latents after each step `(cells, T, L)`.
+    by_matrices, by_start
+        Gradients of the matrices `(n_out, n_in)` and of the start `(L, B)`, written.
+    """
+    n_steps, n_cells = steps.shape
+    n_layers, columns, n_latents = layout.shape[0], chunk * n_cells, by_start.shape[0]
+    # gradients of the layers' outputs for the steps of a chunk; 0 beyond the last step
+    leaving = np.zeros(np.sum(layout[:, 1]) * columns, F)
+    one, other = np.empty(np.max(layout[:, 1]) * n_cells, F), np.empty(np.max(layout[:, 1]) * n_cells, F)
+    by_latents = np.empty((n_latents, n_cells), F)
+    product = np.empty_like(by_matrices)
+    repeated = np.empty(_ROWS * n_cells, F)
+    by_matrices[:] = F(0.0)
+    by_start[:] = F(0.0)
+    for i in range(n_steps - 1, -1, -1):
+        at_chunk, place = i // chunk, (i % chunk) * n_cells
+        for cell in range(gradient.shape[0]):
+            given = gradient[cell, i]
+            for j in range(n_latents):
+                by_start[j, cell] += given[j]
+        _repeated(steps[i], repeated)
+        n_out, at_leaving = layout[n_layers - 1, 1], leaving.shape[0]
+        _through_move(relaxes, by_start.reshape(-1), repeated, moves[i], one)
+        for k in range(n_layers - 1, -1, -1):
+            n_out, at_matrix = layout[k, 1], layout[k, 2]
+            above = _matrix(one, 0, n_out, n_cells)
+            at_leaving -= n_out * columns
+            _keep(above, _matrix(leaving, at_leaving, n_out, columns), place)
+            if k == 0:
+                np.dot(_matrix(matrices, at_matrix, n_latents, n_out), above, by_latents)
+            else:
+                width = layout[k - 1, 1]
+                size = width * n_cells
+                at = layout[k - 1, 4] + i * size
+                np.dot(_matrix(matrices, at_matrix, width, n_out), above, _matrix(other, 0, width, n_cells))
+                below, slope = other[:size], slopes[at : at + size]
+                for j in range(size):
+                    below[j] *= slope[j]
+                one, other = other, one
+        _add(by_start.reshape(-1), by_latents.reshape(-1))
+        if place == 0:
+            at_leaving = 0
+            for k in range(n_layers):
+                n_in, n_out, at_matrix, at_entering, _ = layout[k]
+                above = _matrix(leaving, at_leaving, n_out, columns)
+                below = _matrix(entering, at_entering + at_chunk * n_in * columns, n_in, columns)
+                np.dot(above, below.T, _matrix(product, at_matrix, n_out, n_in))
+                at_leaving += n_out * columns
+            _add(by_matrices, product)
