@@ -1,14 +1,13 @@
-"""Hyrax's verbs on random rows of 333 values: run by a Python that has Hyrax, prints CPU seconds as JSON.
+"""Hyrax's verbs on random rows of 333 values, by a Python that has Hyrax: runs one whenever it is told to.
 
-python hyrax_peer.py FOLDER EPOCHS ROWS_OF_TRAINING ROWS_OF_INFERENCE ROWS_TO_STORE ROWS_TO_EMBED
+python hyrax_peer.py FOLDER EPOCHS VERB=ROWS ...
 
-A verb of no rows is left out. Each other runs once untimed, for imports and compilation, and then as often as
-`REPEATS` says.
+It prepares each verb and runs it once, for imports and compilation. Then it runs the verb that a line of the
+standard input names, and prints the CPU seconds that this took.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
@@ -23,7 +22,8 @@ from hyrax import Hyrax
 from hyrax.models.model_registry import hyrax_model
 from torch import nn
 
-REPEATS = 3
+# rows of the training that the other verbs take their weights from
+TRAINED_ON = 1024
 
 
 @hyrax_model
@@ -99,34 +99,33 @@ def peer(folder: Path, rows: int, epochs: int = 1) -> Hyrax:
     return hyrax
 
 
-def timed(work: Callable[[], object]) -> list[float]:
-    """Return the CPU seconds of each repeat, after one that does not count."""
+def prepared(verb: str, folder: Path, rows: int, epochs: int) -> Callable[[], object]:
+    """Return a verb's work, run once; in a folder of its own, for a verb takes the newest results there."""
+    folder.mkdir()
+    if verb == "train":
+        work = peer(folder, rows, epochs).train
+    else:
+        peer(folder, TRAINED_ON).train()
+        work = peer(folder, rows).infer
+        if verb != "infer":
+            work()
+            work = getattr(peer(folder, rows), verb)
     work()
-    taken = []
-    for _ in range(REPEATS):
-        before = time.process_time()
-        work()
-        taken.append(time.process_time() - before)
-    return taken
+    return work
 
 
 def main() -> None:
-    """Measure and print."""
+    """Prepare, then run and print as told."""
     folder, epochs = Path(sys.argv[1]), int(sys.argv[2])
-    n_train, n_infer, n_store, n_embed = map(int, sys.argv[3:7])
+    # what the verbs themselves print is no answer
+    answers, sys.stdout = sys.stdout, sys.stderr
     torch.set_num_threads(1)
-    taken = {}
-    if n_train:
-        taken["train"] = timed(peer(folder, n_train, epochs).train)
-    else:
-        peer(folder, 1024).train()  # the verbs after it need weights
-    if n_infer:
-        taken["infer"] = timed(peer(folder, n_infer).infer)
-    for rows, verb in ((n_store, "save_to_database"), (n_embed, "umap")):
-        if rows:
-            peer(folder, rows).infer()
-            taken[verb] = timed(getattr(peer(folder, rows), verb))
-    print(json.dumps(taken))
+    rows = dict(word.split("=") for word in sys.argv[3:])
+    works = {verb: prepared(verb, folder / verb, int(count), epochs) for verb, count in rows.items()}
+    for line in sys.stdin:
+        before = time.process_time()
+        works[line.strip()]()
+        print(time.process_time() - before, file=answers, flush=True)
 
 
 if __name__ == "__main__":
