@@ -33,7 +33,6 @@ from one_step import one_step_figures
 from timing import ratios, rounds_of
 
 from chemnet.models.base import build_model
-from chemnet.models.emulator_base import EmulatorBase
 from chemnet.surrogate.carrying import stepwise
 from chemnet.surrogate.engine.predictor import FusedPredictor
 from chemnet.surrogate.predictor import ComponentPredictor, Parts
@@ -146,8 +145,8 @@ def training_figures(name: str) -> list[Figure]:
 
         return work
 
-    def loop(*inputs: torch.Tensor) -> torch.Tensor:
-        return EmulatorBase.rollout(model, *inputs)
+    def loop(start: torch.Tensor, physical: torch.Tensor, dt: torch.Tensor) -> torch.Tensor:
+        return model.repeated_steps(start, model.drive(physical, dt), dt)
 
     def step() -> None:
         model.zero_grad()

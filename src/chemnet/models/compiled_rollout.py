@@ -24,6 +24,8 @@ from chemnet.models.kernels.blocks import blocks_of, each_block
 
 # tracers are filled up to whole vectors, and so many at least are worth a thread
 _VECTOR, _FEWEST_TRACERS = 8, 16
+# without a gradient, tracers that are rolled out before their memory is used for the next ones
+_TRACERS_AT_ONCE = 256
 # columns of a chunk, about: their layers stay in the cache while the weights' gradients are computed
 _COLUMNS = 1024
 # rows that lie such a multiple of floats apart would take each other's place in the cache
@@ -96,6 +98,7 @@ def compiled_rollout(
     drive: Tensor,
     steps: Tensor,
     layers: Sequence[tuple[Tensor, Tensor]],
+    held: Tensor | None = None,
 ) -> Tensor:
     """Return latents `(B, T, L)` after each step.
 
@@ -109,10 +112,26 @@ def compiled_rollout(
         Gates of the change, or relative time steps, `(B, T)`.
     layers
         Weight `(n_out, n_in)` and bias `(n_out,)` of each, the first one's inputs drive before latents.
+    held
+        Least and most that latents are held between after each step, `(2, L)`; the gradient passes through as
+        if they were free.
     """
     matrices = [torch.cat([weight, bias[:, None]], dim=1) for weight, bias in layers]
+    if held is None:
+        bound = torch.full_like(start[:1], torch.inf)
+        held = torch.cat([-bound, bound])
+    at_once = len(start) if torch.is_grad_enabled() else _TRACERS_AT_ONCE
+    parts = zip(*(each.split(at_once) for each in (start, drive, steps)), strict=True)
+    rolled = [_rolled_out(form, *part, held, matrices) for part in parts]
+    return rolled[0] if len(rolled) == 1 else torch.cat(rolled)
+
+
+def _rolled_out(
+    form: RolloutForm, start: Tensor, drive: Tensor, steps: Tensor, held: Tensor, matrices: Sequence[Tensor]
+) -> Tensor:
+    """Return the latents of some tracers."""
     plan = _plan(form, drive.shape[0], drive.shape[1], [tuple(matrix.shape) for matrix in matrices])
-    latents: Tensor = _CompiledRollout.apply(plan, start, drive, steps, *matrices)[0]
+    latents: Tensor = _CompiledRollout.apply(plan, start, drive, steps, held, *matrices)[0]
     return latents
 
 
@@ -121,7 +140,7 @@ class _CompiledRollout(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        plan: _Plan, start: Tensor, drive: Tensor, steps: Tensor, *matrices: Tensor
+        plan: _Plan, start: Tensor, drive: Tensor, steps: Tensor, held: Tensor, *matrices: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Roll out; what the gradient needs is returned as one piece of memory."""
         from chemnet.models.kernels.activations import ACTIVATION_CODES
@@ -130,8 +149,7 @@ class _CompiledRollout(torch.autograd.Function):
         latents = start.new_empty(*drive.shape[:2], start.shape[1])
         memory = start.new_empty(plan.size)
         packed, kept, out = _packed(matrices), memory.numpy(), latents.numpy()
-        form, n_steps, n_latents = plan.form, drive.shape[1], start.shape[1]
-        ranges = np.array([[-np.inf], [np.inf]], np.float32).repeat(n_latents, axis=1)
+        form, n_steps, ranges = plan.form, drive.shape[1], held.contiguous().numpy()
 
         def roll(block: _Block) -> None:
             of, width = block.tracers, block.width
@@ -157,7 +175,7 @@ class _CompiledRollout(torch.autograd.Function):
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
         """Keep what the gradient needs; only the latents have one."""
-        plan, start, drive, steps, *matrices = inputs
+        plan, start, drive, steps, _, *matrices = inputs
         ctx.mark_non_differentiable(output[1])
         # nor are zeros made up for it
         ctx.set_materialize_grads(False)
@@ -202,7 +220,7 @@ class _CompiledRollout(torch.autograd.Function):
         each_block(list(enumerate(plan.blocks)), roll)
         parts = by_matrices.sum(0).split([matrix.numel() for matrix in matrices])
         shaped = [part.view_as(matrix) for part, matrix in zip(parts, matrices, strict=True)]
-        return None, by_start, None, None, *shaped
+        return None, by_start, None, None, None, *shaped
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[Any, ...], plan: _Plan, *inputs: Tensor) -> tuple[Any, Any]:

@@ -6,8 +6,9 @@ physical parameters, D of what drives a step, L latents (for a direct emulator t
     z_0 = standardised latent of the last given row;  z_{i+1} = step(z_i, drive(physical_i, dt_i))
 
 The whole rollout is differentiated: its latents are decoded and compared with the true abundances, so the
-loss sees what a user sees. Latents are not clamped in training, which would kill gradients; in inference a
-wide margin around the training range stops a rollout from running away.
+loss sees what a user sees. In inference a wide margin around the training range stops a rollout from running
+away. In training latents are free, or held in the same range (`hold_training_rollouts`); then their gradient
+passes as if they were free, since a clamp would kill it.
 
 A model states `encode`, `decode` and `step`, and `memory` where it remembers more than the latents.
 """
@@ -42,8 +43,8 @@ class EmulatorBase(nn.Module, ABC):
     Parameters
     ----------
     table
-        The model's own configuration table; read here are `use_dt`, `start_noise`, `rollout_noise` and
-        `range_margin`.
+        The model's own configuration table; read here are `use_dt`, `start_noise`, `rollout_noise`,
+        `range_margin` and `hold_training_rollouts`.
     data
         Gives the number of physical parameters, the window and the scaling of the abundances.
     latent_dim
@@ -111,12 +112,34 @@ class EmulatorBase(nn.Module, ABC):
     def rollout(self, start: Tensor, physical: Tensor, dt: Tensor) -> Tensor:
         """Return `(B, T, L)` from `start` `(B, L)`, `physical` `(B, T, P)` and `dt` `(B, T)` [yr].
 
-        Latents are standardised.
+        Latents are standardised. Models that have a fused rollout use it, unless each step has noise.
         """
-        state, latents = {LATENT: start, **self.memory(start)}, []
         # the whole window at once: per step it would be many small kernels
         drive_BTD = self.drive(physical, dt)
-        for drive_BD, dt_B in zip(drive_BTD.unbind(1), dt.unbind(1), strict=True):
+        noisy = self.training and self.table["rollout_noise"]
+        # a fused rollout passes gradients on as if latents were free, which only training asks for
+        if not noisy and (self.training or not torch.is_grad_enabled()):
+            latents = self.fused_rollout(start, drive_BTD, dt, self._held())
+            if latents is not None:
+                return latents
+        return self.repeated_steps(start, drive_BTD, dt)
+
+    def fused_rollout(self, start: Tensor, drive: Tensor, dt: Tensor, held: Tensor | None) -> Tensor | None:
+        """Return what `repeated_steps` does in a faster way, or None where there is none.
+
+        Parameters
+        ----------
+        start, drive, dt
+            As for `repeated_steps`.
+        held
+            Least and most that latents are held between, `(2, L)`; None where they are free.
+        """
+        return None
+
+    def repeated_steps(self, start: Tensor, drive: Tensor, dt: Tensor) -> Tensor:
+        """Return `(B, T, L)` from `start` `(B, L)`, `drive` `(B, T, D)` and `dt` `(B, T)` [yr]."""
+        state, latents = {LATENT: start, **self.memory(start)}, []
+        for drive_BD, dt_B in zip(drive.unbind(1), dt.unbind(1), strict=True):
             state = self._settled(self.step(state, drive_BD, dt_B))
             latents.append(state[LATENT])
         return torch.stack(latents, dim=1)
@@ -205,7 +228,15 @@ class EmulatorBase(nn.Module, ABC):
             return {**state, LATENT: latent.clamp(self.low, self.high)}
         if self.table["rollout_noise"]:
             latent = latent + self.table["rollout_noise"] * torch.randn_like(latent)
+        if self.table["hold_training_rollouts"]:
+            latent = latent + (latent.clamp(self.low, self.high) - latent).detach()
         return {**state, LATENT: latent}
+
+    def _held(self) -> Tensor | None:
+        """Return least and most that latents are held between after each step, `(2, L)`; None where free."""
+        if self.training and not self.table["hold_training_rollouts"]:
+            return None
+        return torch.stack([self.low, self.high])
 
     def _decode_standardised(self, latents: Tensor) -> Tensor:
         """Return scaled abundances `(B, T, S)` of standardised latents `(B, T, L)`, decoded as one matrix."""

@@ -65,10 +65,17 @@ class Relaxation(nn.Module):
         target, rate = self.layers[-1](hidden).chunk(2, dim=-1)
         return torch.lerp(target, latent, torch.exp(-relative_dt[:, None] * functional.softplus(rate)))
 
-    def rollout(self, start: Tensor, drive: Tensor, relative_dt: Tensor) -> Tensor:
-        """Return `(B, T, L)` from `start` `(B, L)` under `drive` `(B, T, D)` and `relative_dt` `(B, T)`."""
+    def rollout(
+        self, start: Tensor, drive: Tensor, relative_dt: Tensor, held: Tensor | None = None
+    ) -> Tensor | None:
+        """Return `(B, T, L)` from `start` `(B, L)` under `drive` `(B, T, D)` and `relative_dt` `(B, T)`.
+
+        With latents `held` between least and most `(2, L)` only compiled loops do that; None elsewhere.
+        """
         if can_compile(drive, relative_dt, start, *self.parameters()):
-            return self._compiled(start, drive, relative_dt)
+            return self._compiled(start, drive, relative_dt, held)
+        if held is not None:
+            return None
         # steps first: each step is then one block of memory
         driven = self.from_drive(drive.transpose(0, 1).contiguous())
         weights = [self.from_latent.weight]
@@ -78,13 +85,12 @@ class Relaxation(nn.Module):
         latents: Tensor = _RelaxationRollout.apply(start, driven, steps, *weights)
         return latents[1:].transpose(0, 1)
 
-    def _compiled(self, start: Tensor, drive: Tensor, relative_dt: Tensor) -> Tensor:
+    def _compiled(self, start: Tensor, drive: Tensor, relative_dt: Tensor, held: Tensor | None) -> Tensor:
         """Return what `rollout` does, by compiled loops."""
         first = torch.cat([self.from_drive.weight, self.from_latent.weight], dim=1)
         layers = [(first, self.from_drive.bias), *((layer.weight, layer.bias) for layer in self.layers)]
-        return compiled_rollout(
-            RolloutForm(relaxes=True, activation="silu"), start, drive, relative_dt, layers
-        )
+        form = RolloutForm(relaxes=True, activation="silu")
+        return compiled_rollout(form, start, drive, relative_dt, layers, held)
 
 
 class _RelaxationRollout(torch.autograd.Function):

@@ -35,8 +35,6 @@ class Relaxing(EmulatorBase):
         """Return the state after one step; see `EmulatorBase.step`."""
         return {LATENT: self.relaxation.step(state[LATENT], drive, self.time_step.relative(dt))}
 
-    def rollout(self, start: Tensor, physical: Tensor, dt: Tensor) -> Tensor:
-        """Return `(B, T, L)`, in training by the fused way unless noise is asked for; see `EmulatorBase`."""
-        if not self.training or self.table["rollout_noise"]:
-            return super().rollout(start, physical, dt)
-        return self.relaxation.rollout(start, self.drive(physical, dt), self.time_step.relative(dt))
+    def fused_rollout(self, start: Tensor, drive: Tensor, dt: Tensor, held: Tensor | None) -> Tensor | None:
+        """Return `(B, T, L)`; see `EmulatorBase`."""
+        return self.relaxation.rollout(start, drive, self.time_step.relative(dt), held)

@@ -68,7 +68,7 @@ def fused_activation(network: nn.Sequential) -> Activation | None:
     It can where every activation is the same one of `ACTIVATIONS` and no dropout is at work.
     """
     between = [layer for layer in network if not isinstance(layer, (nn.Linear, nn.Dropout))]
-    dropped = any(layer.p > 0.0 for layer in network if isinstance(layer, nn.Dropout))
+    dropped = any(layer.training and layer.p > 0.0 for layer in network if isinstance(layer, nn.Dropout))
     names = {activation_name(layer) for layer in between}
     if len(names) != 1 or dropped:
         return None
@@ -77,9 +77,14 @@ def fused_activation(network: nn.Sequential) -> Activation | None:
 
 
 def residual_rollout(
-    network: nn.Sequential, activation: Activation, start: Tensor, drive: Tensor, gate: Tensor
-) -> Tensor:
-    """Return latents `(B, T, L)` after each step.
+    network: nn.Sequential,
+    activation: Activation,
+    start: Tensor,
+    drive: Tensor,
+    gate: Tensor,
+    held: Tensor | None = None,
+) -> Tensor | None:
+    """Return latents `(B, T, L)` after each step; None where latents are held and no compiled loop does that.
 
     Parameters
     ----------
@@ -91,13 +96,17 @@ def residual_rollout(
         `(B, L)`.
     drive, gate
         `(B, T, D)` and `(B, T, 1)`; no gradient of the gate is taken.
+    held
+        Least and most that latents are held between after each step, `(2, L)`; None: they are free.
     """
     layers = [layer for layer in network if isinstance(layer, nn.Linear)]
     gates = gate.detach()
     if can_compile(drive, gates, start, *network.parameters()):
         form = RolloutForm(relaxes=False, activation=activation.name)
         matrices = [(layer.weight, layer.bias) for layer in layers]
-        return compiled_rollout(form, start, drive, gates.squeeze(-1), matrices)
+        return compiled_rollout(form, start, drive, gates.squeeze(-1), matrices, held)
+    if held is not None:
+        return None
     n_drive = drive.shape[-1]
     by_drive, by_latent = layers[0].weight[:, :n_drive], layers[0].weight[:, n_drive:]
     # steps first: each step is then one block of memory

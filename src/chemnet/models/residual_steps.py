@@ -30,10 +30,9 @@ class ResidualSteps(EmulatorBase):
         change = self.change(torch.cat([drive, latent], dim=-1))
         return {LATENT: latent + self.time_step.gate(dt) * change}
 
-    def rollout(self, start: Tensor, physical: Tensor, dt: Tensor) -> Tensor:
-        """Return `(B, T, L)`, in training by the fused way where nothing is random; see `EmulatorBase`."""
-        activation = fused_activation(self.change) if self.training else None
-        if activation is None or self.table["rollout_noise"]:
-            return super().rollout(start, physical, dt)
-        drive, gate = self.drive(physical, dt), self.time_step.gate(dt)
-        return residual_rollout(self.change, activation, start, drive, gate)
+    def fused_rollout(self, start: Tensor, drive: Tensor, dt: Tensor, held: Tensor | None) -> Tensor | None:
+        """Return `(B, T, L)` where the perceptron can be fused; see `EmulatorBase`."""
+        activation = fused_activation(self.change)
+        if activation is None:
+            return None
+        return residual_rollout(self.change, activation, start, drive, self.time_step.gate(dt), held)

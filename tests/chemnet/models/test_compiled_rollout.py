@@ -93,6 +93,28 @@ def test_any_number_of_tracers_and_steps_is_rolled_out(relaxes: bool, n_tracers:
     assert_same(RolloutForm(relaxes, "silu"), (8,), n_tracers, n_steps)
 
 
+@pytest.mark.parametrize("relaxes", [False, True], ids=["residual", "relaxing"])
+def test_held_latents_stay_in_their_range_and_pass_the_gradient_of_free_ones(relaxes: bool) -> None:
+    torch.manual_seed(0)
+    form, layers = RolloutForm(relaxes, "silu"), made_layers((8,), relaxes)
+    start, drive, steps = torch.randn(5, N_LATENTS), torch.randn(5, 1, N_DRIVE), torch.ones(5, 1)
+    held = torch.tensor([[-0.2, -torch.inf, 0.1], [0.3, torch.inf, 0.2]])
+    free, inside = (compiled_rollout(form, start, drive, steps, layers, range_) for range_ in (None, held))
+    assert not torch.equal(free, inside)
+    assert_close(inside, free.clamp(*held))
+    gradients = [torch.autograd.grad(latents.sum(), layers[0]) for latents in (free, inside)]
+    assert_close(gradients[0], gradients[1])
+
+
+def test_without_a_gradient_many_tracers_are_rolled_out_in_parts() -> None:
+    layers = made_layers((8,), relaxes=True)
+    start, drive, steps = torch.randn(600, N_LATENTS), torch.randn(600, 3, N_DRIVE), torch.rand(600, 3)
+    given = (RolloutForm(True, "silu"), start, drive, steps, layers)
+    whole = compiled_rollout(*given)
+    with torch.no_grad():
+        assert_close(compiled_rollout(*given), whole)
+
+
 def test_what_is_not_a_number_reaches_loss_and_gradient() -> None:
     layers = made_layers((8,), relaxes=False)
     start, drive = torch.zeros(4, N_LATENTS), torch.zeros(4, 5, N_DRIVE)

@@ -68,6 +68,38 @@ def test_a_runaway_rollout_is_held_in_inference_and_free_in_training(make_emulat
     assert (model.train()(batch) > model.high).all()
 
 
+@pytest.mark.parametrize("name", ["LatentEmulator", "LatentRelaxation", "LatentRNN"])
+def test_training_rollouts_are_held_in_the_same_range_where_that_is_asked_for(
+    make_emulator: Make, batch: Any, name: str
+) -> None:
+    model = make_emulator(name, hold_training_rollouts=True, range_margin=0.0).train()
+    # next to nothing is allowed
+    model.low.fill_(-1e-3)
+    model.high.fill_(1e-3)
+    latents = model(batch)
+    assert latents.abs().max() <= 1.001e-3
+    model.train_batch(batch)[0].backward()
+    assert any(
+        parameter.grad.abs().sum() > 0 for parameter in model.parameters() if parameter.grad is not None
+    )
+
+
+@pytest.mark.parametrize("name", ["LatentEmulator", "DirectEmulator", "LatentRelaxation", "DirectRelaxation"])
+def test_the_fused_rollout_of_validation_is_that_of_repeated_steps(
+    make_emulator: Make, batch: Any, name: str
+) -> None:
+    model = make_emulator(name, use_dt=True).eval()
+    start = model.standardise(model.encode(batch["abundance"][:, 0]))
+    drive = model.drive(batch["physical"], batch["dt"])
+    with torch.no_grad():
+        fused = model.rollout(start, batch["physical"], batch["dt"])
+        assert_close(fused, model.repeated_steps(start, drive, batch["dt"]), rtol=1e-4, atol=1e-5)
+    assert fused.requires_grad is False
+    # whoever differentiates an emulator in use has the gradient of what it does, range included
+    held = model.rollout(start.clone().requires_grad_(), batch["physical"], batch["dt"])
+    assert held.requires_grad
+
+
 def test_noise_acts_in_training_only(make_emulator: Make, batch: Any) -> None:
     for option in ("start_noise", "rollout_noise"):
         model = make_emulator("LatentEmulator", **{option: 0.3})

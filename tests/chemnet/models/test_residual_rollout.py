@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from chemnet.models.emulator_base import EmulatorBase
 from chemnet.models.layers import perceptron
 from chemnet.models.residual_rollout import fused_activation, residual_rollout
 
@@ -30,6 +29,7 @@ def test_the_fused_rollout_and_its_gradient_are_those_of_repeated_steps(
         latents.append(latents[-1] + gate[:, i] * network(torch.cat([drive[:, i], latents[-1]], dim=-1)))
     repeated = torch.stack(latents[1:], dim=1)
     fused = residual_rollout(network, activation, start, drive, gate)
+    assert fused is not None
     assert_close(fused, repeated)
     inputs = [start, drive, *network.parameters()]
     gradients = [torch.autograd.grad((result * weights).sum(), inputs) for result in (fused, repeated)]
@@ -50,7 +50,7 @@ def test_training_takes_the_fused_rollout_and_has_the_gradient_of_the_plain_one(
     gradients = []
     for plain in (False, True):
         if plain:
-            monkeypatch.setattr(model, "rollout", lambda *given: EmulatorBase.rollout(model, *given))
+            monkeypatch.setattr(model, "fused_rollout", lambda *given: None)
         model.zero_grad()
         loss, _ = model.train_batch(window_description.sample)
         loss.backward()
