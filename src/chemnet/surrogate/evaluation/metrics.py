@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from chemnet.models.losses import DEX_BIN, DEX_LIMIT
+from chemnet.models.metrics import DEX_BIN, DEX_LIMIT
 
 Array = NDArray[np.float64]
 
