@@ -78,6 +78,7 @@ EMULATORS = (
     Entry("direct_relaxation", "direct_relaxation"),
     Entry("direct_relaxation_muon", "direct_relaxation", MUON),
     Entry("direct_emulator", "direct_emulator"),
+    Entry("direct_ensemble_muon", "direct_ensemble", MUON),
     Entry("latent_rnn", "latent_rnn", autoencoder="autoencoder"),
     Entry("latent_ode", "latent_ode", autoencoder="autoencoder"),
     Entry("latent_neural_operator", "latent_neural_operator", autoencoder="autoencoder"),

@@ -138,6 +138,7 @@ _BUILTIN_MODELS = {
     "LatentRelaxation": "chemnet.models.latent_relaxation",
     "DirectEmulator": "chemnet.models.direct_emulator",
     "DirectRelaxation": "chemnet.models.direct_relaxation",
+    "DirectEnsemble": "chemnet.models.direct_ensemble",
 }
 _BUILTIN_DATASETS = {
     "TracerTable": "chemnet.datasets.tracer_tables.dataset",

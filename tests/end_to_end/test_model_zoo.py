@@ -25,6 +25,7 @@ EMULATORS = (
     "latent_ode",
     "direct_emulator",
     "direct_relaxation",
+    "direct_ensemble",
 )
 # the made tracers have twelve species
 SMALL = (

@@ -12,7 +12,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from chemnet.models.latent_ensemble import call_each, stacked_state
+from chemnet.models.ensemble_base import call_each, stacked_state
 from chemnet.surrogate.carrying import carry, stepwise
 from chemnet.surrogate.engine.predictor import FusedPredictor
 from chemnet.surrogate.predictor import Parts, State

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from chemnet.config import ConfigDict, load_config
 from chemnet.datasets.preprocessed import PreprocessedData
-from chemnet.errors import ModelError, ResultsError, suggest
+from chemnet.errors import ConfigError, ModelError, ResultsError, suggest
 from chemnet.models.model_file import data_of, load_trained, role_of
 from chemnet.progress import get_logger
 from chemnet.results import ResultDirectory, list_results, resolve_input
@@ -17,6 +18,7 @@ from chemnet.surrogate.domain import Domain
 from chemnet.surrogate.predictor import Parts
 from chemnet.surrogate.saved import SURROGATE_FILE, read_surrogate
 from chemnet.surrogate.surrogate import Surrogate
+from chemnet.surrogate.together import parts_together
 
 SHIPPED = Path(__file__).parents[1] / "surrogates"
 EMULATORS = ("emulator", "direct_emulator")
@@ -28,26 +30,26 @@ def shipped_names() -> list[str]:
     return sorted(path.parent.name for path in SHIPPED.glob(f"*/{SURROGATE_FILE}"))
 
 
-def load_surrogate(source: str | Path, config: ConfigDict | None = None) -> Surrogate:
+def load_surrogate(source: str | Path | Sequence[str | Path], config: ConfigDict | None = None) -> Surrogate:
     """Return a surrogate by path, shipped name, or component or result name; see `Surrogate.load`."""
+    if isinstance(source, (list, tuple)) and source:
+        return compose_ensemble([_trained_result(one, config) for one in source])
     if not isinstance(source, (str, PathLike)) or not str(source):
         raise ModelError(
             f"a surrogate is named by a text or a path, not by {source!r}",
             hint="name a folder, a component, a result or a surrogate that chemnet ships",
         )
-    path = Path(source)
-    if (path / SURROGATE_FILE).is_file():
-        return read_surrogate(path)
-    if path.is_dir():
-        return compose(_result_at(path))
-    if (SHIPPED / str(source) / SURROGATE_FILE).is_file():
-        return read_surrogate(SHIPPED / str(source))
-    return compose(_named_result(str(source), config or load_config()))
+    for folder in (Path(source), SHIPPED / str(source)):
+        if (folder / SURROGATE_FILE).is_file():
+            return read_surrogate(folder)
+    return compose(_trained_result(source, config))
 
 
 def configured_surrogate(config: ConfigDict) -> Surrogate:
     """Return the surrogate that ``[surrogate]`` names: emulator, and other encoder or decoder where set."""
     table = config["surrogate"]
+    if table["members"]:
+        return _configured_ensemble(config)
     emulator = resolve_input(
         config, "surrogate.emulator", "train", is_emulator, "trained emulator", "chemnet train"
     )
@@ -57,6 +59,17 @@ def configured_surrogate(config: ConfigDict) -> Surrogate:
         if table[role] is not False
     }
     return compose(emulator, **chosen)
+
+
+def _configured_ensemble(config: ConfigDict) -> Surrogate:
+    """Return the surrogate of ``surrogate.members``."""
+    for key in ("emulator", "encoder", "decoder"):
+        if config["surrogate"][key] is not False:
+            raise ConfigError(
+                f"surrogate.members and surrogate.{key} are both set; members bring everything along",
+                hint=f"set surrogate.{key}=false, or surrogate.members=[]",
+            )
+    return compose_ensemble([_trained_result(name, config) for name in config["surrogate"]["members"]])
 
 
 def is_emulator(result: ResultDirectory) -> bool:
@@ -104,6 +117,29 @@ def compose(
         parts = Parts(model, first, first if same else load_trained(results["decoder"]), data)
         for role in ("encoder", "decoder"):
             _check_fit(results[role], own, emulator)
+    return _surrogate_of(parts, results)
+
+
+def compose_ensemble(members: Sequence[ResultDirectory]) -> Surrogate:
+    """Return the surrogate whose members, trained one by one, predict together: the mean of their logarithms.
+
+    Parameters
+    ----------
+    members
+        Training results of emulators of one kind, on the same data; the first one names the surrogate.
+
+    Raises
+    ------
+    ModelError
+        When they cannot predict together.
+    """
+    named = {"emulator" if not i else f"emulator_{i + 1}": result for i, result in enumerate(members)}
+    return _surrogate_of(parts_together(members), named)
+
+
+def _surrogate_of(parts: Parts, results: dict[str, ResultDirectory]) -> Surrogate:
+    """Return the surrogate of networks that are built, from the training results by their role."""
+    emulator = results["emulator"]
     preprocessed = PreprocessedData(emulator.parent("preprocess"))
     name = emulator.component or emulator.name
     return Surrogate(
@@ -161,6 +197,13 @@ def _provenance(results: dict[str, ResultDirectory], data: PreprocessedData) -> 
         },
         "versions": dict(results["emulator"].versions),
     }
+
+
+def _trained_result(source: str | Path, config: ConfigDict | None) -> ResultDirectory:
+    """Return a training result by path, or by its name or that of its component."""
+    if Path(source).is_dir():
+        return _result_at(Path(source))
+    return _named_result(str(source), config or load_config())
 
 
 def _result_at(path: Path) -> ResultDirectory:

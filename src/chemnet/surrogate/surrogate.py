@@ -5,7 +5,7 @@ Shapes: B cells, T steps, S species, P physical parameters, L latents.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -78,7 +78,7 @@ class Surrogate(AtScale, Judging):
         self.latent_dim = int(self.components.encode(torch.ones(1, self.data.n_species)).shape[-1])
 
     @classmethod
-    def load(cls, source: str | Path, config: ConfigDict | None = None) -> Surrogate:
+    def load(cls, source: str | Path | Sequence[str | Path], config: ConfigDict | None = None) -> Surrogate:
         """Return a surrogate.
 
         Parameters
@@ -86,13 +86,15 @@ class Surrogate(AtScale, Judging):
         source
             The folder that `save` wrote, a training result of an emulator, the name of a shipped one, or
             the name of a component or training result in `general.results_dir`; tried in this order.
+            Several training results of emulators of one kind predict together, as a deep ensemble.
         config
             Says where results are; the packaged defaults when None.
 
         Raises
         ------
         ModelError
-            When nothing has this name, it is no emulator, or its files are damaged.
+            When nothing has this name, it is no emulator, its files are damaged, or several cannot predict
+            together.
         """
         from chemnet.surrogate.loading import load_surrogate
 
@@ -242,7 +244,7 @@ class Surrogate(AtScale, Judging):
         if not isinstance(components, Ensemble):
             raise ModelError(
                 f"the surrogate {self.name!r} is no ensemble: one emulator has no spread",
-                hint="train model.name=LatentEnsemble",
+                hint="train model.name=LatentEnsemble, or load several trainings: Surrogate.load([a, b])",
             )
         inputs = self.checked_inputs(physical, abundances, dt)
         wanted = torch.from_numpy(checks.check_rows(rows, inputs[1].shape[1]))
