@@ -1,4 +1,4 @@
-"""GELU of a training step, whose slope is computed along with it, where a compiled kernel can do it."""
+"""GELU with its slope in one pass, for training; and in place, where no gradient is taken."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class GeluWithSlope(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, values: Tensor) -> Tensor:
         """Return the activations."""
-        from chemnet.models.kernels.activation import gelu_with_slope
+        from chemnet.models.kernels.activations import gelu_with_slope
 
         out, slope = torch.empty_like(values), torch.empty_like(values)
         gelu_with_slope(*(each.view(-1).numpy() for each in (values.detach(), out, slope)))
@@ -34,6 +34,22 @@ class GeluWithSlope(torch.autograd.Function):
 def activated(hidden: Tensor, activation: nn.Module) -> Tensor:
     """Return ``activation(hidden)``, to a few units in the last place of float32."""
     return GeluWithSlope.apply(hidden) if _fits(hidden, activation) else activation(hidden)
+
+
+def through(layers: nn.Sequential, inputs: Tensor) -> Tensor:
+    """Return ``layers(inputs)``; in inference mode a GELU overwrites what the layer before it gave.
+
+    What is overwritten is in the cache, and new memory is not.
+    """
+    if not torch.is_inference_mode_enabled():
+        return layers(inputs)
+    values = inputs
+    for layer in layers:
+        if type(layer) is nn.GELU and values is not inputs and not layer._forward_hooks:
+            torch.ops.aten.gelu_(values, approximate=layer.approximate)
+        else:
+            values = layer(values)
+    return values
 
 
 def _fits(hidden: Tensor, activation: nn.Module) -> bool:

@@ -135,6 +135,7 @@ def infer(
     from chemnet.training.devices import choose_device, cpu_threads, precision
     from chemnet.training.inference_resume import INPUTS_FILE, check_same_inputs, kept_after_a_batch
     from chemnet.training.inference_sources import Remaining
+    from chemnet.training.memory import kept_memory
 
     table, trained = config["infer"], parents["train"]
     device = choose_device(config["general"]["device"])
@@ -152,6 +153,7 @@ def infer(
             _states(writer.path, source, wanted, _dataset_config(config, parents)) as states,
             torch.inference_mode(),
             cpu_threads(config["general"]["threads"]),
+            kept_memory(),
             precision(table["precision"], device),
             progress(total=source.n_rows - states.done, desc="infer", unit="row") as bar,
         ):

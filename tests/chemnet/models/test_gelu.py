@@ -65,3 +65,24 @@ def test_everything_else_is_computed_by_the_activation_itself(
     out = gelu.activated(hidden, activation)
     assert type(out.grad_fn).__name__ != "GeluWithSlopeBackward"
     torch.testing.assert_close(out, activation(hidden), rtol=0.0, atol=0.0)
+
+
+def network() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.GELU(), nn.Linear(3, 5), nn.GELU(), nn.Linear(5, 2), nn.GELU()).eval()
+
+
+def test_overwriting_in_inference_mode_changes_no_bit() -> None:
+    layers, inputs = network(), values().detach()
+    before = inputs.clone()
+    with torch.inference_mode():
+        found = gelu.through(layers, inputs)
+        wanted = layers(inputs)
+    torch.testing.assert_close(found, wanted, rtol=0.0, atol=0.0)
+    torch.testing.assert_close(inputs, before, rtol=0.0, atol=0.0)
+
+
+def test_outside_inference_mode_gradients_go_through() -> None:
+    layers, inputs = network(), values()
+    found = torch.autograd.grad(gelu.through(layers, inputs).sum(), inputs)
+    torch.testing.assert_close(found, torch.autograd.grad(layers(inputs).sum(), inputs), rtol=0.0, atol=0.0)
