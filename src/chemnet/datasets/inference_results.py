@@ -17,16 +17,16 @@ same bytes.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from chemnet.datasets.inference_writer import METADATA_FILE, ROWS_PER_FILE, InferenceWriter
-from chemnet.datasets.npy_files import open_npy
+from chemnet.datasets.npy_files import let_go, open_npy
 from chemnet.datasets.sample_index import SampleIndex
 from chemnet.errors import NotFoundError, ResultsError, nearest
 from chemnet.results import ResultDirectory
@@ -181,11 +181,20 @@ class InferenceDataset:
 
     def blocks(self, name: str = "tensor", rows: int = 2**16) -> Iterator[tuple[int, np.ndarray]]:
         """Yield ``(first row, values)`` of the output `name`, at most `rows` rows at a time."""
+        return self._in_blocks(partial(self._part, name), rows)
+
+    def id_blocks(self, rows: int = 2**16) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield ``(first row, ids)``, at most `rows` rows at a time."""
+        return self._in_blocks(lambda number: self._file("batch", number)["id"], rows)
+
+    def _in_blocks(self, part_of: Callable[[int], np.ndarray], rows: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield ``(first row, rows of a file)``; what was yielded does not stay in memory."""
         first = 0
         for number, length in enumerate(self._batches):
-            part = self._part(name, number)
+            part = part_of(number)
             for start in range(0, length, rows):
                 yield first + start, part[start : start + rows]
+                let_go(part)
             first += length
 
     def take(self, name: str, indices: np.ndarray | Sequence[int]) -> np.ndarray:
@@ -195,7 +204,9 @@ class InferenceDataset:
         values = np.empty((len(indices), self._width(name)), dtype=np.float32)
         for number in np.unique(batch).tolist():
             here = batch == number
-            values[here] = self._part(name, number)[row[here]]
+            part = self._part(name, number)
+            values[here] = part[row[here]]
+            let_go(part)
         return values
 
     def _width(self, name: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -123,3 +124,15 @@ def open_npy(path: str | Path) -> np.ndarray:
         raise ResultsError(
             f"{path} cannot be read: {error}", hint="the result is damaged: run its verb again"
         ) from error
+
+
+def let_go(values: np.ndarray) -> None:
+    """Let the pages of a read-only memory map go, of which `values` may be a view; others are left alone.
+
+    Views stay valid: a page that is looked at again comes back from the file.
+    """
+    base: Any = values
+    while isinstance(base, np.ndarray):
+        base = base.base
+    if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        base.madvise(mmap.MADV_DONTNEED)

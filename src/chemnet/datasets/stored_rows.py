@@ -9,8 +9,8 @@ from typing import Protocol
 import h5py
 import numpy as np
 
-# bytes of a map that stay in this process's memory at most
-_HELD_BYTES = 32 * 2**20
+# bytes of a map that stay in this process's memory at most: a few chunks
+_HELD_BYTES = 8 * 2**20
 
 
 class Rows(Protocol):

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from chemnet.datasets.inference_results import InferenceDataset
     from chemnet.search.reducers import Reducer
 
-#: points that a static figure shows at most
-_FIGURE_POINTS = 100_000
+#: points that a static figure shows at most: more cover one another, and each takes memory in each panel
+_FIGURE_POINTS = 20_000
 
 
 class UmapResult(VerbResult):
@@ -113,7 +113,7 @@ class Umap(Verb):
             reducer = _fit(config, sample, writer.path)
             embedding = _place(reducer, data, config["umap"]["batch_size"])
             np.save(writer.path / "embedding.npy", embedding)
-            np.save(writer.path / "ids.npy", data.ids)
+            _save_ids(writer.path / "ids.npy", data)
             save_figure(_figure(embedding, data, config), writer.path / "embedding.png")
             writer.summary.update(
                 reducer=config["umap"]["reducer"],
@@ -166,11 +166,23 @@ def _place(reducer: Reducer, data: InferenceDataset, batch_size: int) -> np.ndar
     return embedding
 
 
+def _save_ids(path: Path, data: InferenceDataset) -> None:
+    """Write the id of every state, block by block."""
+    from chemnet.datasets.npy_files import NpyAppender
+
+    _, first = next(data.id_blocks(rows=1))
+    with NpyAppender(path, first.dtype) as file:
+        for _, ids in data.id_blocks():
+            file.append(ids)
+
+
 def _figure(embedding: np.ndarray, data: InferenceDataset, config: ConfigDict) -> Figure:
     """Return the embedding coloured by each physical parameter and by time."""
+    from chemnet.datasets.npy_files import let_go
     from chemnet.plots.figures import embedding_panels
 
     rows = sample_rows(len(data), _FIGURE_POINTS, config["general"]["seed"])
     columns = {name: data.rows[name][rows] for name in (*data.physical_names, "time")}
+    let_go(data.rows)
     shown = f"{len(rows):,} of {len(data):,}" if len(rows) < len(data) else f"{len(data):,}"
     return embedding_panels(embedding[rows], columns, f"{config['umap']['reducer']} of {shown} states")

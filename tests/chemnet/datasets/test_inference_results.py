@@ -90,6 +90,8 @@ def test_rows_survive_any_spread_over_files(tmp_path_factory, rows_per_file, bat
         np.testing.assert_array_equal(data.take("tensor", [14, 0, 9]), columns["tensor"][[14, 0, 9]])
         streamed = np.concatenate([block for _, block in data.blocks("reconstruction", rows=3)])
         np.testing.assert_array_equal(streamed, columns["reconstruction"])
+        ids = np.concatenate([block for _, block in data.id_blocks(rows=3)])
+        np.testing.assert_array_equal(ids, data.ids)
         for row, name in enumerate(data.ids.tolist()):
             assert data.get_by_id(name).index == row
 

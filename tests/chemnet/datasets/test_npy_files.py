@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chemnet.datasets.npy_files import NpyAppender, open_npy
+from chemnet.datasets.npy_files import NpyAppender, let_go, open_npy
 from chemnet.errors import ResultsError
 
 
@@ -57,3 +57,20 @@ def test_damaged_files_are_named(tmp_path, content):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ResultsError, match=r"a\.npy is missing"):
         open_npy(tmp_path / "a.npy")
+
+
+def test_pages_that_were_let_go_come_back_from_the_file(tmp_path):
+    values = np.random.default_rng(0).random((4096, 8))
+    np.save(tmp_path / "a.npy", values)
+    opened = open_npy(tmp_path / "a.npy")
+    view = opened[1000:3000, 2]
+    np.testing.assert_array_equal(view, values[1000:3000, 2])
+    let_go(view)
+    np.testing.assert_array_equal(view, values[1000:3000, 2])
+    np.testing.assert_array_equal(opened, values)
+
+
+def test_arrays_that_are_no_maps_stay_as_they_are():
+    values = np.arange(12.0).reshape(3, 4)
+    let_go(values[1:])
+    assert values.sum() == 66.0
