@@ -27,16 +27,17 @@ from chemnet.errors import ConfigError, suggest
 from chemnet.models import losses
 from chemnet.models.autoencoder_base import AutoencoderBase
 from chemnet.models.base import Batch, StepResult, TrainingRows, evaluating
+from chemnet.models.gelu import through
 from chemnet.models.layers import (
     LATENT_TAIL,
     FullPrecisionLinear,
     activation,
-    concatenated,
     folded,
     full_precision_linear,
     linear,
     normalisation,
     robust_range,
+    thinned,
 )
 from chemnet.models.norm_gelu import normalised
 from chemnet.registry import chem_model
@@ -120,10 +121,11 @@ class Autoencoder(AutoencoderBase):
 
     def before_training(self, training: TrainingRows) -> None:
         """Start the output at the mean abundances of the training split, instead of half-way up the scale."""
-        sums = [
-            (batch["abundance"].double().sum(0), len(batch["abundance"])) for batch in training.row_batches()
-        ]
-        mean = sum(total for total, _ in sums) / sum(rows for _, rows in sums)
+        total, rows = torch.zeros_like(self.output_bias, dtype=torch.float64), 0
+        for batch in training.row_batches():
+            total += batch["abundance"].sum(0, dtype=torch.float64)
+            rows += len(batch["abundance"])
+        mean = total / rows
         if self.output == "sigmoid":
             mean = torch.logit(mean.clamp(_SIGMOID_MARGIN, 1.0 - _SIGMOID_MARGIN))
         with torch.no_grad():
@@ -132,7 +134,7 @@ class Autoencoder(AutoencoderBase):
     def after_training(self, training: TrainingRows) -> None:
         """Scale each latent by its own robust range over the training split, for the kept weights."""
         with evaluating(self):
-            raw = concatenated(self._bottleneck(batch["abundance"]) for batch in training.row_batches())
+            raw = thinned(self._bottleneck(batch["abundance"]) for batch in training.row_batches())
             low, high = robust_range(raw, LATENT_TAIL)
             self.latent_low.copy_(low)
             self.latent_high.copy_(high)
@@ -204,11 +206,11 @@ class FoldedAutoencoder(nn.Module):
 
     def encode(self, abundance: Tensor) -> Tensor:
         """Return the latents `(..., L)` of scaled abundances `(..., S)`."""
-        return self.encoder(abundance)
+        return through(self.encoder, abundance)
 
     def decode(self, latent: Tensor) -> Tensor:
         """Return scaled abundances `(..., S)` of latents `(..., L)`."""
-        return self.decoder(latent)
+        return through(self.decoder, latent)
 
 
 def _encoder_layers(model: Autoencoder) -> list[nn.Module]:

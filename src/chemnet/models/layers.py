@@ -159,5 +159,36 @@ def spread(values: Tensor) -> Tensor:
 
 
 def concatenated(parts: Iterable[Tensor]) -> Tensor:
-    """Return the parts one after another along the first axis."""
-    return torch.cat(list(parts))
+    """Return the parts, at least one, one after another along the first axis."""
+    return _gathered(parts, largest=None)
+
+
+def thinned(parts: Iterable[Tensor]) -> Tensor:
+    """Return rows of the parts: all, or of very many some, evenly spaced and enough for quantiles."""
+    return _gathered(parts, largest=2 * _STATISTICS_ROWS)
+
+
+def _gathered(parts: Iterable[Tensor], largest: int | None) -> Tensor:
+    """Return every row of the parts, or every second, fourth, ... as long as these exceed `largest`.
+
+    Each part is copied as it comes into memory that grows by doubling: were many small parts kept until the
+    end, what large tensors leave free between them would be too short for the next large ones.
+    """
+    kept, filled, seen, stride = None, 0, 0, 1
+    for part in parts:
+        kept = part.new_empty(part.shape) if kept is None else kept
+        chosen = part[-seen % stride :: stride]
+        while largest and filled + len(chosen) > largest:
+            thinner = kept[:filled:2].clone()
+            kept[: len(thinner)] = thinner
+            filled, stride = len(thinner), 2 * stride
+            chosen = part[-seen % stride :: stride]
+        if filled + len(chosen) > len(kept):
+            roomier = kept.new_empty(2 * (filled + len(chosen)), *kept.shape[1:])
+            roomier[:filled] = kept[:filled]
+            kept = roomier
+        kept[filled : filled + len(chosen)] = chosen
+        filled, seen = filled + len(chosen), seen + len(part)
+    if kept is None:
+        raise ValueError("there are no parts")
+    return kept[:filled]

@@ -20,7 +20,7 @@ from chemnet.config import ConfigDict
 from chemnet.errors import ConfigError
 from chemnet.models.autoencoder_base import AutoencoderBase
 from chemnet.models.base import TrainingRows
-from chemnet.models.layers import LATENT_TAIL, concatenated, robust_range
+from chemnet.models.layers import LATENT_TAIL, robust_range, thinned
 from chemnet.registry import chem_model
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class PCAAutoencoder(AutoencoderBase):
         mean, components, _ = principal_components(training, self.latent_dim)
         self.mean.copy_(mean)
         self.components.copy_(components)
-        raw = concatenated(self._project(rows["abundance"]) for rows in training.row_batches())
+        raw = thinned(self._project(rows["abundance"]) for rows in training.row_batches())
         low, high = robust_range(raw, LATENT_TAIL)
         self.latent_low.copy_(low)
         self.latent_high.copy_(high)

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from chemnet.models.base import TrainingRows
+from chemnet.models.layers import concatenated
 
 if TYPE_CHECKING:
     from chemnet.datasets.preprocessed import DataDescription
@@ -92,7 +93,7 @@ class PhysicalFeatures(nn.Module):
 
     def learn(self, training: TrainingRows) -> None:
         """Take centre and spread of each feature from the training split."""
-        physical = torch.cat([rows["physical"] for rows in training.row_batches()])
+        physical = concatenated(rows["physical"] for rows in training.row_batches())
         raw = self._raw(physical[:: max(1, len(physical) // _STATISTICS_ROWS)]).double()
         self.centre.copy_(raw.mean(0))
         self.width.copy_(raw.std(0, correction=0).clamp_min(1e-3))

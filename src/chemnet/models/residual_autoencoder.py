@@ -23,11 +23,11 @@ from chemnet.models.base import Batch, TrainingRows, evaluating
 from chemnet.models.layers import (
     LATENT_TAIL,
     FullPrecisionLinear,
-    concatenated,
     full_precision_linear,
     perceptron,
     robust_range,
     start_at_zero,
+    thinned,
 )
 from chemnet.models.pca_autoencoder import principal_components
 from chemnet.registry import chem_model
@@ -96,7 +96,7 @@ class ResidualAutoencoder(AutoencoderBase):
     def after_training(self, training: TrainingRows) -> None:
         """Scale each latent by its own robust range over the training split, for the kept weights."""
         with evaluating(self):
-            raw = concatenated(self._compress(rows["abundance"]) for rows in training.row_batches())
+            raw = thinned(self._compress(rows["abundance"]) for rows in training.row_batches())
             low, high = robust_range(raw, LATENT_TAIL)
             self.latent_low.copy_(low)
             self.latent_high.copy_(high)

@@ -25,11 +25,11 @@ from chemnet.training.devices import cpu_threads
 from chemnet.training.engines import Session, make_session, make_trainer, run_epochs
 from chemnet.training.group import ALONE, Alone
 from chemnet.training.handlers import METRICS_FILE, Tracker, Watch, attach_all, stopped_early, write_weights
-from chemnet.training.memory import kept_memory
+from chemnet.training.memory import memory_for_steps
 from chemnet.training.report import CURVES_FILE, SUMMARY_FILE, records_of, write_curves, write_summary
 from chemnet.training.resume import Resumed, origin_of
 from chemnet.training.schedules import with_schedule_length
-from chemnet.training.split_feeds import make_feeds
+from chemnet.training.split_feeds import batch_bytes, make_feeds
 from chemnet.training.state import RESUME_FILE, restore
 from chemnet.training.trace import Trace
 from chemnet.training.tracking import MlflowTracker, git_commit
@@ -68,7 +68,8 @@ def train_component(
         After the best weights were saved in a result of status ``"interrupted"``, if an epoch was complete. A
         watched training stays hidden instead, for whoever watched to go on with.
     """
-    with cpu_threads(config["general"]["threads"]), kept_memory():
+    largest = batch_bytes(inputs["preprocess"], config)
+    with cpu_threads(config["general"]["threads"]), memory_for_steps(largest):
         session, trace = prepare(config, inputs, resumed, group)
         # all have read what the first one may change now
         group.wait()

@@ -15,6 +15,22 @@ _DEFAULT_MMAP_MAX, _LARGEST_MMAP_THRESHOLD = 65536, 32 * 2**20
 
 
 @contextlib.contextmanager
+def memory_for_steps(largest: int) -> Iterator[None]:
+    """Keep memory inside the block where the steps in it need that.
+
+    Small tensors glibc keeps by itself, as far as it can: there, keeping everything would only let what is
+    free between small tensors that live on gather from step to step.
+
+    Parameters
+    ----------
+    largest
+        Bytes of the largest tensor of a step.
+    """
+    with kept_memory() if largest > _LARGEST_MMAP_THRESHOLD else contextlib.nullcontext():
+        yield
+
+
+@contextlib.contextmanager
 def kept_memory() -> Iterator[None]:
     """Let freed tensors of any size be reused inside the block.
 

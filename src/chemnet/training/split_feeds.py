@@ -12,6 +12,8 @@ from chemnet.config import ConfigDict
 from chemnet.datasets.preprocessed import PreprocessedData, Split
 from chemnet.errors import ConfigError, DataError
 from chemnet.progress import get_logger
+from chemnet.registry import MODELS
+from chemnet.results import ResultDirectory
 from chemnet.training.data_feed import Feed, ResidentFeed, RowTable, StreamedFeed, Table, WindowTable
 from chemnet.training.devices import free_memory
 from chemnet.training.shuffling import ChunkedShuffleSampler
@@ -73,6 +75,13 @@ def make_feeds(
     training, validation = feeds
     _refuse_empty(training, validation, kind, table["monitor"])
     return training, validation
+
+
+def batch_bytes(result: ResultDirectory, config: ConfigDict) -> int:
+    """Return the bytes of a batch's abundances, which no tensor of a usual training step exceeds by much."""
+    data, kind = PreprocessedData(result), MODELS.get(config["model"]["name"]).feed
+    rows = 1 if kind == "rows" else data.window or 1
+    return 4 * rows * len(data.species) * _batch_size(config["train"], kind)
 
 
 def _batch_size(table: ConfigDict, kind: str) -> int:

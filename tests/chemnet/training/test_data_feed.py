@@ -10,9 +10,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chemnet.config import load_config
 from chemnet.training.data_feed import ResidentFeed, RowTable, StreamedFeed, WindowTable, batch_sizes
 from chemnet.training.shuffling import ChunkedShuffleSampler
-from chemnet.training.split_feeds import SplitReader
+from chemnet.training.split_feeds import SplitReader, batch_bytes
 from chemnet.training.trace import Trace
 
 CPU = torch.device("cpu")
@@ -122,3 +123,10 @@ def test_statistics_see_every_row_in_order(tiny_data: Any, kind: str) -> None:
     for feed in (ResidentFeed(reader.whole(), 4, 0), reader.streamed(8 * 45, 4, 0)):
         abundance = torch.cat([batch["abundance"] for batch in feed.row_batches()])
         np.testing.assert_array_equal(abundance.numpy(), split.abundance)
+
+
+@pytest.mark.parametrize(("model", "rows"), [("Autoencoder", 100), ("DirectEmulator", 100)])
+def test_the_bytes_of_a_batch_are_those_of_its_abundances(tiny_data: Any, model: str, rows: int) -> None:
+    config = load_config().replace({"model.name": model, "train.batch_size": rows})
+    window = 1 if model == "Autoencoder" else tiny_data.window
+    assert batch_bytes(tiny_data.directory, config) == 4 * rows * window * len(tiny_data.species)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -41,3 +43,19 @@ def test_without_glibc_nothing_is_changed(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(memory.sys, "platform", "darwin")
     with memory.kept_memory():
         assert torch.zeros(10).sum() == 0.0
+
+
+@pytest.mark.parametrize(("largest", "kept"), [(4 * 2**20, False), (64 * 2**20, True)])
+def test_memory_is_kept_for_large_steps_alone(
+    largest: int, kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered = []
+
+    @contextlib.contextmanager
+    def noting() -> Iterator[None]:
+        entered.append(True)
+        yield
+
+    monkeypatch.setattr(memory, "kept_memory", noting)
+    with memory.memory_for_steps(largest):
+        assert bool(entered) == kept

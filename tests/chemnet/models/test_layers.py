@@ -1,0 +1,42 @@
+"""Values that are gathered over a training split: all of them, or evenly spaced ones."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chemnet.models import layers
+
+lengths = st.lists(st.integers(0, 40), min_size=1, max_size=12)
+
+
+def parts_of(sizes: list[int]) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """Return numbered rows, and the same in parts of some sizes."""
+    rows = torch.arange(2.0 * sum(sizes)).reshape(-1, 2)
+    return rows, list(rows.split(sizes))
+
+
+@given(sizes=lengths)
+def test_concatenated_parts_are_all_rows_in_order(sizes: list[int]) -> None:
+    rows, parts = parts_of(sizes)
+    assert torch.equal(layers.concatenated(iter(parts)), rows)
+    assert torch.equal(layers.concatenated(part[:, 0] for part in parts), rows[:, 0])
+
+
+@given(sizes=lengths, largest=st.integers(1, 30))
+def test_thinned_rows_are_evenly_spaced_and_no_more_than_wanted(sizes: list[int], largest: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(layers, "_STATISTICS_ROWS", largest)
+        rows, parts = parts_of(sizes)
+        found = layers.thinned(iter(parts))
+    stride = 1
+    while -(-len(rows) // stride) > 2 * largest:
+        stride *= 2
+    assert torch.equal(found, rows[::stride])
+
+
+def test_nothing_cannot_be_gathered() -> None:
+    with pytest.raises(ValueError, match="no parts"):
+        layers.concatenated([])
