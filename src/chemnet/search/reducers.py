@@ -19,6 +19,10 @@ from chemnet.registry import REDUCERS
 
 _PLACING_NEIGHBOURS = 5
 _COINCIDENT = 1e-9  # distances below this, in latent units, count as none
+# largest sample whose neighbours are all found exactly; beyond it UMAP's own approximate search is faster
+_EXACT_NEIGHBOURS = 8192
+# keywords of UMAP by which others than the nearest in the latent space become neighbours
+_OTHER_NEIGHBOURS = {"metric", "metric_kwds", "precomputed_knn", "unique"}
 
 
 class Reducer(ABC):
@@ -133,8 +137,8 @@ class LayoutReducer(Reducer):
         """Lay the sample out and remember it."""
         from scipy.spatial import KDTree
 
-        self._placed = self._lay_out(sample)
         self._tree = KDTree(sample)
+        self._placed = self._lay_out(sample)
         return self._placed
 
     @abstractmethod
@@ -164,7 +168,26 @@ class UMAPReducer(LayoutReducer):
             else {"random_state": self.seed, "n_jobs": 1}
         )
         settings = {"n_components": self.n_components, "n_neighbors": min(15, len(sample) - 1)}
-        return _umap_class()(**(settings | cores | self.options)).fit_transform(np.ascontiguousarray(sample))
+        settings = settings | cores | self.options
+        return self._fitted(np.ascontiguousarray(sample), settings).embedding_
+
+    def _fitted(self, sample: np.ndarray, settings: dict[str, Any]) -> Any:
+        """Return UMAP fitted on a sample.
+
+        Of fewer than 4096 states UMAP would measure every distance by a call from Python, which takes longer
+        than all the rest; our own tree knows the same neighbours.
+        """
+        if len(sample) > _EXACT_NEIGHBOURS or _OTHER_NEIGHBOURS & set(settings):
+            return _umap_class()(**settings).fit(sample)
+        distances, rows = self._tree.query(sample, k=settings["n_neighbors"])
+        known = {
+            "precomputed_knn": (rows, distances.astype(np.float32)),
+            "force_approximation_algorithm": True,
+        }
+        with warnings.catch_warnings():
+            # further states are placed without UMAP
+            warnings.filterwarnings("ignore", message="precomputed_knn.2. .knn_search_index.")
+            return _umap_class()(**(known | settings)).fit(sample)
 
 
 def _umap_class() -> Any:

@@ -97,3 +97,16 @@ def test_a_fit_leaves_the_threads_of_torch_alone():
         assert torch.get_num_threads() == before + 1
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.slow
+def test_umap_sees_the_neighbours_that_it_finds_itself():
+    sample = two_groups(100)
+    settings = {"n_neighbors": 10, "random_state": 7, "n_jobs": 1, "n_epochs": 1}
+    fitted = reducer("umap", **settings)
+    fitted.fit(sample)
+    known = fitted._fitted(sample, settings)
+    own = fitted._fitted(sample, {**settings, "metric": "euclidean"})
+    assert known.precomputed_knn[0] is not None
+    assert own.precomputed_knn[0] is None
+    np.testing.assert_allclose(known.graph_.toarray(), own.graph_.toarray(), atol=1e-4)
