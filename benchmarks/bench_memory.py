@@ -4,8 +4,7 @@ python benchmarks/bench_memory.py [MB of the smaller table, 20 by default]
 
 The peak resident memory of each verb, a process of its own, interpreter and libraries included, on two made
 tables. `train` streams its split, as it does by itself where a split does not fit into memory; resident, it
-holds the split by design, which is shown without a target. `benchmark` and `umap` (with PCA) read what the
-verbs before them wrote.
+holds the split by design, which is shown without a target. `umap` (with PCA) reads what `infer` wrote.
 """
 
 from __future__ import annotations
