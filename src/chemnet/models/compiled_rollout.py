@@ -21,9 +21,10 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from chemnet.models.kernels.blocks import blocks_of, each_block
+from chemnet.models.kernels.choice import MOST_THREADS
 
 # tracers are filled up to whole vectors, and so many at least are worth a thread
-_VECTOR, _FEWEST_TRACERS = 8, 16
+_VECTOR = 8
 # without a gradient, tracers that are rolled out before their memory is used for the next ones
 _TRACERS_AT_ONCE = 256
 # columns of a chunk, about: their layers stay in the cache while the weights' gradients are computed
@@ -83,10 +84,15 @@ class _Plan:
 
 
 def can_compile(drive: Tensor, steps: Tensor, *others: Tensor) -> bool:
-    """Return whether compiled loops take these tensors: float32 on a CPU, the drive without gradient."""
+    """Return whether compiled loops take these tensors: float32 on a CPU, the drive without gradient.
+
+    They do where most threads have tracers of their own. With many threads and few tracers the parallel
+    products of PyTorch are faster.
+    """
     every = (drive, steps, *others)
     return (
-        all(each.dtype == torch.float32 and each.device.type == "cpu" for each in every)
+        torch.get_num_threads() <= max(MOST_THREADS, len(drive) // _VECTOR)
+        and all(each.dtype == torch.float32 and each.device.type == "cpu" for each in every)
         and not (drive.requires_grad or steps.requires_grad or torch.is_autocast_enabled("cpu"))
         and drive.numel() > 0
     )
@@ -241,7 +247,7 @@ class _CompiledRollout(torch.autograd.Function):
 def _plan(form: RolloutForm, n_tracers: int, n_steps: int, shapes: Sequence[tuple[int, ...]]) -> _Plan:
     """Return the blocks of a rollout with matrices of these shapes `(n_out, n_in)`, biases included."""
     blocks, at = [], 0
-    for tracers in blocks_of(n_tracers, least=_FEWEST_TRACERS):
+    for tracers in blocks_of(n_tracers, least=_VECTOR):
         width = -(-(tracers.stop - tracers.start) // _VECTOR) * _VECTOR
         chunk = _chunk(n_steps, width)
         layout, n_entering, n_slopes = _layout(shapes, -(-n_steps // chunk) * chunk * width, n_steps * width)

@@ -136,3 +136,11 @@ def test_only_float32_on_a_cpu_with_a_given_drive_is_compiled() -> None:
     assert not can_compile(drive[:, :0], steps[:, :0], start)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert not can_compile(drive, steps, start)
+
+
+def test_many_threads_take_compiled_loops_only_where_each_has_tracers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 32)
+    for n_tracers, fits in ((20, False), (256, True)):
+        assert can_compile(torch.zeros(n_tracers, 3, 4), torch.ones(n_tracers, 3)) is fits

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from chemnet.models.kernels.activations import gelu_and_slope
 from chemnet.models.kernels.compilation import kernel
-from chemnet.models.kernels.elementary import F, erf_half, exp2
+from chemnet.models.kernels.elementary import F
 
 # rows whose sums are taken in float32 before they join those in float64
 _ROWS_PER_SUM = 64
-_LOG2_OF_NORMAL = F(-0.5 * np.log2(np.e))
-_NORMAL_AT_0 = F(1.0 / np.sqrt(2.0 * np.pi))
 
 
 @kernel
@@ -49,10 +48,7 @@ def gelu_of_affine(values, gain, offset, out, slope):
     n_rows, width = values.shape
     for i in range(n_rows):
         for j in range(width):
-            y = gain[j] * values[i, j] + offset[j]
-            below = F(0.5) + erf_half(y)
-            out[i, j] = y * below
-            slope[i, j] = below + y * (_NORMAL_AT_0 * exp2(_LOG2_OF_NORMAL * y * y))
+            out[i, j], slope[i, j] = gelu_and_slope(gain[j] * values[i, j] + offset[j])
 
 
 @kernel

@@ -93,6 +93,35 @@ def _add_scaled(latents, answer, gates):
             after[j] += gates[j] * change[j]
 
 
+@part
+def _run_layers(code, matrices, layout, chunk, step, work, entering, slopes, answer):
+    """Compute the answer `(n_out, B)` to a step's inputs, which `work` begins with; keep what layers take."""
+    n_layers, n_cells = layout.shape[0], answer.shape[1]
+    columns, at_work = chunk * n_cells, 0
+    for k in range(n_layers):
+        n_in, n_out, at_matrix, at_entering, at_slopes = layout[k]
+        values = _matrix(work, at_work, n_in, n_cells)
+        at_work += n_in * n_cells
+        kept = _matrix(entering, at_entering + step // chunk * n_in * columns, n_in, columns)
+        _keep(values, kept, step % chunk * n_cells)
+        matrix = _matrix(matrices, at_matrix, n_out, n_in)
+        if k + 1 == n_layers:
+            np.dot(matrix, values, answer)
+        else:
+            size, at = n_out * n_cells, at_slopes + step * n_out * n_cells
+            np.dot(matrix, values, _matrix(work, at_work, n_out, n_cells))
+            activate_with_slope(work[at_work : at_work + size], slopes[at : at + size], code)
+
+
+@part
+def _hold(latents, ranges):
+    """Hold latents `(L, B)` between least and most `(2, L)`."""
+    for j in range(latents.shape[0]):
+        row, least, most = latents[j], ranges[0, j], ranges[1, j]
+        for cell in range(row.shape[0]):
+            row[cell] = min(max(row[cell], least), most)
+
+
 @kernel
 def roll_with_slopes(
     relaxes, code, matrices, layout, ranges, start, drive, steps, chunk, entering, slopes, moves, out
@@ -121,39 +150,24 @@ def roll_with_slopes(
         Latents after each step `(cells, T, L)`, written for as many cells as it has.
     """
     n_steps, n_drive, n_cells = drive.shape
-    n_latents, n_layers, columns = start.shape[0], layout.shape[0], chunk * n_cells
+    n_latents, n_layers = start.shape[0], layout.shape[0]
+    # the rows below each layer's inputs stay ones
     work = np.ones(np.sum(layout[:, 0]) * n_cells, F)
     answer = np.empty((layout[n_layers - 1, 1], n_cells), F)
     repeated = np.empty(_ROWS * n_cells, F)
     first = _matrix(work, 0, layout[0, 0], n_cells)
     latents = first[n_drive : n_drive + n_latents]
     latents[:] = start
-    _clear_end(entering, layout, n_steps, chunk, columns)
+    _clear_end(entering, layout, n_steps, chunk, chunk * n_cells)
     for i in range(n_steps):
-        at_chunk, place = i // chunk, (i % chunk) * n_cells
         first[:n_drive] = drive[i]
-        at_work = 0
-        for k in range(n_layers):
-            n_in, n_out, at_matrix, at_entering, at_slopes = layout[k]
-            values = _matrix(work, at_work, n_in, n_cells)
-            at_work += n_in * n_cells
-            _keep(values, _matrix(entering, at_entering + at_chunk * n_in * columns, n_in, columns), place)
-            matrix = _matrix(matrices, at_matrix, n_out, n_in)
-            if k + 1 == n_layers:
-                np.dot(matrix, values, answer)
-            else:
-                size, at = n_out * n_cells, at_slopes + i * n_out * n_cells
-                np.dot(matrix, values, _matrix(work, at_work, n_out, n_cells))
-                activate_with_slope(work[at_work : at_work + size], slopes[at : at + size], code)
+        _run_layers(code, matrices, layout, chunk, i, work, entering, slopes, answer)
         _repeated(steps[i], repeated)
         if relaxes:
             _relax(latents.reshape(-1), answer.reshape(-1), repeated, moves[i, 0], moves[i, 1])
         else:
             _add_scaled(latents.reshape(-1), answer.reshape(-1), repeated)
-        for j in range(n_latents):
-            row, least, most = latents[j], ranges[0, j], ranges[1, j]
-            for cell in range(n_cells):
-                row[cell] = min(max(row[cell], least), most)
+        _hold(latents, ranges)
         for cell in range(out.shape[0]):
             after = out[cell, i]
             for j in range(n_latents):
@@ -186,6 +200,44 @@ def _add(total, values):
         total[j] += values[j]
 
 
+@part
+def _back_through_layers(matrices, layout, chunk, step, above, other, leaving, slopes, by_latents):
+    """Compute the gradient of a step's latents `(L, B)` from that of its answer, which `above` begins with.
+
+    The gradients of the layers' outputs are kept in `leaving`; `above` and `other` are used up.
+    """
+    n_layers, n_cells = layout.shape[0], by_latents.shape[1]
+    columns, at_leaving = chunk * n_cells, leaving.shape[0]
+    for k in range(n_layers - 1, -1, -1):
+        n_out, at_matrix = layout[k, 1], layout[k, 2]
+        given = _matrix(above, 0, n_out, n_cells)
+        at_leaving -= n_out * columns
+        _keep(given, _matrix(leaving, at_leaving, n_out, columns), step % chunk * n_cells)
+        if k == 0:
+            np.dot(_matrix(matrices, at_matrix, by_latents.shape[0], n_out), given, by_latents)
+        else:
+            width = layout[k - 1, 1]
+            size, at = width * n_cells, layout[k - 1, 4] + step * width * n_cells
+            np.dot(_matrix(matrices, at_matrix, width, n_out), given, _matrix(other, 0, width, n_cells))
+            below, slope = other[:size], slopes[at : at + size]
+            for j in range(size):
+                below[j] *= slope[j]
+            above, other = other, above
+
+
+@part
+def _add_products(layout, at_chunk, columns, leaving, entering, product, by_matrices):
+    """Add a chunk's gradients of the matrices."""
+    at_leaving = 0
+    for k in range(layout.shape[0]):
+        n_in, n_out, at_matrix, at_entering, _ = layout[k]
+        above = _matrix(leaving, at_leaving, n_out, columns)
+        below = _matrix(entering, at_entering + at_chunk * n_in * columns, n_in, columns)
+        np.dot(above, below.T, _matrix(product, at_matrix, n_out, n_in))
+        at_leaving += n_out * columns
+    _add(by_matrices, product)
+
+
 @kernel
 def roll_back(
     relaxes, matrices, layout, steps, chunk, entering, slopes, moves, gradient, by_matrices, by_start
@@ -204,47 +256,22 @@ def roll_back(
         Gradients of the matrices `(n_out, n_in)` and of the start `(L, B)`, written.
     """
     n_steps, n_cells = steps.shape
-    n_layers, columns, n_latents = layout.shape[0], chunk * n_cells, by_start.shape[0]
+    columns, n_latents, widest = chunk * n_cells, by_start.shape[0], np.max(layout[:, 1])
     # gradients of the layers' outputs for the steps of a chunk; 0 beyond the last step
     leaving = np.zeros(np.sum(layout[:, 1]) * columns, F)
-    one, other = np.empty(np.max(layout[:, 1]) * n_cells, F), np.empty(np.max(layout[:, 1]) * n_cells, F)
+    above, other = np.empty(widest * n_cells, F), np.empty(widest * n_cells, F)
     by_latents = np.empty((n_latents, n_cells), F)
-    product = np.empty_like(by_matrices)
-    repeated = np.empty(_ROWS * n_cells, F)
+    product, repeated = np.empty_like(by_matrices), np.empty(_ROWS * n_cells, F)
     by_matrices[:] = F(0.0)
     by_start[:] = F(0.0)
     for i in range(n_steps - 1, -1, -1):
-        at_chunk, place = i // chunk, (i % chunk) * n_cells
         for cell in range(gradient.shape[0]):
             given = gradient[cell, i]
             for j in range(n_latents):
                 by_start[j, cell] += given[j]
         _repeated(steps[i], repeated)
-        n_out, at_leaving = layout[n_layers - 1, 1], leaving.shape[0]
-        _through_move(relaxes, by_start.reshape(-1), repeated, moves[i], one)
-        for k in range(n_layers - 1, -1, -1):
-            n_out, at_matrix = layout[k, 1], layout[k, 2]
-            above = _matrix(one, 0, n_out, n_cells)
-            at_leaving -= n_out * columns
-            _keep(above, _matrix(leaving, at_leaving, n_out, columns), place)
-            if k == 0:
-                np.dot(_matrix(matrices, at_matrix, n_latents, n_out), above, by_latents)
-            else:
-                width = layout[k - 1, 1]
-                size = width * n_cells
-                at = layout[k - 1, 4] + i * size
-                np.dot(_matrix(matrices, at_matrix, width, n_out), above, _matrix(other, 0, width, n_cells))
-                below, slope = other[:size], slopes[at : at + size]
-                for j in range(size):
-                    below[j] *= slope[j]
-                one, other = other, one
+        _through_move(relaxes, by_start.reshape(-1), repeated, moves[i], above)
+        _back_through_layers(matrices, layout, chunk, i, above, other, leaving, slopes, by_latents)
         _add(by_start.reshape(-1), by_latents.reshape(-1))
-        if place == 0:
-            at_leaving = 0
-            for k in range(n_layers):
-                n_in, n_out, at_matrix, at_entering, _ = layout[k]
-                above = _matrix(leaving, at_leaving, n_out, columns)
-                below = _matrix(entering, at_entering + at_chunk * n_in * columns, n_in, columns)
-                np.dot(above, below.T, _matrix(product, at_matrix, n_out, n_in))
-                at_leaving += n_out * columns
-            _add(by_matrices, product)
+        if i % chunk == 0:
+            _add_products(layout, i // chunk, columns, leaving, entering, product, by_matrices)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from chemnet.models.losses import DEX_BIN
+from chemnet.models.metrics import DEX_BIN
 from chemnet.surrogate.evaluation import metrics
 
 ERRORS = arrays(np.float64, st.tuples(st.integers(1, 60), st.integers(1, 3)), elements=st.floats(0.0, 19.9))
