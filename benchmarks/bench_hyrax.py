@@ -4,11 +4,11 @@ CHEMNET_HYRAX_PYTHON=/path/to/python python benchmarks/bench_hyrax.py [verbs, al
 
 The Python named there has Hyrax (`python -m venv hyrax && hyrax/bin/pip install hyrax==0.13.0`); without it
 the figures say "peer absent". Both train a 333-128-64-14 autoencoder without normalisation for ten epochs at
-batch 512 with Adam and the mean squared error, without validation or limit of the gradient; they infer, store
-and embed its 14 latents (UMAP fitted on 1,024), each verb with its own defaults otherwise, in one thread. The
-first training figure has the very module that Hyrax trains, as a plugin; the second chemnet's own
-autoencoder, whose decoder has the encoder's weights. Imports and first compilations are not counted. The two
-take turns, run by run, so a ratio is that of neighbours in time.
+batch 512 with Adam and the mean squared error, without validation or limit of the gradient, tracked by
+MLflow; they infer, store and embed its 14 latents (UMAP fitted on 1,024), each verb with its own defaults
+otherwise, in one thread. The first training figure has the very module that Hyrax trains, as a plugin; the
+second chemnet's own autoencoder, whose decoder has the encoder's weights. Imports and first compilations are
+not counted. The two take turns, run by run, so a ratio is that of neighbours in time.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ TRAINING = {
     "preprocess.train_size": 1.0,
     "preprocess.validate_size": 0.0,
     "preprocess.test_size": 0.0,
+    "mlflow.enabled": True,
 }
 
 
