@@ -14,7 +14,7 @@ from torch import Tensor
 from chemnet.config import ConfigDict
 from chemnet.models.base import TrainingRows
 from chemnet.models.direct_base import DirectBase
-from chemnet.models.layers import concatenated
+from chemnet.models.layers import concatenated, moments
 from chemnet.models.relaxing import Relaxing
 from chemnet.registry import chem_model
 
@@ -43,10 +43,10 @@ class DirectRelaxation(Relaxing, DirectBase):
 
     def before_training(self, training: TrainingRows) -> None:
         """Learn mean, spread and range of each species and feature, and the usual time step."""
-        scaled = concatenated(rows["abundance"] for rows in training.row_batches())
-        self.centre.copy_(scaled.double().mean(0))
-        self.width.copy_(scaled.double().std(0, correction=0).clamp_min(_LEAST_SPREAD / self.decades))
-        self._learn_range(scaled)
+        mean, spread = moments(rows["abundance"] for rows in training.row_batches())
+        self.centre.copy_(mean)
+        self.width.copy_(spread.clamp_min(_LEAST_SPREAD / self.decades))
+        self._learn_range(self.centre)
         self.time_step.learn(concatenated(rows["dt"] for rows in training.row_batches()))
         self.features.learn(training)
 

@@ -168,6 +168,16 @@ def thinned(parts: Iterable[Tensor]) -> Tensor:
     return _gathered(parts, largest=2 * _STATISTICS_ROWS)
 
 
+def moments(parts: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
+    """Return mean and standard deviation over the rows of all parts, at least one; float64, none is kept."""
+    rows, total, squares = 0, 0.0, 0.0
+    for part in parts:
+        values = part.double()
+        rows, total, squares = rows + len(values), total + values.sum(0), squares + values.square().sum(0)
+    mean = torch.as_tensor(total) / rows
+    return mean, (torch.as_tensor(squares) / rows - mean.square()).clamp_min(0.0).sqrt()
+
+
 def _gathered(parts: Iterable[Tensor], largest: int | None) -> Tensor:
     """Return every row of the parts, or every second, fourth, ... as long as these exceed `largest`.
 

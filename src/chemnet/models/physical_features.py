@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from chemnet.models.base import TrainingRows
-from chemnet.models.layers import concatenated
+from chemnet.models.layers import thinned
 
 if TYPE_CHECKING:
     from chemnet.datasets.preprocessed import DataDescription
@@ -31,7 +31,7 @@ EXTINCTIONS = (1.0, 2.0, 3.5)
 _WEAKEST_FIELD = -8.0
 # extinction over which shielding sets in [mag]
 _SHIELDING = 3.0
-# training rows that centre and spread of the features are learnt from, at most
+# training rows that centre and spread of the features are learnt from, at most about
 _STATISTICS_ROWS = 200_000
 
 
@@ -93,7 +93,7 @@ class PhysicalFeatures(nn.Module):
 
     def learn(self, training: TrainingRows) -> None:
         """Take centre and spread of each feature from the training split."""
-        physical = concatenated(rows["physical"] for rows in training.row_batches())
+        physical = thinned(rows["physical"] for rows in training.row_batches())
         raw = self._raw(physical[:: max(1, len(physical) // _STATISTICS_ROWS)]).double()
         self.centre.copy_(raw.mean(0))
         self.width.copy_(raw.std(0, correction=0).clamp_min(1e-3))

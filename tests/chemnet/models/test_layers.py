@@ -40,3 +40,12 @@ def test_thinned_rows_are_evenly_spaced_and_no_more_than_wanted(sizes: list[int]
 def test_nothing_cannot_be_gathered() -> None:
     with pytest.raises(ValueError, match="no parts"):
         layers.concatenated([])
+
+
+@given(sizes=lengths)
+def test_moments_are_those_of_all_rows_together(sizes: list[int]) -> None:
+    generator = torch.Generator().manual_seed(sum(sizes))
+    rows = 0.5 + 0.1 * torch.rand(sum(sizes) + 1, 3, generator=generator)
+    mean, spread = layers.moments(iter(rows.split([*sizes, 1])))
+    torch.testing.assert_close(mean, rows.double().mean(0))
+    torch.testing.assert_close(spread, rows.double().std(0, correction=0), atol=1e-9, rtol=1e-6)
