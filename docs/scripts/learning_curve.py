@@ -4,7 +4,7 @@
 
 TRACERS is anything that `chemnet preprocess` reads; a tenth of it validates every training. Two models are
 trained on the first so many of the others, each for the same number of optimizer steps: the emulator of the
-shipped surrogates over rollouts of 11 steps, and an autoencoder of 14 latents. `learning_curve.md` and
+shipped surrogates over rollouts of 11 steps, and an autoencoder of 14 latents. `learning_curve.txt` and
 `learning_curve.png` in the output folder show errors on the training and on the validation split.
 """
 

@@ -139,10 +139,13 @@ class KeySpec:
                 return self._accept_list(value, where)
             if wanted is not None and type(value) is wanted:
                 return self._accept_text(value, kind, where)
-        raise self._refused(
+        message = (
             f"{where}: {join_key(self.key)} = {value!r} is of type {_type_name(type(value))}; "
             f"allowed: {self.allowed}"
         )
+        if type(value) is str and "list" in self.kinds:
+            raise ConfigError(message, hint=f'quote the items: \'{join_key(self.key)}=["a", "b"]\'')
+        raise self._refused(message)
 
     def _accept_number(self, value: float, where: str) -> float:
         """Return `value` when it is finite and lies within the limits."""

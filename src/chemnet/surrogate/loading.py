@@ -32,17 +32,33 @@ def shipped_names() -> list[str]:
 
 def load_surrogate(source: str | Path | Sequence[str | Path], config: ConfigDict | None = None) -> Surrogate:
     """Return a surrogate by path, shipped name, or component or result name; see `Surrogate.load`."""
-    if isinstance(source, (list, tuple)) and source:
-        return compose_ensemble([_trained_result(one, config) for one in source])
+    if isinstance(source, (list, tuple)):
+        return compose_ensemble([_member(one, config) for one in source])
+    _check_name(source)
+    for folder in (Path(source), SHIPPED / str(source)):
+        if (folder / SURROGATE_FILE).is_file():
+            return read_surrogate(folder)
+    return compose(_trained_result(source, config))
+
+
+def _check_name(source: Any) -> None:
+    """Refuse what is neither a text nor a path."""
     if not isinstance(source, (str, PathLike)) or not str(source):
         raise ModelError(
             f"a surrogate is named by a text or a path, not by {source!r}",
             hint="name a folder, a component, a result or a surrogate that chemnet ships",
         )
-    for folder in (Path(source), SHIPPED / str(source)):
-        if (folder / SURROGATE_FILE).is_file():
-            return read_surrogate(folder)
-    return compose(_trained_result(source, config))
+
+
+def _member(source: Any, config: ConfigDict | None) -> ResultDirectory:
+    """Return the training result of a member of an ensemble."""
+    _check_name(source)
+    if any((folder / SURROGATE_FILE).is_file() for folder in (Path(source), SHIPPED / str(source))):
+        raise ModelError(
+            f"'{source}' is a finished surrogate; the members of an ensemble are training results",
+            hint="name the training results that it was made from, or components of yours",
+        )
+    return _trained_result(source, config)
 
 
 def configured_surrogate(config: ConfigDict) -> Surrogate:
@@ -69,7 +85,7 @@ def _configured_ensemble(config: ConfigDict) -> Surrogate:
                 f"surrogate.members and surrogate.{key} are both set; members bring everything along",
                 hint=f"set surrogate.{key}=false, or surrogate.members=[]",
             )
-    return compose_ensemble([_trained_result(name, config) for name in config["surrogate"]["members"]])
+    return compose_ensemble([_member(name, config) for name in config["surrogate"]["members"]])
 
 
 def is_emulator(result: ResultDirectory) -> bool:
@@ -131,8 +147,10 @@ def compose_ensemble(members: Sequence[ResultDirectory]) -> Surrogate:
     Raises
     ------
     ModelError
-        When they cannot predict together.
+        When there are none, or they cannot predict together.
     """
+    if not members:
+        raise ModelError("an ensemble needs at least one member", hint="name training results of emulators")
     named = {"emulator" if not i else f"emulator_{i + 1}": result for i, result in enumerate(members)}
     return _surrogate_of(parts_together(members), named)
 

@@ -32,8 +32,14 @@ def parts_together(results: Sequence[ResultDirectory]) -> Parts:
     ModelError
         When they are no emulators, or differ in kind, data, autoencoder or widths.
     """
-    for result in results:
+    digests = [result.digest for result in results]
+    for i, result in enumerate(results):
         _check_member(result, results[0])
+        if result.digest in digests[:i]:
+            raise ModelError(
+                f"{result.name} is a member twice; an ensemble gains nothing from the same emulator",
+                hint="name trainings that began with different seeds",
+            )
     first, role = results[0], role_of(results[0])
     autoencoder = load_trained(first.parent("autoencoder")) if role == "emulator" else None
     members: list[Any] = [load_trained(result) for result in results]
@@ -64,9 +70,23 @@ def _check_member(result: ResultDirectory, first: ResultDirectory) -> None:
             f"{result.name} is a {kind}, {first.name} a {wanted}; the members of an ensemble are of one kind",
             hint="train them with the same model.name",
         )
+    _check_table(result, first)
     for parent, ours in result.parents.items():
         if ours.digest != first.parents[parent].digest:
             raise ModelError(
                 f"{result.name} and {first.name} were trained on different results of {parent}",
                 hint="the members of an ensemble share splits and scalings: train them on the same one",
+            )
+
+
+def _check_table(result: ResultDirectory, first: ResultDirectory) -> None:
+    """Refuse a member whose own configuration is another: the ensemble's members share one table."""
+    kind = read_model_file(first)["name"]
+    mine, theirs = (read_model_file(one)["table"] for one in (result, first))
+    for key in sorted({*mine, *theirs}):
+        if mine.get(key) != theirs.get(key):
+            raise ModelError(
+                f"{result.name} has model.{kind}.{key} = {mine.get(key)!r}, {first.name} has "
+                f"{theirs.get(key)!r}; the members of an ensemble share their configuration",
+                hint=f"train them with the same [model.{kind}]",
             )

@@ -121,6 +121,8 @@ def prepare(
     training, validation = make_feeds(data, feed, config, device, trace, group.share)
     group.check_batches(training)
     shown = trace.feed(training)
+    if feed != "windows" and config["train"]["gradient_steps"]:
+        _log.warning("train.gradient_steps has no effect: %s has no rollouts", config["model"]["name"])
     if feed == "windows":
         shown = with_curriculum(shown, config, data.window, data.horizon)
         shown = with_truncation(shown, config, model, data.window, data.horizon)

@@ -16,8 +16,11 @@ from torch import nn
 
 from chemnet.config import ConfigDict
 from chemnet.models.base import evaluating
+from chemnet.progress import get_logger
 from chemnet.training.curriculum import pieces
 from chemnet.training.data_feed import Batch, Feed
+
+_log = get_logger(__name__)
 
 
 def with_truncation(
@@ -38,6 +41,9 @@ def with_truncation(
     """
     steps = config["train"]["gradient_steps"]
     if not steps or window is None or horizon is None:
+        return feed
+    if steps >= horizon:
+        _log.warning("train.gradient_steps = %d has no effect: windows predict %d rows", steps, horizon)
         return feed
     return TruncatedFeed(feed, model, window - horizon, steps)
 

@@ -99,16 +99,19 @@ def benchmark(config: ConfigDict) -> ResultDirectory:
     from chemnet.datasets.preprocessed import PreprocessedData
     from chemnet.surrogate.evaluation.examples import check_species
     from chemnet.surrogate.evaluation.inputs import data_for, surrogate_to_score, trained_emulator
+    from chemnet.surrogate.evaluation.origin import named_network
 
     surrogate = surrogate_to_score(config)
     data_result = data_for(config, surrogate)
     check_species(config["benchmark"]["species"], surrogate.species)
+    named_network(config, surrogate)  # a wrong one is told before anything is scored
     parents = {"preprocess": data_result}
     emulator = trained_emulator(config, surrogate)
     if emulator is not None:
         parents["train"] = emulator
-        # workers elsewhere are to find the same one, whatever is trained meanwhile
-        config = config.replace({"surrogate.emulator": str(emulator.path)})
+        if not config["surrogate"]["members"]:
+            # workers elsewhere are to find the same one, whatever is trained meanwhile
+            config = config.replace({"surrogate.emulator": str(emulator.path)})
     with ResultWriter(config, "benchmark", surrogate.name, parents=parents) as writer:
         metrics = _measure(config, surrogate, PreprocessedData(data_result), writer.path)
         (writer.path / METRICS_FILE).write_text(json.dumps(metrics, indent=1), encoding="utf-8")

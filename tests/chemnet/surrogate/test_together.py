@@ -12,6 +12,7 @@ from workspace import make_workspace
 import chemnet
 from chemnet.config import ConfigDict, load_config
 from chemnet.errors import ConfigError, ModelError, ResultsError
+from chemnet.surrogate.evaluation.inputs import surrogate_to_score
 from chemnet.surrogate.loading import configured_surrogate
 
 
@@ -27,6 +28,9 @@ def members(tmp_path_factory: pytest.TempPathFactory) -> Path:
         workspace.result("train", *words, direct, f"train.component=direct_{seed}")
         workspace.result("train", *words, "model.name=LatentEmulator", f"train.component=latent_{seed}")
     workspace.result("train", short, direct, "model.DirectRelaxation.hidden=[5]", "train.component=narrow")
+    workspace.result(
+        "train", short, direct, "model.DirectRelaxation.range_margin=0.5", "train.component=wide_range"
+    )
     workspace.result("preprocess", "preprocess.abundance_floor=1e-18")
     workspace.result("train", short, direct, "train.component=other_data")
     return workspace.folder
@@ -63,6 +67,9 @@ def test_the_configuration_puts_them_together(config: ConfigDict) -> None:
     together = configured_surrogate(config.replace({"surrogate.members": ["direct_1", "direct_2"]}))
     assert together.components.size == 2
     assert together.is_calibrated
+    scored = {"surrogate.members": ["direct_1", "direct_2"], "benchmark.surrogate": "direct_1"}
+    with pytest.raises(ConfigError, match=r"benchmark\.surrogate and surrogate\.members are both set"):
+        surrogate_to_score(config.replace(scored))
     both = {"surrogate.members": ["direct_1", "direct_2"], "surrogate.emulator": "direct_1"}
     with pytest.raises(ConfigError, match=r"surrogate\.members and surrogate\.emulator are both set"):
         configured_surrogate(config.replace(both))
@@ -73,7 +80,13 @@ def test_the_configuration_puts_them_together(config: ConfigDict) -> None:
     [
         (["direct_1", "latent_1"], r"is a LatentEmulator, .* a DirectRelaxation"),
         (["direct_1", "autoencoder"], "has the role 'autoencoder'"),
-        (["direct_1", "narrow"], "relaxation"),
+        (["direct_1", "narrow"], r"has model\.DirectRelaxation\.hidden = \[5\], "),
+        (["direct_1", "wide_range"], r"DirectRelaxation\.range_margin = 0\.5, .* 0\.3"),
+        (["direct_1", "direct_1"], "is a member twice"),
+        (["direct_1", "collapse"], "'collapse' is a finished surrogate"),
+        (["direct_1", 2], "named by a text or a path, not by 2"),
+        ([""], "named by a text or a path, not by ''"),
+        ([], "at least one member"),
         (["direct_1", "other_data"], "were trained on different results of preprocess"),
     ],
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from chemnet.config import ConfigDict
 from chemnet.datasets.preprocessed import PreprocessedData
+from chemnet.errors import ConfigError
 from chemnet.progress import get_logger
 from chemnet.results import ResultDirectory, list_results, resolve_input
 from chemnet.surrogate.loading import configured_surrogate
@@ -19,6 +20,11 @@ _log = get_logger(__name__)
 def surrogate_to_score(config: ConfigDict) -> Surrogate:
     """Return the surrogate that ``benchmark.surrogate`` names, or ``[surrogate]``, on its device."""
     wanted = config["benchmark"]["surrogate"]
+    if wanted is not False and config["surrogate"]["members"]:
+        raise ConfigError(
+            "benchmark.surrogate and surrogate.members are both set: one surrogate is scored at a time",
+            hint="set benchmark.surrogate=false, or surrogate.members=[]",
+        )
     surrogate = configured_surrogate(config) if wanted is False else Surrogate.load(wanted, config)
     return surrogate.to(choose_device(config["general"]["device"]))
 

@@ -11,7 +11,7 @@ from chemnet.chemistry.network import Network
 from chemnet.chemistry.plan import SOLVER_OPTIONS, network_digest
 from chemnet.config import ConfigDict
 from chemnet.datasets.simulated import SimulatedSet
-from chemnet.errors import ChemNetError, DataError
+from chemnet.errors import ChemNetError, ConfigError, DataError
 from chemnet.results import ResultDirectory
 from chemnet.surrogate.surrogate import Surrogate
 
@@ -30,13 +30,13 @@ def network_of(
     surrogate
         The network must have its species.
     config
-        ``benchmark.solver_network`` names one that counts instead, with the options of ``[simulate]``.
+        See `named_network`, which counts instead, with the options of ``[simulate]``.
     """
-    named = config["benchmark"]["solver_network"]
+    named = named_network(config, surrogate)
+    if named is not None:
+        return named, {name: config["simulate"][name] for name in SOLVER_OPTIONS}
     try:
-        if named:
-            network, options = Network.read(named), config["simulate"]
-        elif "simulate" in data_result.parents:
+        if "simulate" in data_result.parents:
             network, options = _by_parent(data_result)
         else:
             network, options = _by_file(data_result)
@@ -45,6 +45,26 @@ def network_of(
     if set(network.species_names) != set(surrogate.species):
         return f"no network at hand: {network.name} has other species than the surrogate"
     return network, {name: options[name] for name in SOLVER_OPTIONS}
+
+
+def named_network(config: ConfigDict, surrogate: Surrogate) -> Network | None:
+    """Return the network that ``benchmark.solver_network`` names, if any.
+
+    Raises
+    ------
+    ChemNetError
+        When it cannot be read, or has other species than the surrogate.
+    """
+    name = config["benchmark"]["solver_network"]
+    if not name:
+        return None
+    network = Network.read(name)
+    if set(network.species_names) != set(surrogate.species):
+        raise ConfigError(
+            f"benchmark.solver_network = {str(name)!r}: {network.name} has other species than the surrogate",
+            hint="name the network that the surrogate stands for, or false",
+        )
+    return network
 
 
 def _by_parent(data_result: ResultDirectory) -> tuple[Network, Mapping[str, Any]]:

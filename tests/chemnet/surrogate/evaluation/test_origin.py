@@ -11,6 +11,7 @@ from made_network import SPECIES, closed_form_solve, write_made_network
 
 from chemnet import ChemNet
 from chemnet.chemistry.network import Network
+from chemnet.errors import ChemNetError
 from chemnet.surrogate.evaluation.origin import network_of
 
 
@@ -83,9 +84,14 @@ def test_a_network_that_the_configuration_names_counts_with_the_options_of_the_c
     assert not isinstance(found, str)
     assert (found[0].name, found[1]["rtol"]) == ("made", 1e-5)
     chem.set_config("benchmark.solver_network", str(tmp_path / "nowhere"))
-    reason = network_of(preprocessed(chem), Trained(), chem.config)
-    assert isinstance(reason, str)
-    assert "nowhere" in reason
+    with pytest.raises(ChemNetError, match="nowhere"):
+        network_of(preprocessed(chem), Trained(), chem.config)
+
+
+def test_a_named_network_of_other_species_is_refused(chem: ChemNet, surrogate: Any) -> None:
+    chem.set_config("benchmark.solver_network", "collapse")
+    with pytest.raises(ChemNetError, match="collapse has other species than the surrogate"):
+        network_of(preprocessed(chem), surrogate, chem.config)
 
 
 def test_tracers_that_were_not_simulated_have_no_network_and_the_reason_is_told(
