@@ -46,11 +46,11 @@ def inner(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     return compiled(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)
 
 
-def announce_compilation(function: Any) -> None:
+def announce_compilation(function: Any, what: str = "the solver (once per machine, about a minute)") -> None:
     """Log, once per process, that the next call of a compiled function has to wait for the compiler."""
     with _announcing:
         if function not in _announced and _needs_compiling(function):
-            _log.info("compiling the solver (once per machine, about a minute)")
+            _log.info("compiling %s", what)
         _announced.add(function)
 
 

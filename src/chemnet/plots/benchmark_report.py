@@ -166,11 +166,15 @@ def verdict(metrics: Mapping[str, Any]) -> list[str]:
     best = min(rivals, key=lambda name: rivals[name])
     factor = rivals[best] / max(rollout["mlae"], 1e-9)
     compared = f"{factor:.1f} times below" if factor >= 1.0 else f"{1 / factor:.1f} times ABOVE"
+    rival = LABELS[best].partition(":")[0]
+    if best == "nearest_neighbour":
+        # results of before do not say how many
+        rival += f" of {data.get('known_tracers', 'the')} tracers"
     sentences = [
         f"From the initial state alone, over {data['steps'] - 1} steps of {data['tracers']} {data['split']} "
         f"tracers, the surrogate is off by {rollout['mlae']:.3f} dex in the mean (mLAE); 1 % of the values "
         f"are off by more than {rollout['lae99']:.2f} dex (LAE99). That is {compared} the best rival "
-        f"without a network ({LABELS[best].partition(':')[0]}, {rivals[best]:.3f} dex).",
+        f"without a network ({rival}, {rivals[best]:.3f} dex).",
         f"Elements drift by at most {rollout['element_drift']:.1e} in any cell and step.",
     ]
     if metrics["data"]["inside_domain"] < 1.0:

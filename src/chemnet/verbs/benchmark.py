@@ -154,6 +154,7 @@ def _measure(
             "rows": int(evaluation.source.lengths.sum()),
             "steps": evaluation.source.longest,
             "inside_domain": evaluation.inside,
+            "known_tracers": len(data.split("train").tracer_ids),
         },
         "settings": {"floor": options.floor, "visible": options.visible},
         "scores": scores,

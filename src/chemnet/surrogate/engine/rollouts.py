@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from chemnet.chemistry.compilation import announce_compilation
 from chemnet.datasets.description import DataDescription
 from chemnet.models.direct_emulator import DirectEmulator
 from chemnet.models.direct_relaxation import DirectRelaxation
@@ -30,6 +31,8 @@ from chemnet.surrogate.predictor import State
 Rows = NDArray[np.int64]
 Stepping = tuple[Callable[[Any, Any], Floats], Floats]
 # cells whose hidden layers a core carries together: few enough for its cache, many enough for its BLAS
+# said while the kernels are compiled
+_WHAT_COMPILES = "the rollout (once per machine, some 20 s)"
 CELLS_PER_BLOCK = 512
 
 
@@ -67,6 +70,7 @@ class PerceptronRollout:
 
     def carry(self, state: State, physical_BTP: Tensor, dt_BN: Tensor, rows: Rows) -> State:
         """Return the states in the wanted rows; see `FusedRollout`."""
+        announce_compilation(kernels.roll, _WHAT_COMPILES)
         start, physical, dt = state[LATENT].numpy(), physical_BTP.numpy(), dt_BN.numpy()
         latents = np.empty((len(start), len(rows), start.shape[1]), np.float32)
 
@@ -131,6 +135,7 @@ class RecurrentRollout:
 
     def carry(self, state: State, physical_BTP: Tensor, dt_BN: Tensor, rows: Rows) -> State:
         """Return the states in the wanted rows; see `FusedRollout`."""
+        announce_compilation(kernels.roll_recurrent, _WHAT_COMPILES)
         start, memory = state[LATENT].numpy(), state[MEMORY].numpy()
         physical, dt = physical_BTP.numpy(), dt_BN.numpy()
         latents, memories = (
