@@ -30,9 +30,9 @@ from chemnet.surrogate.predictor import State
 
 Rows = NDArray[np.int64]
 Stepping = tuple[Callable[[Any, Any], Floats], Floats]
-# cells whose hidden layers a core carries together: few enough for its cache, many enough for its BLAS
 # said while the kernels are compiled
 _WHAT_COMPILES = "the rollout (once per machine, some 20 s)"
+# cells whose hidden layers a core carries together: few enough for its cache, many enough for its BLAS
 CELLS_PER_BLOCK = 512
 
 
