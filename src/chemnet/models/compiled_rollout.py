@@ -22,6 +22,7 @@ from torch.autograd.function import once_differentiable
 
 from chemnet.models.kernels.blocks import blocks_of, each_block
 from chemnet.models.kernels.choice import MOST_THREADS
+from chemnet.models.per_member import apply_each
 
 # tracers are filled up to whole vectors, and so many at least are worth a thread
 _VECTOR = 8
@@ -229,19 +230,9 @@ class _CompiledRollout(torch.autograd.Function):
         return None, by_start, None, None, None, *shaped
 
     @staticmethod
-    def vmap(info: Any, in_dims: tuple[Any, ...], plan: _Plan, *inputs: Tensor) -> tuple[Any, Any]:
+    def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
         """Roll out each of several networks by itself: their products are large enough."""
-        outputs = [
-            _CompiledRollout.apply(
-                plan,
-                *(
-                    given if dim is None else given.select(dim, member)
-                    for given, dim in zip(inputs, in_dims[1:], strict=True)
-                ),
-            )
-            for member in range(info.batch_size)
-        ]
-        return tuple(torch.stack(parts) for parts in zip(*outputs, strict=True)), (0, 0)
+        return apply_each(_CompiledRollout, info, in_dims, inputs)
 
 
 def _plan(form: RolloutForm, n_tracers: int, n_steps: int, shapes: Sequence[tuple[int, ...]]) -> _Plan:

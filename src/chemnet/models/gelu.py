@@ -9,31 +9,49 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from chemnet.models.kernels.choice import fits_kernels
+from chemnet.models.per_member import apply_each
 
 
 class GeluWithSlope(torch.autograd.Function):
     """The exact GELU of float32 values of any shape; the backward pass is one product with the slope."""
 
     @staticmethod
-    def forward(ctx: Any, values: Tensor) -> Tensor:
-        """Return the activations."""
+    def forward(values: Tensor) -> tuple[Tensor, Tensor]:
+        """Return activations and slopes."""
         from chemnet.models.kernels.activations import gelu_with_slope
 
-        out, slope = torch.empty_like(values), torch.empty_like(values)
-        gelu_with_slope(*(each.view(-1).numpy() for each in (values.detach(), out, slope)))
-        ctx.save_for_backward(slope)
-        return out
+        # one member's part of what an ensemble shares out may lie scattered
+        whole = values.detach().contiguous()
+        out, slope = torch.empty_like(whole), torch.empty_like(whole)
+        gelu_with_slope(*(each.view(-1).numpy() for each in (whole, out, slope)))
+        return out, slope
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: tuple[Tensor, Tensor]) -> None:
+        """Keep the slopes, which have no gradient."""
+        ctx.mark_non_differentiable(output[1])
+        # nor are zeros made up for it
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(output[1])
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+    def backward(ctx: Any, gradient: Tensor, *rest: Tensor) -> Tensor:
         """Return the gradient of the values."""
         return gradient * ctx.saved_tensors[0]
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
+        """Return activations and slopes of the members of an ensemble, one after another."""
+        return apply_each(GeluWithSlope, info, in_dims, inputs)
 
 
 def activated(hidden: Tensor, activation: nn.Module) -> Tensor:
     """Return ``activation(hidden)``, to a few units in the last place of float32."""
-    return GeluWithSlope.apply(hidden) if _fits(hidden, activation) else activation(hidden)
+    if not _fits(hidden, activation):
+        return activation(hidden)
+    out: Tensor = GeluWithSlope.apply(hidden)[0]
+    return out
 
 
 def through(layers: nn.Sequential, inputs: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from chemnet.models.kernels.choice import fits_kernels
+from chemnet.models.per_member import apply_each
 from chemnet.models.row_loss import times
 
 # values of a block: they and what they are compared with stay in the cache
@@ -22,12 +23,13 @@ _BLOCK_VALUES = 200_000
 class LinearMeanSquare(torch.autograd.Function):
     """Mean of ``(hidden weight^T + bias - target)^2`` over all values, and its gradients.
 
-    ``apply(hidden, weight, bias, target)`` takes `(B, H)`, `(S, H)`, `(S,)` and `(B, S)`.
+    ``apply(hidden, weight, bias, target)`` takes `(B, H)`, `(S, H)`, `(S,)` and `(B, S)`. It returns the
+    mean, and three gradients for the backward pass only.
     """
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor, target: Tensor) -> Tensor:
-        """Return the mean."""
+    def forward(hidden: Tensor, weight: Tensor, bias: Tensor, target: Tensor) -> tuple[Tensor, ...]:
+        """Return the mean, and the gradients of `hidden`, `weight` and `bias`."""
         gradients = (torch.empty_like(hidden), torch.zeros_like(weight), torch.zeros_like(bias))
         n_blocks, share = math.ceil(target.numel() / _BLOCK_VALUES), 2.0 / target.numel()
         size = math.ceil(len(target) / n_blocks)
@@ -41,14 +43,26 @@ class LinearMeanSquare(torch.autograd.Function):
             torch.mm(block.mul_(share), weight, out=gradients[0][rows])
             gradients[1].addmm_(block.T, part)
             gradients[2].add_(block.sum(0))
-        ctx.save_for_backward(*gradients)
-        return target.new_tensor(total / target.numel())
+        return target.new_tensor(total / target.numel()), *gradients
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> None:
+        """Keep the gradients."""
+        ctx.mark_non_differentiable(*output[1:])
+        # or the backward pass would begin by filling gradients of the other outputs with zeros
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(*output[1:])
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, factor: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, factor: Tensor, *rest: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of hidden values, weight and bias."""
         return *(times(gradient, factor) for gradient in ctx.saved_tensors), None
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
+        """Return the means of the members of an ensemble, one after another."""
+        return apply_each(LinearMeanSquare, info, in_dims, inputs)
 
 
 def computes(criterion: nn.Module, hidden: Tensor, weight: Tensor, target: Tensor) -> bool:

@@ -217,7 +217,7 @@ def apply_to_linear(
     if hasattr(criterion, "of_linear"):
         return criterion.of_linear(hidden, weight, bias, target)
     if linear_square.computes(criterion, hidden, weight, target):
-        return linear_square.LinearMeanSquare.apply(hidden, weight, bias, target), {}
+        return linear_square.LinearMeanSquare.apply(hidden, weight, bias, target)[0], {}
     return apply_criterion(criterion, full_precision_linear(hidden, weight, bias), target)
 
 

@@ -10,9 +10,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from chemnet.models.gelu import activated
-
-# the kernels use one thread: with more than these, PyTorch's own operations are faster
-_MOST_THREADS = 4
+from chemnet.models.kernels.choice import fits_kernels
+from chemnet.models.per_member import apply_each
 
 
 def normalised(hidden: Tensor, norm: nn.Module, activation: nn.Module) -> Tensor:
@@ -26,7 +25,7 @@ def normalised(hidden: Tensor, norm: nn.Module, activation: nn.Module) -> Tensor
     if not _fits(hidden, norm, activation):
         return activation(norm(hidden))
     assert isinstance(norm, nn.BatchNorm1d)
-    out, mean, variance = BatchNormGelu.apply(hidden, norm.weight, norm.bias, norm.eps)
+    out, mean, variance, _ = BatchNormGelu.apply(hidden, norm.weight, norm.bias, norm.eps)
     _learn_statistics(norm, mean, variance, len(hidden))
     return out
 
@@ -34,29 +33,35 @@ def normalised(hidden: Tensor, norm: nn.Module, activation: nn.Module) -> Tensor
 class BatchNormGelu(torch.autograd.Function):
     """GELU of BatchNorm with the batch's own statistics.
 
-    ``apply(values, weight, bias, eps)`` takes `(B, W)` and twice `(W,)`; it returns `(B, W)`, and mean and
-    biased variance of the batch `(W,)`.
+    ``apply(values, weight, bias, eps)`` takes `(B, W)` and twice `(W,)`; it returns `(B, W)`, mean and biased
+    variance of the batch, `(W,)` in float64, and the slopes for the backward pass `(B, W)`.
     """
 
     @staticmethod
-    def forward(ctx: Any, values: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, ...]:
-        """Return activations, mean and variance."""
+    def forward(values: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, ...]:
+        """Return activations, mean, variance and slopes."""
         from chemnet.models.kernels import normalisation
 
-        mean, variance = np.empty(values.shape[1]), np.empty(values.shape[1])
-        normalisation.column_moments(values.numpy(), mean, variance)
-        inverse = 1.0 / np.sqrt(variance + eps)
-        gain = weight.numpy() * inverse
-        out, slope = torch.empty_like(values), torch.empty_like(values)
+        # one member's part of what an ensemble shares out may lie scattered
+        rows, mean, variance = values.contiguous(), np.empty(values.shape[1]), np.empty(values.shape[1])
+        normalisation.column_moments(rows.numpy(), mean, variance)
+        gain = weight.numpy() / np.sqrt(variance + eps)
+        out, slope = torch.empty_like(rows), torch.empty_like(rows)
         normalisation.gelu_of_affine(
-            values.numpy(), _single(gain), _single(bias.numpy() - gain * mean), out.numpy(), slope.numpy()
+            rows.numpy(), _single(gain), _single(bias.numpy() - gain * mean), out.numpy(), slope.numpy()
         )
-        ctx.save_for_backward(values, slope)
-        ctx.mean, ctx.inverse, ctx.gain = mean, inverse, gain
-        statistics = torch.from_numpy(_single(mean)), torch.from_numpy(_single(variance))
-        ctx.mark_non_differentiable(*statistics)
+        return out, torch.from_numpy(mean), torch.from_numpy(variance), slope
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+        """Keep what the gradient needs; only the activations have one."""
+        values, weight, _, eps = inputs
+        _, mean, variance, slope = output
+        ctx.mark_non_differentiable(mean, variance, slope)
+        # nor are zeros made up for the others
         ctx.set_materialize_grads(False)
-        return out, *statistics
+        ctx.save_for_backward(values, slope, weight, mean, variance)
+        ctx.eps = eps
 
     @staticmethod
     @once_differentiable
@@ -64,19 +69,27 @@ class BatchNormGelu(torch.autograd.Function):
         """Return the gradients of values, weight and bias (Ioffe & Szegedy 2015)."""
         from chemnet.models.kernels import normalisation
 
-        values, slope = (tensor.numpy() for tensor in ctx.saved_tensors)
+        saved = (tensor.detach().contiguous().numpy() for tensor in ctx.saved_tensors)
+        values, slope, weight, mean, variance = saved
         incoming, n_rows = gradient.contiguous().numpy(), len(values)
-        total, moment = np.empty_like(ctx.mean), np.empty_like(ctx.mean)
-        normalisation.product_sums(incoming, slope, values, _single(ctx.mean), total, moment)
+        inverse = 1.0 / np.sqrt(variance + ctx.eps)
+        gain = weight * inverse
+        total, moment = np.empty_like(mean), np.empty_like(mean)
+        normalisation.product_sums(incoming, slope, values, _single(mean), total, moment)
         # of the mean and the variance, through which every row acts on every other
-        factor = -ctx.gain * ctx.inverse**2 * moment / n_rows
-        constant = -ctx.gain * total / n_rows - factor * ctx.mean
-        out = torch.empty_like(ctx.saved_tensors[0])
+        factor = -gain * inverse**2 * moment / n_rows
+        constant = -gain * total / n_rows - factor * mean
+        out = torch.empty_like(gradient, memory_format=torch.contiguous_format)
         normalisation.normalised_gradient(
-            incoming, slope, values, _single(ctx.gain), _single(constant), _single(factor), out.numpy()
+            incoming, slope, values, _single(gain), _single(constant), _single(factor), out.numpy()
         )
-        weight, bias = (torch.from_numpy(_single(each)) for each in (moment * ctx.inverse, total))
-        return out, weight, bias, None
+        by_weight, by_bias = (torch.from_numpy(_single(each)) for each in (moment * inverse, total))
+        return out, by_weight, by_bias, None
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
+        """Return the activations of the members of an ensemble, one after another."""
+        return apply_each(BatchNormGelu, info, in_dims, inputs)
 
 
 def _fits(hidden: Tensor, norm: nn.Module, activation: nn.Module) -> bool:
@@ -91,11 +104,8 @@ def _fits(hidden: Tensor, norm: nn.Module, activation: nn.Module) -> bool:
         and norm.running_mean is not None
         and hidden.ndim == 2
         and len(hidden) > 1
-        and hidden.dtype == torch.float32
-        and hidden.device.type == "cpu"
-        and hidden.is_contiguous()
-        and torch.get_num_threads() <= _MOST_THREADS
         and not (norm._forward_hooks or activation._forward_hooks)
+        and fits_kernels(hidden)
     )
 
 
@@ -104,10 +114,13 @@ def _learn_statistics(norm: nn.BatchNorm1d, mean: Tensor, variance: Tensor, n_ro
     assert norm.running_mean is not None
     assert norm.running_var is not None
     assert norm.num_batches_tracked is not None
+    assert norm.momentum is not None
+    kept, unbiased = 1.0 - norm.momentum, variance * (n_rows / (n_rows - 1))
     with torch.no_grad():
         norm.num_batches_tracked += 1
-        norm.running_mean.lerp_(mean, norm.momentum)
-        norm.running_var.lerp_(variance * (n_rows / (n_rows - 1)), norm.momentum)
+        # no lerp_: the members of an ensemble cannot be at once in it
+        norm.running_mean.mul_(kept).add_(mean.float(), alpha=norm.momentum)
+        norm.running_var.mul_(kept).add_(unbiased.float(), alpha=norm.momentum)
 
 
 def _single(values: np.ndarray) -> np.ndarray:

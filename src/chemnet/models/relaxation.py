@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from chemnet.models.compiled_rollout import RolloutForm, can_compile, compiled_rollout
+from chemnet.models.per_member import apply_each
 
 # rates at the start of training, per usual step: exp(-softplus(-2)) keeps 88 % of a state
 _FIRST_RATE = -2.0
@@ -63,7 +64,9 @@ class Relaxation(nn.Module):
         for layer in self.layers[:-1]:
             hidden = functional.silu(layer(hidden))
         target, rate = self.layers[-1](hidden).chunk(2, dim=-1)
-        return torch.lerp(target, latent, torch.exp(-relative_dt[:, None] * functional.softplus(rate)))
+        kept = torch.exp(-relative_dt[:, None] * functional.softplus(rate))
+        # autocast may have given the target half precision; the state keeps its own
+        return torch.lerp(target.to(latent.dtype), latent, kept.to(latent.dtype))
 
     def rollout(
         self, start: Tensor, drive: Tensor, relative_dt: Tensor, held: Tensor | None = None
@@ -82,7 +85,7 @@ class Relaxation(nn.Module):
         for layer in self.layers:
             weights += [layer.weight, layer.bias]
         steps = relative_dt.transpose(0, 1).unsqueeze(-1).contiguous()
-        latents: Tensor = _RelaxationRollout.apply(start, driven, steps, *weights)
+        latents: Tensor = _RelaxationRollout.apply(start, driven, steps, *weights)[0]
         return latents[1:].transpose(0, 1)
 
     def _compiled(self, start: Tensor, drive: Tensor, relative_dt: Tensor, held: Tensor | None) -> Tensor:
@@ -97,8 +100,8 @@ class _RelaxationRollout(torch.autograd.Function):
     """The rollout `(T + 1, B, L)`, start included, and its gradient by backpropagation through time."""
 
     @staticmethod
-    def forward(ctx: Any, start: Tensor, driven: Tensor, relative_dt: Tensor, *weights: Tensor) -> Tensor:
-        """Roll out, keeping activations and their slopes of every step."""
+    def forward(start: Tensor, driven: Tensor, relative_dt: Tensor, *weights: Tensor) -> tuple[Tensor, ...]:
+        """Roll out; targets, rates, activations and their slopes of every step are kept for the gradient."""
         n_steps, n_cells, _ = driven.shape
         latent_dim = start.shape[1]
         first, matrices, biases = weights[0], weights[1::2], weights[2::2]
@@ -117,9 +120,19 @@ class _RelaxationRollout(torch.autograd.Function):
             targets[i], rates[i] = before[:, :latent_dim], before[:, latent_dim:]
             kept = functional.softplus(rates[i]).mul_(relative_dt[i]).neg_().exp_()
             torch.lerp(targets[i], latents[i], kept, out=latents[i + 1])
-        ctx.save_for_backward(relative_dt, latents, targets, rates, first, *matrices, *hidden, *slopes)
+        return latents, targets, rates, *hidden, *slopes
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> None:
+        """Keep what the gradient needs; only the latents have one."""
+        _, _, relative_dt, first, *rest = inputs
+        latents, targets, rates, *kept = output
+        ctx.mark_non_differentiable(*output[1:])
+        # nor are zeros made up for the others
+        ctx.set_materialize_grads(False)
+        matrices = rest[::2]
+        ctx.save_for_backward(relative_dt, latents, targets, rates, first, *matrices, *kept)
         ctx.n_layers = len(matrices)
-        return latents
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
@@ -144,6 +157,11 @@ class _RelaxationRollout(torch.autograd.Function):
         for above, values in zip((*by_layer[1:], by_output), hidden, strict=True):
             by_weights += [_summed_product(above, values), above.sum((0, 1))]
         return flow, by_layer[0], None, *by_weights
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
+        """Roll out each of several networks by itself: their products are large enough."""
+        return apply_each(_RelaxationRollout, info, in_dims, inputs)
 
 
 def _silu_with_slope(before: Tensor, value: Tensor, slope: Tensor) -> None:

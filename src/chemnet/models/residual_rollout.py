@@ -22,6 +22,7 @@ from torch.nn import functional
 
 from chemnet.models.compiled_rollout import RolloutForm, can_compile, compiled_rollout
 from chemnet.models.layers import activation_name
+from chemnet.models.per_member import apply_each
 
 aten = torch.ops.aten
 
@@ -185,18 +186,7 @@ class _ResidualRollout(torch.autograd.Function):
     @staticmethod
     def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
         """Roll out each of several networks by itself: their products are large enough."""
-        # the activation is a tuple of functions, and so are its axes: only a tensor has a part per network
-        outputs = [
-            _ResidualRollout.apply(
-                *(
-                    given.select(dim, member) if isinstance(given, Tensor) and dim is not None else given
-                    for given, dim in zip(inputs, in_dims, strict=True)
-                )
-            )
-            for member in range(info.batch_size)
-        ]
-        stacked = tuple(torch.stack(parts) for parts in zip(*outputs, strict=True))
-        return stacked, (0,) * len(stacked)
+        return apply_each(_ResidualRollout, info, in_dims, inputs)
 
 
 def _summed_product(above: Tensor, below: Tensor) -> Tensor:

@@ -17,6 +17,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from chemnet.models.kernels.choice import fits_kernels
+from chemnet.models.per_member import apply_each
+
 LN10 = math.log(10.0)
 # d = 1 is the whole scaled range: above it exponentials continue as straight lines, or float32 would overflow
 LARGEST_EXPONENTIATED = 1.0
@@ -26,8 +29,6 @@ _BLOCK_VALUES = 170_000
 _NO_BOUND = -1e30
 # errors that are a polynomial of D = power |d|, by its coefficients: what the compiled kernel computes
 _POLYNOMIALS = {"absolute": (1.0, 0.0), "smooth": (1.0, 0.5), "squared": (0.0, 1.0)}
-# it uses one thread: with more than these, PyTorch's own operations are faster
-_MOST_THREADS = 4
 
 # fills `error` with e(|d|) and `slope` with de/dd for differences d, which it may overwrite
 ErrorAndSlope = Callable[[Tensor, float, Tensor, Tensor], None]
@@ -87,15 +88,9 @@ class RowLoss(torch.autograd.Function):
         return times(ctx.saved_tensors[0], factor), None, None, None
 
     @staticmethod
-    def vmap(
-        info: Any, in_dims: tuple[Any, ...], predicted: Tensor, target: Tensor, form: RowForm, wanted: bool
-    ) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
+    def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
         """Return the losses of the members of an ensemble, one after another."""
-        answers = [
-            RowLoss.apply(_member(predicted, in_dims[0], k), _member(target, in_dims[1], k), form, wanted)
-            for k in range(info.batch_size)
-        ]
-        return tuple(torch.stack(values) for values in zip(*answers, strict=True)), (0, 0, 0, 0)
+        return apply_each(RowLoss, info, in_dims, inputs)
 
 
 class LinearRowLoss(torch.autograd.Function):
@@ -136,6 +131,11 @@ class LinearRowLoss(torch.autograd.Function):
         """Return the gradients of hidden values, weight and bias."""
         return *(times(gradient, factor) for gradient in ctx.saved_tensors), None, None
 
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
+        """Return the losses of the members of an ensemble, one after another."""
+        return apply_each(LinearRowLoss, info, in_dims, inputs)
+
 
 class _Blocks:
     """Takes in predictions block by block; a block is some entries of the first axis.
@@ -157,12 +157,8 @@ class _Blocks:
         shape = (self.size, *like.shape[1:])
         self.difference, self.error, self._slope = (like.new_empty(shape) for _ in range(3))
         self._sum, self._worst = like.new_zeros(()), like.new_zeros(())
-        self._has_kernel = (
-            form.error in _POLYNOMIALS
-            and like.dtype == torch.float32
-            and like.device.type == "cpu"
-            and torch.get_num_threads() <= _MOST_THREADS
-        )
+        # a block that lies scattered is gathered first
+        self._has_kernel = form.error in _POLYNOMIALS and fits_kernels(self.difference)
 
     def parts(self, length: int) -> list[slice]:
         """Return the blocks of a first axis of some length."""
@@ -279,8 +275,3 @@ def times(gradient: Tensor, factor: Tensor) -> Tensor:
     if factor.device.type == "cpu" and factor.item() == 1.0:
         return gradient
     return gradient * factor
-
-
-def _member(values: Tensor, axis: int | None, member: int) -> Tensor:
-    """Return a member's part of a tensor, or the whole of one that all share."""
-    return values if axis is None else values.select(axis, member)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from chemnet.errors import ConfigError
+from chemnet.models import relaxation, residual_rollout
 from chemnet.models.base import build_model
 
 # small enough for a test
@@ -14,6 +15,7 @@ SMALL = {
     "LatentODE": {"hidden": [16]},
     "LatentRNN": {"hidden": 16},
     "LatentNeuralOperator": {"channels": 8, "blocks": 2},
+    "LatentRelaxation": {"hidden": [16]},
 }
 
 
@@ -63,6 +65,20 @@ def test_members_learn_what_each_would_learn_alone(make_ensemble, window_batch, 
             torch.testing.assert_close(gradient, parameter.grad, rtol=1e-3, atol=1e-6)
     torch.testing.assert_close(loss.detach(), torch.stack(losses).mean())
     assert all(term.ndim == 0 for term in terms.values())
+
+
+@pytest.mark.parametrize("compiles", [True, False])
+@pytest.mark.parametrize("member", ["LatentRelaxation", "LatentEmulator"])
+def test_so_they_do_by_fused_rollouts(make_ensemble, window_batch, member, compiles, monkeypatch):
+    for module in (relaxation, residual_rollout):
+        monkeypatch.setattr(module, "can_compile", lambda *tensors: compiles)
+    ensemble = make_ensemble(member, size=2, resample=False).train()
+    weights = [[p for p in one.parameters() if p.requires_grad] for one in ensemble.members]
+    loss, _ = ensemble.train_batch(window_batch)
+    together = [torch.autograd.grad(loss, own, retain_graph=True) for own in weights]
+    for one, own, gradients in zip(ensemble.members, weights, together, strict=True):
+        alone = torch.autograd.grad(one.train_batch(window_batch)[0] / 2, own)
+        torch.testing.assert_close(gradients, alone, rtol=1e-3, atol=1e-6)
 
 
 def test_members_start_apart_and_share_what_was_learned_of_the_data(make_ensemble):

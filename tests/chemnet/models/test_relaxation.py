@@ -70,3 +70,16 @@ def test_the_fused_rollout_takes_float32_without_widening_it() -> None:
     latents = relaxation.rollout(torch.zeros(2, 3), torch.zeros(2, 5, 4), torch.ones(2, 5))
     assert latents is not None
     assert latents.dtype == torch.float32
+
+
+def test_under_autocast_a_step_and_a_rollout_keep_states_in_float32() -> None:
+    torch.manual_seed(0)
+    relaxation = Relaxation(3, 4, (8,))
+    start, drive, dt = torch.randn(2, 3), torch.randn(2, 5, 4), torch.ones(2, 5)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rolled, repeated = relaxation.rollout(start, drive, dt), repeated_steps(relaxation, start, drive, dt)
+    assert rolled is not None
+    assert rolled.dtype == repeated.dtype == torch.float32
+    exact = repeated_steps(relaxation, start, drive, dt)
+    for found in (rolled, repeated):
+        assert_close(found, exact, rtol=0.0, atol=0.03)
