@@ -116,14 +116,15 @@ def member_class(ensemble: type[nn.Module], table: ConfigDict) -> type[nn.Module
     """
     kind: Any = ensemble
     name = table["member"]
-    cls = MODELS.get(name)
-    if not _may_be_member(cls, kind.role):
+    # what nobody registered is answered here too: the registry would offer all models
+    known = "." in name or name in MODELS.names()
+    if not known or not _may_be_member(MODELS.get(name), kind.role):
         what = "emulator of latents" if kind.role == "emulator" else "direct emulator"
         fitting = [other for other in MODELS.names() if _may_be_member(MODELS.get(other), kind.role)]
         raise ConfigError(
             f"model.{kind.__name__}.member = {name!r} is no {what}", hint=suggest(name, fitting)
         )
-    return cls
+    return MODELS.get(name)
 
 
 def _may_be_member(cls: Any, role: str) -> bool:

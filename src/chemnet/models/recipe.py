@@ -7,6 +7,7 @@ keyword arguments. What a model defines itself wins, with a warning.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +62,9 @@ def make_optimizer(self: nn.Module, config: ConfigDict) -> Optimizer:
         options["lr"] = table["lr"]
     cls = import_dotted(table["name"], "optimizer", "torch.optim")
     groups = parameter_groups(self, options.get("weight_decay", 0.0), table["decay_biases_and_norms"])
-    return _call(cls, table["name"], groups, **options, **_fused(cls, groups, options))
+    # bound here, or it would be listed among the keywords of the table
+    own = partial(cls, **_fused(cls, groups, options))
+    return _call(own, table["name"], groups, **options)
 
 
 def _fused(cls: Any, groups: list[dict[str, Any]], options: Mapping[str, Any]) -> dict[str, bool]:

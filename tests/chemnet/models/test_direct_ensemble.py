@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from chemnet.errors import ConfigError
+from chemnet.models import relaxation, residual_rollout
 from chemnet.models.base import build_model
 
 Make = Any
@@ -39,12 +40,20 @@ def make_ensemble(tiny: Any, window_description: Any, training_rows: Any) -> Mak
     return make
 
 
+@pytest.fixture(params=[True, False], ids=["compiled loops", "PyTorch's operations"])
+def _either_rollout(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (relaxation, residual_rollout):
+        monkeypatch.setattr(module, "can_compile", lambda *tensors: request.param)
+
+
+@pytest.mark.usefixtures("_either_rollout")
 @pytest.mark.parametrize("member", ["DirectRelaxation", "DirectEmulator"])
 def test_members_learn_what_each_would_learn_alone(
     make_ensemble: Make, window_description: Any, member: str
 ) -> None:
     batch = dict(window_description.sample)
-    ensemble = make_ensemble(member, size=2, resample=False).eval()
+    # dropout and noise are off by default: in training, so that the fused rollout is taken
+    ensemble = make_ensemble(member, size=2, resample=False).train()
     loss, _ = ensemble.train_batch(batch)
     loss.backward()
     for one in ensemble.members:
@@ -54,6 +63,21 @@ def test_members_learn_what_each_would_learn_alone(
         (alone / 2).backward()
         for parameter, gradient in zip(one.parameters(), together, strict=True):
             torch.testing.assert_close(gradient, parameter.grad, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("member", ["DirectRelaxation", "DirectEmulator"])
+def test_members_learn_in_half_precision(make_ensemble: Make, window_description: Any, member: str) -> None:
+    batch = dict(window_description.sample)
+    ensemble = make_ensemble(member, size=2, resample=False).train()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss, _ = ensemble.train_batch(batch)
+        with torch.no_grad():
+            validated = ensemble.eval().validate_batch(batch)[0]
+    loss.backward()
+    torch.testing.assert_close(validated, ensemble.validate_batch(batch)[0], rtol=0.1, atol=0.0)
+    torch.testing.assert_close(loss, ensemble.train().train_batch(batch)[0], rtol=0.1, atol=0.0)
+    assert all(parameter.grad.isfinite().all() for parameter in ensemble.parameters())
+    assert all(parameter.grad.any() for parameter in ensemble.parameters())
 
 
 def test_what_it_infers_is_the_mean_of_the_logarithms(make_ensemble: Make, window_description: Any) -> None:
@@ -68,3 +92,15 @@ def test_members_are_direct_emulators(make_ensemble: Make, member: str) -> None:
     with pytest.raises(ConfigError, match="is no direct emulator") as caught:
         make_ensemble(member)
     assert "DirectRelaxation" in str(caught.value)
+
+
+def test_a_member_that_does_not_exist_is_answered_with_those_that_fit(make_ensemble: Make) -> None:
+    with pytest.raises(ConfigError, match="'DirectEmulater' is no direct emulator") as caught:
+        make_ensemble("DirectEmulater")
+    assert "'DirectEmulator'" in str(caught.value)
+    assert "Latent" not in str(caught.value)
+
+
+def test_a_member_by_a_dotted_name_that_cannot_be_imported_is_named(make_ensemble: Make) -> None:
+    with pytest.raises(ConfigError, match="no_such_package"):
+        make_ensemble("no_such_package.Emulator")

@@ -73,6 +73,13 @@ def test_a_keyword_that_the_class_refuses_is_named_with_its_table(tiny: Any) -> 
     assert '["torch.optim.AdamW"]' in str(caught.value)
 
 
+def test_a_keyword_that_nobody_wrote_is_not_listed(tiny: Any) -> None:
+    config = tiny({"optimizer.name": "torch.optim.SGD", "'torch.optim.SGD'.momentun": 0.9})
+    with pytest.raises(ConfigError, match=r"momentun = 0\.9") as caught:
+        recipe.make_optimizer(network(), config)
+    assert "fused" not in str(caught.value)
+
+
 def test_a_class_that_does_not_exist_names_the_nearest(tiny: Any) -> None:
     with pytest.raises(ConfigError, match="AdamW"):
         recipe.make_optimizer(network(), tiny({"optimizer.name": "torch.optim.AdamWW"}))
