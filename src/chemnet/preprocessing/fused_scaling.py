@@ -57,21 +57,27 @@ def scale_abundances(
     if values.dtype not in (np.float32, np.float64):
         values = values.astype(np.float64)
     floor, slope = _F4(scaling.floor), _F4(-1.0 / math.log(scaling.floor))
-    return bool(_scale(np.ascontiguousarray(values), rows, floor, slope, out))
+    # handed over: what numba keeps on disk would go on with the constant that it was compiled with
+    return bool(_scale(np.ascontiguousarray(values), rows, floor, slope, LARGEST_ABUNDANCE, out))
 
 
 @numba.njit(cache=True, fastmath={"contract", "reassoc"})
 def _scale(
-    values: np.ndarray, rows: np.ndarray, floor: np.float32, slope: np.float32, out: np.ndarray
+    values: np.ndarray,
+    rows: np.ndarray,
+    floor: np.float32,
+    slope: np.float32,
+    largest: float,
+    out: np.ndarray,
 ) -> bool:
-    """Scale rows; return whether every value is finite and from 0 to `LARGEST_ABUNDANCE`."""
+    """Scale rows; return whether every value is finite and from 0 to `largest`."""
     sound = True
     for row in range(rows.size):
         source = rows[row]
         for column in range(values.shape[1]):
             value = values[source, column]
             # false for NaN
-            sound &= (value >= 0.0) & (value <= LARGEST_ABUNDANCE)
+            sound &= (value >= 0.0) & (value <= largest)
             clipped = min(max(_F4(value), floor), _ONE)
             scaled = max(_log(clipped) * slope + _ONE, _ZERO)
             out[row, column] = scaled if clipped > floor else _ZERO

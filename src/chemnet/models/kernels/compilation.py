@@ -13,19 +13,19 @@ _HERE = Path(__file__).parent
 _ARITHMETIC = {"reassoc", "contract", "nsz", "arcp"}
 
 
-def kernel(function: Callable[..., Any], callers: tuple[Path, ...] = ()) -> Any:
+def kernel(function: Callable[..., Any], sources: tuple[Path, ...] = ()) -> Any:
     """Compile a function that Python calls; it leaves the interpreter lock, and may reorder sums.
 
     Parameters
     ----------
     function
         The function.
-    callers
+    sources
         Folders besides this one that hold what it calls: what is kept on disk expires with any of them.
     """
-    return compiled(function, sources=(_HERE, *callers), fastmath=_ARITHMETIC)
+    return compiled(function, sources=(_HERE, *sources), fastmath=_ARITHMETIC)
 
 
-def part(function: Callable[..., Any], callers: tuple[Path, ...] = ()) -> Any:
+def part(function: Callable[..., Any], sources: tuple[Path, ...] = ()) -> Any:
     """Compile a function that only kernels call; parameters as for `kernel`."""
-    return inner(function, sources=(_HERE, *callers), fastmath=_ARITHMETIC)
+    return inner(function, sources=(_HERE, *sources), fastmath=_ARITHMETIC)

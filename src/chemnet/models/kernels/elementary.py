@@ -1,6 +1,6 @@
 """Elementary functions in float32 that the compiler turns into vector instructions, which libm's are not.
 
-They are good to a few units in the last place, and give what is not a number for what is none.
+They are good to a few units in the last place: NaN in, NaN out.
 """
 
 from __future__ import annotations

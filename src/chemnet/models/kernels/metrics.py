@@ -35,7 +35,7 @@ def dex_metrics(predicted, target, decades, bins_per_dex, counts):
             distance = abs(d)
             row += distance
             row_relative += abs(exp2(LOG2_10 * d) - F(1.0))
-            # what is not a number has no bin, and shows in the sums
+            # false for NaN, which is counted in the last bin and shows in the sums
             place = distance * bins_per_dex
             places[j] = np.int32(place) if place < last else last
         for j in range(n_species):
