@@ -70,7 +70,7 @@ class Figure:
 
 def report(question: str, figures: Sequence[Figure]) -> None:
     """Print the question and a Markdown table of the figures, and record them where the suite asks."""
-    command = " ".join([Path(sys.executable).name, *sys.argv])
+    command = " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
     print(f"### {question}\n")
     print(f"`{command}` on {machine()}\n")
     print(table(figures))
