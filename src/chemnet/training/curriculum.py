@@ -45,8 +45,21 @@ def with_curriculum(feed: Feed, config: ConfigDict, window: int | None, horizon:
     return CurriculumFeed(feed, window, horizon, start, epochs)
 
 
-class CurriculumFeed:
-    """A feed of windows that are cut into pieces of a horizon that grows; the rest is the feed's own.
+class FeedInPieces:
+    """A feed whose windows are cut; its length and all else are those of the feed of whole windows."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+
+    def __len__(self) -> int:
+        return len(self._feed)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._feed, name)
+
+
+class CurriculumFeed(FeedInPieces):
+    """A feed of windows that are cut into pieces of a horizon that grows.
 
     Parameters
     ----------
@@ -61,19 +74,14 @@ class CurriculumFeed:
     """
 
     def __init__(self, feed: Feed, window: int, horizon: int, start: int, epochs: int) -> None:
-        self._feed, self.given, self.whole = feed, window - horizon, horizon
+        super().__init__(feed)
+        self.given, self.whole = window - horizon, horizon
         self.start, self.epochs, self.horizon = start, epochs, horizon
 
     def set_epoch(self, epoch: int) -> None:
         """Choose order and horizon of an epoch, counted from 1."""
         self._feed.set_epoch(epoch)
         self.horizon = horizon_at(epoch, self.start, self.whole, self.epochs)
-
-    def __len__(self) -> int:
-        return len(self._feed)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._feed, name)
 
     def __iter__(self) -> Iterator[Batch]:
         for batch in self._feed:

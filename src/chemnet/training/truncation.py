@@ -17,7 +17,7 @@ from torch import nn
 from chemnet.config import ConfigDict
 from chemnet.models.base import evaluating
 from chemnet.progress import get_logger
-from chemnet.training.curriculum import pieces
+from chemnet.training.curriculum import FeedInPieces, pieces
 from chemnet.training.data_feed import Batch, Feed
 
 _log = get_logger(__name__)
@@ -48,8 +48,8 @@ def with_truncation(
     return TruncatedFeed(feed, model, window - horizon, steps)
 
 
-class TruncatedFeed:
-    """A feed of windows that are cut into pieces which begin at predicted rows; the rest is the feed's own.
+class TruncatedFeed(FeedInPieces):
+    """A feed of windows that are cut into pieces which begin at predicted rows.
 
     Parameters
     ----------
@@ -64,13 +64,8 @@ class TruncatedFeed:
     """
 
     def __init__(self, feed: Feed, model: nn.Module, given: int, steps: int) -> None:
-        self._feed, self.model, self.given, self.steps = feed, model, given, steps
-
-    def __len__(self) -> int:
-        return len(self._feed)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._feed, name)
+        super().__init__(feed)
+        self.model, self.given, self.steps = model, given, steps
 
     def __iter__(self) -> Iterator[Batch]:
         for batch in self._feed:
