@@ -27,12 +27,12 @@ from made_states import N_SPECIES, made_config, made_description
 from timing import ratios, rounds_of
 from torch import nn
 
-from chemnet.models.base import build_model
-from chemnet.training.data_feed import ResidentFeed, RowTable
-from chemnet.training.engines import make_session, make_trainer
-from chemnet.training.epoch_means import EpochMeans
-from chemnet.training.memory import kept_memory
-from chemnet.training.trace import Trace
+from chemnet.models.contract import build_model
+from chemnet.training.feeds.data_feed import ResidentFeed, RowTable
+from chemnet.training.loop.engines import make_session, make_trainer
+from chemnet.training.loop.epoch_means import EpochMeans
+from chemnet.training.loop.trace import Trace
+from chemnet.training.parallel.memory import kept_memory
 
 HIDDEN, LATENT_DIM = [160, 80], 14
 BATCH_SIZES = (4096, 65536)

@@ -33,9 +33,9 @@ from one_step import one_step_figures
 from rollout_training import CASES, training_figures
 from timing import ratios, rounds_of
 
-from chemnet.models.base import build_model
+from chemnet.models.contract import build_model
 from chemnet.surrogate.carrying import stepwise
-from chemnet.surrogate.engine.predictor import FusedPredictor
+from chemnet.surrogate.engine.fused_predictor import FusedPredictor
 from chemnet.surrogate.predictor import ComponentPredictor, Parts
 
 HIDDEN, LATENT_DIM, CELLS = [160, 80], 14, 1024

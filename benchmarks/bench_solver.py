@@ -26,8 +26,8 @@ import numpy as np
 from figures import Figure, report
 from peers import Cvode, Peer, ScipyBdf, System
 
-from chemnet.chemistry.initial import initial_abundances
-from chemnet.chemistry.network import Network
+from chemnet.chemistry.network.initial_abundances import initial_abundances
+from chemnet.chemistry.network.network import Network
 from chemnet.chemistry.tracers import generate_tracers
 
 RTOL, ATOL = 1e-4, 1e-20

@@ -24,13 +24,13 @@ import torch
 from figures import Figure, report
 from made_states import made_config
 
-from chemnet.datasets.preprocessed import PreprocessedData
-from chemnet.models.base import build_model
+from chemnet.data.preprocessed import PreprocessedData
+from chemnet.models.contract import build_model
 from chemnet.registry import VERBS
-from chemnet.surrogate.domain import Domain
 from chemnet.surrogate.predictor import Parts
 from chemnet.surrogate.rollout import Rollout
 from chemnet.surrogate.surrogate import Surrogate
+from chemnet.surrogate.trust.domain import Domain
 
 CELLS, STEPS, REPEATS = 256, 65, 7
 SCATTER = 0.05  # dex

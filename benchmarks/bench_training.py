@@ -28,14 +28,14 @@ from made_states import N_SPECIES, N_STEPS, PEER_MODEL, MadeStates, made_config
 from torch import nn
 
 from chemnet.config import ConfigDict
-from chemnet.datasets.preprocessed import PreprocessedData
-from chemnet.models.base import build_model
+from chemnet.data.preprocessed import PreprocessedData
+from chemnet.models.contract import build_model
 from chemnet.registry import VERBS
-from chemnet.training.data_feed import ResidentFeed
-from chemnet.training.engines import make_session, make_trainer
-from chemnet.training.epoch_means import EpochMeans
-from chemnet.training.split_feeds import SplitReader
-from chemnet.training.trace import Trace
+from chemnet.training.feeds.data_feed import ResidentFeed
+from chemnet.training.feeds.split_feeds import SplitReader
+from chemnet.training.loop.engines import make_session, make_trainer
+from chemnet.training.loop.epoch_means import EpochMeans
+from chemnet.training.loop.trace import Trace
 
 REPEATS = 5
 BATCH_SIZES = (512, 4096)

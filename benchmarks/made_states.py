@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from chemnet import ChemDataset, ConfigDict, chem_dataset
-from chemnet.chemistry.stoichiometry import stoichiometric_matrix
+from chemnet.chemistry.network.stoichiometry import stoichiometric_matrix
 from chemnet.config import load_config
-from chemnet.datasets.base import TracerBlock
-from chemnet.datasets.description import DataDescription
-from chemnet.preprocessing.scaling import AbundanceScaling, PhysicalScaling
+from chemnet.data.chem_dataset import TracerBlock
+from chemnet.data.description import DataDescription
+from chemnet.data.scaling import AbundanceScaling, PhysicalScaling
 
 N_STEPS, N_SPECIES = 298, 333
 ELEMENTS = ("H", "C", "N", "O")

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from figures import Figure
 
-from chemnet.surrogate.engine.predictor import FusedPredictor
+from chemnet.surrogate.engine.fused_predictor import FusedPredictor
 from chemnet.surrogate.predictor import ComponentPredictor, Parts
 
 CALLS, REPEATS = 300, 7

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chemnet.chemistry.equations import compile_equations, derivatives, jacobian
-from chemnet.chemistry.network import Network
+from chemnet.chemistry.network.network import Network
 from chemnet.chemistry.rates import compile_reactions
 from chemnet.chemistry.rates.constants import CR_YIELD
 from chemnet.chemistry.solver.problem import Forcing, set_coefficients

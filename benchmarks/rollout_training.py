@@ -14,8 +14,8 @@ from figures import Figure
 from made_states import N_SPECIES, made_config, made_description
 from timing import ratios, rounds_of
 
-from chemnet.models.base import build_model
-from chemnet.training.memory import kept_memory
+from chemnet.models.contract import build_model
+from chemnet.training.parallel.memory import kept_memory
 
 ROUNDS = 5
 CODER = [N_SPECIES, 160, 80, 14]

@@ -25,8 +25,8 @@ from figures import Figure, report
 from numpy.typing import NDArray
 from peers import Cvode, System
 
-from chemnet.chemistry.initial import initial_abundances
-from chemnet.chemistry.network import Network
+from chemnet.chemistry.network.initial_abundances import initial_abundances
+from chemnet.chemistry.network.network import Network
 from chemnet.chemistry.tracers import Tracer, generate_tracers
 
 Array = NDArray[np.float64]

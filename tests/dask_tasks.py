@@ -10,7 +10,7 @@ from typing import Any
 
 from made_network import closed_form_solve
 
-from chemnet.chemistry.network import Network
+from chemnet.chemistry.network.network import Network
 
 
 def die_once(marker: Path) -> None:

@@ -15,8 +15,9 @@ from typing import Any
 from chemnet import cli
 from chemnet.config import ConfigDict, load_config
 from chemnet.errors import RunFailedError
-from chemnet.models.autoencoder import Autoencoder
-from chemnet.training import component, data_feed
+from chemnet.models.autoencoders.autoencoder import Autoencoder
+from chemnet.training.feeds import data_feed
+from chemnet.training.loop import train_component
 from chemnet.verbs.train import Train
 
 # batches that two processes cannot share evenly, statistics over the batch, gradients that are clipped
@@ -27,7 +28,7 @@ EMULATOR = {"model.name": "DirectEmulator", "train.component": "direct", "train.
 
 def main() -> None:
     """Train several times, write what this process saw as JSON, then train until interrupted."""
-    component.write_curves = lambda *_: None  # drawing takes longer than training here
+    train_component.write_curves = lambda *_: None  # drawing takes longer than training here
     config = load_config([sys.argv[1]])
     seen = _noting_items()
     whole = Train(config.replace(WHOLE)).run()

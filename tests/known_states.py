@@ -18,8 +18,8 @@ def projection(n_species: int) -> np.ndarray:
 
 def write_infer_result(config: ConfigDict, role: str = "autoencoder") -> ResultDirectory:
     """Write an infer result of every state of the newest preprocess result, by a model of this role."""
-    from chemnet.datasets.inference_results import InferenceWriter
-    from chemnet.datasets.preprocessed import PreprocessedData
+    from chemnet.data.inference.inference_dataset import InferenceWriter
+    from chemnet.data.preprocessed import PreprocessedData
     from chemnet.results import ResultWriter, find_most_recent_results_dir
 
     preprocessed = find_most_recent_results_dir(config, "preprocess")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from chemnet.models.autoencoder import Autoencoder
+from chemnet.models.autoencoders.autoencoder import Autoencoder
 from chemnet.models.weights import read_tensors
 from chemnet.verbs.train import Train, TrainResult
 

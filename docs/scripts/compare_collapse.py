@@ -20,9 +20,9 @@ import numpy as np
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from chemnet.chemistry.network import Network, Reaction
+from chemnet.chemistry.network.network import Network, Reaction
 from chemnet.config import load_config
-from chemnet.datasets.tracer_tables import TracerTable
+from chemnet.data.readers import TracerTable
 
 SHOWN = 1e-12
 """Abundance relative to H nuclei below which a species is not compared."""

@@ -15,7 +15,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from chemnet.chemistry.network import Network
+from chemnet.chemistry.network.network import Network
 
 COLUMNS = ("Density", "Radfield", "Av", "gasTemp", "dustTemp", "zeta")
 SHOWN = ("CO", "#CO", "#H2O", "#CH3OH", "NH3", "HCO+", "N2H+", "E-")

@@ -22,7 +22,7 @@ import torch
 from matplotlib.figure import Figure
 
 from chemnet import ChemNet
-from chemnet.datasets.preprocessed import PreprocessedData
+from chemnet.data.preprocessed import PreprocessedData
 from chemnet.results import list_results
 
 VALIDATED = 0.1

@@ -8,13 +8,13 @@ from chemnet.config import ConfigDict
 from chemnet.core import ChemNet
 from chemnet.errors import ChemNetError
 from chemnet.registry import chem_dataset, chem_model, chem_verb
-from chemnet.verbs.base import Verb
+from chemnet.verbs.verb import Verb
 
 if TYPE_CHECKING:
-    from chemnet.datasets.base import ChemDataset
-    from chemnet.datasets.inference_results import InferenceDataset
-    from chemnet.surrogate.fallback import Fallback
+    from chemnet.data.chem_dataset import ChemDataset
+    from chemnet.data.inference.inference_dataset import InferenceDataset
     from chemnet.surrogate.surrogate import Surrogate
+    from chemnet.surrogate.wrappers.fallback import Fallback
 
 __all__ = [
     "ChemDataset",
@@ -32,12 +32,12 @@ __all__ = [
 
 # imported when first asked for: they need NumPy or torch, which `import chemnet` does not load
 _LAZY = {
-    "ChemDataset": "chemnet.datasets.base",
-    "InferenceDataset": "chemnet.datasets.inference_results",
-    "Fallback": "chemnet.surrogate.fallback",
+    "ChemDataset": "chemnet.data.chem_dataset",
+    "InferenceDataset": "chemnet.data.inference.inference_dataset",
+    "Fallback": "chemnet.surrogate.wrappers.fallback",
     "Surrogate": "chemnet.surrogate.surrogate",
 }
-_PACKAGES = ("chemistry", "datasets", "models", "plots", "preprocessing", "search", "surrogate", "training")
+_PACKAGES = ("chemistry", "data", "evaluation", "models", "plots", "search", "surrogate", "training")
 
 
 def __getattr__(name: str) -> Any:

@@ -127,26 +127,26 @@ def _resolve(dotted: str) -> Callable[[Any], Any]:
 
 
 _BUILTIN_MODELS = {
-    "Autoencoder": "chemnet.models.autoencoder",
-    "PCAAutoencoder": "chemnet.models.pca_autoencoder",
-    "ResidualAutoencoder": "chemnet.models.residual_autoencoder",
-    "LatentEmulator": "chemnet.models.latent_emulator",
-    "LatentRNN": "chemnet.models.latent_rnn",
-    "LatentNeuralOperator": "chemnet.models.latent_neural_operator",
-    "LatentODE": "chemnet.models.latent_ode",
-    "LatentEnsemble": "chemnet.models.latent_ensemble",
-    "LatentRelaxation": "chemnet.models.latent_relaxation",
-    "DirectEmulator": "chemnet.models.direct_emulator",
-    "DirectRelaxation": "chemnet.models.direct_relaxation",
-    "DirectEnsemble": "chemnet.models.direct_ensemble",
+    "Autoencoder": "chemnet.models.autoencoders.autoencoder",
+    "PCAAutoencoder": "chemnet.models.autoencoders.pca_autoencoder",
+    "ResidualAutoencoder": "chemnet.models.autoencoders.residual_autoencoder",
+    "LatentEmulator": "chemnet.models.emulators.latent_emulator",
+    "LatentRNN": "chemnet.models.emulators.latent_rnn",
+    "LatentNeuralOperator": "chemnet.models.emulators.latent_neural_operator",
+    "LatentODE": "chemnet.models.emulators.latent_ode",
+    "LatentEnsemble": "chemnet.models.emulators.latent_ensemble",
+    "LatentRelaxation": "chemnet.models.emulators.latent_relaxation",
+    "DirectEmulator": "chemnet.models.emulators.direct_emulator",
+    "DirectRelaxation": "chemnet.models.emulators.direct_relaxation",
+    "DirectEnsemble": "chemnet.models.emulators.direct_ensemble",
 }
 _BUILTIN_DATASETS = {
-    "TracerTable": "chemnet.datasets.tracer_tables.dataset",
+    "TracerTable": "chemnet.data.readers.tracer_table",
 }
 _BUILTIN_PREPROCESSING = {
-    "sequential": "chemnet.preprocessing.sequential",
-    "timeless": "chemnet.preprocessing.timeless",
-    "random": "chemnet.preprocessing.random",
+    "sequential": "chemnet.data.preprocess.sequential",
+    "timeless": "chemnet.data.preprocess.timeless",
+    "random": "chemnet.data.preprocess.random",
 }
 _BUILTIN_REDUCERS: dict[str, str] = {
     "umap": "chemnet.search.reducers",
@@ -195,7 +195,7 @@ _BUILTIN_VERBS: dict[str, tuple[str, str]] = {
     "model": ("chemnet.verbs.model", "summarise a model: layers, parameters and shapes"),
 }
 
-MODELS: Registry = Registry("model", _BUILTIN_MODELS, prepare="chemnet.models.base:equip_model")
+MODELS: Registry = Registry("model", _BUILTIN_MODELS, prepare="chemnet.models.contract:equip_model")
 DATASETS: Registry = Registry("dataset", _BUILTIN_DATASETS)
 PREPROCESSING: Registry = Registry("preprocessing method", _BUILTIN_PREPROCESSING)
 REDUCERS: Registry = Registry("reducer", _BUILTIN_REDUCERS)
@@ -217,7 +217,7 @@ def verb_descriptions() -> dict[str, str]:
 def chem_model(cls: Any = None, /, *, name: str | None = None) -> Any:
     """Register a model (`torch.nn.Module`) and equip it with what every model shares.
 
-    The class states `forward`, `train_batch` and `infer_batch`; `chemnet.models.base` tells what is added.
+    The class defines `forward`, `train_batch` and `infer_batch`; see `chemnet.models.contract`.
     """
     return MODELS.register(cls, name=name) if cls is None else MODELS.register(cls)
 

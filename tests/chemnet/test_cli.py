@@ -12,7 +12,7 @@ from chemnet.config import ConfigManager
 from chemnet.errors import DataError, NotFoundError, RunFailedError
 from chemnet.registry import VERBS
 from chemnet.results import Answer
-from chemnet.verbs.base import Verb
+from chemnet.verbs.verb import Verb
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from workspace import Workspace, make_workspace
 
 import chemnet
-from chemnet.datasets.preprocessed import PreprocessedData
+from chemnet.data.preprocessed import PreprocessedData
 from chemnet.models.model_file import read_model_file
 from chemnet.results import list_results
 

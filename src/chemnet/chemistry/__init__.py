@@ -5,20 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from chemnet.chemistry.network import Network, NetworkSpecies, Reaction
-    from chemnet.chemistry.species import Species, parse_species
-    from chemnet.chemistry.stoichiometry import stoichiometric_matrix
+    from chemnet.chemistry.network.network import Network, NetworkSpecies, Reaction
+    from chemnet.chemistry.network.species import Species, parse_species
+    from chemnet.chemistry.network.stoichiometry import stoichiometric_matrix
 
 __all__ = ["Network", "NetworkSpecies", "Reaction", "Species", "parse_species", "stoichiometric_matrix"]
 
 # imported when first asked for: readers of species names need no network, and nothing here needs Numba yet
 _LAZY = {
-    "Network": "chemnet.chemistry.network",
-    "NetworkSpecies": "chemnet.chemistry.network",
-    "Reaction": "chemnet.chemistry.network",
-    "Species": "chemnet.chemistry.species",
-    "parse_species": "chemnet.chemistry.species",
-    "stoichiometric_matrix": "chemnet.chemistry.stoichiometry",
+    "Network": "chemnet.chemistry.network.network",
+    "NetworkSpecies": "chemnet.chemistry.network.network",
+    "Reaction": "chemnet.chemistry.network.network",
+    "Species": "chemnet.chemistry.network.species",
+    "parse_species": "chemnet.chemistry.network.species",
+    "stoichiometric_matrix": "chemnet.chemistry.network.stoichiometry",
 }
 
 

@@ -1,6 +1,6 @@
 """Losses as pure functions, and the criterion that combines them.
 
-Everything works on scaled abundances s in [0, 1] (see `chemnet.preprocessing.scaling`), any number of leading
+Everything works on scaled abundances s in [0, 1] (see `chemnet.data.scaling`), any number of leading
 axes and species last: ``d = |s_predicted - s_target|`` times the decades of the scaling is an error in dex. A
 loss returns ``(loss, diagnostics)``; the diagnostics are detached scalars, averaged over the rows of an epoch
 by whoever trains.
@@ -16,12 +16,12 @@ import torch
 from torch import Tensor, nn
 
 from chemnet.errors import ConfigError, suggest
-from chemnet.models import linear_square
+from chemnet.models.fast import linear_square
+from chemnet.models.fast.row_loss import LARGEST_EXPONENTIATED, LN10, LinearRowLoss, RowForm, RowLoss
 from chemnet.models.layers import full_precision_linear
-from chemnet.models.row_loss import LARGEST_EXPONENTIATED, LN10, LinearRowLoss, RowForm, RowLoss
 
 if TYPE_CHECKING:
-    from chemnet.datasets.preprocessed import DataDescription
+    from chemnet.data.preprocessed import DataDescription
 
 ErrorFunction = Callable[[Tensor, float], Tensor]
 

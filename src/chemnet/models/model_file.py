@@ -12,13 +12,13 @@ from torch import nn
 from chemnet.config import ConfigDict, load_config
 from chemnet.config.toml_text import toml_text
 from chemnet.errors import ModelError, ResultsError
-from chemnet.models.base import build_model, member_tables, own_table
+from chemnet.models.contract import build_model, member_tables, own_table
 from chemnet.models.recipe import keywords
 from chemnet.models.weights import BEST_WEIGHTS
 from chemnet.results import ResultDirectory
 
 if TYPE_CHECKING:
-    from chemnet.datasets.preprocessed import DataDescription
+    from chemnet.data.preprocessed import DataDescription
 
 MODEL_FILE = "model.toml"
 # what the model was built from, and nothing else: a result stays readable when other keys of chemnet change
@@ -63,7 +63,7 @@ def read_model_file(result: ResultDirectory) -> dict[str, Any]:
 
 
 def role_of(result: ResultDirectory) -> str:
-    """Return the role of a trained model, one of `chemnet.models.base.ROLES`."""
+    """Return the role of a trained model, one of `chemnet.models.contract.ROLES`."""
     return read_model_file(result)["role"]
 
 
@@ -74,7 +74,7 @@ def brings_autoencoder(result: ResultDirectory) -> bool:
 
 def data_of(result: ResultDirectory) -> DataDescription:
     """Return what a trained model was fed: species, scalings, window."""
-    from chemnet.datasets.preprocessed import DataDescription
+    from chemnet.data.preprocessed import DataDescription
 
     stoichiometry = np.load(result.file(STOICHIOMETRY_FILE), allow_pickle=False)
     return DataDescription.from_dict({**read_model_file(result)["data"], "stoichiometry": stoichiometry})

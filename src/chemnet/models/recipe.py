@@ -20,7 +20,7 @@ from chemnet.plugins import import_dotted
 from chemnet.progress import get_logger
 
 if TYPE_CHECKING:
-    from chemnet.datasets.preprocessed import DataDescription
+    from chemnet.data.preprocessed import DataDescription
 
 # where PyTorch's optimizers can update all parameters in one pass, and the keywords that choose a way
 _FUSED_DEVICES = {"cpu", "cuda"}

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from chemnet.models.base import Batch, evaluating
+from chemnet.models.contract import Batch, evaluating
 
 
 @dataclass(frozen=True)

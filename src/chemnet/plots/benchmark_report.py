@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from chemnet.plots.benchmark import LABELS
+from chemnet.plots.benchmark_figures import LABELS
 from chemnet.plots.text_tables import Row, aligned, html_table, markdown_table
 
 #: sections of the report: what is compared, and the methods in it

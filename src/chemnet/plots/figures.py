@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
-from chemnet.datasets.units import axis_label
+from chemnet.data.parameter_units import axis_label
 
 #: Okabe & Ito's palette, which the colour-blind tell apart
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#000000")

@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from chemnet.chemistry.neighbourhood import Neighbour, Neighbourhood
-from chemnet.chemistry.species import parse_species
-from chemnet.chemistry.survey import Survey
+from chemnet.chemistry.network.neighbourhood import Neighbour, Neighbourhood
+from chemnet.chemistry.network.species import parse_species
+from chemnet.chemistry.network.survey import Survey
 
 PHASE_COLOURS = {"gas": "#2b6cb0", "surface": "#c05621", "bulk": "#6b46c1"}
 _GREY = "#4a5568"

@@ -26,7 +26,7 @@ from bokeh.models import (
 from bokeh.plotting import figure
 from bokeh.resources import INLINE
 
-from chemnet.datasets.units import with_unit
+from chemnet.data.parameter_units import with_unit
 from chemnet.plots.figures import Shade
 
 #: below this an abundance has the darkest colour

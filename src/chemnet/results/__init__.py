@@ -2,7 +2,7 @@
 
 from chemnet.results.directory import ParentRef, ResultDirectory, list_results
 from chemnet.results.finding import find_most_recent_results_dir, named_result, resolve_input
-from chemnet.results.reader import Answer, VerbResult
+from chemnet.results.result import Answer, VerbResult
 from chemnet.results.writer import ResultWriter, create_results_dir
 
 __all__ = [

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from chemnet.datasets.units import with_unit
+from chemnet.data.parameter_units import with_unit
 from chemnet.results import Answer
 from chemnet.search.connection import DatabaseConnection, Neighbour
 from chemnet.search.differences import Difference

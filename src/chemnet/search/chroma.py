@@ -11,7 +11,7 @@ import numpy as np
 
 from chemnet.errors import NotFoundError, ResultsError
 from chemnet.registry import VECTOR_DBS
-from chemnet.search.interface import Matches, VectorDatabase
+from chemnet.search.vector_database import Matches, VectorDatabase
 
 COLLECTION_FILE = "collection.json"
 

@@ -10,14 +10,14 @@ from typing import Any, Self
 import numpy as np
 
 from chemnet.config import ConfigDict
-from chemnet.datasets.inference_results import State
+from chemnet.data.inference.inference_dataset import State
 from chemnet.errors import ChemNetError
 from chemnet.registry import VECTOR_DBS
 from chemnet.results import ResultDirectory
 from chemnet.search.exact import nearest_rows
-from chemnet.search.interface import VectorDatabase
 from chemnet.search.known_states import KnownStates
 from chemnet.search.outliers import loneliest_rows
+from chemnet.search.vector_database import VectorDatabase
 
 #: up to this many states `search = "auto"` measures the distance to each of them
 EXACT_LIMIT = 1_000_000

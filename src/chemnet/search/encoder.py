@@ -10,7 +10,7 @@ from chemnet.errors import ResultsError
 from chemnet.results import ResultDirectory
 
 if TYPE_CHECKING:
-    from chemnet.datasets.preprocessed import DataDescription
+    from chemnet.data.preprocessed import DataDescription
 
 
 class StateEncoder:

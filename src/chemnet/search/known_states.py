@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from chemnet.datasets.inference_results import InferenceDataset
-from chemnet.datasets.inference_writer import DATASET_CONFIG_FILE, METADATA_FILE
-from chemnet.datasets.npy_files import NpyAppender, open_npy
+from chemnet.data.inference.inference_dataset import InferenceDataset
+from chemnet.data.inference.inference_writer import DATASET_CONFIG_FILE, METADATA_FILE
+from chemnet.data.npy_files import NpyAppender, open_npy
 from chemnet.results import ResultDirectory
 
 VECTORS_FILE = "vectors.npy"

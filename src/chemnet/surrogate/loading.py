@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from chemnet.config import ConfigDict, load_config
-from chemnet.datasets.preprocessed import PreprocessedData
+from chemnet.data.preprocessed import PreprocessedData
 from chemnet.errors import ConfigError, ModelError, ResultsError, suggest
 from chemnet.models.model_file import data_of, load_trained, role_of
 from chemnet.progress import get_logger
 from chemnet.results import ResultDirectory, list_results, resolve_input
-from chemnet.surrogate.calibration import judgement_of
-from chemnet.surrogate.domain import Domain
 from chemnet.surrogate.predictor import Parts
 from chemnet.surrogate.saved import SURROGATE_FILE, read_surrogate
 from chemnet.surrogate.surrogate import Surrogate
-from chemnet.surrogate.together import parts_together
+from chemnet.surrogate.trust.calibration import judgement_of
+from chemnet.surrogate.trust.domain import Domain
+from chemnet.surrogate.wrappers.joined_trainings import parts_together
 
 SHIPPED = Path(__file__).parents[1] / "surrogates"
 EMULATORS = ("emulator", "direct_emulator")

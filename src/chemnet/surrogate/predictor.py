@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from chemnet.datasets.description import DataDescription
+from chemnet.data.description import DataDescription
 from chemnet.errors import ModelError
 
 State = dict[str, Tensor]
@@ -88,7 +88,7 @@ class Parts:
             raise ModelError(
                 f"{type(emulator).__name__} cannot advance cells one step at a time",
                 hint="an emulator that is part of a surrogate states advance(state, physical, dt); "
-                "see the documentation of chemnet.models.base",
+                "see the documentation of chemnet.models.contract",
             )
 
     @property

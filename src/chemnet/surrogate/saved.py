@@ -17,17 +17,17 @@ from chemnet.config import load_config
 from chemnet.config.manager import PACKAGED_DEFAULTS
 from chemnet.config.overrides import join_key
 from chemnet.config.toml_text import toml_text
-from chemnet.datasets.description import DataDescription
+from chemnet.data.description import DataDescription
 from chemnet.errors import ConfigError, ModelError, suggest
-from chemnet.models.base import build_model, member_tables, own_table
-from chemnet.models.latent_base import TRAINED_AUTOENCODER
+from chemnet.models.contract import build_model, member_tables, own_table
+from chemnet.models.emulators.latent_base import TRAINED_AUTOENCODER
 from chemnet.models.weights import BEST_WEIGHTS, check_shapes, read_tensors, write_tensors
 from chemnet.registry import MODELS
-from chemnet.surrogate.calibration import Judgement
-from chemnet.surrogate.domain import Domain
-from chemnet.surrogate.familiar import FamiliarStates
 from chemnet.surrogate.predictor import Parts
-from chemnet.surrogate.trust import Calibration
+from chemnet.surrogate.trust.calibration import Judgement
+from chemnet.surrogate.trust.domain import Domain
+from chemnet.surrogate.trust.novelty import FamiliarStates
+from chemnet.surrogate.trust.trust import Calibration
 
 if TYPE_CHECKING:
     from chemnet.surrogate.surrogate import Surrogate

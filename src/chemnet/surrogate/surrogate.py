@@ -17,18 +17,18 @@ from torch import Tensor
 
 from chemnet.config import ConfigDict
 from chemnet.errors import ConfigError, DataError, ModelError
-from chemnet.surrogate import checks
-from chemnet.surrogate.at_scale import AtScale
-from chemnet.surrogate.calibration import Judgement
-from chemnet.surrogate.conserving import Conserving
-from chemnet.surrogate.domain import Domain
-from chemnet.surrogate.ensemble import Ensemble, components_of
-from chemnet.surrogate.inputs import Inputs
-from chemnet.surrogate.judging import Judging
+from chemnet.surrogate import input_checks
+from chemnet.surrogate.bulk.at_scale import AtScale
+from chemnet.surrogate.bulk.cell_batches import run
 from chemnet.surrogate.predictor import Parts
+from chemnet.surrogate.questions import Inputs
 from chemnet.surrogate.rollout import Rollout, read
-from chemnet.surrogate.running import run
-from chemnet.training.devices import choose_device
+from chemnet.surrogate.trust.calibration import Judgement
+from chemnet.surrogate.trust.domain import Domain
+from chemnet.surrogate.trust.judging import Judging
+from chemnet.surrogate.wrappers.conserving import Conserving
+from chemnet.surrogate.wrappers.ensemble import Ensemble, components_of
+from chemnet.training.parallel.devices import choose_device
 
 _DEVICES = "'cpu', 'cuda', 'cuda:<index>' or 'auto', as far as this machine has them"
 
@@ -163,7 +163,7 @@ class Surrogate(AtScale, Judging):
         DataError
             For a wrong shape, or a value that is negative or not finite.
         """
-        checked = checks.check_abundances(abundances, self.species)
+        checked = input_checks.check_abundances(abundances, self.species)
         return run(self.components.encode, self.device, abundances, checked)
 
     def decode(self, latents: Any) -> Any:
@@ -174,7 +174,7 @@ class Surrogate(AtScale, Judging):
         DataError
             For a wrong shape, or a value that is not finite.
         """
-        checked = checks.check_latents(latents, self.latent_dim)
+        checked = input_checks.check_latents(latents, self.latent_dim)
         return run(lambda latent: self.components.decode(latent.float()), self.device, latents, checked)
 
     def latent_emulate(self, physical: Any, latents: Any, dt: Any = None) -> Any:
@@ -192,7 +192,7 @@ class Surrogate(AtScale, Judging):
         DataError
             For input that cannot be used, naming cell and step.
         """
-        start = checks.check_latents(latents, self.latent_dim)
+        start = input_checks.check_latents(latents, self.latent_dim)
         driving, steps = self._inputs.histories(physical, dt, latents=start)
 
         def roll(latent: Tensor, parameters: Tensor, dt_BN: Tensor) -> Tensor:
@@ -225,7 +225,7 @@ class Surrogate(AtScale, Judging):
             For input that cannot be used, naming cell and step.
         """
         inputs = self.checked_inputs(physical, abundances, dt)
-        wanted = torch.from_numpy(checks.check_rows(rows, inputs[1].shape[1]))
+        wanted = torch.from_numpy(input_checks.check_rows(rows, inputs[1].shape[1]))
         return run(partial(Rollout(self.predictor), rows=wanted), self.device, abundances, *inputs)
 
     def spread(self, physical: Any, abundances: Any, dt: Any = None, rows: Any = None) -> Any:
@@ -247,7 +247,7 @@ class Surrogate(AtScale, Judging):
                 hint="train model.name=LatentEnsemble, or load several trainings: Surrogate.load([a, b])",
             )
         inputs = self.checked_inputs(physical, abundances, dt)
-        wanted = torch.from_numpy(checks.check_rows(rows, inputs[1].shape[1]))
+        wanted = torch.from_numpy(input_checks.check_rows(rows, inputs[1].shape[1]))
 
         def roll(start: Tensor, driving: Tensor, steps: Tensor) -> Tensor:
             states = Rollout(components).states(components.start(start), driving, steps)
@@ -266,15 +266,15 @@ class Surrogate(AtScale, Judging):
         DataError
             For input that cannot be used, naming the cell.
         """
-        rows = checks.as_array(checks.ordered_columns("physical", physical, self.physical_names))
+        rows = input_checks.as_array(input_checks.ordered_columns("physical", physical, self.physical_names))
         if rows.ndim != 2:
             raise DataError(
                 f"physical has the shape {rows.shape}; one step needs (cells, {len(self.physical_names)})",
                 hint="emulate takes whole histories (cells, steps, parameters)",
             )
-        lengths = None if dt is None else checks.as_array(dt)
+        lengths = None if dt is None else input_checks.as_array(dt)
         lengths = lengths[:, None] if lengths is not None and lengths.ndim == 1 else lengths
-        start = checks.ordered_columns("abundances", abundances, self.species)
+        start = input_checks.ordered_columns("abundances", abundances, self.species)
         return self.emulate(np.repeat(rows[:, None], 2, axis=1), start, lengths)[:, 1]
 
     def in_domain(self, physical: Any, abundances: Any = None, dt: Any = None) -> NDArray[np.bool_]:
@@ -289,7 +289,7 @@ class Surrogate(AtScale, Judging):
 
     def checked_inputs(
         self, physical: Any, abundances: Any, dt: Any = None
-    ) -> tuple[checks.Array, checks.Array, checks.Array]:
+    ) -> tuple[input_checks.Array, input_checks.Array, input_checks.Array]:
         """Return checked abundances `(B, S)`, parameters `(B, T, P)` and time steps `(B, T - 1)`, float64.
 
         Raises

@@ -217,7 +217,7 @@ def _finished(config: ConfigDict, component: str) -> ResultDirectory | None:
 
 def _unfinished(config: ConfigDict, component: str) -> Path | None:
     """Return the hidden directory of an attempt that broke off after a whole epoch."""
-    from chemnet.training.resumable import RESUME_FILE
+    from chemnet.training.resume.resumable import RESUME_FILE
 
     for path in list_partial(config["general"]["results_dir"]):
         resumable = (path / RESUME_FILE).is_file() and run_state(path)[0] == "unfinished"
@@ -228,7 +228,7 @@ def _unfinished(config: ConfigDict, component: str) -> Path | None:
 
 def _record(slot: int, trial: Trial, result: ResultDirectory, monitor: str) -> TrialRecord:
     """Return how a trained trial ended."""
-    from chemnet.training.report import read_records
+    from chemnet.training.loop.training_report import read_records
 
     records = read_records(result.file("metrics.jsonl"))
     best = next(record for record in records if record["epoch"] == result.summary["best_epoch"])

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from chemnet.config import ConfigDict
 from chemnet.registry import chem_verb
 from chemnet.results import ResultDirectory, ResultWriter, VerbResult
-from chemnet.verbs.base import Verb
+from chemnet.verbs.verb import Verb
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from chemnet.datasets.preprocessed import PreprocessedData
-    from chemnet.plots.benchmark import Trajectories
-    from chemnet.surrogate.evaluation.evaluate import Evaluation
+    from chemnet.data.preprocessed import PreprocessedData
+    from chemnet.evaluation.evaluate import Evaluation
+    from chemnet.plots.benchmark_figures import Trajectories
     from chemnet.surrogate.surrogate import Surrogate
 
 METRICS_FILE = "metrics.json"
@@ -41,7 +41,7 @@ class BenchmarkResult(VerbResult):
 
     def plot(self) -> Figure:
         """Draw the error against the step, for the surrogate and its rivals."""
-        from chemnet.plots.benchmark import draw_error_by_step
+        from chemnet.plots.benchmark_figures import draw_error_by_step
 
         return draw_error_by_step(self.metrics["scores"], self.metrics["surrogate"]["name"])
 
@@ -96,10 +96,10 @@ class Benchmark(Verb):
 
 def benchmark(config: ConfigDict) -> ResultDirectory:
     """Find surrogate and data, score, and write the result."""
-    from chemnet.datasets.preprocessed import PreprocessedData
-    from chemnet.surrogate.evaluation.examples import check_species
-    from chemnet.surrogate.evaluation.inputs import data_for, surrogate_to_score, trained_emulator
-    from chemnet.surrogate.evaluation.origin import named_network
+    from chemnet.data.preprocessed import PreprocessedData
+    from chemnet.evaluation.data_origin import named_network
+    from chemnet.evaluation.examples import check_species
+    from chemnet.evaluation.scored_data import data_for, surrogate_to_score, trained_emulator
 
     surrogate = surrogate_to_score(config)
     data_result = data_for(config, surrogate)
@@ -130,10 +130,10 @@ def _measure(
     config: ConfigDict, surrogate: Surrogate, data: PreprocessedData, folder: Path
 ) -> dict[str, Any]:
     """Score, take the times and draw the figures; return the content of `metrics.json`."""
-    from chemnet.surrogate.evaluation.evaluate import evaluate
-    from chemnet.surrogate.evaluation.judge import Judge, Options
-    from chemnet.surrogate.evaluation.long_rollout import long_rollout
-    from chemnet.surrogate.evaluation.speed import speeds
+    from chemnet.evaluation.evaluate import evaluate
+    from chemnet.evaluation.judge import Judge, Options
+    from chemnet.evaluation.long_rollout import long_rollout
+    from chemnet.evaluation.speed import speeds
     from chemnet.workers import ThisThread, open_workers
 
     table, options = config["benchmark"], Options.of(config)
@@ -189,7 +189,7 @@ def _draw(
     """Write every figure."""
     import numpy as np
 
-    from chemnet.plots import benchmark as plots
+    from chemnet.plots import benchmark_figures as plots
     from chemnet.plots.figures import save_figure
 
     states = np.concatenate(evaluation.scores["rollout"].states)
@@ -207,8 +207,8 @@ def _draw(
 
 def _draw_trust(trust: dict[str, Any] | None, endurance: dict[str, Any], folder: Path) -> None:
     """Write the figures of what a user must know before trusting a surrogate."""
-    from chemnet.plots.benchmark_trust import draw_long_rollout, draw_risk_coverage
     from chemnet.plots.figures import save_figure
+    from chemnet.plots.trust_figures import draw_long_rollout, draw_risk_coverage
 
     if trust is not None:
         save_figure(draw_risk_coverage(trust), folder / "risk_coverage.png")
@@ -221,8 +221,8 @@ def _trajectories(
     """Return a typical and the worst tracer, truth and surrogate."""
     import numpy as np
 
-    from chemnet.plots.benchmark import Trajectories
-    from chemnet.surrogate.evaluation.examples import example_species, example_tracers
+    from chemnet.evaluation.examples import example_species, example_tracers
+    from chemnet.plots.benchmark_figures import Trajectories
 
     rollout = scores["rollout"]
     chosen = example_tracers(rollout["by_tracer"])

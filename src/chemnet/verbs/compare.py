@@ -12,8 +12,8 @@ from chemnet.config import ConfigDict
 from chemnet.errors import ResultsError
 from chemnet.registry import chem_verb
 from chemnet.results import ResultDirectory, ResultWriter, VerbResult, named_result
-from chemnet.verbs.base import Verb
 from chemnet.verbs.benchmark import METRICS_FILE
+from chemnet.verbs.verb import Verb
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,7 +38,7 @@ class CompareResult(VerbResult):
 
     def plot(self) -> Figure:
         """Draw the error of the full rollout against the step, one line per benchmark."""
-        from chemnet.plots.benchmark import draw_comparison
+        from chemnet.plots.benchmark_figures import draw_comparison
 
         return draw_comparison(self.scores)
 
@@ -88,7 +88,7 @@ class Compare(Verb):
 
 def compare(config: ConfigDict) -> ResultDirectory:
     """Read the benchmarks and write table, curves and figures of all."""
-    from chemnet.plots.benchmark import draw_comparison
+    from chemnet.plots.benchmark_figures import draw_comparison
     from chemnet.plots.benchmark_report import comparison_table
     from chemnet.plots.figures import save_figure
     from chemnet.plots.text_tables import markdown_table

@@ -9,7 +9,7 @@ from chemnet.config import ConfigManager
 from chemnet.config.toml_text import toml_text
 from chemnet.registry import chem_verb
 from chemnet.results import Answer
-from chemnet.verbs.base import Verb
+from chemnet.verbs.verb import Verb
 
 
 @chem_verb

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from chemnet.config import ConfigDict
 from chemnet.registry import chem_verb
 from chemnet.results import Answer, resolve_input
-from chemnet.verbs.base import Verb
+from chemnet.verbs.verb import Verb
 
 if TYPE_CHECKING:
     from chemnet.search.connection import DatabaseConnection

@@ -13,7 +13,7 @@ from chemnet.config import ConfigDict, ConfigManager
 from chemnet.progress import get_logger
 from chemnet.registry import VERBS, chem_verb
 from chemnet.results import Answer
-from chemnet.verbs.base import Verb
+from chemnet.verbs.verb import Verb
 
 RECIPE = "demo.toml"
 EMULATOR_RECIPE = "demo_emulator.toml"
@@ -70,7 +70,7 @@ class Demo(Verb):
         for recipe in (RECIPE, EMULATOR_RECIPE):
             shutil.copyfile(_RECIPES / recipe, place / recipe)
         demo = DemoRun(place, self._recipe(place / RECIPE), self._recipe(place / EMULATOR_RECIPE))
-        from chemnet.training.devices import one_thread
+        from chemnet.training.parallel.devices import one_thread
 
         # with networks this small, several threads wait for each other more than they work
         with one_thread():

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from chemnet.config.overrides import join_key
 from chemnet.config.schema import Schema
 from chemnet.config.toml_text import toml_value
-from chemnet.verbs.base import Verb
+from chemnet.verbs.verb import Verb
 
 _WIDTH = 118
 # keys are aligned up to this column; a longer one pushes its own comment to the right

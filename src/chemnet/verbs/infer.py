@@ -12,14 +12,14 @@ from chemnet.progress import get_logger
 from chemnet.registry import DATASETS, chem_verb
 from chemnet.results import ResultDirectory, ResultWriter, VerbResult, resolve_input
 from chemnet.results.directory import DONE
-from chemnet.verbs.base import Verb
+from chemnet.verbs.verb import Verb
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from chemnet.datasets.inference_results import InferenceDataset, InferenceWriter
-    from chemnet.datasets.preprocessed import DataDescription
-    from chemnet.training.inference_sources import Block, Source
+    from chemnet.data.inference.inference_dataset import InferenceDataset, InferenceWriter
+    from chemnet.data.preprocessed import DataDescription
+    from chemnet.training.inference.inference_sources import Block, Source
 
 ALL_SPLITS = ("train", "validate", "test")
 _log = get_logger(__name__)
@@ -33,7 +33,7 @@ class InferResult(VerbResult):
     @property
     def dataset(self) -> InferenceDataset:
         """The inferred states, read through memory maps."""
-        from chemnet.datasets.inference_results import InferenceDataset
+        from chemnet.data.inference.inference_dataset import InferenceDataset
 
         return InferenceDataset(self.path)
 
@@ -92,7 +92,7 @@ class Infer(Verb):
         """
         given = {"model_dir": model_dir, "preprocess_dir": preprocess_dir, "split": split, "source": source}
         config = self.with_arguments("infer", {**given, "resume": resume})
-        from chemnet.training.inference_resume import resumed
+        from chemnet.training.inference.inference_resume import resumed
 
         begun = None
         if config["infer"]["resume"] is not False:
@@ -132,10 +132,10 @@ def infer(
     from chemnet.models.model_file import load_trained
     from chemnet.models.weights import weights_file
     from chemnet.progress import progress
-    from chemnet.training.devices import choose_device, cpu_threads, precision
-    from chemnet.training.inference_resume import INPUTS_FILE, check_same_inputs, kept_after_a_batch
-    from chemnet.training.inference_sources import Remaining
-    from chemnet.training.memory import kept_memory
+    from chemnet.training.inference.inference_resume import INPUTS_FILE, check_same_inputs, kept_after_a_batch
+    from chemnet.training.inference.inference_sources import Remaining
+    from chemnet.training.parallel.devices import choose_device, cpu_threads, precision
+    from chemnet.training.parallel.memory import kept_memory
 
     table, trained = config["infer"], parents["train"]
     device = choose_device(config["general"]["device"])
@@ -194,7 +194,7 @@ def _say_what_happens(trained: ResultDirectory, role: str) -> None:
 
 def _outputs(config: ConfigDict, model: Any, role: str, source: Source, device: Any) -> Iterator[Any]:
     """Yield blocks with outputs: rollouts for an emulator, rows for everything else."""
-    from chemnet.training.inference import infer_rollouts, infer_rows
+    from chemnet.training.inference.inference import infer_rollouts, infer_rows
 
     table = config["infer"]
     if role in ("emulator", "direct_emulator"):
@@ -207,7 +207,7 @@ def _states(
     folder: Path, source: Source, wanted: DataDescription, dataset_config: dict[str, Any]
 ) -> InferenceWriter:
     """Return what writes the states of a source."""
-    from chemnet.datasets.inference_results import InferenceWriter
+    from chemnet.data.inference.inference_dataset import InferenceWriter
 
     return InferenceWriter(
         folder,
@@ -250,8 +250,8 @@ def _data_result(config: ConfigDict, trained: ResultDirectory) -> ResultDirector
 
 def _source(config: ConfigDict, parents: dict[str, ResultDirectory], wanted: DataDescription) -> Source:
     """Return what is read."""
-    from chemnet.datasets.preprocessed import PreprocessedData
-    from chemnet.training.inference_sources import RawSource, SplitSource
+    from chemnet.data.preprocessed import PreprocessedData
+    from chemnet.training.inference.inference_sources import RawSource, SplitSource
 
     if "preprocess" not in parents:
         return RawSource(DATASETS.get(config["data_set"]["name"])(config), wanted)

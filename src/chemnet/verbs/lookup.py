@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from chemnet.errors import ChemNetError, ResultsError
 from chemnet.progress import get_logger
 from chemnet.registry import chem_verb
-from chemnet.verbs.base import Verb
 from chemnet.verbs.database_connection import open_database
+from chemnet.verbs.verb import Verb
 
 if TYPE_CHECKING:
     import numpy as np

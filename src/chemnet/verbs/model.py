@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from chemnet.registry import MODELS, chem_verb
 from chemnet.results import Answer, ResultDirectory, resolve_input
-from chemnet.verbs.base import Verb
+from chemnet.verbs.verb import Verb
 
 
 @chem_verb
@@ -52,7 +52,7 @@ class Model(Verb):
 
 def _trained(result: ResultDirectory) -> tuple[str, Any, Any]:
     """Return name, model and sample batch of a training result."""
-    from chemnet.datasets.preprocessed import PreprocessedData
+    from chemnet.data.preprocessed import PreprocessedData
     from chemnet.models.model_file import load_trained, read_model_file
 
     described = read_model_file(result)
@@ -62,8 +62,8 @@ def _trained(result: ResultDirectory) -> tuple[str, Any, Any]:
 
 def _configured(config: Any) -> tuple[Any, Any]:
     """Return a new model of the configured class, and a sample batch."""
-    from chemnet.datasets.preprocessed import PreprocessedData
-    from chemnet.models.base import build_model
+    from chemnet.data.preprocessed import PreprocessedData
+    from chemnet.models.contract import build_model
     from chemnet.models.model_file import load_trained
     from chemnet.verbs.train import find_inputs
 

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 from chemnet.errors import DataError, ResultsError, suggest
 from chemnet.registry import chem_verb
 from chemnet.results import ResultWriter, VerbResult
-from chemnet.verbs.base import Verb
+from chemnet.verbs.verb import Verb
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from chemnet.chemistry.neighbourhood import Neighbourhood
-    from chemnet.chemistry.network import NetworkSpecies
-    from chemnet.chemistry.survey import Survey
+    from chemnet.chemistry.network.neighbourhood import Neighbourhood
+    from chemnet.chemistry.network.network import NetworkSpecies
+    from chemnet.chemistry.network.survey import Survey
 
 SURVEY_FILE = "survey.json"
 OVERVIEW_FILE = "overview.png"
@@ -33,14 +33,14 @@ class NetworkResult(VerbResult):
     @property
     def survey(self) -> Survey:
         """Counts, coverage, dead ends, imbalances and duplicates."""
-        from chemnet.chemistry.survey import Survey
+        from chemnet.chemistry.network.survey import Survey
 
         return Survey.from_dict(self._content["survey"])
 
     @property
     def neighbourhoods(self) -> dict[str, Neighbourhood]:
         """What surrounds each species that was asked for."""
-        from chemnet.chemistry.neighbourhood import Neighbourhood
+        from chemnet.chemistry.network.neighbourhood import Neighbourhood
 
         found = (Neighbourhood.from_dict(values) for values in self._content["neighbourhoods"])
         return {around.species: around for around in found}
@@ -134,8 +134,8 @@ class Network(Verb):
         options = config["network"]
 
         from chemnet.chemistry.formats import read_parts
-        from chemnet.chemistry.neighbourhood import neighbourhood
-        from chemnet.chemistry.survey import survey
+        from chemnet.chemistry.network.neighbourhood import neighbourhood
+        from chemnet.chemistry.network.survey import survey
 
         species_rows, reactions, name = read_parts(options["path"])
         found = survey(species_rows, reactions, name)
@@ -153,7 +153,7 @@ def _absolute(path: str | None) -> str | None:
 
 def _chosen(wanted: Iterable[str], species: Sequence[NetworkSpecies], network: str) -> list[str]:
     """Return the network's own names of the species that were asked for."""
-    from chemnet.chemistry.species import is_species, standard_name
+    from chemnet.chemistry.network.species import is_species, standard_name
 
     known = [one.name for one in species]
     chosen = []

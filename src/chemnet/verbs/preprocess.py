@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from chemnet.config import ConfigDict
 from chemnet.registry import DATASETS, PREPROCESSING, chem_verb
 from chemnet.results import ResultDirectory, ResultWriter, VerbResult, find_most_recent_results_dir
-from chemnet.verbs.base import Verb
+from chemnet.verbs.verb import Verb
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from chemnet.datasets.preprocessed import PreprocessedData
+    from chemnet.data.preprocessed import PreprocessedData
 
 
 class PreprocessResult(VerbResult):
@@ -23,13 +23,13 @@ class PreprocessResult(VerbResult):
     @property
     def data(self) -> PreprocessedData:
         """The splits, with their scalings and names."""
-        from chemnet.datasets.preprocessed import PreprocessedData
+        from chemnet.data.preprocessed import PreprocessedData
 
         return PreprocessedData(self.directory)
 
     def plot(self) -> Figure:
         """Return histograms of the physical parameters in each split: what the training data covers."""
-        from chemnet.plots.coverage import draw_coverage
+        from chemnet.plots.split_coverage import draw_coverage
 
         return draw_coverage(self.data)
 
@@ -72,7 +72,7 @@ class Preprocess(Verb):
             PREPROCESSING.get(config["preprocess"]["method"])  # a plugin's; an unknown one stops here
         # what is wrong with the data set is told before the methods, and with them Numba, are imported
         dataset = DATASETS.get(config["data_set"]["name"])(config)
-        from chemnet.preprocessing.pipeline import preprocess
+        from chemnet.data.preprocess.pipeline import preprocess
 
         with ResultWriter(config, verb=self.cli_name, parents=parents) as writer:
             writer.summary.update(_summary(preprocess(dataset, config, writer.path)))

@@ -11,7 +11,7 @@ from chemnet.registry import chem_verb
 from chemnet.results import Answer, ParentRef, ResultDirectory, list_results
 from chemnet.results.directory import PARTIAL_PREFIX
 from chemnet.results.partial import list_partial, remove_unfinished, run_state
-from chemnet.verbs.base import Verb
+from chemnet.verbs.verb import Verb
 
 
 @chem_verb

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, ClassVar
 from chemnet.progress import progress
 from chemnet.registry import VECTOR_DBS, chem_verb
 from chemnet.results import ResultWriter, VerbResult
-from chemnet.verbs.base import Verb
+from chemnet.verbs.verb import Verb
 
 if TYPE_CHECKING:
     import numpy as np
     from matplotlib.figure import Figure
 
-    from chemnet.datasets.inference_results import InferenceDataset
+    from chemnet.data.inference.inference_dataset import InferenceDataset
     from chemnet.search.connection import DatabaseConnection
-    from chemnet.search.interface import VectorDatabase
+    from chemnet.search.vector_database import VectorDatabase
 
 
 class DatabaseResult(VerbResult):
@@ -65,9 +65,9 @@ class SaveToDatabase(Verb):
         ResultsError
             When there is no infer result, or no server answers.
         """
-        from chemnet.datasets.inference_results import InferenceDataset
+        from chemnet.data.inference.inference_dataset import InferenceDataset
+        from chemnet.search.infer_result import resolve_latents
         from chemnet.search.known_states import write_known_states
-        from chemnet.search.latents import resolve_latents
 
         config = self.with_arguments("vector_db", {"infer_dir": infer_dir})
         infer = resolve_latents(config, "vector_db.infer_dir")

@@ -15,15 +15,15 @@ from chemnet.progress import get_logger, progress
 from chemnet.registry import chem_verb
 from chemnet.results import ResultWriter, VerbResult
 from chemnet.results.partial import is_running, unfinished
-from chemnet.verbs.base import Verb
+from chemnet.verbs.verb import Verb
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from chemnet.chemistry.outcomes import FinishedTracers
-    from chemnet.chemistry.plan import SimulationPlan
+    from chemnet.chemistry.simulation.outcomes import FinishedTracers
+    from chemnet.chemistry.simulation.plan import SimulationPlan
     from chemnet.chemistry.tracers import Tracer
-    from chemnet.datasets.simulated import SimulatedSet
+    from chemnet.data.simulated_set import SimulatedSet
 
 TRACERS_FILE = "tracers.h5"
 FAILED_FILE = "failed.json"
@@ -51,13 +51,13 @@ class SimulateResult(VerbResult):
 
     def open(self) -> SimulatedSet:
         """Open the set for reading."""
-        from chemnet.datasets.simulated import SimulatedSet
+        from chemnet.data.simulated_set import SimulatedSet
 
         return SimulatedSet(self.tracers_file)
 
     def plot(self) -> Figure:
         """Draw the physical parameters and a few species along some tracers."""
-        from chemnet.plots.simulated import draw_simulated
+        from chemnet.plots.tracer_figures import draw_simulated
 
         with self.open() as simulated:
             return draw_simulated(simulated)
@@ -142,9 +142,9 @@ def _config_of(unfinished_run: Path, config: ConfigDict) -> ConfigDict:
 
 def _make_plan(config: ConfigDict) -> SimulationPlan:
     """Read or generate all that the integration needs, so that bad input stops the run here."""
-    from chemnet.chemistry.initial import initial_abundances
-    from chemnet.chemistry.network import Network
-    from chemnet.chemistry.plan import SOLVER_OPTIONS, SimulationPlan
+    from chemnet.chemistry.network.initial_abundances import initial_abundances
+    from chemnet.chemistry.network.network import Network
+    from chemnet.chemistry.simulation.plan import SOLVER_OPTIONS, SimulationPlan
 
     options = config["simulate"]
     network = Network.read(options["network"])
@@ -194,8 +194,8 @@ def _check_same_plan(folder: Path, plan: SimulationPlan) -> None:
 
 def _integrate(config: ConfigDict, plan: SimulationPlan, writer: ResultWriter) -> None:
     """Integrate what is not finished yet, then gather everything in `TRACERS_FILE`."""
-    from chemnet.chemistry.outcomes import FinishedTracers
-    from chemnet.chemistry.simulation import integrate_tracers
+    from chemnet.chemistry.simulation.outcomes import FinishedTracers
+    from chemnet.chemistry.simulation.simulate import integrate_tracers
     from chemnet.workers import Threads, open_workers, worker_count
 
     finished = FinishedTracers(writer.path / _FINISHED_FOLDER)
@@ -237,7 +237,7 @@ def _bar(total: int, done: int) -> Any:
 
 def _gather(config: ConfigDict, plan: SimulationPlan, finished: FinishedTracers, folder: Path) -> None:
     """Write the finished tracers in order into one file, and why the others failed into another."""
-    from chemnet.datasets.simulated import SimulatedWriter
+    from chemnet.data.simulated_set import SimulatedWriter
 
     outcomes = [(index, finished.load(index).reason) for index in range(len(plan.tracers))]
     failed = [_failure(plan, index, reason) for index, reason in outcomes if reason]
@@ -281,9 +281,9 @@ def _provenance(config: ConfigDict, plan: SimulationPlan) -> dict[str, Any]:
 
 def _finish(config: ConfigDict, writer: ResultWriter) -> None:
     """Add table and figure, drop what only a resume needs, and sum up."""
-    from chemnet.datasets.pandas_layout import write_pandas_layout
-    from chemnet.datasets.simulated import SimulatedSet
-    from chemnet.plots.simulated import draw_simulated
+    from chemnet.data.pandas_layout import write_pandas_layout
+    from chemnet.data.simulated_set import SimulatedSet
+    from chemnet.plots.tracer_figures import draw_simulated
 
     failed = json.loads((writer.path / FAILED_FILE).read_text(encoding="utf-8"))
     with SimulatedSet(writer.path / TRACERS_FILE) as simulated:

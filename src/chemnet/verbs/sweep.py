@@ -15,8 +15,8 @@ from chemnet.registry import MODELS, VERBS, chem_verb
 from chemnet.results import ResultDirectory, ResultWriter, VerbResult
 from chemnet.results.partial import is_running, unfinished
 from chemnet.sweeps.space import Choice, Space, grid, read_space, with_space_words
-from chemnet.verbs.base import Verb
 from chemnet.verbs.train import Train, TrainResult, find_inputs, refuse_wrong_names
+from chemnet.verbs.verb import Verb
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -48,7 +48,7 @@ class SweepResult(VerbResult):
 
     def plot(self) -> Figure:
         """Draw the learning curves of all trials, and the score against each value that was varied."""
-        from chemnet.plots.sweep import draw_sweep
+        from chemnet.plots.sweep_figures import draw_sweep
 
         return draw_sweep([one.to_dict() for one in self.trials], self.summary["monitor"])
 
@@ -145,7 +145,7 @@ def _sweep(config: ConfigDict, begun: Path | None) -> ResultDirectory:
         grid(space)  # refuses ranges
     _warn_of_moving_scores(config, space)
     config, inputs = _with_inputs(config, space)
-    from chemnet.sweeps.running import run_trials, tracked
+    from chemnet.sweeps.run_trials import run_trials, tracked
 
     # a sweep that goes on is what one in one go would be
     config = config.replace({"sweep.resume": False})
@@ -197,9 +197,9 @@ def _finish(config: ConfigDict, records: list[TrialRecord], writer: ResultWriter
     """Write table and figure, compare the best emulators, and leave the best component behind."""
     from chemnet.plots.benchmark_report import markdown_table
     from chemnet.plots.figures import save_figure
-    from chemnet.plots.sweep import draw_sweep
+    from chemnet.plots.sweep_figures import draw_sweep
     from chemnet.sweeps.ranking import best_of, keep_best, ranked, trial_table
-    from chemnet.sweeps.running import monitor_of
+    from chemnet.sweeps.run_trials import monitor_of
 
     best, monitor = best_of(records), monitor_of(config)
     table = markdown_table(trial_table(records, monitor))

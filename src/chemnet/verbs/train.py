@@ -16,13 +16,13 @@ from chemnet.results import (
     named_result,
     resolve_input,
 )
-from chemnet.verbs.base import Verb
+from chemnet.verbs.verb import Verb
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import nn
 
-    from chemnet.training.handlers import Watch
+    from chemnet.training.loop.handlers import Watch
 
 _log = get_logger(__name__)
 
@@ -35,13 +35,13 @@ class TrainResult(VerbResult):
     @property
     def metrics(self) -> list[dict[str, float]]:
         """The figures of each epoch: losses, validation metrics, learning rate."""
-        from chemnet.training.report import read_records
+        from chemnet.training.loop.training_report import read_records
 
         return read_records(self.directory.file("metrics.jsonl"))
 
     def plot(self) -> Figure:
         """Return the learning curves."""
-        from chemnet.training.report import curves
+        from chemnet.training.loop.training_report import curves
 
         return curves(self.metrics, self.directory.config["train"]["monitor"])
 
@@ -126,9 +126,9 @@ class Train(Verb):
 def _train(config: ConfigDict, watch: Watch | None = None) -> TrainResult:
     """Find the inputs, then train."""
     refuse_wrong_names(config)
-    from chemnet.training.component import train_component
-    from chemnet.training.distributed import process_group
-    from chemnet.training.resume import check_inputs, check_start, config_to_go_on_with, find_resumed
+    from chemnet.training.loop.train_component import train_component
+    from chemnet.training.parallel.distributed import process_group
+    from chemnet.training.resume.resume import check_inputs, check_start, config_to_go_on_with, find_resumed
 
     group = process_group(config["general"]["device"])
     resumed = find_resumed(config)
@@ -150,7 +150,7 @@ def refuse_wrong_names(config: ConfigDict) -> None:
     ModelError
         For a file of weights that is not there.
     """
-    from chemnet.training.resumable import training_to_resume
+    from chemnet.training.resume.resumable import training_to_resume
 
     table, resumed = config["train"], training_to_resume(config)
     for key, verb in Train.inputs.items():
@@ -178,7 +178,7 @@ def find_inputs(config: ConfigDict) -> dict[str, ResultDirectory]:
     data_result = _preprocessed(config, model)
     if model.role != "emulator":
         return {"preprocess": data_result}
-    from chemnet.models.fitting import is_autoencoder_for
+    from chemnet.models.compatibility import is_autoencoder_for
 
     autoencoder = resolve_input(
         config,
@@ -193,7 +193,7 @@ def find_inputs(config: ConfigDict) -> dict[str, ResultDirectory]:
 
 def _preprocessed(config: ConfigDict, model: Any) -> ResultDirectory:
     """Return the preprocess result to train on; with ``train.mode = "both"`` one is made when none fits."""
-    from chemnet.models.fitting import can_feed
+    from chemnet.models.compatibility import can_feed
 
     if config["train"]["mode"] == "both" and config["train"]["preprocess_dir"] is False:
         found = find_most_recent_results_dir(
@@ -214,7 +214,7 @@ def _preprocessed(config: ConfigDict, model: Any) -> ResultDirectory:
 
 def _is_of(result: ResultDirectory, config: ConfigDict) -> bool:
     """Return whether a preprocess result was made from the configured data, with the configured settings."""
-    from chemnet.datasets.preprocessed import PreprocessedData
+    from chemnet.data.preprocessed import PreprocessedData
 
     try:
         same = _data_settings(result.config) == _data_settings(config)

@@ -11,13 +11,13 @@ from chemnet.config import ConfigDict
 from chemnet.progress import progress, under_way
 from chemnet.registry import REDUCERS, chem_verb
 from chemnet.results import ResultWriter, VerbResult
-from chemnet.verbs.base import Verb
+from chemnet.verbs.verb import Verb
 
 if TYPE_CHECKING:
     import numpy as np
     from matplotlib.figure import Figure
 
-    from chemnet.datasets.inference_results import InferenceDataset
+    from chemnet.data.inference.inference_dataset import InferenceDataset
     from chemnet.search.reducers import Reducer
 
 #: points that a static figure shows at most: more cover one another, and each takes memory in each panel
@@ -32,21 +32,21 @@ class UmapResult(VerbResult):
     @cached_property
     def embedding(self) -> np.ndarray:
         """Components of every state, ``(rows, n_components)`` float32, in the order of the infer result."""
-        from chemnet.datasets.npy_files import open_npy
+        from chemnet.data.npy_files import open_npy
 
         return open_npy(self.directory.file("embedding.npy"))
 
     @cached_property
     def ids(self) -> np.ndarray:
         """Sample ids of the rows, ``(rows,)``."""
-        from chemnet.datasets.npy_files import open_npy
+        from chemnet.data.npy_files import open_npy
 
         return open_npy(self.directory.file("ids.npy"))
 
     @cached_property
     def states(self) -> InferenceDataset:
         """The infer result that was reduced."""
-        from chemnet.datasets.inference_results import InferenceDataset
+        from chemnet.data.inference.inference_dataset import InferenceDataset
 
         return InferenceDataset(self.directory.parent("infer").path)
 
@@ -65,7 +65,7 @@ class UmapResult(VerbResult):
         ResultsError
             When the run kept no fit sample (``umap.save_fit_model = false``).
         """
-        from chemnet.datasets.npy_files import open_npy
+        from chemnet.data.npy_files import open_npy
 
         sample = open_npy(self.directory.file("fit_sample.npy"))
         recipe = json.loads(self.directory.file("reducer.json").read_text(encoding="utf-8"))
@@ -96,13 +96,13 @@ class Umap(Verb):
         DataError
             When there are too few states, or latents that are not finite.
         """
-        from chemnet.search.latents import resolve_latents
+        from chemnet.search.infer_result import resolve_latents
 
         config = self.with_arguments("umap", {"infer_dir": infer_dir})
         infer = resolve_latents(config, "umap.infer_dir")
         import numpy as np
 
-        from chemnet.datasets.inference_results import InferenceDataset
+        from chemnet.data.inference.inference_dataset import InferenceDataset
         from chemnet.plots.figures import save_figure
 
         config = config.replace({"umap.infer_dir": str(infer.path)})
@@ -168,7 +168,7 @@ def _place(reducer: Reducer, data: InferenceDataset, batch_size: int) -> np.ndar
 
 def _save_ids(path: Path, data: InferenceDataset) -> None:
     """Write the id of every state, block by block."""
-    from chemnet.datasets.npy_files import NpyAppender
+    from chemnet.data.npy_files import NpyAppender
 
     _, first = next(data.id_blocks(rows=1))
     with NpyAppender(path, first.dtype) as file:
@@ -178,7 +178,7 @@ def _save_ids(path: Path, data: InferenceDataset) -> None:
 
 def _figure(embedding: np.ndarray, data: InferenceDataset, config: ConfigDict) -> Figure:
     """Return the embedding coloured by each physical parameter and by time."""
-    from chemnet.datasets.npy_files import let_go
+    from chemnet.data.npy_files import let_go
     from chemnet.plots.figures import embedding_panels
 
     rows = sample_rows(len(data), _FIGURE_POINTS, config["general"]["seed"])

@@ -10,14 +10,14 @@ from chemnet.errors import ConfigError, ResultsError, suggest
 from chemnet.progress import get_logger
 from chemnet.registry import chem_verb
 from chemnet.results import ResultWriter, VerbResult, resolve_input
-from chemnet.verbs.base import Verb
 from chemnet.verbs.umap import sample_rows
+from chemnet.verbs.verb import Verb
 
 if TYPE_CHECKING:
     import numpy as np
     from matplotlib.figure import Figure
 
-    from chemnet.datasets.inference_results import InferenceDataset
+    from chemnet.data.inference.inference_dataset import InferenceDataset
     from chemnet.plots.pages import PageData
     from chemnet.verbs.umap import UmapResult
 

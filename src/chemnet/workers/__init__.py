@@ -1,7 +1,7 @@
 """Where tasks run: in this thread, in threads of this process, or on the workers of a Dask scheduler."""
 
+from chemnet.workers.choice import open_workers
 from chemnet.workers.interface import Workers, completed, ordered
 from chemnet.workers.local import ThisThread, Threads, worker_count
-from chemnet.workers.opening import open_workers
 
 __all__ = ["ThisThread", "Threads", "Workers", "completed", "open_workers", "ordered", "worker_count"]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from chemnet.models.base import build_model
+from chemnet.models.contract import build_model
 
 # small enough for a test, whatever the defaults are
 SMALL: dict[str, dict[str, Any]] = {

@@ -13,9 +13,9 @@ from torch import nn
 from torch.testing import assert_close
 
 from chemnet.config import load_config
-from chemnet.models.base import build_model
-from chemnet.models.emulator_base import EmulatorBase
-from chemnet.models.relaxing import Relaxing
+from chemnet.models.contract import build_model
+from chemnet.models.emulators.emulator_base import EmulatorBase
+from chemnet.models.emulators.relaxing import Relaxing
 from chemnet.registry import MODELS
 
 Make = Callable[..., Any]

@@ -8,8 +8,8 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from chemnet.chemistry.neighbourhood import Neighbour, Neighbourhood
-from chemnet.chemistry.survey import Survey
+from chemnet.chemistry.network.neighbourhood import Neighbour, Neighbourhood
+from chemnet.chemistry.network.survey import Survey
 from chemnet.plots.network_graph import draw_neighbourhood, draw_survey
 
 NAMES = [

@@ -7,7 +7,7 @@ import pytest
 
 import chemnet
 from chemnet.config import load_config
-from chemnet.datasets.tracer_tables.trajectories import standard_initial
+from chemnet.data.readers.conventions import standard_initial
 from chemnet.errors import ModelError, ResultsError
 from chemnet.results import list_results
 from chemnet.surrogate.loading import SHIPPED, compose, configured_surrogate, shipped_names

@@ -6,8 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chemnet.surrogate.conserving import Conserving
 from chemnet.surrogate.rollout import Rollout
+from chemnet.surrogate.wrappers.conserving import Conserving
 
 # H2 and H, with the number of H atoms
 STOICHIOMETRY = torch.tensor([[2.0], [1.0]])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from workspace import make_workspace
 
 from chemnet.config import load_config
-from chemnet.models.base import build_model
+from chemnet.models.contract import build_model
 from chemnet.surrogate.predictor import ComponentPredictor, Parts
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from chemnet.errors import ModelError
 from chemnet.models.weights import read_tensors
-from chemnet.surrogate.domain import Domain
 from chemnet.surrogate.surrogate import Surrogate
+from chemnet.surrogate.trust.domain import Domain
 
 
 @pytest.fixture

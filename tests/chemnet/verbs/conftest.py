@@ -13,7 +13,7 @@ from chemnet.verbs.train import TrainResult
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw no curves: that costs more than a tiny training."""
-    monkeypatch.setattr("chemnet.training.component.write_curves", lambda *_: None)
+    monkeypatch.setattr("chemnet.training.loop.train_component.write_curves", lambda *_: None)
 
 
 @pytest.fixture

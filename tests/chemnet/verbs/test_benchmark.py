@@ -13,11 +13,11 @@ import pytest
 from workspace import TINY, Workspace, make_workspace
 
 from chemnet.config import load_config
-from chemnet.datasets.preprocessed import PreprocessedData
+from chemnet.data.preprocessed import PreprocessedData
+from chemnet.evaluation.judge import Judge, Options
+from chemnet.evaluation.scored_data import data_for, surrogate_to_score
 from chemnet.plots.benchmark_report import as_html, as_markdown, as_text
 from chemnet.results import VerbResult
-from chemnet.surrogate.evaluation.inputs import data_for, surrogate_to_score
-from chemnet.surrogate.evaluation.judge import Judge, Options
 
 FIGURES = (
     "conservation.png",
@@ -72,7 +72,7 @@ def test_every_way_to_predict_is_scored_against_the_raw_truth(result):
 
 
 def test_persistence_is_what_the_raw_data_say(result):
-    from chemnet.datasets.preprocessed import PreprocessedData
+    from chemnet.data.preprocessed import PreprocessedData
 
     test = PreprocessedData(result.directory.parent("preprocess")).split("test")
     logs = np.log10(np.clip(test.raw_abundance(), 1e-20, 1.0)).reshape(len(test.tracer_ids), 30, -1)
@@ -169,7 +169,7 @@ def test_an_unknown_species_is_refused_before_anything_is_scored(workspace, monk
     def score(*arguments: object) -> None:
         raise AssertionError("the evaluation was begun")
 
-    monkeypatch.setattr("chemnet.surrogate.evaluation.evaluate.evaluate", score)
+    monkeypatch.setattr("chemnet.evaluation.evaluate.evaluate", score)
     outcome = workspace.run("benchmark", "benchmark.species=['XX']")
     assert outcome.code == 2
     assert "the surrogate has no species 'XX'" in outcome.err

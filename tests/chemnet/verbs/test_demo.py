@@ -14,7 +14,7 @@ from command_line import chemnet, chemnet_process
 from made_network import closed_form_solve, write_made_network
 
 from chemnet import ChemNet
-from chemnet.chemistry.network import Network
+from chemnet.chemistry.network.network import Network
 from chemnet.config import load_config
 from chemnet.results import Answer, list_results
 from chemnet.verbs import demo as demo_module

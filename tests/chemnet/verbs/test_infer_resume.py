@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from chemnet.datasets import inference_results, inference_writer
+from chemnet.data.inference import inference_dataset, inference_writer
 from chemnet.errors import ResultsError
 from chemnet.results.partial import list_partial
-from chemnet.training import inference, inference_sources
+from chemnet.training.inference import inference, inference_sources
 from chemnet.verbs import infer as module
 from chemnet.verbs.infer import Infer, InferResult
 from chemnet.verbs.train import Train, TrainResult
@@ -22,7 +22,7 @@ ROWS_PER_BATCH = 64
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Six files for the 360 states, blocks that do not fit them, and few tracers per rollout."""
-    for each in (inference_writer, inference_results):
+    for each in (inference_writer, inference_dataset):
         monkeypatch.setattr(each, "ROWS_PER_FILE", ROWS_PER_BATCH)
     monkeypatch.setitem(inference.ROWS_PER_CALL, "cpu", 40)
     monkeypatch.setattr(inference_sources, "TRACERS_PER_BLOCK", 2)

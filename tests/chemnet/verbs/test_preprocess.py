@@ -12,7 +12,7 @@ from command_line import chemnet
 from made_tables import data_frame, table_config
 from made_tracers import MadeTracers
 
-from chemnet.datasets.preprocessed import PreprocessedData
+from chemnet.data.preprocessed import PreprocessedData
 from chemnet.results import VerbResult
 from chemnet.verbs.preprocess import Preprocess, PreprocessResult
 

@@ -20,9 +20,9 @@ from command_line import chemnet, entries
 from made_network import closed_form_solve, write_made_network
 
 from chemnet import ChemNet
-from chemnet.chemistry.network import Network
-from chemnet.chemistry.outcomes import FinishedTracers
-from chemnet.chemistry.simulation import worker_count
+from chemnet.chemistry.network.network import Network
+from chemnet.chemistry.simulation.outcomes import FinishedTracers
+from chemnet.chemistry.simulation.simulate import worker_count
 from chemnet.chemistry.tracers import generate_tracers
 from chemnet.errors import ConfigError, DataError, ResultsError, RunFailedError
 from chemnet.results import VerbResult
@@ -173,7 +173,7 @@ DRIVER = """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.path.insert(0, sys.argv[1])
     from made_network import closed_form_solve
-    from chemnet.chemistry.network import Network
+    from chemnet.chemistry.network.network import Network
     from chemnet.cli import main
     Network.solve = functools.partialmethod(closed_form_solve, delay=0.2)
     sys.exit(main(sys.argv[2:]))

@@ -29,7 +29,7 @@ STEPS_PER_TRIAL = 12
 @pytest.fixture(autouse=True)
 def _undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw no learning curves of single trials."""
-    monkeypatch.setattr("chemnet.training.component.write_curves", lambda *_: None)
+    monkeypatch.setattr("chemnet.training.loop.train_component.write_curves", lambda *_: None)
 
 
 def sweep(config: Any, **arguments: Any) -> SweepResult:
@@ -114,7 +114,7 @@ def test_an_interrupted_sweep_goes_on_where_it_was(
 
 def count_steps(monkeypatch: pytest.MonkeyPatch, steps: list[int]) -> None:
     """Count the training steps of autoencoders."""
-    from chemnet.models.autoencoder import Autoencoder
+    from chemnet.models.autoencoders.autoencoder import Autoencoder
 
     original = Autoencoder.train_batch
 
@@ -141,7 +141,7 @@ def test_a_trial_that_fails_costs_the_sweep_nothing(
 def test_a_sweep_of_failures_fails_and_leaves_nothing(
     tiny: Any, results_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from chemnet.models.autoencoder import Autoencoder
+    from chemnet.models.autoencoders.autoencoder import Autoencoder
 
     monkeypatch.setattr(
         Autoencoder, "train_batch", lambda self, batch: (self.weights[0].sum() * float("nan"), {})
@@ -267,7 +267,7 @@ def test_the_best_emulators_are_benchmarked_and_compared(tiny: Any, results_dir:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_trials_are_runs_below_the_sweeps_own(tiny: Any, results_dir: Path) -> None:
-    from chemnet.training.tracking import STORE_FILE
+    from chemnet.training.loop.tracking import STORE_FILE
 
     config = tiny({"mlflow.enabled": True, "train.experiment_name": "sweeps", "train.epochs": 1})
     result = sweep(config, space={"optimizer.lr": [1e-2, 1e-3]})

@@ -13,7 +13,7 @@ from trainings import EMULATOR, same, train, weights_of, without_times
 from chemnet.config import ConfigDict, load_config
 from chemnet.errors import ConfigError
 from chemnet.results import VerbResult
-from chemnet.training.report import write_curves
+from chemnet.training.loop.training_report import write_curves
 from chemnet.verbs.train import TrainResult
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("undrawn")
 def test_a_result_holds_weights_metrics_summary_curves_and_what_the_model_is(
     tiny: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chemnet.training.component.write_curves", write_curves)
+    monkeypatch.setattr("chemnet.training.loop.train_component.write_curves", write_curves)
     autoencoder = train(tiny())
     names = {path.name for path in autoencoder.path.iterdir()}
     assert {
@@ -109,8 +109,8 @@ def test_a_streamed_training_sees_what_a_resident_one_sees(
 )
 def test_an_empty_batch_names_the_key_that_asks_for_it(tiny_data: Any, model: str, key: str) -> None:
     from chemnet.registry import MODELS
-    from chemnet.training.split_feeds import make_feeds
-    from chemnet.training.trace import Trace
+    from chemnet.training.feeds.split_feeds import make_feeds
+    from chemnet.training.loop.trace import Trace
 
     config = load_config(overrides=["train.batch_size=false"])
     emptied = ConfigDict({**config.to_dict(), "train": {**config["train"].to_dict(), key: 0}})

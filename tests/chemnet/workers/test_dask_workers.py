@@ -11,11 +11,11 @@ from made_network import write_made_network
 from made_tables import table_config
 
 from chemnet import ChemNet
-from chemnet.chemistry.network import Network
+from chemnet.chemistry.network.network import Network
 from chemnet.config import load_config
-from chemnet.datasets.tracer_tables import TracerTable
+from chemnet.data.preprocess.pipeline import preprocess
+from chemnet.data.readers import TracerTable
 from chemnet.errors import ConfigError
-from chemnet.preprocessing.pipeline import preprocess
 from chemnet.workers import ThisThread, completed, open_workers, ordered
 from chemnet.workers.dask_workers import DaskWorkers
 

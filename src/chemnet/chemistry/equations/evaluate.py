@@ -7,10 +7,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from chemnet.chemistry.compilation import compiled, inner
 from chemnet.chemistry.equations.structure import THIRD_REACTANT, Equations, SignedSum
 from chemnet.chemistry.rates.constants import LAYER_TRANSMISSION, MONOLAYER
 from chemnet.chemistry.rates.table import N_FACTORS, Factor
+from chemnet.compiling import compiled, inner
 
 SURFACE_FLOOR = 1e-30
 """Least abundance of ice that a flux is divided by."""

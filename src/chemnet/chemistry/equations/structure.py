@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from chemnet.chemistry.network import Network
+from chemnet.chemistry.network.network import Network
 from chemnet.chemistry.rates.table import CompiledReactions, Factor, Formula
 
 SURFACE_SUM, BULK_SUM, SWAP_SUM, SURFACE_GAIN = range(4)

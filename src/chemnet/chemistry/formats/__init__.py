@@ -6,7 +6,7 @@ from importlib import import_module, resources
 from pathlib import Path
 from types import ModuleType
 
-from chemnet.chemistry.network import NetworkSpecies, Reaction
+from chemnet.chemistry.network.network import NetworkSpecies, Reaction
 from chemnet.errors import DataError, suggest
 
 FORMATS = ("native", "uclchem", "krome", "umist", "kida")

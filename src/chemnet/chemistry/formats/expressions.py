@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chemnet.chemistry.formats.arithmetic import evaluate, parse_arithmetic, variable_names
-from chemnet.chemistry.formats.rows import COSMIC_RAY_UNIT
+from chemnet.chemistry.formats.row_files import COSMIC_RAY_UNIT
 from chemnet.errors import DataError, nearest
 
 INPUTS = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from chemnet.chemistry.network import NetworkSpecies, Reaction
-from chemnet.chemistry.species import parse_species
+from chemnet.chemistry.network.network import NetworkSpecies, Reaction
+from chemnet.chemistry.network.species import parse_species
 
 WEAKLY_BOUND = 1210.0
 """Binding energy [K] up to which H2 formation and cosmic rays desorb a species (Roberts et al. 2007)."""

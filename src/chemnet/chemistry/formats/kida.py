@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from chemnet.chemistry.formats.rows import (
+from chemnet.chemistry.formats.row_files import (
     COSMIC_RAY_UNIT,
     data_lines,
     decimal,
@@ -29,7 +29,7 @@ from chemnet.chemistry.formats.rows import (
     species_names,
     split_partner,
 )
-from chemnet.chemistry.network import NetworkSpecies, Reaction
+from chemnet.chemistry.network.network import NetworkSpecies, Reaction
 from chemnet.errors import DataError
 
 FORMULAE = {"1": "CRP", "2": "PHOTON", "3": "TWOBODY", "4": "IONPOL1", "5": "IONPOL2"}

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from chemnet.chemistry.formats.expressions import INPUTS, RateExpression, compile_expression
-from chemnet.chemistry.formats.rows import (
+from chemnet.chemistry.formats.row_files import (
     data_lines,
     decimal,
     network_species,
@@ -29,7 +29,7 @@ from chemnet.chemistry.formats.rows import (
     species_names,
     split_partner,
 )
-from chemnet.chemistry.network import NetworkSpecies, Reaction
+from chemnet.chemistry.network.network import NetworkSpecies, Reaction
 from chemnet.errors import DataError, suggest
 
 DEFAULT_FORMAT = ("idx", "r", "r", "r", "p", "p", "p", "p", "tmin", "tmax", "rate")

@@ -26,9 +26,9 @@ from chemnet.chemistry.formats.native_tables import (
     VERSION,
     read_table,
 )
-from chemnet.chemistry.formats.rows import decimal, read_rows, species_names
-from chemnet.chemistry.network import NetworkSpecies, Reaction
-from chemnet.chemistry.species import parse_species
+from chemnet.chemistry.formats.row_files import decimal, read_rows, species_names
+from chemnet.chemistry.network.network import NetworkSpecies, Reaction
+from chemnet.chemistry.network.species import parse_species
 from chemnet.errors import DataError, suggest
 
 _HEADER_KEYS: Mapping[str, type] = {

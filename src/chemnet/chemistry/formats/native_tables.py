@@ -6,8 +6,8 @@ import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from chemnet.chemistry.formats.rows import data_lines
-from chemnet.chemistry.network import REACTION_KINDS
+from chemnet.chemistry.formats.row_files import data_lines
+from chemnet.chemistry.network.network import REACTION_KINDS
 from chemnet.errors import DataError, suggest
 
 FORMAT = "chemnet"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from chemnet.chemistry.network import REACTION_KINDS, NetworkSpecies, Reaction
+from chemnet.chemistry.network.network import REACTION_KINDS, NetworkSpecies, Reaction
 from chemnet.errors import DataError, suggest
 
 SUMS = frozenset({"BULK", "SURFACE"})

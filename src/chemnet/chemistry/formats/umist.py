@@ -16,7 +16,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from chemnet.chemistry.formats.rows import (
+from chemnet.chemistry.formats.row_files import (
     data_lines,
     decimal,
     network_species,
@@ -25,7 +25,7 @@ from chemnet.chemistry.formats.rows import (
     species_names,
     split_partner,
 )
-from chemnet.chemistry.network import NetworkSpecies, Reaction
+from chemnet.chemistry.network.network import NetworkSpecies, Reaction
 from chemnet.errors import DataError, suggest
 
 PARTNER_TYPES = {"CP": "CRP", "CR": "CRPHOT", "PH": "PHOTON"}

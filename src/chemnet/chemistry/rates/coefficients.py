@@ -6,7 +6,6 @@ import math
 
 from numpy.typing import NDArray
 
-from chemnet.chemistry.compilation import compiled, inner
 from chemnet.chemistry.rates import constants as const
 from chemnet.chemistry.rates.grain import h2_formation, sticking_coefficient
 from chemnet.chemistry.rates.photo import c_ionisation, co_dissociation, columns, h2_dissociation
@@ -35,6 +34,7 @@ from chemnet.chemistry.rates.table import (
     Formula,
     RateTable,
 )
+from chemnet.compiling import compiled, inner
 
 _ARRHENIUS = Formula.ARRHENIUS.value
 _ION_POLAR_1 = Formula.ION_POLAR_1.value

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from chemnet.chemistry.compilation import compiled, inner
-from chemnet.chemistry.network import Network, NetworkSpecies, Reaction
+from chemnet.chemistry.network.network import Network, NetworkSpecies, Reaction
 from chemnet.chemistry.rates.constants import (
     ATOMIC_MASS,
     BARRIER_WIDTH,
@@ -21,6 +20,7 @@ from chemnet.chemistry.rates.constants import (
     SILICATE_SECTION,
     SITE_DENSITY,
 )
+from chemnet.compiling import compiled, inner
 
 _H_FLUX = 1e-10  # H atoms [monolayers s^-1]
 _H2_REMAINING = 0.005  # share of new H2 that stays on the surface

@@ -7,8 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from chemnet.chemistry.compilation import compiled, inner
 from chemnet.chemistry.rates.constants import HABING_PER_DRAINE, NUCLEI_PER_MAGNITUDE
+from chemnet.compiling import compiled, inner
 
 # extinction relative to V by wavelength [Angstrom]: Savage & Mathis 1979, ARA&A 17, 73
 # fmt: off

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from chemnet.chemistry.network import Network
+from chemnet.chemistry.network.network import Network
 from chemnet.chemistry.rates.photo import co_shielding_tables
 
 DENSITY, RADIATION, EXTINCTION, GAS_TEMPERATURE, DUST_TEMPERATURE, ZETA = range(6)
@@ -159,7 +159,7 @@ def compile_reactions(network: Network, uclchem_compatible: bool = False) -> Com
     CompiledReactions
         Rows that can never run (zero coefficient, double-counted H2 formation) are left out.
     """
-    from chemnet.chemistry.rates.rows import Translator
+    from chemnet.chemistry.rates.translation import Translator
 
     rows = Translator(network, uclchem_compatible).rows()
     rows.sort(key=lambda row: row.formula != Formula.BULK_SWAP)

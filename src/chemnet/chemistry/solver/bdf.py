@@ -12,9 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from chemnet.chemistry.compilation import compiled, inner
-from chemnet.chemistry.solver.codes import NEWTON_FAILURES, REJECTED, STEPS, SolverCode
-from chemnet.chemistry.solver.history import (
+from chemnet.chemistry.solver.backward_differences import (
     ALPHA,
     ERROR_CONSTANT,
     accept,
@@ -24,6 +22,8 @@ from chemnet.chemistry.solver.history import (
     scaled_norm,
     set_scale,
 )
+from chemnet.chemistry.solver.codes import NEWTON_FAILURES, REJECTED, STEPS, SolverCode
+from chemnet.chemistry.solver.elimination import Factors
 from chemnet.chemistry.solver.newton import (
     AGE,
     Workspace,
@@ -32,7 +32,7 @@ from chemnet.chemistry.solver.newton import (
     renew_jacobian,
 )
 from chemnet.chemistry.solver.problem import Forcing, Problem, set_coefficients
-from chemnet.chemistry.sparse_lu import Factors
+from chemnet.compiling import compiled, inner
 
 Array = NDArray[np.float64]
 

@@ -8,12 +8,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from chemnet.chemistry.compilation import inner
 from chemnet.chemistry.equations import derivatives, jacobian
+from chemnet.chemistry.solver.backward_differences import MAX_ORDER, scaled_norm
 from chemnet.chemistry.solver.codes import EVALUATIONS, FACTORISATIONS, JACOBIANS
-from chemnet.chemistry.solver.history import MAX_ORDER, scaled_norm
+from chemnet.chemistry.solver.elimination import Factors, factorise, solve_factorised
 from chemnet.chemistry.solver.problem import Problem
-from chemnet.chemistry.sparse_lu import Factors, factorise, solve_factorised
+from chemnet.compiling import inner
 
 Array = NDArray[np.float64]
 

@@ -9,12 +9,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from chemnet.chemistry.compilation import compiled, inner
 from chemnet.chemistry.equations import Equations, compile_equations
-from chemnet.chemistry.network import Network
+from chemnet.chemistry.network.network import Network
 from chemnet.chemistry.rates import CompiledReactions, RateTable, compile_reactions, rate_coefficients
 from chemnet.chemistry.rates.table import Formula
-from chemnet.chemistry.sparse_lu import Elimination, plan_elimination
+from chemnet.chemistry.solver.elimination import Elimination, plan_elimination
+from chemnet.compiling import compiled, inner
 
 Array = NDArray[np.float64]
 

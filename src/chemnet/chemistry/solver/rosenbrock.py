@@ -11,8 +11,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from chemnet.chemistry.compilation import compiled, inner
 from chemnet.chemistry.equations import derivatives, jacobian
+from chemnet.chemistry.solver.backward_differences import scaled_norm
 from chemnet.chemistry.solver.codes import (
     EVALUATIONS,
     FACTORISATIONS,
@@ -21,9 +21,9 @@ from chemnet.chemistry.solver.codes import (
     STEPS,
     SolverCode,
 )
-from chemnet.chemistry.solver.history import scaled_norm
+from chemnet.chemistry.solver.elimination import Factors, factorise, solve_factorised
 from chemnet.chemistry.solver.problem import Forcing, Problem, set_coefficients
-from chemnet.chemistry.sparse_lu import Factors, factorise, solve_factorised
+from chemnet.compiling import compiled, inner
 
 Array = NDArray[np.float64]
 

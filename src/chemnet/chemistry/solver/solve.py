@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from chemnet.chemistry.compilation import announce_compilation
-from chemnet.chemistry.network import Network
-from chemnet.chemistry.rates.coverage import temperature_coverage
+from chemnet.chemistry.network.network import Network
+from chemnet.chemistry.rates.temperature_ranges import temperature_coverage
+from chemnet.chemistry.solver.along_tracer import Tolerances, TracerIntegrator
 from chemnet.chemistry.solver.bdf import integrate_bdf
 from chemnet.chemistry.solver.codes import SolverCode, Statistics
 from chemnet.chemistry.solver.problem import compile_network
 from chemnet.chemistry.solver.rosenbrock import integrate_rodas3
-from chemnet.chemistry.solver.tracer import Tolerances, TracerIntegrator
 from chemnet.chemistry.units import SECONDS_PER_YEAR
+from chemnet.compiling import announce_compilation
 from chemnet.errors import DataError, suggest
 
 METHODS = {"bdf": integrate_bdf, "rodas3": integrate_rodas3}

@@ -7,8 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from chemnet.chemistry.compilation import compiled, inner
 from chemnet.chemistry.solver.codes import SolverCode
+from chemnet.compiling import compiled, inner
 
 Array = NDArray[np.float64]
 

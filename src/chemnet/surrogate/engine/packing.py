@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from chemnet.models.kernels.activations import ACTIVATION_CODES
+from chemnet.models.fast.kernels.activations import ACTIVATION_CODES
 from chemnet.models.layers import FullPrecisionLinear, activation_name
-from chemnet.surrogate.engine.perceptrons import BIAS_ROWS
+from chemnet.surrogate.engine.perceptron_kernels import BIAS_ROWS
 
 Array = NDArray[np.float64]
 # outputs are filled up with zeros to a multiple of this: whole vectors of AVX2
@@ -30,7 +30,7 @@ class Layer:
     bias
         `(n_out,)`.
     activation
-        One of `chemnet.models.kernels.activations.ACTIVATION_CODES`.
+        One of `chemnet.models.fast.kernels.activations.ACTIVATION_CODES`.
     """
 
     matrix: Array
@@ -63,7 +63,7 @@ class Layer:
 
 
 class Packed(NamedTuple):
-    """A perceptron as the kernels take it; `chemnet.surrogate.engine.perceptrons` describes the arrays."""
+    """A perceptron as the kernels of `chemnet.surrogate.engine.perceptron_kernels` take it."""
 
     matrices: NDArray[np.float32]
     biases: NDArray[np.float32]

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from solver_oracles import RateSystem
 
-from chemnet.chemistry.network import Network
+from chemnet.chemistry.network.network import Network
 
 NETWORKS = {name: Network.read(name) for name in ("collapse", "collapse_bulk")}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from chemnet.chemistry.formats import FORMATS, detect_format
-from chemnet.chemistry.network import Network
+from chemnet.chemistry.network.network import Network
 from chemnet.errors import DataError
 
 CONTENT = {

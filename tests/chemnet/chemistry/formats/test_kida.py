@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chemnet.chemistry.formats import kida
-from chemnet.chemistry.network import Network
+from chemnet.chemistry.network.network import Network
 from chemnet.errors import DataError
 
 

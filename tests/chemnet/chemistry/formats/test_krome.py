@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from chemnet.chemistry.formats import krome
-from chemnet.chemistry.network import Network
+from chemnet.chemistry.network.network import Network
 from chemnet.errors import DataError
 
 FILE = """\

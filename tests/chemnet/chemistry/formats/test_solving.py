@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chemnet.chemistry.network import Network
+from chemnet.chemistry.network.network import Network
 
 STEPS = 12
 TRACER = {

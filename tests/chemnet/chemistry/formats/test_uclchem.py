@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from chemnet.chemistry.formats import uclchem
-from chemnet.chemistry.network import Network
+from chemnet.chemistry.network.network import Network
 from chemnet.errors import DataError
 
 SPECIES = """NAME,MASS,BINDING ENERGY,SOLID FRACTION,MONO FRACTION,VOLCANO FRACTION,ENTHALPY

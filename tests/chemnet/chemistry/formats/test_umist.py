@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from chemnet.chemistry.formats import umist
-from chemnet.chemistry.network import Network
+from chemnet.chemistry.network.network import Network
 from chemnet.errors import DataError
 
 ROWS = """\

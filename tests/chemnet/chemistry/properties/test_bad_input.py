@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from chemnet.chemistry.network import Network, NetworkSpecies, Reaction
+from chemnet.chemistry.network.network import Network, NetworkSpecies, Reaction
 from chemnet.chemistry.solver import SolverCode
 from chemnet.errors import DataError
 

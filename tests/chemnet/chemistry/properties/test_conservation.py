@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from chemnet.chemistry.network import Network, Reaction
-from chemnet.chemistry.species import parse_species
+from chemnet.chemistry.network.network import Network, Reaction
+from chemnet.chemistry.network.species import parse_species
 
 Array = NDArray[np.float64]
 POOL = (

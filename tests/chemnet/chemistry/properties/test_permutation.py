@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from chemnet.chemistry.network import Network
+from chemnet.chemistry.network.network import Network
 
 Array = NDArray[np.float64]
 CONDITIONS = np.array([3e5, 1.5, 2.0, 25.0, 25.0, 1.0])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from chemnet.chemistry.network import Network
+from chemnet.chemistry.network.network import Network
 
 Array = NDArray[np.float64]
 

@@ -8,7 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from chemnet.chemistry.sparse_lu import allocate_factors, factorise, plan_elimination, solve_factorised
+from chemnet.chemistry.solver.elimination import (
+    allocate_factors,
+    factorise,
+    plan_elimination,
+    solve_factorised,
+)
 
 Array = NDArray[np.float64]
 

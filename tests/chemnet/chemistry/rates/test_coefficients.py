@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chemnet.chemistry.network import Network, NetworkSpecies, Reaction
+from chemnet.chemistry.network.network import Network, NetworkSpecies, Reaction
 from chemnet.chemistry.rates import compile_reactions, rate_coefficients
 from chemnet.chemistry.rates.constants import GRAIN_SECTION, MONOLAYER
 from chemnet.chemistry.rates.grain import attempt_frequency, h2_formation

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from chemnet.chemistry.network import Network, NetworkSpecies, Reaction
+from chemnet.chemistry.network.network import Network, NetworkSpecies, Reaction
 from chemnet.chemistry.rates.grain import (
     attempt_frequency,
     desorption_fraction,

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from solver_oracles import ATOMIC_START, RateSystem, decay_chain, dex, isomer_network, tracer
 
-from chemnet.chemistry.initial import initial_abundances
-from chemnet.chemistry.network import Network
+from chemnet.chemistry.network.initial_abundances import initial_abundances
+from chemnet.chemistry.network.network import Network
 from chemnet.chemistry.tracers import generate_tracers
 from chemnet.chemistry.units import SECONDS_PER_YEAR
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from solver_oracles import ATOMIC_START, decay_chain, dex, isomer_network, tracer
 
-from chemnet.chemistry.network import Network
+from chemnet.chemistry.network.network import Network
 from chemnet.chemistry.units import SECONDS_PER_YEAR
 from chemnet.errors import DataError
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from solver_oracles import ATOMIC_START, dex, isomer_network, tracer
 
-from chemnet.chemistry.network import Network
+from chemnet.chemistry.network.network import Network
 from chemnet.chemistry.solver import SolverCode
 from chemnet.chemistry.solver.solve import METHODS
 from chemnet.errors import DataError

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from solver_oracles import dex
 
-from chemnet.chemistry.network import Network
+from chemnet.chemistry.network.network import Network
 
 COLUMNS = ("Density", "Radfield", "Av", "gasTemp", "dustTemp", "zeta")
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from chemnet.models.base import build_model
+from chemnet.models.contract import build_model
 from chemnet.surrogate.predictor import Parts
 
 SMALL: dict[str, dict[str, Any]] = {

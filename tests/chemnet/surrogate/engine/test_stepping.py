@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from chemnet.errors import DataError
-from chemnet.surrogate.domain import Domain
 from chemnet.surrogate.surrogate import Surrogate
+from chemnet.surrogate.trust.domain import Domain
 
 
 @pytest.mark.parametrize("name", ["LatentEmulator", "LatentRelaxation", "LatentRNN", "LatentNeuralOperator"])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from chemnet import ChemDataset, ConfigDict, chem_dataset
-from chemnet.datasets.base import TracerBlock
+from chemnet.data.chem_dataset import TracerBlock
 
 CARBON_MONOXIDE = 1e-4  # total abundance, gas and ice
 FREEZE_OUT_CM3_YEARS = 1e9  # freeze-out takes about this many years over the density in cm^-3

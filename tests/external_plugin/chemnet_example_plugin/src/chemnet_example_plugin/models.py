@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from chemnet import ConfigDict, chem_model
-from chemnet.datasets.preprocessed import DataDescription
+from chemnet.data.preprocessed import DataDescription
 
 
 @chem_model

@@ -37,7 +37,7 @@ class Census(Verb):
         preprocess_dir
             Path or directory name; wins over ``census.preprocess_dir``.
         """
-        from chemnet.datasets.preprocessed import PreprocessedData
+        from chemnet.data.preprocessed import PreprocessedData
 
         config = self.config
         if preprocess_dir is not None:

@@ -1,0 +1,262 @@
+"""Read a species name as a chemical formula: elements, charge, phase and mass.
+
+Reading rules, in this order:
+
+1. ``#`` before the formula or ``_ice``, ``_surface``, ``_dust`` after it: on the surface of grains; ``@`` or
+   ``_bulk``: in the bulk of the ice; else gas.
+2. ``E-``, ``e-``, ``E``, ``e``, ``electron``: the electron. ``GRAIN``, ``GRAIN0``, ``GRAIN-``, ``GRAIN+``: a
+   dust grain, without elements.
+3. A trailing run of ``+`` or ``-`` is the charge (``He++``: 2; ``Fe2+`` is a dimer of charge 1, like
+   ``H2+``).
+4. Isomer and state labels belong to the name, not to the formula: ``l-``, ``c-``, ``o-``, ``p-``, ``cis-``,
+   ... (also ``c_C3H2``, and single letters as in ``lC3H``), ``_ortho``, ``_para``, ..., ``*``, and term
+   symbols as in ``O(1D)``.
+5. What is left is a formula: symbols, counts, groups in parentheses with a count (``CH3(CH2)2OH``). If it
+   holds a lower-case letter, it is in normal spelling (``Co`` cobalt, ``CO`` carbon monoxide). Without one it
+   is in UCLCHEM's capitals: two-letter symbols win (``SI``, ``CL``, ``NA``) unless both letters are light
+   elements (``CO``, ``CS``, ``HS``, ``SN`` are two atoms each), see
+   `chemnet.chemistry.network.elements.symbols_in_capitals`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from chemnet.chemistry.network.elements import (
+    ATOMIC_WEIGHTS,
+    ELECTRON_MASS,
+    WEIGHTS_IN_CAPITALS,
+    symbols_in_capitals,
+)
+from chemnet.errors import DataError
+
+ELECTRON = "E-"
+"""The electron's name in chemnet."""
+
+REACTION_PARTNERS = frozenset(
+    {"CRP", "CRPHOT", "CR", "PHOTON", "PHOT", "G", "M", "NAN", "NONE", "BULK", "SURFACE"}
+)
+"""Words (in capitals) that fill a reactant's place in some format, or name a sum, and are no species."""
+
+_ELECTRON_NAMES = frozenset({"E-", "e-", "E", "e", "electron", "ELECTRON"})
+_SURFACE_SUFFIXES = frozenset({"ice", "surface", "dust"})
+_STATE_SUFFIXES = frozenset({"ortho", "para", "meta", "cis", "trans", "anti", "gauche", "excited"})
+_GRAIN = re.compile(r"GRAIN(0|\++|-+)?", re.IGNORECASE)
+_PREFIX = re.compile(
+    r"(?:(?:cis|trans|anti|gauche|ortho|para|meta|cyc|lin|[a-zEZ\d])[-_]|[lcopmti](?=[A-Z(]))"
+)
+_CHARGE = re.compile(r"\++$|-+$")
+_STATE_MARK = re.compile(r"(?:\(\d[SPDFG]?\)|\*)(?=[+-]*$)")
+
+
+@dataclass(frozen=True)
+class Species:
+    """One chemical species.
+
+    Attributes
+    ----------
+    name
+        The name as it was given, isomer labels and phase marks included.
+    elements
+        Number of atoms by element symbol in capitals, in the order of the formula.
+    charge
+        Charge [elementary charges].
+    phase
+        "gas", "surface" or "bulk".
+    mass
+        Sum of the standard atomic weights less the mass of the missing electrons [amu]; a grain's own mass is
+        not known and left out.
+    isomer
+        Labels that tell isomers or states apart, as they were written; empty without one.
+    """
+
+    name: str
+    elements: dict[str, int] = field(hash=False)
+    charge: int
+    phase: str
+    mass: float
+    isomer: str = ""
+
+    @property
+    def n_atoms(self) -> int:
+        """Number of atoms."""
+        return sum(self.elements.values())
+
+
+def parse_species(name: str) -> Species:
+    """Read a species name.
+
+    Parameters
+    ----------
+    name
+        A name such as ``H2O``, ``#CH3OH``, ``SIO+``, ``SiO+``, ``l-C3H2``, ``CO_ice`` or ``E-``.
+
+    Returns
+    -------
+    Species
+        Its elements, charge, phase and mass.
+
+    Raises
+    ------
+    DataError
+        The name is no formula by the rules at the top of this module.
+
+    Examples
+    --------
+    >>> parse_species("#CH3OH").elements
+    {'C': 1, 'H': 4, 'O': 1}
+    >>> parse_species("SIO+").elements == parse_species("SiO+").elements
+    True
+    >>> parse_species("CO").elements, parse_species("Co").elements
+    ({'C': 1, 'O': 1}, {'CO': 1})
+    >>> parse_species("E-").charge, parse_species("@H2O").phase, parse_species("c-C3H2").isomer
+    (-1, 'bulk', 'c-')
+    """
+    elements, charge, phase, isomer = _dissect(name.strip())
+    mass = sum(WEIGHTS_IN_CAPITALS[symbol] * count for symbol, count in elements) - charge * ELECTRON_MASS
+    return Species(name.strip(), dict(elements), charge, phase, mass, isomer)
+
+
+def is_species(name: str) -> bool:
+    """Return whether `name` reads as a species.
+
+    Examples
+    --------
+    >>> is_species("H3O+"), is_species("CRPHOT"), is_species("Xy2")
+    (True, False, False)
+    """
+    try:
+        _dissect(name.strip())
+    except DataError:
+        return False
+    return True
+
+
+def standard_name(name: str) -> str:
+    """Return the name in UCLCHEM's capitals, with the phase as a prefix.
+
+    Species of networks in different spellings are the same when their standard names are.
+
+    Raises
+    ------
+    DataError
+        The name is no formula, or it holds a metal whose capitals would read as two light elements (``Co``).
+
+    Examples
+    --------
+    >>> standard_name("SiO+"), standard_name("CO_ice"), standard_name("e-"), standard_name("l-C3H2")
+    ('SIO+', '#CO', 'E-', 'l-C3H2')
+    """
+    species = parse_species(name)
+    if species.name in _ELECTRON_NAMES:
+        return ELECTRON
+    body, _ = _take_phase(species.name)
+    prefix = match.group() if (match := _PREFIX.match(body)) else ""
+    capitals = {"gas": "", "surface": "#", "bulk": "@"}[species.phase] + prefix + body[len(prefix) :].upper()
+    if parse_species(capitals).elements != species.elements:
+        raise DataError(
+            f"species {name!r} has no unambiguous name in capitals: {capitals!r} reads as another formula",
+            hint="keep the normal spelling for networks with this element",
+        )
+    return capitals
+
+
+@lru_cache(maxsize=16384)
+def _dissect(name: str) -> tuple[tuple[tuple[str, int], ...], int, str, str]:
+    """Return (elements as pairs, charge, phase, isomer labels) of a stripped name."""
+    body, phase = _take_phase(name)
+    if body in _ELECTRON_NAMES and phase == "gas":
+        return (), -1, phase, ""
+    if grain := _GRAIN.fullmatch(body):
+        mark = grain.group(1) or ""
+        return (), mark.count("+") - mark.count("-"), phase, ""
+    if name.upper() in REACTION_PARTNERS:
+        raise _refusal(name, "this word stands for a reaction partner or a sum, not for a species")
+    body, isomer = _take_labels(body)
+    run = match.group() if (match := _CHARGE.search(body)) else ""
+    formula = body[: len(body) - len(run)]
+    return tuple(_count_atoms(name, formula).items()), run.count("+") - run.count("-"), phase, isomer
+
+
+def _take_phase(name: str) -> tuple[str, str]:
+    """Split the marks of the phase off a name."""
+    if name[:1] in ("#", "@"):
+        return name[1:], "surface" if name[0] == "#" else "bulk"
+    head, bar, tail = name.rpartition("_")
+    if bar and tail.lower() in _SURFACE_SUFFIXES:
+        return head, "surface"
+    if bar and tail.lower() == "bulk":
+        return head, "bulk"
+    return name, "gas"
+
+
+def _take_labels(body: str) -> tuple[str, str]:
+    """Split isomer and state labels off a formula; the charge stays with the formula."""
+    labels = []
+    if prefix := _PREFIX.match(body):
+        labels.append(prefix.group())
+        body = body[prefix.end() :]
+    head, bar, tail = body.rpartition("_")
+    word = tail.rstrip("+-")
+    if bar and word.lower() in _STATE_SUFFIXES:
+        labels.append(f"_{word}")
+        body = head + tail[len(word) :]
+    if match := _STATE_MARK.search(body):
+        labels.append(match.group())
+        body = body[: match.start()] + body[match.end() :]
+    return body, "".join(labels)
+
+
+def _count_atoms(name: str, formula: str) -> dict[str, int]:
+    """Return the atoms by element of a bare formula, groups expanded."""
+    symbols = frozenset(ATOMIC_WEIGHTS) if re.search("[a-z]", formula) else symbols_in_capitals()
+    stack: list[Counter[str]] = [Counter()]
+    position = 0
+    while position < len(formula):
+        symbol = _symbol_at(formula, position, symbols)
+        rest = formula[position + len(symbol) :]
+        if symbol:
+            count = _leading_count(name, rest)
+            stack[-1][symbol.upper()] += int(count or 1)
+            position += len(symbol) + len(count)
+        elif formula[position] == "(":
+            stack.append(Counter())
+            position += 1
+        elif formula[position] == ")" and len(stack) > 1 and stack[-1]:
+            count = _leading_count(name, rest[1:])
+            for element, atoms in stack.pop().items():
+                stack[-1][element] += atoms * int(count or 1)
+            position += 1 + len(count)
+        else:
+            raise _refusal(name, f"nothing known starts at {formula[position:]!r}")
+    if len(stack) > 1:
+        raise _refusal(name, "a parenthesis is not closed")
+    if not stack[0]:
+        raise _refusal(name, "there is no element in it")
+    return dict(stack[0])
+
+
+def _symbol_at(formula: str, position: int, symbols: Iterable[str]) -> str:
+    """Return the longest element symbol at a position, empty without one."""
+    pair = formula[position : position + 2]
+    return next((piece for piece in (pair, pair[:1]) if piece in symbols), "")
+
+
+def _leading_count(name: str, text: str) -> str:
+    """Return the digits at the start of a text; a count of zero is refused."""
+    digits = match.group() if (match := re.match(r"[0-9]+", text)) else ""
+    if digits and int(digits) == 0:
+        raise _refusal(name, "a count is zero")
+    return digits
+
+
+def _refusal(name: str, reason: str) -> DataError:
+    """Return the error for a name that is no species."""
+    return DataError(
+        f"{name!r} is not a species name: {reason}",
+        hint="write symbols with counts, as in CH3OH, SIO+, SiO+, #H2O (surface), @H2O (bulk), E- (electron)",
+    )

@@ -1,0 +1,304 @@
+"""What a trained network made of every sample: written in one pass, read through memory maps.
+
+An infer result holds, all in insertion order,
+
+- ``batch_<N>.npy``: structured ``(id, tensor)``, `tensor` being the ``(latent_dim,)`` float32 latent;
+- ``<field>_<N>.npy``: plain float32 ``(rows, width)`` beside it, for each further output (``reconstruction``,
+  ``abundance``), so that reading the latents never drags the wide arrays through memory;
+- ``rows.npy``: structured ``(tracer, step, time, <physical names...>, split, split_row)`` in raw units;
+  `tracer` and `split` are positions in the lists of ``inference.json``;
+- ``batch_index.npy``: structured ``(id, batch, row)``, sorted by id;
+- ``inference.json``: names, shapes and splits; ``original_dataset_config.toml``: where the samples came from.
+
+A file holds up to `ROWS_PER_FILE` rows whatever the batch size of the run, so another batch size writes the
+same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chemnet.data.inference.inference_writer import METADATA_FILE, ROWS_PER_FILE, InferenceWriter
+from chemnet.data.inference.sample_index import SampleIndex
+from chemnet.data.npy_files import let_go, open_npy
+from chemnet.errors import NotFoundError, ResultsError, nearest
+from chemnet.results import ResultDirectory
+
+__all__ = ["InferenceDataset", "InferenceWriter", "State"]
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """One known state of one tracer.
+
+    Attributes
+    ----------
+    index
+        Position in the infer result.
+    id, tracer, step, time
+        Sample id, tracer id, index along the tracer, time [yr].
+    physical
+        Physical parameters by name, raw units.
+    vector
+        Latent, ``(latent_dim,)`` float32; also what ``numpy.asarray(state)`` gives.
+    """
+
+    index: int
+    id: str
+    tracer: str
+    step: int
+    time: float
+    physical: dict[str, float]
+    vector: np.ndarray
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.vector, dtype=dtype, copy=copy)
+
+
+class InferenceDataset:
+    """Read an infer result back: latents, further outputs and what is known of each sample.
+
+    All arrays are in insertion order. Files are memory-mapped: opening is free, a slice costs its own bytes.
+
+    Parameters
+    ----------
+    path
+        An infer result directory, as a path or opened.
+
+    Raises
+    ------
+    ResultsError
+        When `path` is no whole infer result.
+
+    Examples
+    --------
+    >>> data = InferenceDataset("results/20250101-120000-infer-abcd")  # doctest: +SKIP
+    >>> data.latents.shape, data.get_by_id("tracer_3-17").time  # doctest: +SKIP
+    """
+
+    def __init__(self, path: str | Path | ResultDirectory) -> None:
+        self._given = path
+        self.path = path.path if isinstance(path, ResultDirectory) else Path(path)
+        description = self._describe()
+        self.physical_names: tuple[str, ...] = tuple(description["physical_names"])
+        self.species: tuple[str, ...] = tuple(description["species"])
+        self.splits: tuple[str, ...] = tuple(description["splits"])
+        self.tracer_ids: tuple[str, ...] = tuple(description["tracer_ids"])
+        self.fields: tuple[str, ...] = tuple(description["outputs"])
+        self.latent_dim: int = description["outputs"]["tensor"]
+        self._widths: dict[str, int] = description["outputs"]
+        self._batches: list[int] = description["batches"]
+        self._maps: dict[tuple[str, int], np.ndarray] = {}
+        if len(self.rows) != sum(self._batches):
+            raise ResultsError(
+                f"{self.path}: rows.npy holds {len(self.rows)} rows, the batches {sum(self._batches)}"
+            )
+
+    def _describe(self) -> dict[str, Any]:
+        """Return the content of ``inference.json``."""
+        file = self.path / METADATA_FILE
+        if not file.is_file():
+            raise ResultsError(
+                f"{self.path} is no infer result: {METADATA_FILE} is missing", hint="run `chemnet infer`"
+            )
+        try:
+            return json.loads(file.read_text(encoding="utf-8"))
+        except json.JSONDecodeError as error:
+            raise ResultsError(f"{file} is damaged: {error}", hint="run `chemnet infer` again") from error
+
+    def __len__(self) -> int:
+        return sum(self._batches)
+
+    def __getitem__(self, index: int) -> State:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"no state {index}: {self.path.name} holds {len(self):,} states, counted from 0")
+        position = index % len(self)
+        row = self.rows[position]
+        return State(
+            index=position,
+            id=self._id(position),
+            tracer=self.tracer_ids[row["tracer"]],
+            step=int(row["step"]),
+            time=float(row["time"]),
+            physical={name: float(row[name]) for name in self.physical_names},
+            vector=self.take("tensor", [position])[0],
+        )
+
+    def __iter__(self) -> Iterator[State]:
+        return (self[index] for index in range(len(self)))
+
+    def __repr__(self) -> str:
+        return f"InferenceDataset({len(self):,} rows x {self.latent_dim} latents from {self.path.name})"
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """Memory-mapped ``rows.npy``: tracer (position in `tracer_ids`), step, time [yr], physical."""
+        return open_npy(self.path / "rows.npy")
+
+    @property
+    def ids(self) -> np.ndarray:
+        """Sample ids, ``(rows,)``."""
+        parts = [self._file("batch", number)["id"] for number in range(len(self._batches))]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    @property
+    def tracers(self) -> np.ndarray:
+        """Tracer id of each row, ``(rows,)``."""
+        return np.array(self.tracer_ids)[self.rows["tracer"]]
+
+    @property
+    def time(self) -> np.ndarray:
+        """Time [yr], ``(rows,)``."""
+        return self.rows["time"]
+
+    @property
+    def physical(self) -> np.ndarray:
+        """Physical parameters in raw units, ``(rows, P)`` float64."""
+        return np.stack([self.rows[name] for name in self.physical_names], axis=1)
+
+    @property
+    def latents(self) -> np.ndarray:
+        """Latents, ``(rows, latent_dim)`` float32: a memory map up to `ROWS_PER_FILE` rows, else a copy."""
+        return self.field("tensor")
+
+    def field(self, name: str) -> np.ndarray:
+        """Return the output `name` of all rows, ``(rows, width)`` float32.
+
+        Raises
+        ------
+        ResultsError
+            When the run did not write that output.
+        """
+        parts = [self._part(name, number) for number in range(len(self._batches))]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def blocks(self, name: str = "tensor", rows: int = 2**16) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield ``(first row, values)`` of the output `name`, at most `rows` rows at a time."""
+        return self._in_blocks(partial(self._part, name), rows)
+
+    def id_blocks(self, rows: int = 2**16) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield ``(first row, ids)``, at most `rows` rows at a time."""
+        return self._in_blocks(lambda number: self._file("batch", number)["id"], rows)
+
+    def _in_blocks(self, part_of: Callable[[int], np.ndarray], rows: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield ``(first row, rows of a file)``; what was yielded does not stay in memory."""
+        first = 0
+        for number, length in enumerate(self._batches):
+            part = part_of(number)
+            for start in range(0, length, rows):
+                yield first + start, part[start : start + rows]
+                let_go(part)
+            first += length
+
+    def take(self, name: str, indices: np.ndarray | Sequence[int]) -> np.ndarray:
+        """Return the output `name` of the rows `indices`, ``(n, width)`` float32, reading only those rows."""
+        indices = np.asarray(indices, dtype=np.int64)
+        batch, row = np.divmod(indices, ROWS_PER_FILE)
+        values = np.empty((len(indices), self._width(name)), dtype=np.float32)
+        for number in np.unique(batch).tolist():
+            here = batch == number
+            part = self._part(name, number)
+            values[here] = part[row[here]]
+            let_go(part)
+        return values
+
+    def _width(self, name: str) -> int:
+        """Return the number of columns of the output `name`."""
+        if name not in self._widths:
+            raise ResultsError(
+                f"{self.path.name} holds no output {name!r}; it holds: {', '.join(self.fields)}"
+            )
+        return self._widths[name]
+
+    def _part(self, name: str, number: int) -> np.ndarray:
+        """Return the memory-mapped output `name` of one file."""
+        self._width(name)
+        return self._file("batch", number)["tensor"] if name == "tensor" else self._file(name, number)
+
+    def _file(self, stem: str, number: int) -> np.ndarray:
+        """Return one memory-mapped file, opened once."""
+        if (stem, number) not in self._maps:
+            self._maps[stem, number] = open_npy(self.path / f"{stem}_{number}.npy")
+        return self._maps[stem, number]
+
+    def _id(self, position: int) -> str:
+        """Return the id of one row."""
+        number, row = divmod(position, ROWS_PER_FILE)
+        return str(self._file("batch", number)["id"][row])
+
+    @cached_property
+    def _index(self) -> SampleIndex:
+        """The ids, sorted, and where each stands."""
+        return SampleIndex(self.path / "batch_index.npy")
+
+    def position(self, sample_id: str) -> int:
+        """Return the row of `sample_id`; NotFoundError names the nearest ids when there is none."""
+        row = self._index.row(sample_id)
+        if row is None:
+            raise self._not_found(sample_id)
+        return row
+
+    def get_by_id(self, sample_id: str) -> State:
+        """Return the state `sample_id`.
+
+        Raises
+        ------
+        NotFoundError
+            When there is no such sample; the hint names the nearest ids.
+        """
+        return self[self.position(sample_id)]
+
+    def tracer_rows(self, tracer: str) -> np.ndarray:
+        """Return the rows of one tracer in order of step, ``(steps,)``; empty when the tracer is unknown."""
+        if tracer not in self.tracer_ids:
+            return np.empty(0, dtype=np.int64)
+        rows = np.flatnonzero(self.rows["tracer"] == self.tracer_ids.index(tracer))
+        return rows[np.argsort(self.rows["step"][rows], kind="stable")]
+
+    def truth(self, indices: np.ndarray | Sequence[int]) -> np.ndarray:
+        """Return the true abundances of the rows `indices`, ``(n, S)`` float64, relative to H nuclei.
+
+        They are read from the preprocess result that this run was made from, found again by its digest.
+
+        Raises
+        ------
+        ResultsError
+            When that result is gone or has changed.
+        """
+        from chemnet.data.preprocessed import PreprocessedData
+
+        data = PreprocessedData(self._infer_result().parent("preprocess"))
+        rows = self.rows[np.asarray(indices, dtype=np.int64)]
+        values = np.empty((len(rows), len(data.species)))
+        for code in np.unique(rows["split"]).tolist():
+            here = np.flatnonzero(rows["split"] == code)
+            values[here] = data.split(self.splits[code]).raw_abundance(rows["split_row"][here])
+        return values
+
+    def _infer_result(self) -> ResultDirectory:
+        """Return the infer result that the samples belong to."""
+        given = self._given
+        return given if isinstance(given, ResultDirectory) else ResultDirectory.open(self.path)
+
+    def _not_found(self, sample_id: str) -> NotFoundError:
+        """Return the error for a missing id: the steps of its tracer, or near tracers, or near ids."""
+        tracer = sample_id.rpartition("-")[0]
+        rows = self.tracer_rows(tracer)
+        if len(rows):
+            first, last = self._id(int(rows[0])), self._id(int(rows[-1]))
+            hint = f"tracer {tracer!r} is known from {first!r} to {last!r}"
+        else:
+            tracers = nearest(tracer, self.tracer_ids)
+            near = [name for found in tracers for name in self._index.after(f"{found}-", 1)]
+            near = near or self._index.around(sample_id)
+            hint = f"nearest ids: {', '.join(near)}; ids are '<tracer>-<step>'"
+        return NotFoundError(
+            f"no sample {sample_id!r} among the {len(self):,} of {self.path.name}", hint=hint
+        )

@@ -1,0 +1,111 @@
+"""Reading a preprocess result: its splits, scalings and names."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chemnet.data.description import DataDescription
+from chemnet.data.preprocess.split_labels import SPLIT_NAMES
+from chemnet.data.scaling import AbundanceScaling, PhysicalScaling
+from chemnet.data.split import Split
+from chemnet.errors import DataError, ResultsError, suggest
+from chemnet.results import ResultDirectory
+
+__all__ = ["DataDescription", "PreprocessedData", "Split"]
+
+
+class PreprocessedData:
+    """A preprocess result.
+
+    Parameters
+    ----------
+    result
+        The result directory, or its path.
+
+    Raises
+    ------
+    ResultsError
+        When it is no result of `preprocess`.
+    """
+
+    def __init__(self, result: ResultDirectory | str | Path) -> None:
+        self.directory = result if isinstance(result, ResultDirectory) else ResultDirectory.open(result)
+        if self.directory.verb != "preprocess":
+            raise ResultsError(
+                f"{self.directory.path} is a result of `{self.directory.verb}`, not of `preprocess`"
+            )
+        self.path = self.directory.path
+        self.metadata: dict[str, Any] = json.loads(
+            self.directory.file("metadata.json").read_text(encoding="utf-8")
+        )
+        self.species = tuple(self.metadata["species"])
+        self.elements = tuple(self.metadata["elements"])
+        self.physical_names = tuple(self.metadata["physical_names"])
+        self.abundance_scaling = AbundanceScaling.from_dict(self.metadata["scaling"])
+        self.physical_scaling = PhysicalScaling.from_dict(self.metadata["scaling"])
+        self.method: str = self.metadata["method"]
+        self.window: int | None = self.metadata["window"]
+        self.horizon: int | None = self.metadata["horizon"]
+        self.stride: int | None = self.metadata["stride"]
+        self.digest: str = self.metadata["data_digest"]
+        self._splits: dict[str, Split] = {}
+
+    @cached_property
+    def stoichiometry(self) -> np.ndarray:
+        """Atoms of each element in each species, float64 `(n_species, n_elements)`."""
+        return np.load(self.directory.file("stoichiometry.npy"), allow_pickle=False)
+
+    def split(self, name: str) -> Split:
+        """Return a split: "train", "validate" or "test".
+
+        Raises
+        ------
+        DataError
+            For another name.
+        """
+        if name not in SPLIT_NAMES:
+            raise DataError(f"no split is called '{name}'", hint=suggest(name, SPLIT_NAMES))
+        if name not in self._splits:
+            self._splits[name] = Split(self.directory.file(f"{name}.h5"), self)
+        return self._splits[name]
+
+    def describe(self, feed: str = "rows", size: int = 2) -> DataDescription:
+        """Return what a model must know of this data.
+
+        Parameters
+        ----------
+        feed
+            "rows" or "windows": what the sample batch holds.
+        size
+            Rows or windows in the sample.
+        """
+        return DataDescription(
+            species=self.species,
+            elements=self.elements,
+            stoichiometry=self.stoichiometry,
+            physical_names=self.physical_names,
+            abundance_scaling=self.abundance_scaling,
+            physical_scaling=self.physical_scaling,
+            window=self.window,
+            horizon=self.horizon,
+            sample=self._sample(feed, size),
+        )
+
+    def _sample(self, feed: str, size: int) -> dict[str, Any]:
+        """Return one small batch of torch tensors from the training split."""
+        import torch
+
+        train = self.split("train")
+        if feed == "windows":
+            arrays = train.windows(slice(size))
+        else:
+            arrays = {name: train.read(name, slice(size)) for name in ("abundance", "physical")}
+            arrays["dt"] = train.dt[:size]
+        return {
+            name: torch.from_numpy(np.asarray(values, dtype=np.float32)) for name, values in arrays.items()
+        }

@@ -1,0 +1,124 @@
+"""HDF5 files: opening them with plain messages, and the column tables that Carbox and others keep inside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import h5py
+import hdf5plugin  # noqa: F401  # registers blosc and the other filters of PyTables
+import numpy as np
+
+from chemnet.data.readers.table_source import Segments, TableSource, tracer_label
+from chemnet.errors import DataError
+
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+LABEL_ROWS = 1 << 20
+
+
+def open_hdf5(path: Path) -> h5py.File:
+    """Open an HDF5 file for reading.
+
+    Raises
+    ------
+    DataError
+        When the file is truncated or damaged.
+    """
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        raise damaged(path, error) from error
+
+
+def damaged(path: Path, error: Exception) -> DataError:
+    """Return the error for a file that HDF5 cannot read."""
+    kind = "a truncated HDF5 file" if "truncated" in str(error) else "not a readable HDF5 file"
+    return DataError(
+        f"{path}: {kind} ({error})", hint="copy or write the file again; it may not have been closed"
+    )
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn HDF5's errors on damaged chunks into `DataError`."""
+    try:
+        yield
+    except OSError as error:
+        raise damaged(path, error) from error
+
+
+def texts(values: Any) -> list[str]:
+    """Return an array of byte strings, text or numbers as stripped text."""
+    return [tracer_label(value) for value in np.asarray(values).ravel()]
+
+
+class ColumnTable(TableSource):
+    """A group with `data` (rows, columns) and `columns`, as in Carbox sets.
+
+    `tracer_ptr` (n_tracers, 3) = [id, first row, rows] is used where the group has one.
+    """
+
+    def __init__(self, path: Path, group: h5py.Group) -> None:
+        self.path = path
+        self.where = f"{path} (group '{group.name.strip('/') or '/'}')"
+        self._data: h5py.Dataset = group["data"]
+        self._pointers = group["tracer_ptr"][:] if "tracer_ptr" in group else None
+        self.columns = tuple(texts(group["columns"][:]))
+        if self._data.ndim != 2 or self._data.shape[1] != len(self.columns):
+            raise DataError(
+                f"{self.where}: data of shape {self._data.shape} does not have {len(self.columns)} columns"
+            )
+
+    @staticmethod
+    def matches(group: h5py.Group) -> bool:
+        """Tell whether a group holds such a table."""
+        return isinstance(group.get("data"), h5py.Dataset) and isinstance(group.get("columns"), h5py.Dataset)
+
+    def read(self, start: int, stop: int, columns: Sequence[int]) -> np.ndarray:
+        """Return rows of some columns, float64."""
+        low, high = min(columns), max(columns) + 1
+        with readable(self.path):
+            rows = self._data[start:stop, low:high]
+        out = np.empty((len(rows), len(columns)))
+        copy_columns(rows, [column - low for column in columns], out, range(len(columns)))
+        return out
+
+    def labels(self, column: int) -> Iterator[np.ndarray]:
+        """Yield one column in pieces."""
+        for start in range(0, len(self._data), LABEL_ROWS):
+            with readable(self.path):
+                piece = self._data[start : start + LABEL_ROWS, column]
+            yield piece
+
+    def segments(self, tracer_column: int | None, time_column: int) -> Segments:
+        """Return the tracers, from `tracer_ptr` where there is one."""
+        if self._pointers is None:
+            return super().segments(tracer_column, time_column)
+        pointers = np.asarray(self._pointers, dtype=np.int64).reshape(-1, 3)
+        if len(pointers) and (
+            pointers[:, 1:].min() < 0 or pointers[:, 1:].sum(axis=1).max() > len(self._data)
+        ):
+            raise DataError(f"{self.where}: tracer_ptr points beyond the {len(self._data)} rows of data")
+        return Segments([str(tracer) for tracer in pointers[:, 0]], pointers[:, 1], pointers[:, 2])
+
+
+def copy_columns(rows: np.ndarray, places: Sequence[int], out: np.ndarray, targets: Sequence[int]) -> None:
+    """Copy columns `places` of `rows` to columns `targets` of `out`; runs of neighbours are copied as slices.
+
+    Parameters
+    ----------
+    rows
+        Source `(rows, ...)`.
+    places, targets
+        Column indices, equally many.
+    out
+        Target with the same number of rows; values are converted to its dtype.
+    """
+    steps = np.flatnonzero((np.diff(places) != 1) | (np.diff(targets) != 1)) + 1
+    for first, last in pairwise([0, *steps.tolist(), len(places)]):
+        if last > first:
+            place, target, width = places[first], targets[first], last - first
+            out[:, target : target + width] = rows[:, place : place + width]

@@ -1,0 +1,200 @@
+"""Tables of pandas' `to_hdf`, the format of UCLCHEM and AstroChemNet, read without pandas or PyTables.
+
+pandas has two layouts. "fixed" keeps one 2-D array per dtype (`block<i>_values`) and the names of its columns
+(`block<i>_items`). "table" keeps one compound array whose fields are columns or blocks of columns; the names
+of a block's columns are in an attribute that PyTables pickled. Nothing is unpickled here: the names are taken
+from the pickle's string opcodes, which runs no code.
+"""
+
+from __future__ import annotations
+
+import pickletools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from chemnet.data.readers.hdf5 import LABEL_ROWS, copy_columns, readable, texts
+from chemnet.data.readers.table_source import TableSource
+from chemnet.errors import DataError
+
+_TEXT_OPCODES = frozenset(
+    {"UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "STRING", "BINSTRING", "SHORT_BINSTRING"}
+)
+# All that a pickled list of strings and numbers consists of; anything else could run code if loaded.
+_LIST_OPCODES = _TEXT_OPCODES | {
+    "PROTO", "FRAME", "MARK", "LIST", "EMPTY_LIST", "APPEND", "APPENDS", "PUT", "BINPUT", "LONG_BINPUT",
+    "MEMOIZE", "INT", "BININT", "BININT1", "BININT2", "TUPLE", "TUPLE2", "STOP",
+}  # fmt: skip
+
+
+class PandasTable(TableSource):
+    """A pandas table of either layout, as blocks of columns.
+
+    Parameters
+    ----------
+    path
+        The file.
+    group
+        The group that pandas wrote, for example `df`.
+
+    Raises
+    ------
+    DataError
+        When the group is not such a table, or keeps its column names as pickled objects.
+    """
+
+    def __init__(self, path: Path, group: h5py.Group) -> None:
+        self.path = path
+        self.where = f"{path} (key '{group.name.strip('/')}')"
+        self._blocks = (
+            _table_blocks(group, self.where) if "table" in group else _fixed_blocks(group, self.where)
+        )
+        homes = [(name, (block, place)) for block in self._blocks for place, name in enumerate(block.names)]
+        rank = {name: i for i, name in enumerate(_column_order(group, self.where))}
+        homes.sort(key=lambda home: rank.get(home[0], len(rank)))
+        self.columns = tuple(name for name, _ in homes)
+        self._home = [home for _, home in homes]
+        self._n_rows = max((len(block.dataset) for block in self._blocks if block.readable), default=0)
+
+    @staticmethod
+    def matches(group: h5py.Group) -> bool:
+        """Tell whether pandas wrote this group."""
+        kind = group.attrs.get("pandas_type", b"")
+        return (kind.decode() if isinstance(kind, bytes) else str(kind)) in ("frame", "frame_table")
+
+    def read(self, start: int, stop: int, columns: Sequence[int]) -> np.ndarray:
+        """Return rows of some columns, float64."""
+        out = np.empty((stop - start, len(columns)))
+        for block in self._blocks:
+            chosen = [(i, self._home[c][1]) for i, c in enumerate(columns) if self._home[c][0] is block]
+            if chosen:
+                targets, places = zip(*chosen, strict=True)
+                self._check_numeric(block, places)
+                low, high = min(places), max(places) + 1
+                with readable(self.path):
+                    rows = block.rows(start, stop, low, high)
+                copy_columns(rows, [place - low for place in places], out, targets)
+        return out
+
+    def read_parts(
+        self, start: int, stop: int, conditions: Sequence[int], abundances: Sequence[int]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return rows of two kinds of columns; a run of float32 columns stays as it is."""
+        homes = [self._home[column] for column in abundances]
+        block, first = homes[0] if homes else (None, 0)
+        run = [(block, first + number) for number in range(len(homes))]
+        if block is None or homes != run or not block.is_single:
+            return super().read_parts(start, stop, conditions, abundances)
+        with readable(self.path):
+            rows = block.rows(start, stop, first, first + len(homes))
+        return self.read(start, stop, conditions), rows
+
+    def labels(self, column: int) -> Iterator[np.ndarray]:
+        """Yield one column in pieces; it may hold text where the layout is "table"."""
+        block, place = self._home[column]
+        if not block.readable:
+            raise _pickled(f"{self.where}: column '{self.columns[column]}'")
+        for start in range(0, self._n_rows, block.label_rows):
+            with readable(self.path):
+                rows = block.rows(start, start + block.label_rows, place, place + 1)
+            yield rows[:, 0]
+
+    def _check_numeric(self, block: _Block, places: Sequence[int]) -> None:
+        """Refuse to read text or pickled objects as numbers."""
+        if block.readable and block.kind in "biuf":
+            return
+        name = block.names[places[0]]
+        if not block.readable:
+            raise _pickled(f"{self.where}: column '{name}'")
+        raise DataError(f"{self.where}: column '{name}' holds text, not numbers", hint="store it as numbers")
+
+
+class _Block:
+    """Columns of one dtype that lie together: a 2-D array, or one field of a compound array."""
+
+    def __init__(self, dataset: h5py.Dataset, names: Sequence[str], field: str | None = None) -> None:
+        self.dataset = dataset
+        self.names = tuple(names)
+        self._field = field
+        dtype = dataset.dtype if field is None else dataset.dtype[field].base
+        self.kind = dtype.kind
+        self.is_single = dtype == np.float32
+        # objects are a variable-length array of pickled bytes
+        self.readable = self.kind in "biufS" and (field is not None or dataset.ndim == 2)
+
+    @property
+    def label_rows(self) -> int:
+        """Rows to read at a time for one column; of a field, its other columns are read as well."""
+        return LABEL_ROWS if self._field is None else max(1, LABEL_ROWS // len(self.names))
+
+    def rows(self, start: int, stop: int, low: int, high: int) -> np.ndarray:
+        """Return rows of the columns ``low:high`` of the block."""
+        if self._field is None:
+            return self.dataset[start:stop, low:high]
+        rows = self.dataset.fields(self._field)[start:stop]
+        return rows.reshape(len(rows), -1)[:, low:high]
+
+
+def _fixed_blocks(group: h5py.Group, where: str) -> list[_Block]:
+    """Return the blocks of the layout "fixed"."""
+    blocks = []
+    while (name := f"block{len(blocks)}_items") in group:
+        items = group[name]
+        if items.dtype.kind not in "SUiuf" and h5py.check_string_dtype(items.dtype) is None:
+            raise _pickled(f"{where}: the column names in '{name}'")
+        blocks.append(_Block(group[f"block{len(blocks)}_values"], texts(items[:])))
+    return blocks
+
+
+def _table_blocks(group: h5py.Group, where: str) -> list[_Block]:
+    """Return the fields of the layout "table", without the index."""
+    table = group["table"]
+    blocks = []
+    for field in table.dtype.names or ():
+        kind = table.attrs.get(f"{field}_kind")
+        if field == "index" or kind is None:
+            continue
+        names = pickled_strings(kind, f"{where}: attribute '{field}_kind'")
+        width = int(np.prod(table.dtype[field].shape, dtype=int))
+        if len(names) != width:
+            raise DataError(f"{where}: field '{field}' has {width} columns and {len(names)} names")
+        blocks.append(_Block(table, names, field))
+    return blocks
+
+
+def _column_order(group: h5py.Group, where: str) -> list[str]:
+    """Return the column names in the order of the data frame."""
+    if "axis0" in group:
+        return texts(group["axis0"][:])
+    axes = group.attrs.get("non_index_axes")
+    return [] if axes is None else pickled_strings(axes, f"{where}: attribute 'non_index_axes'")
+
+
+def pickled_strings(pickled: bytes, where: str) -> list[str]:
+    """Return the strings of a pickled list, by reading its opcodes; no code can run.
+
+    Raises
+    ------
+    DataError
+        When the pickle holds anything but lists, tuples, strings and numbers.
+    """
+    names = []
+    try:
+        for opcode, argument, _ in pickletools.genops(bytes(pickled)):
+            if opcode.name not in _LIST_OPCODES:
+                raise _pickled(where)
+            if opcode.name in _TEXT_OPCODES:
+                names.append(str(argument))
+    except ValueError as error:
+        raise DataError(f"{where}: not a list of column names ({error})") from error
+    return names
+
+
+def _pickled(what: str) -> DataError:
+    """Return the error for content that only unpickling could read."""
+    return DataError(
+        f"{what} is stored as pickled Python objects, which chemnet never loads",
+        hint="write the table again with numeric columns and plain string names",
+    )

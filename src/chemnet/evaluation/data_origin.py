@@ -1,0 +1,91 @@
+"""Which network made the data: by their parent result, or by what stands in their file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from chemnet.chemistry.network.network import Network
+from chemnet.chemistry.simulation.plan import SOLVER_OPTIONS, network_digest
+from chemnet.config import ConfigDict
+from chemnet.data.simulated_set import SimulatedSet
+from chemnet.errors import ChemNetError, ConfigError, DataError
+from chemnet.results import ResultDirectory
+from chemnet.surrogate.surrogate import Surrogate
+
+
+def network_of(
+    data_result: ResultDirectory, surrogate: Surrogate, config: ConfigDict
+) -> tuple[Network, Mapping[str, Any]] | str:
+    """Return the network and the solver's options that made the data, or why there is none at hand.
+
+    Data without a result of `simulate` as parent may come from a copy of its file, which names the network.
+
+    Parameters
+    ----------
+    data_result
+        A result of `preprocess`.
+    surrogate
+        The network must have its species.
+    config
+        See `named_network`, which counts instead, with the options of ``[simulate]``.
+    """
+    named = named_network(config, surrogate)
+    if named is not None:
+        return named, {name: config["simulate"][name] for name in SOLVER_OPTIONS}
+    try:
+        if "simulate" in data_result.parents:
+            network, options = _by_parent(data_result)
+        else:
+            network, options = _by_file(data_result)
+    except ChemNetError as error:
+        return f"no network at hand: {error.message}"
+    if set(network.species_names) != set(surrogate.species):
+        return f"no network at hand: {network.name} has other species than the surrogate"
+    return network, {name: options[name] for name in SOLVER_OPTIONS}
+
+
+def named_network(config: ConfigDict, surrogate: Surrogate) -> Network | None:
+    """Return the network that ``benchmark.solver_network`` names, if any.
+
+    Raises
+    ------
+    ChemNetError
+        When it cannot be read, or has other species than the surrogate.
+    """
+    name = config["benchmark"]["solver_network"]
+    if not name:
+        return None
+    network = Network.read(name)
+    if set(network.species_names) != set(surrogate.species):
+        raise ConfigError(
+            f"benchmark.solver_network = {str(name)!r}: {network.name} has other species than the surrogate",
+            hint="name the network that the surrogate stands for, or false",
+        )
+    return network
+
+
+def _by_parent(data_result: ResultDirectory) -> tuple[Network, Mapping[str, Any]]:
+    """Return what the configuration of the parent names."""
+    options = data_result.parent("simulate").config["simulate"]
+    return Network.read(options["network"]), options
+
+
+def _by_file(data_result: ResultDirectory) -> tuple[Network, Mapping[str, Any]]:
+    """Return what the attributes of the file with the tracers name."""
+    path = Path(str(data_result.config["data_set"]["path"]))
+    try:
+        with SimulatedSet(path) as simulated:
+            made_by = simulated.provenance
+    except DataError:
+        raise DataError(
+            f"{data_result.name} has no result of `chemnet simulate` as its parent, and {path.name} is no "
+            "file that it wrote"
+        ) from None
+    # sets of before know the name of their network alone
+    network = Network.read(made_by.get("network_source", made_by["network"]))
+    if network_digest(network) != made_by["network_digest"]:
+        raise DataError(f"the network {network.name} is not the one any more that made {path.name}")
+    return network, json.loads(made_by["solver_options"])

@@ -1,0 +1,53 @@
+"""Scoring a surrogate and its rivals on the tracers of one split, a batch at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chemnet.data.histories import HistorySource
+from chemnet.evaluation.judge import Judge, Tallies
+from chemnet.evaluation.risk_coverage import RiskCoverage
+from chemnet.evaluation.scores import Scores
+from chemnet.progress import progress
+from chemnet.workers import Workers, ordered
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was found.
+
+    Attributes
+    ----------
+    scores
+        By method, in the order of the report.
+    source
+        The histories that were scored.
+    inside
+        Share of the cell-steps whose physical parameters are inside the trained ranges.
+    risk
+        Errors sorted by trust; None for a surrogate that was never calibrated.
+    """
+
+    scores: dict[str, Scores]
+    source: HistorySource
+    inside: float
+    risk: RiskCoverage | None
+
+
+def evaluate(judge: Judge, workers: Workers) -> Evaluation:
+    """Score the surrogate, its parts and its rivals on every tracer of a split, batches by workers."""
+    whole, batches = judge.nothing(), judge.batches
+    shared = [workers.share(judge)]
+    with progress(total=len(judge.source), desc="benchmark", unit="tracer") as bar:
+        for batch, part in zip(batches, ordered(workers, score_batch, batches, shared), strict=True):
+            whole.take(part)
+            bar.update(len(batch))
+    return Evaluation(whole.scores, judge.source, whole.inside / whole.rows, whole.risk)
+
+
+def score_batch(judge: Judge, tracers: NDArray[np.int64]) -> Tallies:
+    """Score some tracers; a task of a worker."""
+    return judge.score(tracers)

@@ -1,0 +1,1 @@
+"""Networks that compress abundances to latents and back."""

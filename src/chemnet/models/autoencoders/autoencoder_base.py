@@ -1,0 +1,69 @@
+"""What every autoencoder shares: the loss and the figures of its reconstruction.
+
+Shapes: B rows, S species, L latents.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from torch import Tensor, nn
+
+from chemnet.models import losses, validation_metrics
+from chemnet.models.contract import Batch, StepResult
+
+if TYPE_CHECKING:
+    from chemnet.data.preprocessed import DataDescription
+
+
+class AutoencoderBase(nn.Module, ABC):
+    """Autoencoder of scaled abundances; a model states `encode` and `decode`.
+
+    Parameters
+    ----------
+    data
+        Gives the scaling of the abundances.
+    latent_dim
+        Number of latents.
+    """
+
+    role = "autoencoder"
+    feed = "rows"
+
+    def __init__(self, data: DataDescription, latent_dim: int) -> None:
+        super().__init__()
+        self.decades, self.latent_dim = data.abundance_scaling.decades, latent_dim
+
+    @abstractmethod
+    def encode(self, abundance: Tensor) -> Tensor:
+        """Return latents `(..., L)` of scaled abundances `(..., S)`; training data fill about [0, 1]."""
+
+    @abstractmethod
+    def decode(self, latent: Tensor) -> Tensor:
+        """Return scaled abundances `(..., S)` of latents `(..., L)`.
+
+        They may leave [0, 1] a little, so that a loss through the decoder has gradients everywhere; clip
+        where values are used.
+        """
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return the reconstruction `(B, S)`, scaled."""
+        return self.decode(self.encode(batch["abundance"]))
+
+    def train_batch(self, batch: Batch) -> StepResult:
+        """Return the criterion's loss of the reconstruction, with its terms."""
+        return losses.apply_criterion(self.criterion, self(batch), batch["abundance"])
+
+    def validate_batch(self, batch: Batch) -> StepResult:
+        """Return the loss and the validation metrics of the reconstruction."""
+        reconstruction = self(batch)
+        loss, terms = losses.apply_criterion(self.criterion, reconstruction, batch["abundance"])
+        return loss, {
+            **terms,
+            **validation_metrics.validation_metrics(reconstruction, batch["abundance"], self.decades),
+        }
+
+    def infer_batch(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the latents `(B, L)`; `decode` turns them into the reconstruction."""
+        return {"latent": self.encode(batch["abundance"])}

@@ -1,0 +1,209 @@
+"""The contract between a model and chemnet, and what `@chem_model` adds to a class that keeps it.
+
+A model is a `torch.nn.Module` that states
+
+- ``__init__(self, config, data)``: the merged configuration and a `DataDescription` of what it will be fed;
+- ``forward(batch)``: the network itself;
+- ``train_batch(batch) -> (loss, diagnostics)``: one training step up to the loss; scalars in `diagnostics`
+  are averaged
+  over the epoch, weighted by rows, and reported; a 1-D tensor is summed over the epoch instead;
+- ``infer_batch(batch) -> {name: tensor}``: one inference step; ``"latent"`` (or else the first tensor) is
+  stored per row;
+- ``role``: one of `ROLES`; ``feed``: one of `FEEDS`.
+
+``batch`` is a dict of tensors. Fed by rows: `abundance` (B, S) and `physical` (B, P), both scaled, and `dt`
+(B,), the time [yr] to the tracer's next row (0 at its end). Fed by windows: `abundance` (B, W, S), `physical`
+(B, W-1, P), `dt` (B, W-1); ``physical[:, i]`` drives ``abundance[:, i] -> abundance[:, i + 1]``.
+
+An autoencoder also states ``encode(abundance) -> latent`` and ``decode(latent) -> abundance``. An emulator
+the trained autoencoder as a third argument of ``__init__``, keeps it out of its own weights, and states
+``decode(latent)``. To be part of a `chemnet.Surrogate` an emulator also states ``advance(state, physical,
+dt) -> state``: one step of a dict of tensors that holds `latent` (B, L), in the autoencoder's latents, or the
+scaled abundances for a direct emulator; `physical` (B, P), `dt` (B,) [yr]. One with memory makes its first
+state in ``begin(latent) -> state``. Optional: ``validate_batch(batch)``, ``before_training(training)`` and
+``after_training(training)`` (`training.row_batches()` walks the training split in order, without gradients),
+``for_inference()``, ``make_optimizer(config)``, ``make_scheduler(config, optimizer)`` and a `criterion` set
+in ``__init__``. A model that ``before_training`` fits entirely states ``closed_form = True``: no gradient is
+taken then, and training is one pass that scores it.
+
+`equip_model` refuses a class that breaks the contract and adds what is missing of `INJECTED`: nothing that
+the class (or a base class) defines is ever replaced.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from chemnet.config import ConfigDict
+from chemnet.errors import ModelError, suggest
+from chemnet.models import recipe, weights
+from chemnet.progress import get_logger
+from chemnet.registry import MODELS
+
+if TYPE_CHECKING:
+    from chemnet.data.preprocessed import DataDescription
+
+Batch = Mapping[str, Tensor]
+StepResult = tuple[Tensor, dict[str, Tensor]]
+
+ROLES = ("autoencoder", "emulator", "direct_emulator", "other")
+FEEDS = ("rows", "windows")
+_REQUIRED: dict[str, tuple[str, ...]] = {
+    "autoencoder": ("encode", "decode"),
+    "emulator": ("decode",),
+    "direct_emulator": (),
+    "other": (),
+}
+_log = get_logger(__name__)
+
+
+class TrainingRows(Protocol):
+    """What `before_training` and `after_training` are given."""
+
+    def row_batches(self) -> Iterator[Batch]:
+        """Yield the rows of the training split in order, each once."""
+        ...
+
+
+def equip_model(cls: type[nn.Module]) -> type[nn.Module]:
+    """Check a model class and add what every model shares; the `prepare` hook of the `MODELS` registry.
+
+    Raises
+    ------
+    ModelError
+        When the class is no `torch.nn.Module` or breaks the contract; the message names what is missing.
+    """
+    check_contract(cls)
+    if "__init__" in cls.__dict__:
+        cls.__init__ = _completed(cls.__init__)  # type: ignore[method-assign]
+    for name, function in INJECTED.items():
+        if not hasattr(cls, name):
+            setattr(cls, name, function)
+    return cls
+
+
+def check_contract(cls: type) -> None:
+    """Raise `ModelError` when `cls` breaks the contract of this module."""
+    if not (isinstance(cls, type) and issubclass(cls, nn.Module)):
+        raise ModelError(f"the model {cls!r} is no torch.nn.Module", hint="derive it from torch.nn.Module")
+    role, feed = getattr(cls, "role", "other"), getattr(cls, "feed", "rows")
+    for attribute, value, allowed in (("role", role, ROLES), ("feed", feed, FEEDS)):
+        if value not in allowed:
+            raise ModelError(
+                f"the model {cls.__name__} has {attribute} = {value!r}", hint=suggest(str(value), allowed)
+            )
+    wanted = ("train_batch", "infer_batch", *_REQUIRED[role])
+    abstract = getattr(cls, "__abstractmethods__", frozenset())
+    missing = [name for name in wanted if name in abstract or not callable(getattr(cls, name, None))]
+    missing += sorted(abstract.difference(missing))
+    if cls.forward is nn.Module.forward:
+        missing.insert(0, "forward")
+    if missing:
+        raise ModelError(
+            f"the model {cls.__module__}.{cls.__qualname__} (role '{role}') lacks {', '.join(missing)}",
+            hint="a model states forward(batch), train_batch(batch) -> (loss, diagnostics) and "
+            "infer_batch(batch) -> dict of tensors; see the documentation of chemnet.models.contract",
+        )
+
+
+def build_model(config: ConfigDict, data: DataDescription, autoencoder: nn.Module | None = None) -> nn.Module:
+    """Return a new model of the class that ``model.name`` asks for, shaped for `data`.
+
+    Raises
+    ------
+    ModelError
+        When the class is an emulator and no autoencoder is given.
+    """
+    name = config["model"]["name"]
+    cls = MODELS.get(name)
+    if cls.role != "emulator":
+        return cls(config, data)
+    if autoencoder is None:
+        raise ModelError(
+            f"the emulator {name} needs a trained autoencoder", hint="train an autoencoder first"
+        )
+    return cls(config, data, autoencoder)
+
+
+def own_table(config: ConfigDict, name: str) -> dict[str, Any]:
+    """Return the model's own configuration table, ``[model.<Class>]``; empty when it has none.
+
+    An external model's table stands in its package's `default_config.toml`, under the class's bare name.
+    """
+    tables = config["model"]
+    for key in (name, name.rpartition(".")[2]):
+        if key in tables:
+            return tables[key].to_dict()
+    return {}
+
+
+def member_tables(config: ConfigDict, name: str) -> dict[str, dict[str, Any]]:
+    """Return the table of the model that the members of an ensemble are, by its name; empty for others."""
+    member = own_table(config, name).get("member")
+    return {member.rpartition(".")[2]: own_table(config, member)} if member else {}
+
+
+def _completed(init: Callable[..., None]) -> Callable[..., None]:
+    """Wrap a model's constructor: it keeps what it was built from, and has a criterion afterwards."""
+
+    @functools.wraps(init)
+    def construct(
+        self: nn.Module, config: ConfigDict, data: DataDescription, *args: Any, **kwargs: Any
+    ) -> None:
+        init(self, config, data, *args, **kwargs)
+        self.config, self.data = config, data  # type: ignore[assignment]
+        if hasattr(self, "criterion"):
+            recipe.warn_of_own(self, "criterion", config)
+        else:
+            self.criterion = recipe.make_criterion(config, data)
+
+    return construct
+
+
+def _validate_batch(self: nn.Module, batch: Batch) -> StepResult:
+    """Return loss and diagnostics of one validation batch; by default those of `train_batch`."""
+    return self.train_batch(batch)
+
+
+def _nothing(self: nn.Module, training: TrainingRows) -> None:
+    """Do nothing: this model learns no statistics of the training split."""
+
+
+def _for_inference(self: nn.Module) -> nn.Module:
+    """Return the form of the model that inference uses; by default the model itself in evaluation mode."""
+    return self.eval()
+
+
+INJECTED: dict[str, Any] = {
+    # a class that says nothing is fed by rows and plays no part in a surrogate
+    "role": "other",
+    "feed": "rows",
+    # learns by gradients
+    "closed_form": False,
+    "save": weights.save,
+    "load_weights": weights.load_weights,
+    "make_optimizer": recipe.make_optimizer,
+    "make_scheduler": recipe.make_scheduler,
+    "validate_batch": _validate_batch,
+    "before_training": _nothing,
+    "after_training": _nothing,
+    "for_inference": _for_inference,
+}
+
+
+@contextlib.contextmanager
+def evaluating(model: nn.Module) -> Iterator[nn.Module]:
+    """Put `model` in evaluation mode without gradients, and back into its mode afterwards."""
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield model
+    finally:
+        model.train(was_training)

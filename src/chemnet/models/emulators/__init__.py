@@ -1,0 +1,1 @@
+"""Networks that advance latents or abundances by one time step."""

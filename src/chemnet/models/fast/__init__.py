@@ -1,0 +1,1 @@
+"""Faster than plain PyTorch: fused gradients and compiled kernels, each beside its plain form."""

@@ -1,0 +1,76 @@
+"""Validation metrics of scaled abundances: errors in dex, their quantiles, relative errors.
+
+Scaled abundances s in [0, 1] (see `chemnet.data.scaling`) have any number of leading axes, species
+last.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from chemnet.models.fast.kernels.choice import fits_kernels
+from chemnet.models.fast.row_loss import LN10
+
+# width of a bin of `dex_histogram` [dex] and its last edge; what lies beyond counts into the last bin
+DEX_BIN, DEX_LIMIT = 0.005, 20.0
+
+
+def dex_error(predicted: Tensor, target: Tensor, decades: float) -> Tensor:
+    """Return ``|log10 x_predicted - log10 x_target|`` with both clipped to the scaled range, any shape."""
+    return decades * (predicted.clamp(0.0, 1.0) - target).abs()
+
+
+def relative_error(predicted: Tensor, target: Tensor, decades: float) -> Tensor:
+    """Return ``|x_predicted - x_target| / x_target`` of scaled abundances, any shape."""
+    return torch.expm1(LN10 * decades * (predicted.clamp(0.0, 1.0) - target)).abs()
+
+
+def dex_histogram(dex: Tensor) -> Tensor:
+    """Return how many errors fall into each bin of `DEX_BIN` dex, `(bins,)`; batches may be summed."""
+    bins = round(DEX_LIMIT / DEX_BIN)
+    return torch.histc(dex.detach().float().clamp(max=DEX_LIMIT), bins=bins, min=0.0, max=DEX_LIMIT)
+
+
+def histogram_quantile(counts: Tensor, quantile: float) -> float:
+    """Return the upper edge [dex] of the bin at which `counts` of `dex_histogram` reach `quantile`.
+
+    Examples
+    --------
+    >>> histogram_quantile(dex_histogram(torch.tensor([0.001, 0.002, 0.003, 0.5])), 0.75)
+    0.005
+    """
+    cumulated = counts.double().cumsum(0).cpu()
+    bin_reached = int(torch.searchsorted(cumulated, quantile * float(cumulated[-1]) - 1e-9))
+    return round((min(bin_reached, len(counts) - 1) + 1) * DEX_BIN, 9)
+
+
+def validation_metrics(predicted: Tensor, target: Tensor, decades: float) -> dict[str, Tensor]:
+    """Return mLAE [dex], the mean relative error, and the histogram that LAE99 is read from.
+
+    Parameters
+    ----------
+    predicted, target
+        Scaled abundances, `(..., S)`.
+    decades
+        Decades between the abundance floor and 1.
+    """
+    if target.numel() and predicted.shape == target.shape:
+        together = predicted.detach().contiguous(), target.contiguous()
+        if fits_kernels(*together):
+            return _compiled_metrics(*together, decades)
+    dex = dex_error(predicted, target, decades)
+    relative = relative_error(predicted, target, decades)
+    return {"mlae": dex.mean(), "mean_relative_error": relative.mean(), "dex_histogram": dex_histogram(dex)}
+
+
+def _compiled_metrics(predicted: Tensor, target: Tensor, decades: float) -> dict[str, Tensor]:
+    """Return the metrics from one compiled pass."""
+    from chemnet.models.fast.kernels.metrics import dex_metrics
+
+    counts = torch.zeros(round(DEX_LIMIT / DEX_BIN), dtype=torch.int64)
+    rows = (each.view(-1, each.shape[-1]).numpy() for each in (predicted, target))
+    single = (np.float32(decades), np.float32(1.0 / DEX_BIN))
+    sums = torch.tensor(dex_metrics(*rows, *single, counts.numpy())) / target.numel()
+    return {"mlae": sums[0], "mean_relative_error": sums[1], "dex_histogram": counts.float()}

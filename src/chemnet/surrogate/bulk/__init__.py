@@ -1,0 +1,1 @@
+"""Very many cells, or very few at the least cost."""

@@ -1,0 +1,242 @@
+"""Emulators as fused rollouts: scaling, standardisation and biases folded into a few compiled loops.
+
+Shapes: B cells, T rows of a history, R wanted rows, P physical parameters, L latents, M units of memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from chemnet.compiling import announce_compilation
+from chemnet.data.description import DataDescription
+from chemnet.models.emulators.direct_emulator import DirectEmulator
+from chemnet.models.emulators.direct_relaxation import DirectRelaxation
+from chemnet.models.emulators.emulator_base import LATENT
+from chemnet.models.emulators.latent_emulator import LatentEmulator
+from chemnet.models.emulators.latent_relaxation import LatentRelaxation
+from chemnet.models.emulators.latent_rnn import MEMORY, LatentRNN
+from chemnet.models.fast.kernels.blocks import in_blocks
+from chemnet.surrogate.engine import rollout_kernels
+from chemnet.surrogate.engine.forcing import Driving, Floats, absorb, driving_of, ranges_of
+from chemnet.surrogate.engine.packing import Layer, Packed, as_float64, filled, layers_of, pack
+from chemnet.surrogate.predictor import State
+
+Rows = NDArray[np.int64]
+Stepping = tuple[Callable[[Any, Any], Floats], Floats]
+# said while the kernels are compiled
+_WHAT_COMPILES = "the rollout (once per machine, some 20 s)"
+# cells whose hidden layers a core carries together: few enough for its cache, many enough for its BLAS
+CELLS_PER_BLOCK = 512
+
+
+class FusedRollout(Protocol):
+    """Carries cells along their histories on the CPU."""
+
+    def carry(self, state: State, physical_BTP: Tensor, dt_BN: Tensor, rows: Rows) -> State:
+        """Return the states `(B, R, ...)` in the wanted rows, which ascend; row 0 is the given state."""
+        ...
+
+    def stepper(self, state: State) -> Stepping:
+        """Return what advances cells from a state, and their latents `(B, L)`, which it overwrites.
+
+        It takes parameters `(B, P)` and time steps `(B,)` or one number, and returns the latents.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class PerceptronRollout:
+    """The rollout of an emulator whose step is one perceptron.
+
+    Attributes
+    ----------
+    kind
+        ``RESIDUAL`` or ``RELAXING``, of `chemnet.surrogate.engine.rollout_kernels`.
+    network, driving, ranges
+        The perceptron, what drives it, and the scaling and range of the latents.
+    """
+
+    kind: int
+    network: Packed
+    driving: Driving
+    ranges: Floats
+
+    def carry(self, state: State, physical_BTP: Tensor, dt_BN: Tensor, rows: Rows) -> State:
+        """Return the states in the wanted rows; see `FusedRollout`."""
+        announce_compilation(rollout_kernels.roll, _WHAT_COMPILES)
+        start, physical, dt = state[LATENT].numpy(), physical_BTP.numpy(), dt_BN.numpy()
+        latents = np.empty((len(start), len(rows), start.shape[1]), np.float32)
+
+        def roll(cells: slice) -> None:
+            self.write(start[cells], physical[cells], dt[cells], rows, latents[cells])
+
+        in_blocks(len(start), roll, CELLS_PER_BLOCK)
+        return {LATENT: torch.from_numpy(latents)}
+
+    def stepper(self, state: State) -> Stepping:
+        """Return what advances the latents of some cells in place; see `FusedRollout`."""
+        latents = state[LATENT].numpy().astype(np.float32, order="C")
+        physical, dt = np.empty((len(latents), 1, len(self.driving.limits))), np.empty((len(latents), 1))
+        driving = self.driving
+        fixed = (self.kind, *self.network, driving.terms, driving.limits, self.ranges, driving.usual)
+        # the kernel has read the start when it writes the end
+        moving = (latents, physical, dt, np.ones(1, np.int64), latents[:, None])
+
+        def advance(parameters: Any, step: Any) -> Floats:
+            physical[:, 0], dt[:, 0] = parameters, step
+            rollout_kernels.roll(*fixed, *moving)
+            return latents
+
+        return advance, latents
+
+    def write(self, start: Floats, physical: Any, dt: Any, rows: Rows, out: Floats) -> None:
+        """Write the latents `(B, R, L)` of some cells."""
+        driving = self.driving
+        rollout_kernels.roll(
+            self.kind,
+            *self.network,
+            driving.terms,
+            driving.limits,
+            self.ranges,
+            driving.usual,
+            np.ascontiguousarray(start, np.float32),
+            np.ascontiguousarray(physical, np.float64),
+            np.ascontiguousarray(dt, np.float64),
+            rows,
+            out,
+        )
+
+
+@dataclass(frozen=True)
+class RecurrentRollout:
+    """The rollout of an emulator with a gated recurrent unit.
+
+    Attributes
+    ----------
+    look, new, old, head
+        Perceptrons; see `chemnet.surrogate.engine.rollout_kernels.roll_recurrent`.
+    driving, ranges
+        As for `PerceptronRollout`.
+    """
+
+    look: Packed
+    new: Packed
+    old: Packed
+    head: Packed
+    driving: Driving
+    ranges: Floats
+
+    def carry(self, state: State, physical_BTP: Tensor, dt_BN: Tensor, rows: Rows) -> State:
+        """Return the states in the wanted rows; see `FusedRollout`."""
+        announce_compilation(rollout_kernels.roll_recurrent, _WHAT_COMPILES)
+        start, memory = state[LATENT].numpy(), state[MEMORY].numpy()
+        physical, dt = physical_BTP.numpy(), dt_BN.numpy()
+        latents, memories = (
+            np.empty((len(start), len(rows), first.shape[1]), np.float32) for first in (start, memory)
+        )
+        networks = tuple(tuple(network) for network in (self.look, self.new, self.old, self.head))
+
+        def roll(cells: slice) -> None:
+            rollout_kernels.roll_recurrent(
+                *networks,
+                self.driving.terms,
+                self.driving.limits,
+                self.ranges,
+                self.driving.usual,
+                np.ascontiguousarray(start[cells], np.float32),
+                np.ascontiguousarray(memory[cells], np.float32),
+                np.ascontiguousarray(physical[cells], np.float64),
+                np.ascontiguousarray(dt[cells], np.float64),
+                rows,
+                latents[cells],
+                memories[cells],
+            )
+
+        in_blocks(len(start), roll, CELLS_PER_BLOCK)
+        return {LATENT: torch.from_numpy(latents), MEMORY: torch.from_numpy(memories)}
+
+    def stepper(self, state: State) -> Stepping:
+        """Return what advances the latents of some cells in place; see `FusedRollout`."""
+        latents, memory = (state[name].numpy().astype(np.float32, order="C") for name in (LATENT, MEMORY))
+        physical, dt = np.empty((len(latents), 1, len(self.driving.limits))), np.empty((len(latents), 1))
+        driving = self.driving
+        networks = tuple(tuple(network) for network in (self.look, self.new, self.old, self.head))
+        fixed = (*networks, driving.terms, driving.limits, self.ranges, driving.usual)
+        moving = (latents, memory, physical, dt, np.ones(1, np.int64), latents[:, None], memory[:, None])
+
+        def advance(parameters: Any, step: Any) -> Floats:
+            physical[:, 0], dt[:, 0] = parameters, step
+            rollout_kernels.roll_recurrent(*fixed, *moving)
+            return latents
+
+        return advance, latents
+
+
+def fused_rollout(emulator: Any, data: DataDescription) -> FusedRollout | None:
+    """Return the fused rollout of an emulator, or None for a kind that has none.
+
+    Only the classes themselves are known: one that is derived from them may do something else.
+    """
+    build = _BUILDERS.get(type(emulator))
+    found = driving_of(emulator, data) if build is not None else None
+    return build(emulator, *found) if build is not None and found is not None else None
+
+
+def _residual(emulator: Any, driving: Driving, gains: Any) -> FusedRollout | None:
+    """Return the rollout of a residual perceptron."""
+    layers = layers_of(emulator.change)
+    if layers is None:
+        return None
+    network = pack(filled([absorb(layers[0], gains), *layers[1:]]))
+    return PerceptronRollout(rollout_kernels.RESIDUAL, network, driving, ranges_of(emulator))
+
+
+def _relaxing(emulator: Any, driving: Driving, gains: Any) -> FusedRollout:
+    """Return the rollout of a relaxation."""
+    net = emulator.relaxation
+    drive = Layer.of(net.from_drive)
+    matrix = np.concatenate([drive.matrix, as_float64(net.from_latent.weight).T])
+    layers = [absorb(Layer(matrix, drive.bias, "silu"), gains)]
+    for linear in net.layers[:-1]:
+        layer = Layer.of(linear)
+        layers.append(Layer(layer.matrix, layer.bias, "silu"))
+    layers.append(_halves(Layer.of(net.layers[-1]), net.latent_dim))
+    return PerceptronRollout(rollout_kernels.RELAXING, pack(layers), driving, ranges_of(emulator))
+
+
+def _recurrent(emulator: Any, driving: Driving, gains: Any) -> FusedRollout | None:
+    """Return the rollout of a gated recurrent unit."""
+    look, head = layers_of(emulator.look), layers_of(emulator.change)
+    if look is None or head is None:
+        return None
+    cell = emulator.cell
+    new, old = (
+        Layer(as_float64(weight).T, as_float64(bias))
+        for weight, bias in ((cell.weight_ih, cell.bias_ih), (cell.weight_hh, cell.bias_hh))
+    )
+    packed = pack([absorb(look[0], gains), *look[1:]]), pack([new]), pack([old]), pack(filled(head))
+    return RecurrentRollout(*packed, driving, ranges_of(emulator))
+
+
+def _halves(layer: Layer, latent_dim: int) -> Layer:
+    """Return the last layer of a relaxation with targets and rates each filled up to whole vectors."""
+    halves = (range(latent_dim), range(latent_dim, 2 * latent_dim))
+    parts = [layer.only(half).filled() for half in halves]
+    matrix = np.concatenate([part.matrix for part in parts], axis=1)
+    return Layer(matrix, np.concatenate([part.bias for part in parts]))
+
+
+_BUILDERS: dict[type, Callable[[Any, Driving, Any], FusedRollout | None]] = {
+    LatentEmulator: _residual,
+    DirectEmulator: _residual,
+    LatentRelaxation: _relaxing,
+    DirectRelaxation: _relaxing,
+    LatentRNN: _recurrent,
+}

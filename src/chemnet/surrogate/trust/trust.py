@@ -1,0 +1,105 @@
+"""How far each predicted state can be trusted: from what a surrogate can see of its own error.
+
+A surrogate sees its error only indirectly. Four or five indicators are measured for each state, and what they
+say together, with the physical parameters, was compared with true errors on the validation split
+(`chemnet.surrogate.trust.calibration`).
+
+Shapes: B cells, T steps, K indicators, Q knots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+# indicators are at least this, so that their logarithms are finite
+SMALLEST_INDICATOR = 1e-4
+
+
+@dataclass(frozen=True)
+class Trust:
+    """How far predictions can be trusted.
+
+    Attributes
+    ----------
+    expected_error
+        Error that such a state had on the validation split: mean over species of the error in log10, [dex],
+        `(B, T)`. 0 for row 0, which is the input; infinite outside the ranges that were trained.
+    score
+        Share of the validation split's states that were expected to be worse, `(B, T)`; 1 for row 0, 0
+        outside the trained ranges.
+    """
+
+    expected_error: NDArray[np.float32]
+    score: NDArray[np.float32]
+
+    def within(self, tolerance: float) -> NDArray[np.bool_]:
+        """Return which states `(B, T)` are expected to be off by at most `tolerance` [dex]."""
+        return self.expected_error <= tolerance
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The error that indicators let expect: a weighted sum of their logarithms, mapped monotonically.
+
+    Attributes
+    ----------
+    weights
+        Of each indicator, by name; never negative for signs of error, so that none can raise trust. Those of
+        physical parameters have either sign.
+    knots
+        Weighted sums, ascending, `(Q,)`: quantiles over the validation split, evenly spaced from 0 to 1.
+    errors
+        Mean true error at each knot [dex], never falling, `(Q,)`.
+    """
+
+    weights: Mapping[str, float]
+    knots: tuple[float, ...]
+    errors: tuple[float, ...]
+
+    @property
+    def indicators(self) -> tuple[str, ...]:
+        """Names of the indicators, in the order of their columns."""
+        return tuple(self.weights)
+
+    def warning(self, indicators_BK: Tensor) -> Tensor:
+        """Return the weighted sum of the indicators' logarithms, `(B,)`."""
+        weights = torch.tensor(list(self.weights.values()), device=indicators_BK.device)
+        return indicators_BK.float().clamp_min(SMALLEST_INDICATOR).log() @ weights
+
+    def expected_error(self, indicators_BK: Tensor) -> Tensor:
+        """Return the expected error [dex], `(B,)`; it grows on beyond what the validation split held."""
+        warning = self.warning(indicators_BK)
+        beyond = (warning - self.knots[-1]).clamp_min(0.0)
+        return _interpolated(warning, self.knots, self.errors) * beyond.exp()
+
+    def score(self, indicators_BK: Tensor) -> Tensor:
+        """Return the share of the validation split that was expected to be worse, `(B,)`."""
+        levels = torch.linspace(1.0, 0.0, len(self.knots)).tolist()
+        return _interpolated(self.warning(indicators_BK), self.knots, levels)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Calibration:
+        """Rebuild from `to_dict`'s values."""
+        return cls(dict(values["weights"]), tuple(values["knots"]), tuple(values["errors"]))
+
+
+def _interpolated(at: Tensor, knots: Any, values: Any) -> Tensor:
+    """Return values linear between knots, and those of the first and last knot beyond them."""
+    knots_Q, values_Q = torch.tensor(knots, device=at.device), torch.tensor(values, device=at.device)
+    right = torch.searchsorted(knots_Q, at.contiguous()).clamp(1, len(knots_Q) - 1)
+    low, high = knots_Q[right - 1], knots_Q[right]
+    share = ((at - low) / (high - low).clamp_min(1e-12)).clamp(0.0, 1.0)
+    return torch.lerp(values_Q[right - 1], values_Q[right], share)

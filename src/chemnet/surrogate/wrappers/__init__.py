@@ -1,0 +1,1 @@
+"""One-step predictors around others: conservation, ensembles, the solver as a fallback."""

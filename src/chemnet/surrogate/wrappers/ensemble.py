@@ -1,0 +1,133 @@
+"""Several predictors of the same cells as one: what they say in the mean, and how far they are apart.
+
+Shapes: B cells, M members, S species, P physical parameters, L latents. A state holds the members' values
+side by side: its ``"latent"`` is `(B, M L)`, so that latents of an ensemble are carried like any others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from chemnet.models.emulators.ensemble_base import call_each, stacked_state
+from chemnet.surrogate.carrying import carry, stepwise
+from chemnet.surrogate.engine.fused_predictor import FusedPredictor
+from chemnet.surrogate.predictor import Parts, State
+
+# the sign of its own error that an ensemble shows
+SPREAD = "spread"
+
+
+def components_of(parts: Parts) -> FusedPredictor | Ensemble:
+    """Return the predictor that some trained networks are: one, or an ensemble of its emulator's members."""
+    members = [FusedPredictor(replace(parts, emulator=emulator)) for emulator in parts.emulators]
+    return Ensemble(members) if hasattr(parts.emulator, "members") else members[0]
+
+
+class Ensemble:
+    """Predictors whose emulators are of one kind; one vectorised step advances all of them.
+
+    Every member carries its own state through a rollout. The abundances are the geometric mean of what the
+    members decode (the mean of the logarithms).
+
+    Parameters
+    ----------
+    members
+        Predictors with the same species and parameters. Autoencoders may be shared or not.
+    """
+
+    signs = (SPREAD,)
+
+    def __init__(self, members: Sequence[FusedPredictor]) -> None:
+        self.members, self.data, self.size = list(members), members[0].data, len(members)
+        self._emulators = [member.emulator for member in members]
+        self._stacked = stacked_state(self._emulators)
+
+    def to(self, device: torch.device) -> Ensemble:
+        """Move every network to a device and return this predictor."""
+        for member in self.members:
+            member.to(device)
+        self._stacked = {name: tensor.to(device) for name, tensor in self._stacked.items()}
+        return self
+
+    def start(self, abundance_BS: Tensor) -> State:
+        """Return the members' states of cells with abundances `(B, S)`."""
+        return self.begin(self.encode(abundance_BS))
+
+    def begin(self, latent: Tensor) -> State:
+        """Return the state of cells with latents `(B, M L)`."""
+        states = [member.begin(one) for member, one in zip(self.members, self._apart(latent), strict=True)]
+        return {name: _together([state[name] for state in states]) for name in states[0]}
+
+    def step(self, state: State, physical_BP: Tensor, dt_B: Tensor) -> State:
+        """Return the state after one step of every member."""
+        members = {name: torch.stack(self._apart(values)) for name, values in state.items()}
+        arguments = (members, self.scaled_physical(physical_BP), dt_B.float())
+        after = call_each(self._emulators, "advance", (0, None, None), *arguments, state=self._stacked)
+        return {name: _together(list(values)) for name, values in after.items()}
+
+    def carry(self, state: State, physical_BTP: Tensor, dt_BN: Tensor, rows: Tensor) -> State:
+        """Return the states `(B, R, ...)` in the wanted rows; see `chemnet.surrogate.carrying.carry`."""
+        if not all(member.is_fused(physical_BTP.device) for member in self.members):
+            # one vectorised step of all members at a time
+            return stepwise(self, state, physical_BTP, dt_BN, rows)
+        states = [{name: self._apart(values)[i] for name, values in state.items()} for i in range(self.size)]
+        carried = [
+            carry(member, one, physical_BTP, dt_BN, rows)
+            for member, one in zip(self.members, states, strict=True)
+        ]
+        return {name: torch.cat([one[name] for one in carried], dim=-1) for name in state}
+
+    def abundance(self, state: State) -> Tensor:
+        """Return the geometric mean of the members' abundances, `(B, S)`."""
+        return self.decode(state["latent"])
+
+    def observe(self, state: State) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return abundances `(B, S)`, and the members' spread in the mean over species [dex], `(B,)`."""
+        scaled = self._scaled(state["latent"])
+        return self._mean(scaled), {SPREAD: self._spread(scaled).mean(dim=1)}
+
+    def spread(self, state: State) -> Tensor:
+        """Return the standard deviation of the members' log10 abundances [dex], `(B, S)`."""
+        return self._spread(self._scaled(state["latent"]))
+
+    def encode(self, abundance: Tensor) -> Tensor:
+        """Return the members' latents `(..., M L)` of abundances `(..., S)`."""
+        return torch.cat([member.encode(abundance) for member in self.members], dim=-1)
+
+    def decode(self, latent: Tensor) -> Tensor:
+        """Return the geometric mean of the abundances `(..., S)` of the members' latents `(..., M L)`."""
+        return self._mean(self._scaled(latent))
+
+    def decoder_of(self, species: Sequence[int]) -> Callable[[Tensor], Tensor]:
+        """Return what decodes some species, columns in their order."""
+        return lambda latent: self.decode(latent)[..., list(species)]
+
+    def scaled_physical(self, physical: Tensor) -> Tensor:
+        """Return scaled parameters, as the members see them."""
+        return self.members[0].scaled_physical(physical)
+
+    def _apart(self, values: Tensor) -> list[Tensor]:
+        """Return each member's part of what stands side by side along the second axis."""
+        return list(values.chunk(self.size, dim=1))
+
+    def _scaled(self, latent: Tensor) -> Tensor:
+        """Return the members' scaled abundances, which are linear in the logarithm, `(M, ..., S)`."""
+        parts = zip(self.members, latent.chunk(self.size, dim=-1), strict=True)
+        return torch.stack([member.decode_scaled(part) for member, part in parts])
+
+    def _mean(self, scaled: Tensor) -> Tensor:
+        """Return the geometric mean of the members' abundances."""
+        return self.data.abundance_scaling.unscale(scaled.mean(dim=0))
+
+    def _spread(self, scaled: Tensor) -> Tensor:
+        """Return the standard deviation over the members [dex]; 0 for one member."""
+        return self.data.abundance_scaling.decades * scaled.std(dim=0, correction=0)
+
+
+def _together(parts: list[Tensor]) -> Tensor:
+    """Return the members' values side by side along the second axis."""
+    return torch.cat(parts, dim=1)

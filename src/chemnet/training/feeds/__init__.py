@@ -1,0 +1,1 @@
+"""Batches: which rows or windows a network sees, and in which order."""

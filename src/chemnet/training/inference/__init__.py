@@ -1,0 +1,1 @@
+"""Trained networks run over whole data sets, batch by batch."""

@@ -1,0 +1,71 @@
+"""Going on with an inference that broke off, behind its last whole batch."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from chemnet.config import ConfigDict, load_config
+from chemnet.data.inference.inference_writer import PROGRESS_FILE
+from chemnet.errors import ResultsError
+from chemnet.progress import get_logger
+from chemnet.registry import DATASETS
+from chemnet.results import ResultDirectory, ResultWriter
+from chemnet.results.partial import is_running, unfinished
+
+# the digests of what an unfinished run reads
+INPUTS_FILE = "inputs.json"
+# where a run is resumed is today's; everything else is as it began
+_TODAY = ("general.device", "general.threads", "general.results_dir")
+_log = get_logger(__name__)
+
+
+def resumed(config: ConfigDict) -> tuple[ConfigDict, Path]:
+    """Return the configuration and the hidden directory of the unfinished run that `infer.resume` names.
+
+    Raises
+    ------
+    ResultsError
+        When there is none, or it is running still.
+    """
+    path = unfinished(config, "infer", str(config["infer"]["resume"]))
+    if is_running(path):
+        raise ResultsError(f"{path.name} is running still", hint="wait for it, or stop that process first")
+    _log.info("going on with %s as it was configured", path.name)
+    begun = load_config([path / "runtime_config.toml"])
+    return begun.replace({key: config.lookup(key) for key in _TODAY}), path
+
+
+def check_same_inputs(folder: Path, config: ConfigDict, parents: Mapping[str, ResultDirectory]) -> None:
+    """Note the inputs in a new directory; in that of an unfinished run refuse others.
+
+    Raises
+    ------
+    ResultsError
+        When the model or the data have changed.
+    """
+    digests = {name: parent.digest for name, parent in parents.items()}
+    if "preprocess" not in parents:
+        digests["data_set"] = DATASETS.get(config["data_set"]["name"])(config).digest
+    path = folder / INPUTS_FILE
+    if not path.is_file():
+        path.write_text(json.dumps(digests), encoding="utf-8")
+    elif json.loads(path.read_text(encoding="utf-8")) != digests:
+        raise ResultsError(
+            f"{folder.name} cannot go on: its model or its data have changed since it began",
+            hint="bring the old input back, or start afresh without infer.resume",
+        )
+
+
+@contextlib.contextmanager
+def kept_after_a_batch(writer: ResultWriter) -> Iterator[None]:
+    """Leave the hidden directory for a resume if the block breaks off after its first whole batch."""
+    try:
+        yield
+    except BaseException:
+        if (writer.path / PROGRESS_FILE).is_file():
+            writer.keep_on_error = True
+            _log.warning("whole batches are kept; to go on: chemnet infer infer.resume=latest")
+        raise

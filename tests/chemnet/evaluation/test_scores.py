@@ -1,0 +1,123 @@
+"""Scores of predictions whose errors are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from chemnet.data.histories import Histories
+from chemnet.evaluation.scores import Rules, Scores
+
+SPECIES = ("H2", "H", "CO")
+
+
+@pytest.fixture
+def rules():
+    return Rules(
+        species=SPECIES,
+        elements=("H", "C"),
+        stoichiometry=np.array([[2.0, 0.0], [1.0, 0.0], [0.0, 1.0]]),
+        charges=np.zeros(3),
+        floor=1e-20,
+        visible=1e-6,
+        n_steps=4,
+    )
+
+
+def histories(lengths=(4, 3)):
+    """Two tracers of constant abundances: 0.4, 0.2 and 1e-8; the second one is a row shorter."""
+    n_steps = max(lengths)
+    abundance = np.broadcast_to([0.4, 0.2, 1e-8], (len(lengths), n_steps, 3)).copy()
+    time = np.broadcast_to(np.arange(n_steps) * 10.0, (len(lengths), n_steps))
+    return Histories(
+        physical=np.ones((len(lengths), n_steps, 1)),
+        abundance=abundance,
+        time=time,
+        dt=np.diff(time, axis=1),
+        valid=np.arange(n_steps) < np.array(lengths)[:, None],
+        tracer_ids=tuple("ab"[: len(lengths)]),
+    )
+
+
+def scored(rules, predicted, truth, first_step=1):
+    scores = Scores(rules, first_step)
+    scores.add(predicted, truth)
+    return scores.to_dict()
+
+
+def test_the_truth_has_no_error(rules):
+    found = scored(rules, histories().abundance, histories())
+    assert found["mlae"] == found["mean_relative_error"] == found["element_drift"] == 0.0
+    assert found["lae99"] == pytest.approx(0.0, abs=0.005)
+
+
+def test_a_factor_of_ten_is_one_dex_in_every_figure(rules):
+    found = scored(rules, 0.1 * histories().abundance, histories())
+    assert found["mlae"] == pytest.approx(1.0)
+    assert found["mean_relative_error"] == pytest.approx(0.9)
+    assert found["lae99"] == pytest.approx(1.0, abs=0.01)
+    assert found["at_step"]["3"]["mlae"] == pytest.approx(1.0)
+    assert found["by_tracer"] == pytest.approx({"a": 1.0, "b": 1.0})
+    assert found["element_drift"] == pytest.approx(0.9)
+
+
+def test_an_error_is_found_at_its_species_step_and_tracer(rules):
+    truth = histories()
+    predicted = truth.abundance.copy()
+    predicted[0, 2, 2] *= 1e-3
+    found = scored(rules, predicted, truth)
+    assert found["by_species"]["CO"]["mlae"] == pytest.approx(3.0 / 5)
+    assert found["by_species"]["H2"]["mlae"] == 0.0
+    assert found["by_step"]["mlae"] == pytest.approx([0.0, 3.0 / 6, 0.0])
+    assert found["worst_tracer"] == {"id": "a", "mlae": pytest.approx(3.0 / 9)}
+    assert found["by_element"] == pytest.approx({"H": 0.0, "C": 0.999})
+    # CO is below the visible abundance
+    assert found["mlae_visible"] == 0.0
+    assert found["mlae"] == pytest.approx(3.0 / 15)
+
+
+def test_what_comes_after_the_end_of_a_tracer_does_not_count(rules):
+    truth = histories()
+    predicted = truth.abundance.copy()
+    predicted[1, 3] = np.nan
+    found = scored(rules, predicted, truth)
+    assert found["mlae"] == found["element_drift"] == found["not_finite"] == 0
+
+
+def test_row_zero_counts_for_a_reconstruction_only(rules):
+    truth = histories()
+    predicted = truth.abundance.copy()
+    predicted[:, 0] *= 0.1
+    assert scored(rules, predicted, truth, first_step=1)["mlae"] == 0.0
+    assert scored(rules, predicted, truth, first_step=0)["mlae"] == pytest.approx(2.0 / 7)
+
+
+def test_a_prediction_that_is_not_finite_is_counted_and_punished(rules):
+    truth = histories()
+    predicted = truth.abundance.copy()
+    predicted[0, 1] = np.nan
+    found = scored(rules, predicted, truth)
+    assert found["not_finite"] == 1
+    assert found["lae99"] > 19.0
+
+
+def test_batches_add_up(rules):
+    truth = histories()
+    predicted = truth.abundance * np.array([1.1, 0.7, 30.0])
+    whole = scored(rules, predicted, truth)
+    parts = Scores(rules, 1)
+    for b in range(2):
+        part = slice(b, b + 1)
+        piece = Histories(
+            truth.physical[part],
+            truth.abundance[part],
+            truth.time[part],
+            truth.dt[part],
+            truth.valid[part],
+            truth.tracer_ids[part],
+        )
+        parts.add(predicted[part], piece)
+    added = parts.to_dict()
+    assert added["by_step"]["mlae"] == pytest.approx(whole["by_step"]["mlae"])
+    for name in ("mlae", "lae99", "mean_relative_error", "element_drift"):
+        assert added[name] == pytest.approx(whole[name])

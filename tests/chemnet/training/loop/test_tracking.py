@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import wait_for
+from processes import free_port
+
+from chemnet.training.loop import tracking
+from chemnet.training.loop.train_component import parameters_of
+
+
+def test_parameters_are_flattened_to_dotted_names() -> None:
+    assert dict(tracking.flattened({"a": {"b": 1, "c": {"d": [2]}}})) == {"a.b": 1, "a.c.d": [2]}
+
+
+def test_the_models_own_table_is_among_the_parameters(tiny: Any) -> None:
+    logged = dict(tracking.flattened(parameters_of(tiny())))
+    assert logged["model.Autoencoder.latent_dim"] == 3
+    assert logged["optimizer.lr"] == 1e-3
+    assert logged["criterion.name"] == "chemnet.models.losses.ChemistryLoss"
+
+
+def test_the_commit_of_a_repository_is_found_and_none_elsewhere(tmp_path: Path) -> None:
+    assert tracking.git_commit(tmp_path) is None
+    words = [
+        "git",
+        "-c",
+        "user.name=a",
+        "-c",
+        "user.email=a@b",
+        "commit",
+        "-q",
+        "--allow-empty",
+        "-m",
+        "first",
+    ]
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    subprocess.run(words, cwd=tmp_path, check=True)
+    assert len(tracking.git_commit(tmp_path) or "") == 40
+
+
+def test_training_without_tracking_imports_no_mlflow(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from chemnet.verbs.train import Train
+
+    monkeypatch.setitem(sys.modules, "mlflow", None)  # an import would fail
+    assert Train(tiny({"train.epochs": 1})).run().summary["epochs"] == 1
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_run_is_tracked_in_a_local_store_with_parameters_metrics_and_artifacts(
+    tiny: Any, results_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import socket
+
+    from chemnet.verbs.train import Train
+
+    def refuse(*address: Any) -> None:
+        raise AssertionError(f"MLflow phoned {address}")
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    result = Train(
+        tiny({"mlflow.enabled": True, "train.experiment_name": "trial", "train.run_name": "one"})
+    ).run()
+    store = sqlite3.connect(results_dir / tracking.STORE_FILE)
+    (name, status), *more = store.execute("select name, status from runs").fetchall()
+    assert (name, status, more) == ("one", "FINISHED", [])
+    parameters = dict(store.execute("select key, value from params").fetchall())
+    assert parameters["model.Autoencoder.latent_dim"] == "3"
+    tags = dict(store.execute("select key, value from tags").fetchall())
+    assert tags["data_digest"] == result.directory.parents["preprocess"].digest
+    losses = store.execute("select value from metrics where key = 'validate_loss' order by step").fetchall()
+    assert [loss for (loss,) in losses] == [record["validate_loss"] for record in result.metrics]
+    assert {path.name for path in (results_dir / tracking.ARTIFACTS_FOLDER).rglob("*") if path.is_file()} == {
+        "curves.png",
+        "summary.json",
+        "metrics.jsonl",
+    }
+    store.close()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+@pytest.mark.filterwarnings("ignore")
+def test_a_run_is_tracked_by_a_server(tiny: Any, results_dir: Path, tmp_path: Path) -> None:
+    from mlflow.tracking import MlflowClient
+
+    from chemnet.verbs.train import Train
+
+    port = free_port()
+    store = f"sqlite:///{tmp_path / 'store.db'}"
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store, "--port", str(port)]
+    command += ["--artifacts-destination", str(tmp_path / "artifacts"), "--workers", "1"]
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    server = subprocess.Popen(command, cwd=tmp_path, start_new_session=True, **quiet)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        wait_for(lambda: _answers(f"{address}/health"), server)
+        Train(tiny({"mlflow.enabled": True, "mlflow.tracking_uri": address, "train.epochs": 2})).run()
+        client = MlflowClient(address)
+        (run,) = client.search_runs([client.get_experiment_by_name("chemnet").experiment_id])
+        assert run.info.status == "FINISHED"
+        assert len(client.get_metric_history(run.info.run_id, "validate_loss")) == 2
+        assert {file.path for file in client.list_artifacts(run.info.run_id)} >= {"summary.json"}
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait(30)
+    assert not (results_dir / tracking.STORE_FILE).exists()
+
+
+def _answers(url: str) -> bool:
+    """Whether a server answers."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
