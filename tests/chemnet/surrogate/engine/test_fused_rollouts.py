@@ -15,7 +15,8 @@ from chemnet.training.parallel.devices import cpu_threads
 
 FUSED = ["LatentEmulator", "LatentRelaxation", "LatentRNN", "DirectEmulator", "DirectRelaxation"]
 # largest difference of any abundance after 300 steps [dex]; a random memory magnifies rounding most
-TOLERANCE = {"LatentRNN": 1e-4}
+# 300 steps of an untrained recurrence multiply the rounding, which differs from processor to processor
+TOLERANCE = {"LatentRNN": 5e-4}
 USUAL_TOLERANCE = 2e-5
 
 
