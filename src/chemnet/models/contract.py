@@ -35,6 +35,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -60,6 +61,8 @@ _REQUIRED: dict[str, tuple[str, ...]] = {
     "direct_emulator": (),
     "other": (),
 }
+# whether models are built to be trained; a context, since the members of an ensemble are built inside it
+_trains: ContextVar[bool] = ContextVar("trains", default=True)
 _log = get_logger(__name__)
 
 
@@ -131,6 +134,17 @@ def build_model(config: ConfigDict, data: DataDescription, autoencoder: nn.Modul
     return cls(config, data, autoencoder)
 
 
+def rebuild_model(
+    config: ConfigDict, data: DataDescription, autoencoder: nn.Module | None = None
+) -> nn.Module:
+    """Return a model as `build_model` does, but for predictions alone: without its criterion."""
+    token = _trains.set(False)
+    try:
+        return build_model(config, data, autoencoder)
+    finally:
+        _trains.reset(token)
+
+
 def own_table(config: ConfigDict, name: str) -> dict[str, Any]:
     """Return the model's own configuration table, ``[model.<Class>]``; empty when it has none.
 
@@ -150,7 +164,7 @@ def member_tables(config: ConfigDict, name: str) -> dict[str, dict[str, Any]]:
 
 
 def _completed(init: Callable[..., None]) -> Callable[..., None]:
-    """Wrap a model's constructor: it keeps what it was built from, and has a criterion afterwards."""
+    """Wrap a model's constructor: it keeps what it was built from, and has a criterion for its training."""
 
     @functools.wraps(init)
     def construct(
@@ -158,6 +172,8 @@ def _completed(init: Callable[..., None]) -> Callable[..., None]:
     ) -> None:
         init(self, config, data, *args, **kwargs)
         self.config, self.data = config, data  # type: ignore[assignment]
+        if not _trains.get():
+            return
         if hasattr(self, "criterion"):
             recipe.warn_of_own(self, "criterion", config)
         else:

@@ -34,7 +34,7 @@ def load_weights(self: nn.Module, path: str | Path) -> None:
         When the file is missing or damaged, or its tensors do not fit; the message names each with both
         shapes.
     """
-    state = read_tensors(path)
+    state = without_criterion(read_tensors(path), self.state_dict())
     check_shapes(state, self.state_dict(), str(path))
     self.load_state_dict(state)
 
@@ -80,6 +80,13 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
         raise ModelError(
             f"{path} is no whole safetensors file: {error}", hint="train the model again"
         ) from error
+
+
+def without_criterion(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return what a file holds but for the tensors of a criterion, where the model has none of them."""
+    return {
+        name: tensor for name, tensor in found.items() if name in wanted or "criterion" not in name.split(".")
+    }
 
 
 def check_shapes(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], source: str) -> None:
