@@ -157,7 +157,8 @@ def _already_here(name: str, kind: str, base: type | None, known: Collection[Any
     """Return a class that nobody needs to import: a registered one, or one of an installed plugin."""
     load_entry_points()
     module_name, _, class_name = name.rpartition(".")
-    cls = getattr(sys.modules.get(module_name), class_name, None)
+    # without the hooks of a module, which may import
+    cls = vars(sys.modules[module_name]).get(class_name) if module_name in sys.modules else None
     if any(cls is one for one in known):
         return cls
     if cls is None or not _is_installed(name):
