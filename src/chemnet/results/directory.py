@@ -67,6 +67,7 @@ class ResultDirectory:
         """
         path = Path(path).resolve()
         info = _read_info(path)
+        _refuse_names_outside(info, path)
         try:
             return cls(
                 path=path,
@@ -180,6 +181,16 @@ def _read_info(path: Path) -> dict[str, Any]:
             hint="make the result again, or use the version of chemnet that wrote it",
         )
     return info
+
+
+def _refuse_names_outside(info: dict[str, Any], path: Path) -> None:
+    """Raise for a file that lies outside of the result: who copies a result would write there."""
+    for name in info.get("files", {}):
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise ResultsError(
+                f"{path / RESULT_FILE} lists the file {name!r}, which lies outside of the result",
+                hint="the description was tampered with; make the result again",
+            )
 
 
 def _opened(path: Path) -> ResultDirectory | None:

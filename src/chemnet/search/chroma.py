@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
+from chemnet.config import ConfigDict
 from chemnet.errors import NotFoundError, ResultsError
 from chemnet.registry import VECTOR_DBS
 from chemnet.search.vector_database import Matches, VectorDatabase
@@ -32,18 +34,23 @@ class ChromaDatabase(VectorDatabase):
         """Rows that Chroma takes in one call."""
         return int(self._client.get_max_batch_size())
 
+    @property
+    def _table(self) -> ConfigDict:
+        """The database's own table of the configuration."""
+        return self.config["vector_db"]["chromadb"]
+
     def create(self, latent_dim: int) -> Self:
         """Make an empty collection and note where it stands."""
-        table = self.config["vector_db"]["chromadb"]
+        folder = self.config["vector_db"]["path"]
         place = {
             "collection": f"chemnet-{uuid.uuid4().hex}",
-            "host": table["host"],
-            "port": table["port"],
-            "folder": self.config["vector_db"]["path"],
+            "host": self._table["host"],
+            "port": self._table["port"],
+            "folder": folder,
             "latent_dim": latent_dim,
         }
-        self._client = self._open_client(place)
-        graph = {name: table[name] for name in ("ef_construction", "max_neighbors", "ef_search")}
+        self._client = self._open_client(Path(folder or self.path / self.living_folder))
+        graph = {name: self._table[name] for name in ("ef_construction", "max_neighbors", "ef_search")}
         self._collection = self._client.create_collection(
             place["collection"], embedding_function=None, configuration={"hnsw": {"space": "l2", **graph}}
         )
@@ -51,45 +58,79 @@ class ChromaDatabase(VectorDatabase):
         return self
 
     def connect(self) -> Self:
-        """Open the collection; a host that is configured now wins over the one that it was made on."""
+        """Open the collection: on the server that the configuration names, else in its folder.
+
+        A server or a folder that only the result names is left alone, since anybody may have made the result.
+        """
         from chromadb.errors import NotFoundError as ChromaNotFoundError
 
-        place = self._place()
-        self._client = self._open_client(place)
+        noted = self._noted()
+        self._client = self._open_client(self.path if self._table["host"] else self._folder(noted))
         try:
-            self._collection = self._client.get_collection(place["collection"], embedding_function=None)
+            self._collection = self._client.get_collection(noted["collection"], embedding_function=None)
         except (ChromaNotFoundError, ValueError) as error:
-            raise ResultsError(
-                f"the Chroma collection {place['collection']} of {self.path} is gone",
-                hint="run `chemnet save_to_database` again",
-            ) from error
+            raise self._gone(f"no collection {noted['collection']}") from error
         return self
 
-    def _place(self) -> dict[str, Any]:
-        """Return where the collection stands."""
+    def _noted(self) -> dict[str, Any]:
+        """Return what `create` noted: the collection's name and where it was made."""
         file = self.path / COLLECTION_FILE
         if not file.is_file():
             raise ResultsError(
                 f"{self.path} holds no Chroma collection", hint="run `chemnet save_to_database`"
             )
-        place = json.loads(file.read_text(encoding="utf-8"))
-        table = self.config["vector_db"]["chromadb"]
-        return place | ({"host": table["host"], "port": table["port"]} if table["host"] else {})
+        try:
+            noted = json.loads(file.read_text(encoding="utf-8"))
+            return {name: noted[name] for name in ("collection", "host", "port", "folder")}
+        except (ValueError, KeyError, TypeError) as error:
+            raise ResultsError(
+                f"{file} is damaged: {error}", hint="run `chemnet save_to_database` again"
+            ) from error
 
-    def _open_client(self, place: dict[str, Any]) -> Any:
-        """Return a client of the server, or of the files in the result."""
+    def _folder(self, noted: dict[str, Any]) -> Path:
+        """Return the folder of an embedded collection: in the result, or the one that is configured."""
+        if noted["host"]:
+            raise self._not_yours({f"chromadb.{name}": noted[name] for name in ("host", "port")})
+        if noted["folder"] and noted["folder"] != self.config["vector_db"]["path"]:
+            raise self._not_yours({"path": noted["folder"]})
+        folder = Path(noted["folder"] or self.path / self.living_folder)
+        if not noted["folder"] and not folder.resolve().is_relative_to(self.path.resolve()):
+            raise ResultsError(f"{folder} leads out of the result", hint="a result holds its own files")
+        if not folder.is_dir():
+            raise self._gone(f"no folder {folder}")
+        return folder
+
+    def _not_yours(self, keys: dict[str, Any]) -> ResultsError:
+        """Return the error for a place that the result names and the configuration does not."""
+        words = " ".join(f"vector_db.{key}={value}" for key, value in keys.items())
+        place = ", ".join(map(str, keys.values()))
+        return ResultsError(
+            f"{self.path / COLLECTION_FILE} says that the database is at {place}, "
+            "which your configuration does not name; nothing was opened",
+            hint=f"if it is yours, set {words}",
+        )
+
+    def _gone(self, what: str) -> ResultsError:
+        """Return the error for a collection that is not there any more."""
+        return ResultsError(
+            f"the Chroma collection of {self.path} is gone: {what}",
+            hint="run `chemnet save_to_database` again",
+        )
+
+    def _open_client(self, folder: Path) -> Any:
+        """Return a client of the configured server or, without one, of the files in a folder."""
         import chromadb
         from chromadb.config import Settings
 
-        if not place["host"]:
-            folder = str(place["folder"] or self.path / self.living_folder)
-            return chromadb.PersistentClient(folder, settings=Settings(anonymized_telemetry=False))
+        host, port = self._table["host"], self._table["port"]
+        settings = Settings(anonymized_telemetry=False)
+        if not host:
+            return chromadb.PersistentClient(str(folder), settings=settings)
         try:
-            settings = Settings(anonymized_telemetry=False)
-            return chromadb.HttpClient(place["host"], place["port"], settings=settings)
+            return chromadb.HttpClient(host, port, settings=settings)
         except (ValueError, OSError) as error:
             raise ResultsError(
-                f"no Chroma server answers at {place['host']}:{place['port']}: {error}",
+                f"no Chroma server answers at {host}:{port}: {error}",
                 hint="start it (`chroma run`), or set vector_db.chromadb.host to false to embed the database",
             ) from error
 

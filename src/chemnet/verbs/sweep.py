@@ -133,9 +133,22 @@ def _unfinished_sweep(config: ConfigDict) -> Path | None:
 
 
 def _config_to_go_on_with(begun: Path, config: ConfigDict) -> ConfigDict:
-    """Return the configuration that a sweep began with, with today's workers and today's number of trials."""
-    today = [*_TODAY, *(["sweep.trials"] if ("sweep", "trials") in config.chosen else [])]
+    """Return the configuration that a sweep began with, with today's workers, tracker and number of trials.
+
+    Raises
+    ------
+    ResultsError
+        When its study is in a storage that today's configuration does not name.
+    """
+    today = [*_TODAY, *(f"mlflow.{key}" for key in config["mlflow"])]
+    today += ["sweep.trials"] if ("sweep", "trials") in config.chosen else []
     began_with = load_result_config(begun / "runtime_config.toml")
+    storage = began_with["sweep"]["storage"]
+    if storage and storage != config["sweep"]["storage"]:
+        raise ResultsError(
+            f"{begun.name} keeps its study in {storage}, which your configuration does not name",
+            hint=f"if it is yours, set sweep.storage={storage}",
+        )
     return began_with.replace({key: config.lookup(key) for key in today})
 
 

@@ -247,3 +247,12 @@ def test_a_parent_in_its_place_is_found_without_a_look_at_other_results(make, mo
     child = make("train", parents={"preprocess": parent})
     monkeypatch.setattr("chemnet.results.directory.list_results", None)
     assert child.parent("preprocess").path == parent.path
+
+
+@pytest.mark.parametrize("name", ["../../precious", "/etc/passwd"])
+def test_a_file_that_lies_outside_of_the_result_is_refused(make, name):
+    result = make()
+    description = result.path / "result.toml"
+    description.write_text(description.read_text().replace("file.txt", name))
+    with pytest.raises(ResultsError, match="lies outside of the result"):
+        ResultDirectory.open(result.path)
