@@ -15,6 +15,7 @@ from chemnet.config.config_dict import ConfigDict, put
 from chemnet.config.overrides import join_key, parse_override, split_key
 from chemnet.config.schema import Key, Schema, flatten, read_toml, scan
 from chemnet.config.toml_text import toml_text
+from chemnet.config.whole_file import write_whole
 from chemnet.errors import ConfigError
 
 PACKAGED_DEFAULTS = Path(__file__).with_name(plugins.DEFAULTS_FILE)
@@ -207,7 +208,7 @@ def load_result_config(file: Path, overrides: Iterable[str] = ()) -> ConfigDict:
 def write_config(config: ConfigDict, path: Path) -> None:
     """Write a merged configuration as TOML."""
     header = "# The configuration that made this result. Pass it back with -c to reproduce the run.\n"
-    path.write_text(header + toml_text(config.to_dict()), encoding="utf-8")
+    write_whole(path, header + toml_text(config.to_dict()))
 
 
 def read_settings(path: Path, seen: tuple[Path, ...] = ()) -> list[Setting]:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from ignite.engine import Engine, Events
 
+from chemnet.config.whole_file import write_whole
 from chemnet.models.weights import BEST_WEIGHTS, LAST_WEIGHTS
 from chemnet.progress import get_logger, progress_bar
 from chemnet.training.loop.adaptation import CutDropout, RevertToBest
@@ -142,7 +143,7 @@ class RecordMetrics:
         # what a resumed run brings along; a line of an epoch that was never complete in the state is gone
         # with it
         text = "".join(f"{json.dumps(record)}\n" for record in session.records)
-        self.path.write_text(text, encoding="utf-8")
+        write_whole(self.path, text)
 
     def attach(self, trainer: Engine) -> None:
         """Write after each epoch."""
