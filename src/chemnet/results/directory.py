@@ -13,9 +13,10 @@ from typing import Any
 from chemnet.config import ConfigDict
 from chemnet.config.schema import read_toml
 from chemnet.errors import ResultsError, suggest
-from chemnet.results.lineage import FileRecord, ParentRef
+from chemnet.results.lineage import FileRecord, ParentRef, file_digest
 
 RESULT_FILE = "result.toml"
+CONFIG_FILE = "runtime_config.toml"
 # of the files that verbs write; raised when an older chemnet's results can no longer be read
 FORMAT = 1
 PARTIAL_PREFIX = ".partial-"
@@ -42,6 +43,8 @@ class ResultDirectory:
         What the verb noted: a few plain values.
     parents
         The results that it was made from, by role.
+    config_digest
+        Digest of its configuration; empty in older results.
     """
 
     path: Path
@@ -55,6 +58,7 @@ class ResultDirectory:
     summary: dict[str, Any]
     parents: dict[str, ParentRef]
     files: dict[str, FileRecord] = field(repr=False)
+    config_digest: str = ""
 
     @classmethod
     def open(cls, path: str | Path) -> ResultDirectory:
@@ -83,6 +87,7 @@ class ResultDirectory:
                     name: ParentRef(Path(p["path"]), p["digest"]) for name, p in info["parents"].items()
                 },
                 files={name: FileRecord(f["size"], f["digest"]) for name, f in info["files"].items()},
+                config_digest=info.get("config_digest", ""),
             )
         except KeyError as error:
             raise ResultsError(
@@ -97,7 +102,7 @@ class ResultDirectory:
     @cached_property
     def config(self) -> ConfigDict:
         """The configuration that made this result, as it was: keys may have come and gone since."""
-        return ConfigDict(read_toml(self.file("runtime_config.toml")))
+        return ConfigDict(read_toml(self.file(CONFIG_FILE)))
 
     def file(self, name: str) -> Path:
         """Return the path of one of the result's files.
@@ -121,7 +126,7 @@ class ResultDirectory:
         Parameters
         ----------
         every_byte
-            Read large files too; otherwise their size must do.
+            Read large files and the configuration too; of the files the size must do otherwise.
 
         Raises
         ------
@@ -132,10 +137,16 @@ class ResultDirectory:
             path = self.file(name)
             read = every_byte or record.size <= _QUICK_DIGEST_LIMIT
             if not (record.describes(path) if read else path.stat().st_size == record.size):
-                raise ResultsError(
-                    f"{path} changed after `{self.verb}` wrote it (other size or digest)",
-                    hint=f"run `chemnet {self.verb}` again; results are never edited in place",
-                )
+                raise self._changed(path)
+        if every_byte and self.config_digest and file_digest(self.file(CONFIG_FILE)) != self.config_digest:
+            raise self._changed(self.path / CONFIG_FILE)
+
+    def _changed(self, path: Path) -> ResultsError:
+        """Return the error for a file that is not what it was."""
+        return ResultsError(
+            f"{path} changed after `{self.verb}` wrote it (other size or digest)",
+            hint=f"run `chemnet {self.verb}` again; results are never edited in place",
+        )
 
     def parent(self, role: str) -> ResultDirectory:
         """Return the result that this one was made from: the very one, by digest, wherever it stands now.

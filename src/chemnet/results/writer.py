@@ -18,11 +18,10 @@ from chemnet.config.manager import write_config
 from chemnet.config.toml_text import toml_text
 from chemnet.errors import ResultsError
 from chemnet.progress import get_logger
-from chemnet.results.directory import FORMAT, PARTIAL_PREFIX, RESULT_FILE, ResultDirectory
-from chemnet.results.lineage import combined_digest, parent_table, record_files
-from chemnet.results.partial import mark_ended, mark_running
+from chemnet.results.directory import CONFIG_FILE, FORMAT, PARTIAL_PREFIX, RESULT_FILE, ResultDirectory
+from chemnet.results.lineage import combined_digest, file_digest, parent_table, record_files
+from chemnet.results.partial import OwnedRun
 
-CONFIG_FILE = "runtime_config.toml"
 _PACKAGES = ("chemnet", "numpy", "torch", "numba", "h5py")
 _log = get_logger(__name__)
 
@@ -49,7 +48,7 @@ class ResultWriter:
     living
         Subfolders whose files change in normal use and carry no digest.
     resume
-        A hidden directory of an unfinished run to go on in.
+        An unfinished run to go on with, which is this process's.
 
     Raises
     ------
@@ -72,7 +71,7 @@ class ResultWriter:
         parents: Mapping[str, Any] | None = None,
         keep_on_error: bool = False,
         living: tuple[str, ...] = (),
-        resume: Path | None = None,
+        resume: OwnedRun | None = None,
     ) -> None:
         self.config = config
         self.verb = verb
@@ -83,10 +82,10 @@ class ResultWriter:
         self.result: ResultDirectory | None = None
         self._living = living
         self._started = time.perf_counter()
-        self.path = self._reopen(resume) if resume else self._make(Path(config["general"]["results_dir"]))
+        self._run = resume or OwnedRun(self._make(Path(config["general"]["results_dir"])), verb)
+        self.path = self._run.path
         self._final = self.path.with_name(self.path.name.removeprefix(PARTIAL_PREFIX))
         write_config(config, self.path / CONFIG_FILE)
-        mark_running(self.path, verb)
 
     def _make(self, results_dir: Path) -> Path:
         """Make the hidden directory of a new result."""
@@ -101,14 +100,6 @@ class ResultWriter:
             ) from error
         return results_dir / name
 
-    def _reopen(self, path: Path) -> Path:
-        """Take over the hidden directory of an unfinished run."""
-        if not path.name.startswith(PARTIAL_PREFIX) or not path.is_dir():
-            raise ResultsError(
-                f"{path} is no unfinished result", hint="`chemnet results` lists unfinished runs"
-            )
-        return path
-
     def __enter__(self) -> ResultWriter:
         return self
 
@@ -120,14 +111,14 @@ class ResultWriter:
         if kind is None:
             self.finish()
         elif self.keep_on_error:
-            mark_ended(self.path)
+            self._run.end()
             _log.info("unfinished result kept in %s", self.path)
         else:
             shutil.rmtree(self.path, ignore_errors=True)
+            self._run.end()
 
     def finish(self, status: str = "done") -> ResultDirectory:
         """Hash, describe and reveal the directory; after this `path` is its final place."""
-        mark_ended(self.path)
         files = record_files(self.path, self._living)
         identity = (self.verb, *sorted(parent.digest for parent in self.parents.values()))
         info = {
@@ -138,13 +129,15 @@ class ResultWriter:
             "created": datetime.now(UTC).isoformat(timespec="microseconds"),
             "wall_time_s": round(time.perf_counter() - self._started, 3),
             "digest": combined_digest(files, *identity),
+            # apart: equal results may have been asked for in other words
+            "config_digest": file_digest(self.path / CONFIG_FILE),
             "versions": dict(_versions()),
             "summary": _toml_ready(self.summary),
             "parents": parent_table(self.parents),
             "files": {name: {"size": record.size, "digest": record.digest} for name, record in files.items()},
         }
         _write_synced(self.path / RESULT_FILE, info)
-        self.path.rename(self._final)
+        self._run.reveal(self._final)
         _sync_folder(self._final.parent)
         self.path = self._final
         self.result = ResultDirectory.open(self._final)

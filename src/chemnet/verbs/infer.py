@@ -12,6 +12,7 @@ from chemnet.progress import get_logger
 from chemnet.registry import DATASETS, chem_verb
 from chemnet.results import ResultDirectory, ResultWriter, VerbResult, resolve_input
 from chemnet.results.directory import DONE
+from chemnet.results.partial import OwnedRun
 from chemnet.verbs.verb import Verb
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class Infer(Verb):
 
 
 def infer(
-    config: ConfigDict, parents: dict[str, ResultDirectory], begun: Path | None = None
+    config: ConfigDict, parents: dict[str, ResultDirectory], begun: OwnedRun | None = None
 ) -> ResultDirectory:
     """Run the model over the source and write the infer result.
 
@@ -120,7 +121,7 @@ def infer(
     parents
         ``"train"``, and ``"preprocess"`` unless raw tracers are read.
     begun
-        The hidden directory of an unfinished run to go on with.
+        An unfinished run to go on with.
 
     Raises
     ------

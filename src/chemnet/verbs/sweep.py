@@ -13,7 +13,7 @@ from chemnet.errors import ResultsError
 from chemnet.progress import get_logger
 from chemnet.registry import MODELS, VERBS, chem_verb
 from chemnet.results import ResultDirectory, ResultWriter, VerbResult
-from chemnet.results.partial import is_running, unfinished
+from chemnet.results.partial import OwnedRun, unfinished
 from chemnet.sweeps.space import Choice, Space, grid, read_space, with_space_words
 from chemnet.verbs.train import Train, TrainResult, find_inputs, refuse_wrong_names
 from chemnet.verbs.verb import Verb
@@ -117,19 +117,14 @@ class Sweep(Verb):
         config = self.with_arguments("sweep", given)
         begun = _unfinished_sweep(config)
         if begun is not None:
-            config = _config_to_go_on_with(begun, config)
+            config = _config_to_go_on_with(begun.path, config)
         return SweepResult(_sweep(config, begun))
 
 
-def _unfinished_sweep(config: ConfigDict) -> Path | None:
-    """Return the hidden directory that ``sweep.resume`` names, or None."""
+def _unfinished_sweep(config: ConfigDict) -> OwnedRun | None:
+    """Return the run that ``sweep.resume`` names, or None."""
     wanted = config["sweep"]["resume"]
-    if wanted is False:
-        return None
-    path = unfinished(config, "sweep", str(wanted))
-    if is_running(path):
-        raise ResultsError(f"{path.name} is running still", hint="wait for it, or stop that process first")
-    return path
+    return None if wanted is False else unfinished(config, "sweep", str(wanted))
 
 
 def _config_to_go_on_with(begun: Path, config: ConfigDict) -> ConfigDict:
@@ -152,7 +147,7 @@ def _config_to_go_on_with(begun: Path, config: ConfigDict) -> ConfigDict:
     return began_with.replace({key: config.lookup(key) for key in today})
 
 
-def _sweep(config: ConfigDict, begun: Path | None) -> ResultDirectory:
+def _sweep(config: ConfigDict, begun: OwnedRun | None) -> ResultDirectory:
     """Check everything, train the trials that are left, and write the result."""
     space = read_space(config)
     if config["sweep"]["trials"] is False:

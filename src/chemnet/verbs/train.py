@@ -131,7 +131,7 @@ def _train(config: ConfigDict, watch: Watch | None = None) -> TrainResult:
     from chemnet.training.resume.resume import check_inputs, check_start, config_to_go_on_with, find_resumed
 
     group = process_group(config["general"]["device"])
-    resumed = find_resumed(config)
+    resumed = find_resumed(config, group)
     check_start(config, resumed)
     begun = config_to_go_on_with(config, resumed)
     inputs = group.agreed(lambda: find_inputs(begun))

@@ -59,9 +59,10 @@ def test_a_failed_run_leaves_nothing(config):
 def test_a_run_that_can_be_resumed_stays_hidden(config):
     with pytest.raises(ValueError, match="boom"), ResultWriter(config, "train", keep_on_error=True) as writer:
         raise ValueError("boom")
-    assert unfinished(config, "train", "latest") == writer.path
+    run = unfinished(config, "train", "latest")
+    assert run.path == writer.path
     assert find_most_recent_results_dir(config, "train") is None
-    with ResultWriter(config, "train", resume=writer.path) as again:
+    with ResultWriter(config, "train", resume=run) as again:
         pass
     assert again.path.name == writer.path.name.removeprefix(".partial-")
     assert list(list_partial(again.path.parent)) == []

@@ -16,6 +16,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import ignite.distributed as idist
@@ -86,6 +87,12 @@ class Together(Alone):
         found = {role: str(result.path) for role, result in find().items()} if self.is_first else {}
         paths: dict[str, str] = idist.all_gather(found)[0]
         return {role: ResultDirectory.open(path) for role, path in paths.items()}
+
+    def first_path(self, find: Callable[[], Path | None]) -> Path | None:
+        """Return the path that the first process finds, if any."""
+        found = find() if self.is_first else None
+        path = idist.all_gather({"path": str(found) if found else ""})[0]["path"]
+        return Path(path) if path else None
 
     def share(self, table: Table) -> Table:
         """Return the part of each batch that is this process's."""
