@@ -73,7 +73,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(
             f"{path} is a folder, not a configuration file", hint="name a .toml file"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(
             f"{path} is not valid TOML: {error}", hint='strings need quotes: key = "value"'
         ) from error

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from chemnet.config import ConfigDict
 from chemnet.config.schema import read_toml
 from chemnet.errors import ResultsError, suggest
+from chemnet.progress import get_logger
 from chemnet.results.lineage import FileRecord, ParentRef, file_digest
 
 RESULT_FILE = "result.toml"
@@ -25,6 +27,8 @@ DONE = "done"
 _GLANCE = 300
 # files up to this size are read again whenever a result is used; of larger ones the size must do [bytes]
 _QUICK_DIGEST_LIMIT = 4 * 2**20
+_T = TypeVar("_T")
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -71,28 +75,32 @@ class ResultDirectory:
         """
         path = Path(path).resolve()
         info = _read_info(path)
-        _refuse_names_outside(info, path)
         try:
             return cls(
                 path=path,
-                verb=info["verb"],
-                component=info["component"] or None,
-                status=info["status"],
-                created=info["created"],
+                verb=_typed(info, "verb", str),
+                component=_typed(info, "component", str) or None,
+                status=_typed(info, "status", str),
+                created=_typed(info, "created", str),
                 wall_time_s=float(info["wall_time_s"]),
-                digest=info["digest"],
-                versions=info["versions"],
-                summary=info["summary"],
+                digest=_typed(info, "digest", str),
+                versions=_typed(info, "versions", dict),
+                summary=_typed(info, "summary", dict),
                 parents={
-                    name: ParentRef(Path(p["path"]), p["digest"]) for name, p in info["parents"].items()
+                    name: ParentRef(Path(_typed(p, "path", str)), _typed(p, "digest", str))
+                    for name, p in _typed(info, "parents", dict).items()
                 },
-                files={name: FileRecord(f["size"], f["digest"]) for name, f in info["files"].items()},
-                config_digest=info.get("config_digest", ""),
+                files={
+                    _inside(name): FileRecord(_typed(f, "size", int), _typed(f, "digest", str))
+                    for name, f in _typed(info, "files", dict).items()
+                },
+                config_digest=str(info.get("config_digest", "")),
             )
         except KeyError as error:
-            raise ResultsError(
-                f"{path / RESULT_FILE} has no entry {error}", hint="the result is damaged; make it again"
-            ) from error
+            what = f"has no entry {error}"
+        except (TypeError, ValueError, OverflowError) as error:
+            what = f"is damaged: {error}"
+        raise ResultsError(f"{path / RESULT_FILE} {what}", hint="the result is damaged; make it again")
 
     @property
     def name(self) -> str:
@@ -182,7 +190,7 @@ def _read_info(path: Path) -> dict[str, Any]:
         )
     try:
         info = tomllib.loads((path / RESULT_FILE).read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ResultsError(
             f"{path / RESULT_FILE} is damaged: {error}", hint="make the result again"
         ) from error
@@ -194,14 +202,20 @@ def _read_info(path: Path) -> dict[str, Any]:
     return info
 
 
-def _refuse_names_outside(info: dict[str, Any], path: Path) -> None:
-    """Raise for a file that lies outside of the result: who copies a result would write there."""
-    for name in info.get("files", {}):
-        if Path(name).is_absolute() or ".." in Path(name).parts:
-            raise ResultsError(
-                f"{path / RESULT_FILE} lists the file {name!r}, which lies outside of the result",
-                hint="the description was tampered with; make the result again",
-            )
+def _typed(table: Any, key: str, kind: type[_T]) -> _T:
+    """Return an entry of a table, which must be of this type."""
+    if not isinstance(table, dict):
+        raise TypeError(f"{table!r} stands where a table is expected")
+    if not isinstance(table[key], kind):
+        raise TypeError(f"{key} = {table[key]!r} is no {kind.__name__}")
+    return table[key]
+
+
+def _inside(name: str) -> str:
+    """Return the name of a file of the result: who copies one would write to where another name leads."""
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise ValueError(f"the file {name!r} lies outside of the result")
+    return name
 
 
 def _opened(path: Path) -> ResultDirectory | None:
@@ -212,8 +226,24 @@ def _opened(path: Path) -> ResultDirectory | None:
         return None
 
 
+@functools.cache
+def _say_left_out(message: str) -> None:
+    """Warn of a result that cannot be read, once."""
+    _log.warning("left out: %s", message)
+
+
+def _listed(path: Path) -> ResultDirectory | None:
+    """Open a folder of the results folder, or return None; one that should be a result is named."""
+    try:
+        return ResultDirectory.open(path)
+    except ResultsError as error:
+        if (path / RESULT_FILE).exists():
+            _say_left_out(error.message)
+        return None
+
+
 def list_results(results_dir: str | Path, verb: str | None = None) -> list[ResultDirectory]:
-    """Return every whole result under `results_dir`, oldest first; what is broken is left out.
+    """Return every whole result under `results_dir`, oldest first; what is broken is left out, and named.
 
     Parameters
     ----------
@@ -226,7 +256,7 @@ def list_results(results_dir: str | Path, verb: str | None = None) -> list[Resul
     if not results_dir.is_dir():
         return []
     paths = (path for path in results_dir.iterdir() if not path.name.startswith("."))
-    opened = (_opened(path) for path in paths if verb is None or _seems_of(path, verb))
+    opened = (_listed(path) for path in paths if verb is None or _seems_of(path, verb))
     found = (result for result in opened if result is not None and verb in (None, result.verb))
     return sorted(found, key=lambda result: result.created)
 

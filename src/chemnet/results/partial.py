@@ -101,7 +101,7 @@ def _owner(path: Path) -> tuple[str, int] | None:
     try:
         owner = tomllib.loads((path / RUNNING_FILE).read_text(encoding="utf-8"))
         return str(owner["host"]), int(owner["pid"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

@@ -257,3 +257,43 @@ def test_a_file_that_lies_outside_of_the_result_is_refused(make, name):
     description.write_text(description.read_text().replace("file.txt", name))
     with pytest.raises(ResultsError, match="lies outside of the result"):
         ResultDirectory.open(result.path)
+
+
+def damaged(result, old, new):
+    description = result.path / "result.toml"
+    content = description.read_bytes()
+    assert old in content
+    description.write_bytes(content.replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"train", b"tr\xffin"),
+        (b'verb = "train"', b"verb = 3"),
+        (b"created = ", b"created = 1979-05-27\nold = "),
+        (b"wall_time_s = ", b"wall_time_s = [1]\nold = "),
+        (b"wall_time_s = ", b"wall_time_s = 1" + b"0" * 400 + b"\nold = "),
+        (b"[versions]", b"[version]"),
+        (b"[summary]", b'summary = "x"\n[old]'),
+        (b"size = 7", b'size = "7"'),
+        (b"format = 1", b"format = 1\ndeep = " + b"[" * 5000 + b"]" * 5000),
+    ],
+)
+def test_one_damaged_result_is_left_out_and_named_and_hides_no_other(config, make, caplog, old, new):
+    good, bad = make(), make()
+    damaged(bad, old, new)
+    with pytest.raises(ResultsError, match=r"result\.toml"):
+        ResultDirectory.open(bad.path)
+    for _ in range(2):
+        assert [result.path for result in list_results(good.path.parent)] == [good.path]
+    assert caplog.text.count("left out: ") == 1
+    assert bad.name in caplog.text
+    assert resolve_input(config, "infer.model_dir", "train").path == good.path
+
+
+def test_a_folder_that_is_no_result_is_no_damaged_one(make, caplog):
+    result = make()
+    (result.path.parent / "notes").mkdir()
+    assert len(list_results(result.path.parent)) == 1
+    assert not caplog.text
