@@ -55,6 +55,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         # whoever read our output has gone; keep the interpreter from complaining at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_DONE
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        _print_error(
+            f"{place}{error.strerror or error}\n  hint: look at the disk, the path and its permissions", debug
+        )
+        return EXIT_FAILED
     except Exception as error:
         _print_error(
             f"unexpected {type(error).__name__}: {error}\n  hint: a defect of chemnet or of a plugin; "

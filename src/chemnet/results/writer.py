@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import shutil
@@ -16,12 +17,21 @@ from typing import Any
 from chemnet.config import ConfigDict
 from chemnet.config.manager import write_config
 from chemnet.config.toml_text import toml_text
-from chemnet.errors import ResultsError
+from chemnet.errors import ResultsError, RunFailedError
 from chemnet.progress import get_logger
 from chemnet.results.directory import CONFIG_FILE, FORMAT, PARTIAL_PREFIX, RESULT_FILE, ResultDirectory
 from chemnet.results.lineage import combined_digest, file_digest, parent_table, record_files
 from chemnet.results.partial import OwnedRun
 
+_DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
+_FULL, _TOO_LARGE = os.strerror(errno.ENOSPC), os.strerror(errno.EFBIG)
+_SIGNS_OF_DISK = {
+    _FULL: _FULL,
+    _TOO_LARGE: _TOO_LARGE,
+    "disk is full": _FULL,
+    "disk I/O error": os.strerror(errno.EIO),
+    " requested and ": _FULL,
+}
 _PACKAGES = ("chemnet", "numpy", "torch", "numba", "h5py")
 _log = get_logger(__name__)
 
@@ -82,10 +92,15 @@ class ResultWriter:
         self.result: ResultDirectory | None = None
         self._living = living
         self._started = time.perf_counter()
-        self._run = resume or OwnedRun(self._make(Path(config["general"]["results_dir"])), verb)
-        self.path = self._run.path
+        self.path = resume.path if resume else self._make(Path(config["general"]["results_dir"]))
         self._final = self.path.with_name(self.path.name.removeprefix(PARTIAL_PREFIX))
-        write_config(config, self.path / CONFIG_FILE)
+        try:
+            self._run = resume or OwnedRun(self.path, verb)
+            write_config(config, self.path / CONFIG_FILE)
+        except OSError as error:
+            if resume is None:
+                shutil.rmtree(self.path, ignore_errors=True)
+            raise _cannot_write(self.path, str(error.strerror)) from error
 
     def _make(self, results_dir: Path) -> Path:
         """Make the hidden directory of a new result."""
@@ -109,13 +124,32 @@ class ResultWriter:
         if self.result is not None:
             return
         if kind is None:
-            self.finish()
-        elif self.keep_on_error:
+            try:
+                self.finish()
+                return
+            except BaseException as failure:
+                self._leave()
+                self._tell_of_disk(failure)
+                raise
+        self._leave()
+        self._tell_of_disk(error)
+
+    def _leave(self) -> None:
+        """Keep or remove the hidden directory of a run that failed."""
+        if self.keep_on_error:
             self._run.end()
             _log.info("unfinished result kept in %s", self.path)
         else:
             shutil.rmtree(self.path, ignore_errors=True)
             self._run.end()
+
+    def _tell_of_disk(self, error: BaseException | None) -> None:
+        """Raise the error of a library again in plain words, where the disk is what failed."""
+        while error is not None:
+            told = disk_fault(error)
+            if told:
+                raise _cannot_write(self.path, told) from error
+            error = error.__cause__ or error.__context__
 
     def finish(self, status: str = "done") -> ResultDirectory:
         """Hash, describe and reveal the directory; after this `path` is its final place."""
@@ -142,6 +176,23 @@ class ResultWriter:
         self.path = self._final
         self.result = ResultDirectory.open(self._final)
         return self.result
+
+
+def disk_fault(error: BaseException) -> str | None:
+    """Return what the disk refused, in words, or None for any other error."""
+    if isinstance(error, OSError) and error.errno in _DISK_FAULTS:
+        return os.strerror(error.errno)
+    # HDF5, safetensors and SQLite have errors of their own, NumPy counts what was written
+    text = str(error)
+    return next((told for sign, told in _SIGNS_OF_DISK.items() if sign in text), None)
+
+
+def _cannot_write(path: Path, why: str) -> RunFailedError:
+    """Return the error for a folder that takes nothing more."""
+    return RunFailedError(
+        f"cannot write in {path}: {why}",
+        hint="free some space there, or set general.results_dir to another disk",
+    )
 
 
 def create_results_dir(config: ConfigDict, verb: str, **kwargs: Any) -> ResultWriter:

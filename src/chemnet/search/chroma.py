@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
 from chemnet.config import ConfigDict
-from chemnet.errors import NotFoundError, ResultsError
+from chemnet.errors import ChemNetError, NotFoundError, ResultsError
 from chemnet.registry import VECTOR_DBS
 from chemnet.search.vector_database import Matches, VectorDatabase
 
@@ -67,10 +68,30 @@ class ChromaDatabase(VectorDatabase):
         noted = self._noted()
         self._client = self._open_client(self.path if self._table["host"] else self._folder(noted))
         try:
-            self._collection = self._client.get_collection(noted["collection"], embedding_function=None)
-        except (ChromaNotFoundError, ValueError) as error:
+            with self._in_plain_words():
+                self._collection = self._client.get_collection(noted["collection"], embedding_function=None)
+        except ChromaNotFoundError as error:
             raise self._gone(f"no collection {noted['collection']}") from error
         return self
+
+    @contextmanager
+    def _in_plain_words(self) -> Iterator[None]:
+        """Turn what Chroma and its Rust core raise over broken files into a `ResultsError`."""
+        from chromadb.errors import NotFoundError as ChromaNotFoundError
+
+        try:
+            yield
+        except (ChemNetError, ChromaNotFoundError):
+            raise
+        except BaseException as error:
+            # a panic of Rust is no Exception
+            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+                raise
+            told = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise ResultsError(
+                f"the Chroma database of {self.path} cannot be read: {told}",
+                hint="run `chemnet save_to_database` again; lookup.search=exact needs no database",
+            ) from error
 
     def _noted(self) -> dict[str, Any]:
         """Return what `create` noted: the collection's name and where it was made."""
@@ -125,7 +146,8 @@ class ChromaDatabase(VectorDatabase):
         host, port = self._table["host"], self._table["port"]
         settings = Settings(anonymized_telemetry=False)
         if not host:
-            return chromadb.PersistentClient(str(folder), settings=settings)
+            with self._in_plain_words():
+                return chromadb.PersistentClient(str(folder), settings=settings)
         try:
             return chromadb.HttpClient(host, port, settings=settings)
         except (ValueError, OSError) as error:
@@ -141,19 +163,22 @@ class ChromaDatabase(VectorDatabase):
     def search_by_vector(self, vector: np.ndarray, k: int) -> Matches:
         """Return the `k` nearest to `vector` that the graph search finds."""
         query = np.asarray(vector, dtype=np.float32)[None, :]
-        found = self._collection.query(query_embeddings=query, n_results=k, include=["distances"])
+        with self._in_plain_words():
+            found = self._collection.query(query_embeddings=query, n_results=k, include=["distances"])
         # Chroma's "l2" is the squared distance
         return Matches(tuple(found["ids"][0]), np.sqrt(np.asarray(found["distances"][0], dtype=np.float64)))
 
     def get_by_id(self, sample_id: str) -> np.ndarray:
         """Return one stored vector."""
-        found = self._collection.get(ids=[sample_id], include=["embeddings"])
+        with self._in_plain_words():
+            found = self._collection.get(ids=[sample_id], include=["embeddings"])
         if not found["ids"]:
             raise NotFoundError(f"no state {sample_id!r} in the collection {self._collection.name}")
         return np.asarray(found["embeddings"][0], dtype=np.float32)
 
     def __len__(self) -> int:
-        return int(self._collection.count())
+        with self._in_plain_words():
+            return int(self._collection.count())
 
     def close(self) -> None:
         """Close the client, so that its files can be moved."""

@@ -1,5 +1,6 @@
 """Result directories: hidden until whole, found by fit, never stale."""
 
+import errno
 import json
 import shutil
 import signal
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from chemnet.config import load_config
-from chemnet.errors import ResultsError
+from chemnet.errors import ResultsError, RunFailedError
 from chemnet.results import (
     ResultDirectory,
     ResultWriter,
@@ -297,3 +298,59 @@ def test_a_folder_that_is_no_result_is_no_damaged_one(make, caplog):
     (result.path.parent / "notes").mkdir()
     assert len(list_results(result.path.parent)) == 1
     assert not caplog.text
+
+
+class LibraryError(Exception):
+    """An error of a library that says in its own words that the disk is full."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError(
+            "Can't write data (file write failed: errno = 28, error message = 'No space left on device')"
+        ),
+        LibraryError("I/O error: No space left on device (os error 28)"),
+        LibraryError("(sqlite3.OperationalError) database or disk is full"),
+        OSError("4096 requested and 512 written"),
+    ],
+)
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_full_disk_is_named_with_the_folder(config, error, keep):
+    writer = ResultWriter(config, "train", keep_on_error=keep)
+
+    def save():
+        with writer:
+            try:
+                raise error
+            except Exception as caught:
+                raise ValueError("could not save") from caught
+
+    with pytest.raises(RunFailedError, match=r"cannot write in .*-train-.*: No space left on device"):
+        save()
+    assert writer.path.exists() == keep
+
+
+LIMITED = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
+from chemnet.cli import main
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.parametrize("limit", [10, 5_000, 20_000])
+def test_a_disk_that_takes_no_more_ends_a_verb_in_one_line_and_leaves_nothing(
+    tiny_preprocessed, tmp_path, limit
+):
+    data = Path(str(tiny_preprocessed.config["data_set"]["path"]))
+    words = ["preprocess", f"data_set.path={data}", f"general.results_dir={tmp_path}", "preprocess.window=8"]
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(limit), *words, "--quiet"], capture_output=True, text=True
+    )
+    assert done.returncode == 3, done.stderr
+    assert f"cannot write in {tmp_path}" in done.stderr
+    assert "File too large" in done.stderr
+    assert "defect" not in done.stderr
+    assert list(tmp_path.iterdir()) == []

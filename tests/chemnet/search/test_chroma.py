@@ -185,3 +185,20 @@ def test_a_damaged_note_is_named(filled, tmp_path, text):
     (tmp_path / "collection.json").write_text(text)
     with pytest.raises(ResultsError, match=r"collection\.json is damaged"):
         ChromaDatabase(load_config(), tmp_path).connect()
+
+
+@pytest.mark.parametrize("damage", ["zeros", "cut", "text"])
+def test_broken_files_are_told_in_plain_words(filled, tmp_path, damage):
+    result = shutil.copytree(filled, tmp_path / "result")
+    for file in (result / "database").rglob("*"):
+        if file.is_file():
+            size = file.stat().st_size
+            content = {"zeros": bytes(size), "cut": file.read_bytes()[: size // 3], "text": b"no database"}
+            file.write_bytes(content[damage])
+
+    def search():
+        ChromaDatabase(load_config(), result).connect().search_by_vector(VECTORS[0], k=3)
+
+    with pytest.raises(ResultsError, match=f"{result}") as caught:
+        search()
+    assert "save_to_database" in caught.value.hint
