@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from chemnet.caches import ensure_caches
 from chemnet.config import ConfigDict
 from chemnet.core import ChemNet
 from chemnet.errors import ChemNetError
@@ -29,6 +30,9 @@ __all__ = [
     "chem_model",
     "chem_verb",
 ]
+
+# before anybody imports Numba or Matplotlib
+ensure_caches()
 
 # imported when first asked for: they need NumPy or torch, which `import chemnet` does not load
 _LAZY = {
