@@ -60,6 +60,10 @@ class NotFoundError(ChemNetError):
     exit_code = 1
 
 
+class MissingPackageError(ChemNetError):
+    """A package that a plain install leaves out and this configuration needs."""
+
+
 class RunFailedError(ChemNetError):
     """A computation that was well posed and failed: a loss that is not finite, a solver that gave up."""
 

@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from chemnet.errors import NotFoundError, ResultsError
+from chemnet.extras import require
 from chemnet.registry import VECTOR_DBS
 from chemnet.search.vector_database import Matches, VectorDatabase
 
@@ -52,10 +53,10 @@ class ChromaDatabase(VectorDatabase):
 
     def connect(self) -> Self:
         """Open the collection; a host that is configured now wins over the one that it was made on."""
-        from chromadb.errors import NotFoundError as ChromaNotFoundError
-
         place = self._place()
         self._client = self._open_client(place)
+        from chromadb.errors import NotFoundError as ChromaNotFoundError
+
         try:
             self._collection = self._client.get_collection(place["collection"], embedding_function=None)
         except (ChromaNotFoundError, ValueError) as error:
@@ -78,6 +79,7 @@ class ChromaDatabase(VectorDatabase):
 
     def _open_client(self, place: dict[str, Any]) -> Any:
         """Return a client of the server, or of the files in the result."""
+        require("chromadb", "vector_db.name = 'chromadb'")
         import chromadb
         from chromadb.config import Settings
 

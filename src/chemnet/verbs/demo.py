@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from chemnet.config import ConfigDict, ConfigManager
+from chemnet.extras import require
 from chemnet.progress import get_logger
 from chemnet.registry import VERBS, chem_verb
 from chemnet.results import Answer
@@ -65,6 +66,8 @@ class Demo(Verb):
         folder
             Where recipes and results go; wins over ``demo.folder``.
         """
+        for package in ("umap", "bokeh", "chromadb"):
+            require(package, "`chemnet demo`, which shows every verb (chemnet[all]),")
         place = Path(folder or self.config["demo"]["folder"]).resolve()
         place.mkdir(parents=True, exist_ok=True)
         for recipe in (RECIPE, EMULATOR_RECIPE):

@@ -125,7 +125,10 @@ class Train(Verb):
 
 def _train(config: ConfigDict, watch: Watch | None = None) -> TrainResult:
     """Find the inputs, then train."""
+    from chemnet.training.loop.tracking import tracked_where_possible
+
     refuse_wrong_names(config)
+    config = tracked_where_possible(config)
     from chemnet.training.loop.train_component import train_component
     from chemnet.training.parallel.distributed import process_group
     from chemnet.training.resume.resume import check_inputs, check_start, config_to_go_on_with, find_resumed
