@@ -18,11 +18,10 @@ from chemnet.config.manager import write_config
 from chemnet.config.toml_text import toml_text
 from chemnet.errors import ResultsError
 from chemnet.progress import get_logger
-from chemnet.results.directory import FORMAT, PARTIAL_PREFIX, RESULT_FILE, ResultDirectory
+from chemnet.results.directory import CONFIG_FILE, FORMAT, PARTIAL_PREFIX, RESULT_FILE, ResultDirectory
 from chemnet.results.lineage import combined_digest, parent_table, record_files
 from chemnet.results.partial import mark_ended, mark_running
 
-CONFIG_FILE = "runtime_config.toml"
 _PACKAGES = ("chemnet", "numpy", "torch", "numba", "h5py")
 _log = get_logger(__name__)
 

@@ -97,9 +97,10 @@ class Infer(Verb):
         begun = None
         if config["infer"]["resume"] is not False:
             config, begun = resumed(config)
-        trained = resolve_input(config, "infer.model_dir", verb="train", what="trained model")
+        from_splits = config["infer"]["source"] == "preprocess"
+        trained = resolve_input(config, "infer.model_dir", "train", None, "trained model", None, from_splits)
         parents = {"train": trained}
-        if config["infer"]["source"] == "preprocess":
+        if from_splits:
             parents["preprocess"] = _data_result(config, trained)
         used = {"infer.model_dir": str(trained.path)}
         if "preprocess" in parents:

@@ -12,6 +12,7 @@ from chemnet.registry import DATASETS, MODELS, VERBS, chem_verb
 from chemnet.results import (
     ResultDirectory,
     VerbResult,
+    find_input,
     find_most_recent_results_dir,
     named_result,
     resolve_input,
@@ -166,7 +167,7 @@ def refuse_wrong_names(config: ConfigDict) -> None:
             f"no weights file {weights}", hint="train.model_weights_file names a .safetensors file"
         )
     if resumed is None and table["mode"] == "component" and table["preprocess_dir"] is False:
-        resolve_input(config, "train.preprocess_dir", verb="preprocess")
+        find_input(config, "train.preprocess_dir", verb="preprocess")
 
 
 def find_inputs(config: ConfigDict) -> dict[str, ResultDirectory]:
@@ -190,6 +191,7 @@ def find_inputs(config: ConfigDict) -> dict[str, ResultDirectory]:
         fits=lambda result: is_autoencoder_for(result, data_result),
         what="autoencoder for these species, scalings and splits",
         make_with="chemnet train model.name=Autoencoder",
+        same_data=False,  # it fits the very result that is trained on
     )
     return {"preprocess": data_result, "autoencoder": autoencoder}
 
