@@ -213,7 +213,7 @@ def named_result(config: ConfigDict, wanted: str, key: str, verb: str) -> Result
     if found is None:
         raise ResultsError(
             f"{key} = {wanted!r}: no such path, result or component",
-            hint=suggest(wanted, names_of(results_dir, verb)),
+            hint=suggest(wanted, names_of(results_dir, verb)) or f"run `chemnet {verb}` first",
         )
     if found.verb != verb:
         raise ResultsError(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from chemnet.config import ConfigDict
 from chemnet.errors import ModelError, ResultsError
+from chemnet.plugins import require_dotted
 from chemnet.progress import get_logger
 from chemnet.registry import DATASETS, MODELS, VERBS, chem_verb
 from chemnet.results import (
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
     from chemnet.training.loop.handlers import Watch
 
+# where PyTorch has what the tables of the recipe name
+_HOMES = {"optimizer": "torch.optim", "criterion": "torch.nn", "scheduler": "torch.optim.lr_scheduler"}
 _log = get_logger(__name__)
 
 
@@ -149,6 +152,8 @@ def refuse_wrong_names(config: ConfigDict) -> None:
 
     Raises
     ------
+    ConfigError
+        For a part of the recipe without a dotted name.
     ResultsError
         For a training to go on with, or an input, that is not there.
     ModelError
@@ -156,6 +161,9 @@ def refuse_wrong_names(config: ConfigDict) -> None:
     """
     from chemnet.training.resume.resumable import training_to_resume
 
+    for part, home in _HOMES.items():
+        if config[part]["name"]:
+            require_dotted(config[part]["name"], part, home)
     table, resumed = config["train"], training_to_resume(config)
     for key, verb in Train.inputs.items():
         wanted = config.lookup(key)

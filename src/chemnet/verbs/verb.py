@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from chemnet import plugins
 from chemnet.config import ConfigDict
+from chemnet.registry import check_names
 
 
 class Verb(ABC):
@@ -45,6 +46,7 @@ class Verb(ABC):
 
     def __init__(self, config: ConfigDict) -> None:
         self.config = config
+        check_names(config, self.tables or (self.cli_name,))
 
     @staticmethod  # noqa: B027  (most verbs have no options of their own)
     def setup_parser(parser: argparse.ArgumentParser) -> None:
