@@ -191,7 +191,10 @@ _BUILTIN_VERBS: dict[str, tuple[str, str]] = {
         "chemnet.verbs.network",
         "describe a chemical network, and draw the graph around a species",
     ),
-    "config": ("chemnet.verbs.config", "print the merged configuration, or explain one key"),
+    "config": (
+        "chemnet.verbs.config",
+        "print the merged configuration, explain one key, or set one in a file",
+    ),
     "results": ("chemnet.verbs.results", "list results with status, component and lineage"),
     "preprocess": (
         "chemnet.verbs.preprocess",
