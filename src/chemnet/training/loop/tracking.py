@@ -41,6 +41,7 @@ def tracked_where_possible(config: ConfigDict) -> ConfigDict:
     return config.replace({"mlflow.enabled": False})
 
 
+# not Ignite's MLflowLogger: it opens the process's one global run; a sweep's stays open around its trials'
 class MlflowTracker:
     """One MLflow run: parameters at the start, metrics of each epoch, artifacts at the end.
 
