@@ -79,13 +79,19 @@ class ResultWriter:
         self.parents = dict(parents or {})
         self.summary: dict[str, Any] = {}
         self.keep_on_error = keep_on_error
-        self.result: ResultDirectory | None = None
+        self._result: ResultDirectory | None = None
         self._living = living
         self._started = time.perf_counter()
         self.path = self._reopen(resume) if resume else self._make(Path(config["general"]["results_dir"]))
         self._final = self.path.with_name(self.path.name.removeprefix(PARTIAL_PREFIX))
         write_config(config, self.path / CONFIG_FILE)
         mark_running(self.path, verb)
+
+    @property
+    def result(self) -> ResultDirectory:
+        """The finished result: after the block, or after `finish`."""
+        assert self._result is not None, "the result is not finished yet"
+        return self._result
 
     def _make(self, results_dir: Path) -> Path:
         """Make the hidden directory of a new result."""
@@ -114,7 +120,7 @@ class ResultWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self.result is not None:
+        if self._result is not None:
             return
         if kind is None:
             self.finish()
@@ -146,8 +152,8 @@ class ResultWriter:
         self.path.rename(self._final)
         _sync_folder(self._final.parent)
         self.path = self._final
-        self.result = ResultDirectory.open(self._final)
-        return self.result
+        self._result = ResultDirectory.open(self._final)
+        return self._result
 
 
 def create_results_dir(config: ConfigDict, verb: str, **kwargs: Any) -> ResultWriter:

@@ -15,7 +15,7 @@ from chemnet.verbs.verb import Verb
 
 
 @chem_verb
-class Config(Verb):
+class Config(Verb[Answer]):
     """Print the merged configuration, explain one key, or set one in a file."""
 
     cli_name = "config"

@@ -51,7 +51,7 @@ class DemoRun:
 
 
 @chem_verb
-class Demo(Verb):
+class Demo(Verb[Answer]):
     """Run every step from tracers to a lookup on a small set."""
 
     cli_name = "demo"

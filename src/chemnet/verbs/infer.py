@@ -54,7 +54,7 @@ class InferResult(VerbResult):
 
 
 @chem_verb
-class Infer(Verb):
+class Infer(Verb[InferResult]):
     """Run a trained model over data."""
 
     cli_name = "infer"
@@ -140,7 +140,7 @@ def infer(
 
     table, trained = config["infer"], parents["train"]
     device = choose_device(config["general"]["device"])
-    loaded = load_trained(trained, weights_file(table["weights"]))
+    loaded: Any = load_trained(trained, weights_file(table["weights"]))
     model, wanted, role = loaded.for_inference().to(device), loaded.data, loaded.role
     _say_what_happens(trained, role)
     source = _source(config, parents, wanted)
@@ -171,7 +171,6 @@ def infer(
             device=str(device),
             splits=list(source.splits),
         )
-    assert writer.result is not None
     return writer.result
 
 

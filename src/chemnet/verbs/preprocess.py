@@ -35,7 +35,7 @@ class PreprocessResult(VerbResult):
 
 
 @chem_verb
-class Preprocess(Verb):
+class Preprocess(Verb[PreprocessResult]):
     """Read raw tracers, split them, scale them and write the splits."""
 
     cli_name = "preprocess"
@@ -87,7 +87,7 @@ def _newest_simulated(config: ConfigDict) -> ResultDirectory | None:
     found = newest_input(config, "data_set.path", "simulate")
     if found is not None:
         found.announce("data_set.path")
-    return found and found.result
+    return None if found is None else found.result
 
 
 def _summary(metadata: dict[str, Any]) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class DatabaseResult(VerbResult):
 
 
 @chem_verb
-class SaveToDatabase(Verb):
+class SaveToDatabase(Verb[DatabaseResult]):
     """Store latents in a vector database."""
 
     cli_name = "save_to_database"

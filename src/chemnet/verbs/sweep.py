@@ -62,7 +62,7 @@ class SweepResult(VerbResult):
 
 
 @chem_verb
-class Sweep(Verb):
+class Sweep(Verb[SweepResult]):
     """Train with every combination of some values, or with values that Optuna draws."""
 
     cli_name = "sweep"
@@ -165,7 +165,6 @@ def _sweep(config: ConfigDict, begun: Path | None) -> ResultDirectory:
         except KeyboardInterrupt:
             _log.warning("interrupted; to go on:\n  chemnet sweep sweep.resume=latest")
             raise
-    assert writer.result is not None
     return writer.result
 
 

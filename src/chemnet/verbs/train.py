@@ -64,7 +64,7 @@ class TrainResult(VerbResult):
 
 
 @chem_verb
-class Train(Verb):
+class Train(Verb[TrainResult]):
     """Train the model that ``[model]`` describes."""
 
     cli_name = "train"

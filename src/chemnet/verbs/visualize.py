@@ -54,7 +54,7 @@ class VisualizeResult(VerbResult):
 
 
 @chem_verb
-class Visualize(Verb):
+class Visualize(Verb[VisualizeResult]):
     """Make an interactive page of a reduced latent space."""
 
     cli_name = "visualize"
