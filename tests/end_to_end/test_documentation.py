@@ -65,7 +65,7 @@ def test_every_configuration_loads(page: Path, tmp_path: Path) -> None:
     for number, text in enumerate(blocks(page, "toml")):
         path = tmp_path / f"{number}.toml"
         path.write_text(text, encoding="utf-8")
-        load_config([path])
+        assert load_config([path]).chosen, text
 
 
 @pytest.mark.parametrize("page", PAGES, ids=by_path)
