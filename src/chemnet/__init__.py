@@ -12,6 +12,7 @@ from chemnet.registry import chem_dataset, chem_model, chem_verb
 from chemnet.verbs.verb import Verb
 
 if TYPE_CHECKING:
+    __version__: str
     from chemnet.data.chem_dataset import ChemDataset
     from chemnet.data.inference.inference_dataset import InferenceDataset
     from chemnet.surrogate.surrogate import Surrogate
@@ -26,6 +27,7 @@ __all__ = [
     "InferenceDataset",
     "Surrogate",
     "Verb",
+    "__version__",
     "chem_dataset",
     "chem_model",
     "chem_verb",
@@ -47,6 +49,10 @@ _PACKAGES = ("chemistry", "data", "evaluation", "models", "plots", "search", "su
 def __getattr__(name: str) -> Any:
     import importlib
 
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("chemnet")
     if name in _LAZY:
         return getattr(importlib.import_module(_LAZY[name]), name)
     if name in _PACKAGES:

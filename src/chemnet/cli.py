@@ -22,6 +22,7 @@ EXIT_WRONG_USE = 2
 EXIT_FAILED = 3
 EXIT_INTERRUPTED = 130
 _OVERRIDE = re.compile(r"[^-/\\=\s][^/\\=\s]*=")
+_SPACED = re.compile(r"(?P<key>(?<!\S)[^-/\\=\s][^/\\=\s]*)(\s+=\s*|=\s+)(?P<value>\S+)")
 _NEGATIVE_NUMBER = re.compile(r"-[\d.]")
 _COMMON = ("config_files", "overrides", "debug", "json", "quiet", "verbose")
 
@@ -131,13 +132,19 @@ def _parse(verb_class: Any, name: str, words: list[str]) -> argparse.Namespace:
             (overrides if _OVERRIDE.match(word) and not is_value else rest).append(word)
     args, stray = parser.parse_known_intermixed_args(rest)
     if stray:
-        raise _stray_word(verb_class, name, stray)
+        raise _stray_word(verb_class, name, stray, words)
     args.overrides = overrides
     return args
 
 
-def _stray_word(verb_class: Any, name: str, stray: Sequence[str]) -> ConfigError:
+def _stray_word(verb_class: Any, name: str, stray: Sequence[str], words: Sequence[str]) -> ConfigError:
     """Return the error for words that mean nothing; most are configuration keys written as options."""
+    spaced = _SPACED.search(" ".join(words))
+    if spaced:
+        return ConfigError(
+            f"chemnet {name} has no use for '{spaced.group().strip()}'",
+            hint=f"no space stands before or after '=': {spaced['key']}={spaced['value']}",
+        )
     word, separator, value = stray[0].partition("=")
     if not separator:
         value = stray[1] if len(stray) > 1 else "..."

@@ -17,8 +17,7 @@ from chemnet.errors import ResultsError, suggest
 from chemnet.progress import get_logger
 from chemnet.results.lineage import FileRecord, ParentRef, file_digest
 
-RESULT_FILE = "result.toml"
-CONFIG_FILE = "runtime_config.toml"
+RESULT_FILE, CONFIG_FILE = "result.toml", "runtime_config.toml"
 # of the files that verbs write; raised when an older chemnet's results can no longer be read
 FORMAT = 1
 PARTIAL_PREFIX = ".partial-"
@@ -112,6 +111,11 @@ class ResultDirectory:
         """The configuration that made this result, as it was: keys may have come and gone since."""
         return ConfigDict(read_toml(self.file(CONFIG_FILE)))
 
+    @property
+    def keeps_config(self) -> bool:
+        """Whether the configuration is there still."""
+        return (self.path / CONFIG_FILE).is_file()
+
     def file(self, name: str) -> Path:
         """Return the path of one of the result's files.
 
@@ -167,8 +171,7 @@ class ResultDirectory:
         if role not in self.parents:
             raise ResultsError(f"{self.name} has no parent '{role}'", hint=suggest(role, self.parents))
         reference = self.parents[role]
-        candidates = [reference.path, self.path.parent / reference.path.name]
-        for candidate in chain(map(_opened, dict.fromkeys(candidates)), _all_in(self.path.parent)):
+        for candidate in chain(self._near(reference), _all_in(self.path.parent)):
             if candidate is not None and candidate.digest == reference.digest:
                 candidate.verify(every_byte=False)
                 return candidate
@@ -177,6 +180,24 @@ class ResultDirectory:
             "which is gone or has changed",
             hint=f"bring that result back, or run `chemnet {self.verb}` again on the new one",
         )
+
+    def lineage(self) -> Iterator[ResultDirectory]:
+        """Yield this result and all that it was made from, nearest first, as far as that is still there."""
+        generation, seen = [self], {self.digest}
+        while generation:
+            yield from generation
+            found = (
+                one for child in generation for ref in child.parents.values() for one in child._near(ref)
+            )
+            generation = list({one.digest: one for one in found if one.digest not in seen}.values())
+            seen.update(one.digest for one in generation)
+
+    def _near(self, reference: ParentRef) -> Iterator[ResultDirectory]:
+        """Yield what a reference means, by digest, where it was and beside this result."""
+        for place in dict.fromkeys([reference.path, self.path.parent / reference.path.name]):
+            found = _opened(place)
+            if found is not None and found.digest == reference.digest:
+                yield found
 
 
 def _read_info(path: Path) -> dict[str, Any]:

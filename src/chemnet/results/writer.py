@@ -89,7 +89,7 @@ class ResultWriter:
         self.parents = dict(parents or {})
         self.summary: dict[str, Any] = {}
         self.keep_on_error = keep_on_error
-        self.result: ResultDirectory | None = None
+        self._result: ResultDirectory | None = None
         self._living = living
         self._started = time.perf_counter()
         self.path = resume.path if resume else self._make(Path(config["general"]["results_dir"]))
@@ -101,6 +101,12 @@ class ResultWriter:
             if resume is None:
                 shutil.rmtree(self.path, ignore_errors=True)
             raise _cannot_write(self.path, str(error.strerror)) from error
+
+    @property
+    def result(self) -> ResultDirectory:
+        """The finished result: after the block, or after `finish`."""
+        assert self._result is not None, "the result is not finished yet"
+        return self._result
 
     def _make(self, results_dir: Path) -> Path:
         """Make the hidden directory of a new result."""
@@ -121,7 +127,7 @@ class ResultWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self.result is not None:
+        if self._result is not None:
             return
         if kind is None:
             try:
@@ -174,8 +180,8 @@ class ResultWriter:
         self._run.reveal(self._final)
         _sync_folder(self._final.parent)
         self.path = self._final
-        self.result = ResultDirectory.open(self._final)
-        return self.result
+        self._result = ResultDirectory.open(self._final)
+        return self._result
 
 
 def disk_fault(error: BaseException) -> str | None:

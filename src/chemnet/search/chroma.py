@@ -13,6 +13,7 @@ import numpy as np
 
 from chemnet.config import ConfigDict
 from chemnet.errors import ChemNetError, NotFoundError, ResultsError
+from chemnet.extras import require
 from chemnet.registry import VECTOR_DBS
 from chemnet.search.vector_database import Matches, VectorDatabase
 
@@ -63,6 +64,7 @@ class ChromaDatabase(VectorDatabase):
 
         A server or a folder that only the result names is left alone, since anybody may have made the result.
         """
+        require("chromadb", "vector_db.name = 'chromadb'")
         from chromadb.errors import NotFoundError as ChromaNotFoundError
 
         noted = self._noted()
@@ -140,6 +142,7 @@ class ChromaDatabase(VectorDatabase):
 
     def _open_client(self, folder: Path) -> Any:
         """Return a client of the configured server or, without one, of the files in a folder."""
+        require("chromadb", "vector_db.name = 'chromadb'")
         import chromadb
         from chromadb.config import Settings
 

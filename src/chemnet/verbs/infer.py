@@ -55,7 +55,7 @@ class InferResult(VerbResult):
 
 
 @chem_verb
-class Infer(Verb):
+class Infer(Verb[InferResult]):
     """Run a trained model over data."""
 
     cli_name = "infer"
@@ -98,9 +98,10 @@ class Infer(Verb):
         begun = None
         if config["infer"]["resume"] is not False:
             config, begun = resumed(config)
-        trained = resolve_input(config, "infer.model_dir", verb="train", what="trained model")
+        from_splits = config["infer"]["source"] == "preprocess"
+        trained = resolve_input(config, "infer.model_dir", "train", None, "trained model", None, from_splits)
         parents = {"train": trained}
-        if config["infer"]["source"] == "preprocess":
+        if from_splits:
             parents["preprocess"] = _data_result(config, trained)
         used = {"infer.model_dir": str(trained.path)}
         if "preprocess" in parents:
@@ -140,7 +141,7 @@ def infer(
 
     table, trained = config["infer"], parents["train"]
     device = choose_device(config["general"]["device"])
-    loaded = load_trained(trained, weights_file(table["weights"]))
+    loaded: Any = load_trained(trained, weights_file(table["weights"]))
     model, wanted, role = loaded.for_inference().to(device), loaded.data, loaded.role
     _say_what_happens(trained, role)
     source = _source(config, parents, wanted)
@@ -171,7 +172,6 @@ def infer(
             device=str(device),
             splits=list(source.splits),
         )
-    assert writer.result is not None
     return writer.result
 
 

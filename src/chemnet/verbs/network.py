@@ -92,7 +92,7 @@ class NetworkResult(VerbResult):
 
 
 @chem_verb
-class Network(Verb):
+class Network(Verb[NetworkResult]):
     """Read a network, describe it and draw what surrounds some of its species."""
 
     cli_name = "network"
@@ -142,7 +142,6 @@ class Network(Verb):
         around = [neighbourhood(reactions, one) for one in _chosen(options["species"], species_rows, name)]
         with ResultWriter(config, verb="network") as writer:
             _write(writer, found, around, options["neighbours"])
-        assert writer.result is not None
         return NetworkResult(writer.result)
 
 

@@ -51,7 +51,7 @@ class DatabaseResult(VerbResult):
 
 
 @chem_verb
-class SaveToDatabase(Verb):
+class SaveToDatabase(Verb[DatabaseResult]):
     """Store latents in a vector database."""
 
     cli_name = "save_to_database"

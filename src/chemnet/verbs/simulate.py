@@ -65,7 +65,7 @@ class SimulateResult(VerbResult):
 
 
 @chem_verb
-class Simulate(Verb):
+class Simulate(Verb[SimulateResult]):
     """Make tracers, integrate the chemistry along them and store both."""
 
     cli_name = "simulate"
@@ -249,6 +249,7 @@ def _gather(config: ConfigDict, plan: SimulationPlan, finished: FinishedTracers,
     with SimulatedWriter(hidden, names, len(good), plan.longest, _provenance(config, plan)) as writer:
         for index in good:
             outcome = finished.load(index)
+            assert outcome.abundances is not None  # none of the failed ones
             writer.add(plan.tracers[index], index, outcome.abundances, outcome.statistics)
     hidden.replace(folder / TRACERS_FILE)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from chemnet.config import ConfigDict, load_result_config
 from chemnet.errors import ResultsError
+from chemnet.extras import require
 from chemnet.progress import get_logger
 from chemnet.registry import MODELS, VERBS, chem_verb
 from chemnet.results import ResultDirectory, ResultWriter, VerbResult
@@ -61,7 +62,7 @@ class SweepResult(VerbResult):
 
 
 @chem_verb
-class Sweep(Verb):
+class Sweep(Verb[SweepResult]):
     """Train with every combination of some values, or with values that Optuna draws."""
 
     cli_name = "sweep"
@@ -152,12 +153,15 @@ def _sweep(config: ConfigDict, begun: OwnedRun | None) -> ResultDirectory:
     space = read_space(config)
     if config["sweep"]["trials"] is False:
         grid(space)  # refuses ranges
+    else:
+        require("optuna", "drawing trials (sweep.trials)")
     _warn_of_moving_scores(config, space)
     config, inputs = _with_inputs(config, space)
     from chemnet.sweeps.run_trials import run_trials, tracked
+    from chemnet.training.loop.tracking import tracked_where_possible
 
     # a sweep that goes on is what one in one go would be
-    config = config.replace({"sweep.resume": False})
+    config = tracked_where_possible(config.replace({"sweep.resume": False}))
     component = config["train"]["component"] or config["model"]["name"]
     with ResultWriter(config, "sweep", component, parents=inputs, resume=begun) as writer:
         try:
@@ -169,7 +173,6 @@ def _sweep(config: ConfigDict, begun: OwnedRun | None) -> ResultDirectory:
         except KeyboardInterrupt:
             _log.warning("interrupted; to go on:\n  chemnet sweep sweep.resume=latest")
             raise
-    assert writer.result is not None
     return writer.result
 
 

@@ -135,9 +135,10 @@ def test_pandas_layout_is_written_on_request(tmp_path: Path) -> None:
         assert table["Model"].unique().tolist() == simulated.models.tolist()
 
 
-def test_preprocess_takes_the_newest_simulated_set(chem: ChemNet) -> None:
-    chem.simulate()
-    newest = chem.simulate(n_tracers=20)
+def test_preprocess_takes_the_newest_set_that_was_simulated_as_configured(chem: ChemNet) -> None:
+    chem.simulate(n_tracers=20)
+    newest = chem.simulate()
+    chem.simulate(n_tracers=3)
     chem.set_config("preprocess.window", 4)
     result = chem.preprocess()
     assert result.directory.parent("simulate").digest == newest.directory.digest

@@ -117,6 +117,7 @@ class ScoreEpochs:
         session.records.append(record)
 
 
+# not Ignite's Checkpoint: it pickles
 class KeepBest:
     """Keep the weights of the epoch with the lowest ``train.monitor``."""
 
@@ -160,6 +161,7 @@ class RecordMetrics:
             tracker.epoch(record)
 
 
+# not Ignite's Checkpoint: it pickles, and keeps no random state
 class SaveState:
     """Write the resume state after each epoch: a killed process loses one epoch at most."""
 
@@ -178,6 +180,8 @@ class SaveState:
         )
 
 
+# not Ignite's EarlyStopping, which counts for itself: the stagnant epochs stand in the resume state, and a
+# cut of dropout sets them to 0
 class StopEarly:
     """End the training after ``early_stopping_patience`` stagnant epochs."""
 
@@ -212,6 +216,7 @@ class AskWatch:
             trainer.terminate()
 
 
+# not Ignite's ProgressBar: one bar per epoch, begun at 0 by a resumed run, and nothing at all in a log file
 class ShowProgress:
     """A bar over all batches, with the latest losses beside it; without a terminal, log lines."""
 

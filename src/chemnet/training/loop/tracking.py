@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from chemnet.config import ConfigDict
 from chemnet.errors import ConfigError
+from chemnet.extras import install_command, is_installed, require
 from chemnet.progress import get_logger
 from chemnet.results.locks import one_at_a_time
 
@@ -25,6 +26,23 @@ _LONGEST_PARAMETER = 500
 _log = get_logger(__name__)
 
 
+def tracked_where_possible(config: ConfigDict) -> ConfigDict:
+    """Return the configuration with tracking off where MLflow is missing and only the default asks for it.
+
+    Raises
+    ------
+    MissingPackageError
+        When somebody chose a key of ``[mlflow]``, and MLflow is missing.
+    """
+    if not config["mlflow"]["enabled"] or is_installed("mlflow"):
+        return config
+    if any(key[0] == "mlflow" for key in config.chosen):
+        require("mlflow", "tracking, as [mlflow] is set,")
+    _log.warning("MLflow is not installed: nothing is tracked (%s)", install_command("mlflow"))
+    return config.replace({"mlflow.enabled": False})
+
+
+# not Ignite's MLflowLogger: it opens the process's one global run; a sweep's stays open around its trials'
 class MlflowTracker:
     """One MLflow run: parameters at the start, metrics of each epoch, artifacts at the end.
 
