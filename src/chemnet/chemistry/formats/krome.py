@@ -22,15 +22,13 @@ from pathlib import Path
 
 from chemnet.chemistry.formats.expressions import INPUTS, RateExpression, compile_expression
 from chemnet.chemistry.formats.row_files import (
-    data_lines,
-    decimal,
+    Reading,
     network_species,
-    read_rows,
-    species_names,
     split_partner,
 )
 from chemnet.chemistry.network.network import NetworkSpecies, Reaction
 from chemnet.errors import DataError, suggest
+from chemnet.text_files import data_lines, number
 
 DEFAULT_FORMAT = ("idx", "r", "r", "r", "p", "p", "p", "p", "tmin", "tmax", "rate")
 """Columns of a file without an `@format` line."""
@@ -60,13 +58,15 @@ def matches(path: Path) -> bool:
     return any(len(row) == len(DEFAULT_FORMAT) and row[0].strip().isdigit() for row in rows)
 
 
-def read(path: Path) -> tuple[list[NetworkSpecies], list[Reaction]]:
+def read(path: Path, reading: Reading | None = None) -> tuple[list[NetworkSpecies], list[Reaction]]:
     """Read a network file of KROME.
 
     Parameters
     ----------
     path
         File such as KROME's `networks/react_primordial`.
+    reading
+        How names, ranges and unreadable rows are taken, and the variables of the host program.
 
     Returns
     -------
@@ -79,8 +79,8 @@ def read(path: Path) -> tuple[list[NetworkSpecies], list[Reaction]]:
         Rows with a wrong number of columns, a bad limit, a name that is no formula or a rate that is no
         arithmetic of known names, and @ lines that chemnet does not support; each is named by file and line.
     """
-    file = _KromeFile()
-    reactions = read_rows(path, data_lines(path, _COMMENTS), file.line)
+    file = _KromeFile(reading or Reading())
+    reactions = file.reading.read_rows(path, data_lines(path, _COMMENTS), file.line)
     return network_species(reactions, file.ghosts), reactions
 
 
@@ -88,6 +88,7 @@ def read(path: Path) -> tuple[list[NetworkSpecies], list[Reaction]]:
 class _KromeFile:
     """What the lines read so far say about the next one."""
 
+    reading: Reading
     columns: tuple[str, ...] = DEFAULT_FORMAT
     variables: dict[str, str] = field(default_factory=dict)
     ghosts: list[str] = field(default_factory=list)
@@ -157,7 +158,7 @@ class _KromeFile:
 
     def _add_ghosts(self, rest: str, where: str) -> None:
         """Remember the species of an @ghost line."""
-        self.ghosts.extend(species_names(map(_krome_name, rest.split(",")), where))
+        self.ghosts.extend(self.reading.names(map(_krome_name, rest.split(",")), where))
 
     def _reaction(self, text: str, where: str) -> Reaction:
         """Make the reaction of one row."""
@@ -169,7 +170,7 @@ class _KromeFile:
                 hint="complete the row, or put the right @format line above it",
             )
         row = list(zip(self.columns, fields, strict=True))
-        reactants = _side(row, "r", where)
+        reactants = self._side(row, "r", where)
         if not 1 <= len(reactants) <= _MOST_REACTANTS:
             raise DataError(
                 f"{where}: {len(reactants)} reacting species", hint=f"a row has 1 to {_MOST_REACTANTS}"
@@ -177,7 +178,7 @@ class _KromeFile:
         t_min, t_max = _limits(row, where)
         return Reaction(
             reactants=reactants,
-            products=_side(row, "p", where),
+            products=self._side(row, "p", where),
             kind="EXPRESSION",
             alpha=1.0,
             t_min=t_min,
@@ -186,6 +187,11 @@ class _KromeFile:
             source=where,
             expression=self._rate(next(value for name, value in row if name in ("rate", "k")), where),
         )
+
+    def _side(self, row: list[tuple[str, str]], column: str, where: str) -> tuple[str, ...]:
+        """Return the species in the R or P columns of a row."""
+        names = [_krome_name(value) for name, value in row if name == column]
+        return self.reading.names(split_partner(names, _PARTNERS)[0], where)
 
     def _rate(self, text: str, where: str) -> RateExpression:
         """Compile the rate of a row."""
@@ -204,12 +210,6 @@ class _KromeFile:
 
 def _ignore(rest: str, where: str) -> None:
     """Leave a line that says nothing about rates or species."""
-
-
-def _side(row: list[tuple[str, str]], column: str, where: str) -> tuple[str, ...]:
-    """Return the species in the R or P columns of a row."""
-    names = [_krome_name(value) for name, value in row if name == column]
-    return species_names(split_partner(names, _PARTNERS)[0], where)
 
 
 def _krome_name(name: str) -> str:
@@ -234,4 +234,4 @@ def _limit(text: str, otherwise: float, what: str, where: str) -> float:
     text = text.strip().upper()
     for sign in _COMPARISONS:
         text = text.removeprefix(sign)
-    return otherwise if text.strip() in _NO_LIMIT else decimal(text, what, where)
+    return otherwise if text.strip() in _NO_LIMIT else number(text, what, where)

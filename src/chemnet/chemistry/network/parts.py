@@ -36,6 +36,10 @@ REACTION_KINDS = (
 """UCLCHEM's keywords, KIDA's ion-polar formulae 4 and 5, and KROME's rate expressions."""
 
 
+OUTSIDE = ("zero", "clamp", "extrapolate")
+"""What a reaction does beyond the last limit of its rows."""
+
+
 @dataclass(frozen=True)
 class NetworkSpecies:
     """One species and the surface properties that reactions look up.
@@ -98,6 +102,12 @@ class Reaction:
         Range [K] within which a gas-phase row is valid.
     extrapolate
         Whether the row is used outside that range too.
+    outside
+        What else happens beyond the last limit of all rows of one reaction: `zero` or `clamp`, the rate at
+        that limit (`extrapolate` is the same as the field of that name).
+    partner
+        Where one kind stands for several processes, the word of the file that tells them apart (KIDA's CR and
+        CRP).
     reduced_mass
         Reduced mass for tunnelling [amu]; 0 where the formula needs none.
     reference, source
@@ -120,6 +130,8 @@ class Reaction:
     reference: str = ""
     source: str = ""
     expression: Callable[..., NDArray[np.float64]] | None = None
+    outside: str = "zero"
+    partner: str = ""
 
     def __str__(self) -> str:
         return f"{' + '.join(self.reactants)} -> {' + '.join(self.products) or 'nothing'} ({self.kind})"

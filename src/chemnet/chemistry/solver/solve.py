@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chemnet.chemistry.network.network import Network
+from chemnet.chemistry.rates.joined_ranges import network_ranges
 from chemnet.chemistry.rates.temperature_ranges import temperature_coverage
 from chemnet.chemistry.solver.along_tracer import Tolerances, TracerIntegrator
 from chemnet.chemistry.solver.bdf import integrate_bdf
@@ -229,13 +230,16 @@ def _expression_values(network: Network, conditions: NDArray[np.float64]) -> NDA
     """Evaluate the expression rates at every row, shape (steps, n_expressions)."""
     density, radfield, av, t_gas, _, zeta = conditions.T
     rows = []
-    for reaction in network.reactions:
+    for reaction, ranges in zip(network.reactions, network_ranges(network).rows, strict=True):
         if reaction.kind == "EXPRESSION":
             assert reaction.expression is not None
-            values = np.broadcast_to(reaction.expression(t_gas, av, zeta, radfield, density), t_gas.shape)
-            # fits may run away outside their range, where the rate counts as zero anyway
-            in_range = reaction.extrapolate | ((reaction.t_min <= t_gas) & (t_gas <= reaction.t_max))
-            values = np.where(in_range, values, 0.0)
+            values = np.zeros(len(t_gas))
+            for active in ranges:
+                # fits may run away outside their range
+                fitted = reaction.expression(
+                    np.clip(t_gas, active.lowest, active.highest), av, zeta, radfield, density
+                )
+                values = np.where((active.start <= t_gas) & (t_gas < active.end), fitted, values)
             bad = ~np.isfinite(values) | (values < 0.0)
             if bad.any():
                 step = int(np.argmax(bad))
