@@ -122,7 +122,7 @@ def _reactions(reading: Reading, line: str, where: str) -> list[Reaction]:
             t_min=t_min,
             t_max=t_max,
             outside=reading.outside("clamp"),
-            partner=partner,
+            partner="CRPHOT" if partner == "CRP" else "",
             reference="KIDA",
             source=where,
         )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from chemnet.chemistry.network.naming import Naming
 from chemnet.chemistry.network.network import NetworkSpecies, Reaction
 from chemnet.chemistry.network.species import parse_species
-from chemnet.errors import DataError
+from chemnet.errors import ConfigError, DataError
 
 COSMIC_RAY_UNIT = 1.3e-17
 """chemnet's unit of the cosmic-ray ionisation rate [s^-1]: `zeta = 1` in a tracer."""
@@ -42,6 +43,28 @@ class ReadingOptions:
     ice_prefixes: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, table: Mapping[str, Any]) -> ReadingOptions:
+        """Return the options that a `[network]` table of the configuration sets.
+
+        Raises
+        ------
+        ConfigError
+            A composition is no formula, a phase is unknown, or a variable is no text.
+        """
+        # results of before lack the keys
+        options = cls(**{one.name: _plain(table[one.name]) for one in fields(cls) if one.name in table})
+        for name, value in options.variables.items():
+            if not isinstance(value, str | int | float):
+                raise ConfigError(f"network.variables: {name!r} is {value!r}", hint="write text or a number")
+        _ = options.naming
+        return options
+
+    @property
+    def naming(self) -> Naming:
+        """How names are read."""
+        return Naming(self.composition, self.ice_prefixes)
+
 
 class Reading:
     """One reading of a network: its options, and what was noticed on the way.
@@ -63,7 +86,7 @@ class Reading:
 
     def __init__(self, options: ReadingOptions | None = None) -> None:
         self.options = options or ReadingOptions()
-        self.naming = Naming(self.options.composition, self.options.ice_prefixes)
+        self.naming = self.options.naming
         self.rows = 0
         self.skipped: list[str] = []
         self._noticed: Counter[str] = Counter()
@@ -141,6 +164,11 @@ class Reading:
         if not reactions:
             raise DataError(f"{path}: no reaction in the file", hint="check that it is the network file")
         return reactions
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of the configuration as plain Python."""
+    return dict(value) if isinstance(value, Mapping) else value
 
 
 def split_partner(names: Sequence[str], partners: Iterable[str]) -> tuple[list[str], str]:

@@ -7,9 +7,9 @@ One reaction a line, fields separated by colons, text in double quotes:
 
 Types CP (cosmic-ray protons), CR (cosmic-ray photons) and PH (UV photons) name their partner as second
 reactant; all others are Kooij-Arrhenius reactions of two species. A row with two to four temperature ranges
-becomes that many reactions; outside the last
-limit a reaction keeps the rate of that limit. UMIST normalises its cosmic-ray rates to 1.36e-17 s^-1; they
-are taken as they are, as UCLCHEM does.
+becomes that many reactions. As in the code that UMIST publishes with RATE22 (circumstellar envelopes, 2024),
+the range nearest to the temperature counts, and its fit goes on beyond the last limit. UMIST normalises its
+cosmic-ray rates to 1.36e-17 s^-1; they are taken as they are, as UCLCHEM does.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ def _one_range(
         gamma=gamma,
         t_min=t_min,
         t_max=t_max,
-        outside=reading.outside("clamp"),
+        outside=reading.outside("extrapolate"),
         reference="; ".join(["UMIST", *notes]),
         source=where,
     )

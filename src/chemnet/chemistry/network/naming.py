@@ -37,8 +37,7 @@ class Naming:
 
     def __post_init__(self) -> None:
         for name, formula in self.composition.items():
-            if formula:
-                _checked(name, formula)
+            _check_formula(name, formula)
         for prefix, phase in self.ice_prefixes.items():
             if phase not in PHASES:
                 raise ConfigError(
@@ -164,10 +163,12 @@ def _charge(body: str) -> str:
     return match.group() if (match := _CHARGE.search(body)) else ""
 
 
-def _checked(name: str, formula: str) -> None:
-    """Refuse a declared composition that is no formula."""
+def _check_formula(name: str, formula: object) -> None:
+    """Refuse a declared composition that is no formula; an empty one is a particle without atoms."""
+    if formula == "":
+        return
     try:
-        parse_species(formula)
+        parse_species(str(formula))
     except DataError as error:
         raise ConfigError(
             f"network.composition: {name!r} is {formula!r}, which is no formula ({error.message})",

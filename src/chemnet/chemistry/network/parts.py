@@ -106,8 +106,8 @@ class Reaction:
         What else happens beyond the last limit of all rows of one reaction: `zero` or `clamp`, the rate at
         that limit (`extrapolate` is the same as the field of that name).
     partner
-        Where one kind stands for several processes, the word of the file that tells them apart (KIDA's CR and
-        CRP).
+        What else the reaction counts as, where one kind stands for several processes: KIDA's CRP rows are
+        photons made by cosmic rays (`CRPHOT`) with the formula of direct ionisation.
     reduced_mass
         Reduced mass for tunnelling [amu]; 0 where the formula needs none.
     reference, source

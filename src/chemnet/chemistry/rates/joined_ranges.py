@@ -90,7 +90,7 @@ def join_ranges(reactions: Sequence[Reaction]) -> JoinedRanges:
     groups: defaultdict[tuple[object, ...], list[int]] = defaultdict(list)
     for position, one in enumerate(reactions):
         if is_gas_phase(one):
-            groups[_process(one)].append(position)
+            groups[process_of(one)].append(position)
     found = _Findings()
     for group in groups.values():
         if len(group) > 1 or not _is_unlimited(reactions[group[0]]):
@@ -121,10 +121,21 @@ class _Findings:
         self.repeated: list[tuple[int, int, bool]] = []
 
 
-def _process(reaction: Reaction) -> tuple[object, ...]:
-    """Return what the rows of one reaction share; fits of different form may continue one another."""
+def process_of(reaction: Reaction) -> tuple[object, ...]:
+    """Return what the rows of one reaction share; fits of different form may continue one another.
+
+    Parameters
+    ----------
+    reaction
+        A row.
+
+    Returns
+    -------
+    tuple
+        Process, partner, reactants and products, the latter two sorted.
+    """
     kind = _FITS[0] if reaction.kind in _FITS else reaction.kind
-    return kind, reaction.partner, tuple(sorted(reaction.reactants)), tuple(sorted(reaction.products))
+    return reaction.partner or kind, tuple(sorted(reaction.reactants)), tuple(sorted(reaction.products))
 
 
 def _is_unlimited(reaction: Reaction) -> bool:
@@ -221,6 +232,8 @@ def _ranges(
     """Return where one row counts, its first and last stretch widened by what happens outside."""
     outside = "extrapolate" if reaction.extrapolate else reaction.outside
     lowest, highest = (0.0, math.inf) if outside == "extrapolate" else _limits(reaction)
+    if _diverges(reaction):
+        lowest = reaction.t_min
     return tuple(
         ActiveRange(
             0.0 if start == first and outside != "zero" else start,
@@ -230,6 +243,15 @@ def _ranges(
         )
         for start, end in own
     )
+
+
+def _diverges(reaction: Reaction) -> bool:
+    """Whether exp(-gamma/T) runs away below the range of a row that its format does not ask to extrapolate.
+
+    Such fits (Roellig 2011, A&A 530, A9) keep their rate at the lower limit.
+    """
+    chosen = reaction.outside == "extrapolate" and not reaction.extrapolate
+    return chosen and reaction.kind == "TWOBODY" and reaction.gamma < 0.0
 
 
 def _after(temperature: float) -> float:

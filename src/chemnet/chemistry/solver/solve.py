@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chemnet.chemistry.network.network import Network
-from chemnet.chemistry.rates.joined_ranges import network_ranges
+from chemnet.chemistry.rates.expression_values import expression_values
 from chemnet.chemistry.rates.temperature_ranges import temperature_coverage
 from chemnet.chemistry.solver.along_tracer import Tolerances, TracerIntegrator
 from chemnet.chemistry.solver.bdf import integrate_bdf
@@ -122,7 +122,7 @@ def solve(
     outcome, last = integrator.run(
         time * SECONDS_PER_YEAR,
         conditions,
-        _expression_values(network, conditions),
+        expression_values(network, conditions),
         interpolation == "linear",
         abundances,
     )
@@ -224,29 +224,3 @@ def _checked_initial(network: Network, initial: ArrayLike | Mapping[str, float])
             hint="abundances must be finite and not negative",
         )
     return abundances
-
-
-def _expression_values(network: Network, conditions: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Evaluate the expression rates at every row, shape (steps, n_expressions)."""
-    density, radfield, av, t_gas, _, zeta = conditions.T
-    rows = []
-    for reaction, ranges in zip(network.reactions, network_ranges(network).rows, strict=True):
-        if reaction.kind == "EXPRESSION":
-            assert reaction.expression is not None
-            values = np.zeros(len(t_gas))
-            for active in ranges:
-                # fits may run away outside their range
-                fitted = reaction.expression(
-                    np.clip(t_gas, active.lowest, active.highest), av, zeta, radfield, density
-                )
-                values = np.where((active.start <= t_gas) & (t_gas < active.end), fitted, values)
-            bad = ~np.isfinite(values) | (values < 0.0)
-            if bad.any():
-                step = int(np.argmax(bad))
-                raise DataError(
-                    f"{reaction.source or reaction}, step {step}: the rate expression gives {values[step]} "
-                    f"at Tgas = {t_gas[step]} K",
-                    hint="correct the expression or restrict its temperature range",
-                )
-            rows.append(values)
-    return np.array(rows).T.copy() if rows else np.zeros((len(conditions), 0))

@@ -151,7 +151,7 @@ def test_direct_cosmic_rays_and_their_photons_stay_apart(write):
     _, reactions = kida.read(
         write("\n".join(row(f"CO {one}", "C O", 5.0, formula=1) for one in ("CR", "CRP")))
     )
-    assert [reaction.partner for reaction in reactions] == ["CR", "CRP"]
+    assert [reaction.partner for reaction in reactions] == ["", "CRPHOT"]
 
 
 def test_rows_without_a_rate_are_left_out_when_asked_and_named_with_their_cause(write):

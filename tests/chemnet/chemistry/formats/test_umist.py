@@ -84,10 +84,10 @@ def test_empty_fields_and_remarks_at_the_end_of_a_line_mean_nothing(write, tail)
     assert (reaction.alpha, reaction.reference) == (1e-10, "UMIST; doi; note")
 
 
-def test_rates_are_kept_at_their_limits_or_as_the_user_says(write):
-    reading = Reading(ReadingOptions(outside_range="extrapolate"))
-    assert {one.outside for one in umist.read(write(ROWS))[1]} == {"clamp"}
-    assert {one.outside for one in umist.read(write(ROWS), reading)[1]} == {"extrapolate"}
+def test_rates_go_on_beyond_their_range_or_do_as_the_user_says(write):
+    reading = Reading(ReadingOptions(outside_range="clamp"))
+    assert {one.outside for one in umist.read(write(ROWS))[1]} == {"extrapolate"}
+    assert {one.outside for one in umist.read(write(ROWS), reading)[1]} == {"clamp"}
 
 
 def test_row_with_two_temperature_ranges_becomes_two_reactions(write):

@@ -105,6 +105,15 @@ def test_outside_the_last_limit_the_policy_decides(policy, below, above):
     assert coefficient(rows, 50.0) == pytest.approx(1e-9 * 50 / 300)
 
 
+def test_a_fit_that_would_run_away_below_its_range_keeps_its_rate_there():
+    fields = {"beta": 0.0, "gamma": -300.0}
+    kept = row(100, 300, 1e-9, outside="extrapolate", **fields)
+    assert coefficient([kept], 10.0) == pytest.approx(1e-9 * math.exp(3.0))
+    assert coefficient([kept], 600.0) == pytest.approx(1e-9 * math.exp(0.5))
+    asked_by_the_file = row(100, 300, 1e-9, extrapolate=True, **fields)
+    assert coefficient([asked_by_the_file], 10.0) == pytest.approx(1e-9 * math.exp(30.0))
+
+
 def test_cosmic_ray_photons_keep_their_rate_at_the_limit_too():
     one = row(10, 300, 1.3e-17, beta=1.0, gamma=100.0, kind="CRPHOT", reactants=("CO",), products=("C", "O"))
     assert coefficient([row(10, 300), one], 600.0) == 0.0
