@@ -41,6 +41,9 @@ _TOKEN = re.compile(
     r"|(?P<name>[a-z_]\w*)|(?P<symbol>\*\*|[-+*/(),]))"
 )
 _DEEPEST = 200
+_LONGEST = 20_000
+# Fortran's own integers have 10 [digits]
+_MOST_DIGITS = 18
 
 
 @lru_cache(maxsize=8192)
@@ -55,8 +58,14 @@ def parse_arithmetic(text: str) -> ast.expr:
     Raises
     ------
     DataError
-        The text is no arithmetic, calls an unknown function, or holds integers that Fortran would round.
+        The text is no arithmetic, too long or too deep, calls an unknown function, or holds integers that
+        Fortran would round.
     """
+    if len(text) > _LONGEST:
+        raise DataError(
+            f"{text[:60]!r}... has {len(text)} characters; {_LONGEST} are allowed",
+            hint="split it with variables (@var in KROME)",
+        )
     try:
         tree = ast.parse(_in_python(text), mode="eval").body
     except (SyntaxError, RecursionError, MemoryError) as error:
@@ -114,6 +123,10 @@ def _in_python(text: str) -> str:
         if match["real"]:
             piece = piece.replace("d", "e")
         elif match["integer"]:
+            if len(piece) > _MOST_DIGITS:
+                raise DataError(
+                    f"{piece[:20]}... is an integer of {len(piece)} digits", hint="write it as in 1d30"
+                )
             piece = str(int(piece))
         pieces.append(piece)
         position = match.end()

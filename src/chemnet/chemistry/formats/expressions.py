@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +53,8 @@ SHORTCUTS = {
 }
 """KROME's temperature shortcuts (Grassi et al. 2014) and the usual names of its user variables."""
 
+# stands for the expression itself among the names of its variables
+_WHOLE = ""
 _NUCLEI = re.compile(r"get_hnuclei\s*\(\s*n\s*(?:\(\s*:\s*\))?\s*\)")
 
 
@@ -158,40 +160,53 @@ def _normal(text: str) -> str:
     return _NUCLEI.sub("get_hnuclei", text.split("!")[0].strip().lower())
 
 
-def _names_below(text: str, known: Mapping[str, str], above: tuple[str, ...] = ()) -> set[str]:
-    """Return every name that an expression depends on, directly or through variables and shortcuts."""
-    found: set[str] = set()
-    for name in variable_names(parse_arithmetic(_normal(text))):
-        if name in found:
-            continue
-        if name in above:
-            raise DataError(f"variable {name!r} is defined by itself", hint="rename one of the two")
-        found.add(name)
-        if name in known or name in SHORTCUTS:
-            found |= _names_below(known.get(name, SHORTCUTS.get(name, "")), known, (*above, name))
-        elif name not in INPUTS:
-            raise _unknown_name(name, {*known, *INPUTS, *SHORTCUTS})
-    return found
+def _names_below(text: str, known: Mapping[str, str]) -> list[str]:
+    """Return every name that an expression depends on, each behind those that it depends on itself."""
+    # a walk without recursion: a file may chain thousands of variables
+    begun: dict[str, Iterator[str]] = {_WHOLE: _names_in(text)}
+    found: dict[str, None] = {}
+    while begun:
+        name, rest = next(reversed(begun.items()))
+        below = next(rest, None)
+        if below is None:
+            del begun[name]
+            found[name] = None
+        elif below in begun:
+            raise DataError(f"variable {below!r} is defined by itself", hint="rename one of the two")
+        elif below not in found:
+            begun[below] = _names_of(below, known)
+    del found[_WHOLE]
+    return list(found)
+
+
+def _names_in(text: str) -> Iterator[str]:
+    """Yield the names in an expression."""
+    return iter(variable_names(parse_arithmetic(_normal(text))))
+
+
+def _names_of(name: str, known: Mapping[str, str]) -> Iterator[str]:
+    """Yield the names in the definition of a variable or shortcut; none for a part of the physical state."""
+    if name in known or name in SHORTCUTS:
+        return _names_in(known.get(name, SHORTCUTS.get(name, "")))
+    if name not in INPUTS:
+        raise _unknown_name(name, {*known, *INPUTS, *SHORTCUTS})
+    return iter(())
 
 
 def _value(
     text: str, known: Mapping[str, str], values: dict[str, NDArray[np.float64]]
 ) -> NDArray[np.float64]:
-    """Evaluate an expression; its variables are evaluated once and kept in `values` under @name."""
-
-    def lookup(name: str) -> NDArray[np.float64]:
-        if name in values:
-            return values[name]
-        if f"@{name}" not in values:
-            if name not in known and name not in SHORTCUTS:
-                raise DataError(
-                    f"a rate depends on the {INPUTS[name]}, which is not given",
-                    hint="pass it, or take the reaction out",
-                )
-            values[f"@{name}"] = _value(known.get(name, SHORTCUTS.get(name, "")), known, values)
-        return values[f"@{name}"]
-
-    return evaluate(parse_arithmetic(text), lookup)
+    """Evaluate an expression; each of its variables is evaluated once and kept in `values`."""
+    for name in _names_below(text, known):
+        if name in known or name in SHORTCUTS:
+            definition = parse_arithmetic(known.get(name, SHORTCUTS.get(name, "")))
+            values[name] = evaluate(definition, values.__getitem__)
+        elif name not in values:
+            raise DataError(
+                f"a rate depends on the {INPUTS[name]}, which is not given",
+                hint="pass it, or take the reaction out",
+            )
+    return evaluate(parse_arithmetic(text), values.__getitem__)
 
 
 def _unknown_name(name: str, known: set[str]) -> DataError:

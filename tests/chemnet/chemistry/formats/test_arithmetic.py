@@ -135,3 +135,23 @@ def test_bottomless_nesting_is_refused_and_does_not_exhaust_the_stack(text):
 def test_names_are_listed_once_and_functions_are_none_of_them():
     names = variable_names(parse_arithmetic("exp(-te)*t32 + te"))
     assert sorted(names) == ["t32", "te"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("9" * 5000, "an integer of 5000 digits"),
+        ("9" * 400 + "*t", "an integer of 400 digits"),
+        ("1d0+" * 10_000 + "1d0", "40003 characters"),
+        ("(" * 1000 + "t" + ")" * 1000, "is no arithmetic expression"),
+        ("1d0" + "+t" * 300, "nested too deeply"),
+    ],
+)
+def test_what_is_too_large_is_refused_before_it_is_computed(text, told):
+    with pytest.raises(DataError, match=told):
+        parse_arithmetic(text)
+
+
+def test_a_tower_of_powers_costs_nothing():
+    with np.errstate(over="ignore"):
+        assert evaluate(parse_arithmetic("9**9**9"), lambda name: None) == np.inf

@@ -118,3 +118,22 @@ def test_rate_that_cannot_be_had_is_refused_with_cause_and_way_out(text, scope, 
 
 def test_overflow_is_infinite_and_silent():
     assert compile_expression("exp(1d10)")(10.0) == np.inf
+
+
+def test_variables_that_refer_to_all_earlier_ones_take_time_in_proportion():
+    scope = {"v0": "1d0"} | {f"v{n}": "+".join(f"v{i}" for i in range(n)) for n in range(1, 60)}
+    # written out, the last one would have 2**58 terms
+    assert float(compile_expression("v59", scope)(Tgas=10.0)) == 2.0**58
+
+
+def test_a_long_chain_of_variables_is_no_deep_one():
+    scope = {"v0": "Tgas"} | {f"v{n}": f"v{n - 1}+1d0" for n in range(1, 2001)}
+    rate = compile_expression("v2000", scope)
+    assert float(rate(Tgas=10.0)) == 2010.0
+    assert rate.inputs == {"tgas"}
+
+
+def test_a_long_circle_of_variables_is_refused():
+    scope = {f"v{n}": f"v{(n + 1) % 2000}" for n in range(2000)}
+    with pytest.raises(DataError, match="'v0' is defined by itself"):
+        compile_expression("v0", scope)
