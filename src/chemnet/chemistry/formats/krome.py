@@ -43,6 +43,16 @@ _MARKS = frozenset(
     {"notabnext", "notab_next"}
     | {f"{block}_{end}" for block in _BLOCKS for end in ("start", "begin", "stop", "end")}
 )
+_BEGIN, _END = ("start", "begin"), ("stop", "end")
+_CODE_BLOCKS = {
+    "cooling": "",
+    "heating": "",
+    "reactionmodifier": "changes rates",
+    "odemodifier": "changes the rate equations",
+    "ode": "changes the rate equations",
+    "surface": "describes reactions on surfaces",
+}
+"""Blocks of Fortran and what they change; cooling changes nothing where temperatures are given."""
 _MOST_REACTANTS = 3
 _EXAMINED = 200
 
@@ -93,12 +103,13 @@ class _KromeFile:
     variables: dict[str, str] = field(default_factory=dict)
     ghosts: list[str] = field(default_factory=list)
     in_comment: bool = False
+    block: str = ""
     needs_spectrum: bool = False
 
     def line(self, text: str, where: str) -> list[Reaction]:
         """Take one line: a directive changes the state, a row gives a reaction."""
         text = text.strip()
-        if self._is_comment(text):
+        if self._is_comment(text) or self._is_in_block(text, where):
             return []
         if text.startswith("@"):
             self._directive(text[1:], where)
@@ -111,6 +122,19 @@ class _KromeFile:
         self.in_comment = opened and "*/" not in text
         return opened
 
+    def _is_in_block(self, text: str, where: str) -> bool:
+        """Whether a line belongs to a block of Fortran; one that changes rates is refused where it begins."""
+        word, _, end = text.lstrip("@").lower().rpartition("_")
+        if text.startswith("@") and word in _CODE_BLOCKS and end in _BEGIN + _END:
+            self.block = word if end in _BEGIN else ""
+            if end in _BEGIN and _CODE_BLOCKS[word]:
+                raise DataError(
+                    f"{where}: the block @{word} {_CODE_BLOCKS[word]}, in Fortran that chemnet does not run",
+                    hint="put what it does into the rates; or leave it out with network.skip_unreadable=true",
+                )
+            return True
+        return bool(self.block)
+
     def _directive(self, text: str, where: str) -> None:
         """Obey a line that starts with @."""
         word, colon, rest = (part.strip() for part in text.partition(":"))
@@ -120,7 +144,9 @@ class _KromeFile:
             "var": self._define,
             "ghost": self._add_ghosts,
             "common": _ignore,
+            "commons": _ignore,
             "group": _ignore,
+            "cooling": _ignore,
         }
         if colon and word in actions:
             actions[word](rest, where)
@@ -175,17 +201,20 @@ class _KromeFile:
             raise DataError(
                 f"{where}: {len(reactants)} reacting species", hint=f"a row has 1 to {_MOST_REACTANTS}"
             )
+        products = self._side(row, "p", where)
         t_min, t_max = _limits(row, where)
+        rate = next(value for name, value in row if name in ("rate", "k"))
         return Reaction(
             reactants=reactants,
-            products=self._side(row, "p", where),
+            products=products,
             kind="EXPRESSION",
             alpha=1.0,
             t_min=t_min,
             t_max=t_max,
+            outside=self.reading.outside("zero"),
             reference="KROME",
             source=where,
-            expression=self._rate(next(value for name, value in row if name in ("rate", "k")), where),
+            expression=self._rate(rate, f"{' + '.join(reactants)} -> {' + '.join(products)}", where),
         )
 
     def _side(self, row: list[tuple[str, str]], column: str, where: str) -> tuple[str, ...]:
@@ -193,19 +222,36 @@ class _KromeFile:
         names = [_krome_name(value) for name, value in row if name == column]
         return self.reading.names(split_partner(names, _PARTNERS)[0], where)
 
-    def _rate(self, text: str, where: str) -> RateExpression:
-        """Compile the rate of a row."""
-        if text.lower() == "auto" or text.startswith("@") or "energy_ev" in text.lower():
+    def _rate(self, text: str, reaction: str, where: str) -> RateExpression:
+        """Compile the rate of a row; a rate that the user gives for the reaction comes first."""
+        given = {name: str(value) for name, value in self.reading.options.variables.items()}
+        text = given.get(reaction, text)
+        if _is_cross_section(text):
+            text = given.get("auto", text)
+        if _is_cross_section(text):
             raise DataError(
                 f"{where}: the rate {text!r} is a cross-section over photon energy, "
                 "and chemnet's radiation field has no spectrum",
-                hint="replace it by a rate, as in 5.6d-10*user_G0*exp(-3.7*user_Av)",
+                hint="give a rate, here or by key: "
+                f"network.variables = {{ '{reaction}' = '5.6d-10*user_G0*exp(-3.7*user_Av)' }}",
             )
         try:
-            return compile_expression(text, self.variables)
+            rate = compile_expression(text, self.variables | given)
         except DataError as error:
             block = " (in a photo or X-ray block)" if self.needs_spectrum else ""
             raise DataError(f"{where}: rate{block}: {error.message}", hint=error.hint) from error
+        if rate.densities:
+            self.reading.notice(
+                "rates that depend on abundances keep, over each row of a tracer, their value at its "
+                "beginning",
+                where,
+            )
+        return rate
+
+
+def _is_cross_section(text: str) -> bool:
+    """Whether a rate is a cross-section over photon energy, from a database, a file or a formula."""
+    return text.lower() == "auto" or text.startswith("@") or "energy_ev" in text.lower()
 
 
 def _ignore(rest: str, where: str) -> None:
@@ -230,8 +276,12 @@ def _limits(row: list[tuple[str, str]], where: str) -> tuple[float, float]:
 
 
 def _limit(text: str, otherwise: float, what: str, where: str) -> float:
-    """Return one limit of a temperature range [K]; its comparison sign makes no difference here."""
+    """Return one limit of a temperature range [K]; `<` and `>` leave the limit itself out."""
     text = text.strip().upper()
-    for sign in _COMPARISONS:
-        text = text.removeprefix(sign)
-    return otherwise if text.strip() in _NO_LIMIT else number(text, what, where)
+    sign = next((one for one in _COMPARISONS if text.startswith(one)), "")
+    text = text.removeprefix(sign).strip()
+    if text in _NO_LIMIT:
+        return otherwise
+    value = number(text, what, where)
+    beyond = {".LT.": -math.inf, "<": -math.inf, ".GT.": math.inf, ">": math.inf}.get(sign)
+    return value if beyond is None else math.nextafter(value, beyond)

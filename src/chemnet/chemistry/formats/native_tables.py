@@ -13,7 +13,7 @@ from chemnet.errors import DataError, suggest
 FORMAT = "chemnet"
 VERSION = 1
 HEADER = "network.toml"
-KINDS = tuple(kind for kind in REACTION_KINDS if kind != "EXPRESSION")
+KINDS = tuple(kind for kind in REACTION_KINDS if kind not in ("EXPRESSION", "GAR", "ED"))
 """Reaction types that the table can hold."""
 SPECIES_COLUMNS = (
     "name",

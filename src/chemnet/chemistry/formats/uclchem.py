@@ -6,10 +6,12 @@ released version writes 14 columns of reactions and 7 of species, older and deve
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from chemnet.chemistry.formats.csv_tables import read_table, table_file
+from chemnet.chemistry.formats.expressions import RateExpression, compile_expression
+from chemnet.chemistry.formats.grain_rates import encounter_desorption, recombination_on_grains
 from chemnet.chemistry.formats.row_files import Reading
 from chemnet.chemistry.network.network import REACTION_KINDS, NetworkSpecies, Reaction
 from chemnet.errors import DataError, suggest
@@ -77,7 +79,7 @@ def read(path: Path, reading: Reading | None = None) -> tuple[list[NetworkSpecie
         if row["NAME"].upper() not in SUMS
     ]
     rows = dict(_rows(reactions_file, (*_REACTANTS, *_PRODUCTS, *_RATES), _OTHER_OF_REACTIONS, reading))
-    known = frozenset(one.name for one in species)
+    known = {one.name: one for one in species}
     numbered = [(int(where.rpartition(":")[2]), where) for where in rows]
     reactions = reading.read_rows(
         reactions_file, numbered, lambda _, where: [_reaction(rows[where], where, known, reading)]
@@ -166,18 +168,23 @@ def _nameless(where: str) -> tuple[str]:
     raise DataError(f"{where}: a species without a name", hint="remove the row or name the species")
 
 
-def _reaction(row: dict[str, str], where: str, known: frozenset[str], reading: Reading) -> Reaction:
+def _reaction(
+    row: dict[str, str], where: str, known: Mapping[str, NetworkSpecies], reading: Reading
+) -> Reaction:
     """Make a reaction of one row."""
     left = [row[name] for name in _REACTANTS if row[name].upper() not in _EMPTY]
-    kind, reactants = _take_kind(left, where, known, reading)
+    kind, reactants = _take_kind(left, where, frozenset(known), reading)
     right = [row[name] for name in _PRODUCTS if row[name].upper() not in _EMPTY | {_PHOTON}]
     for column in _RATES:
         if row[column].upper() in _EMPTY:
             raise DataError(f"{where}: column {column!r} is empty", hint="write a number")
     alpha, beta, gamma, t_min, t_max = (_number(row, name, where) for name in _RATES)
+    products = reading.names(right, where)
+    if kind == "ED" and len(reactants) == 1:
+        reactants, products = (*reactants, *reactants), (*products, *reactants)
     return Reaction(
         reactants=reactants,
-        products=reading.names(right, where),
+        products=products,
         kind=kind,
         alpha=alpha,
         beta=beta,
@@ -189,7 +196,19 @@ def _reaction(row: dict[str, str], where: str, known: frozenset[str], reading: R
         reduced_mass=_number(row, "reduced_mass", where),
         reference="UCLCHEM",
         source=where,
+        expression=_expression(kind, alpha, reactants, known, where),
     )
+
+
+def _expression(
+    kind: str, alpha: float, reactants: Sequence[str], known: Mapping[str, NetworkSpecies], where: str
+) -> RateExpression | None:
+    """Return the rate of a kind that has no formula of its own in the solver."""
+    if kind == "GAR":
+        return compile_expression(recombination_on_grains(reactants, alpha, where))
+    if kind == "ED":
+        return compile_expression(encounter_desorption(reactants, alpha, known, where))
+    return None
 
 
 def _take_kind(

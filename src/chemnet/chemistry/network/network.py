@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["REACTION_KINDS", "Network", "NetworkSpecies", "Reaction"]
 
 _log = get_logger(__name__)
-_GRAIN_CHARGE_KINDS = frozenset({"FREEZE", "THERM", "DESOH2", "DESCR", "DEUVCR"})
+_GRAIN_CHARGE_KINDS = frozenset({"FREEZE", "THERM", "DESOH2", "DESCR", "DEUVCR", "GAR"})
 """The grain takes or gives the charge that these rows seem to lose."""
 
 

@@ -32,8 +32,14 @@ REACTION_KINDS = (
     "IONPOL1",
     "IONPOL2",
     "EXPRESSION",
+    "GAR",
+    "ED",
 )
-"""UCLCHEM's keywords, KIDA's ion-polar formulae 4 and 5, and KROME's rate expressions."""
+"""UCLCHEM's keywords, KIDA's ion-polar formulae 4 and 5, and KROME's rate expressions.
+
+GAR is the recombination of ions on grains, ED the desorption of H2 that encounters H2; their rates are
+expressions.
+"""
 
 
 OUTSIDE = ("zero", "clamp", "extrapolate")

@@ -63,6 +63,7 @@ _ISOTOPE = re.compile(r"\[(\d+[A-Za-z]{1,2})\]")
 _DECLARED = re.compile(r"([^{}]+)\{([^{}]*)\}(\++|-+|)")
 _ISOTOPES = frozenset(map(str.upper, ISOTOPE_MASSES))
 _CHAIN_FORMER = "C"  # 13 carbons in a row do exist, 15 nitrogens do not
+_MOST_PER_OTHER = 3  # oxides of metals (Al12O18) have less than this per other atom
 _STATE_MARK = re.compile(r"(?:\(\d[SPDFG]?\)|\*)(?=[+-]*$)")
 
 
@@ -233,6 +234,7 @@ def _count_atoms(name: str, formula: str) -> dict[str, int]:
     """Return the atoms by element of a bare formula, groups expanded."""
     symbols = frozenset(ATOMIC_WEIGHTS) if re.search("[a-z]", formula) else symbols_in_capitals()
     stack: list[Counter[str]] = [Counter()]
+    written_behind: list[tuple[str, str]] = []
     position = 0
     while position < len(formula):
         symbol = _symbol_at(formula, position, symbols)
@@ -243,7 +245,10 @@ def _count_atoms(name: str, formula: str) -> dict[str, int]:
             position += isotope.end() - isotope.start() - len(symbol)
         if symbol:
             count = _leading_count(name, rest)
-            _refuse_mass_number(name, symbol, count, _symbol_at(rest, len(count), symbols))
+            following = _symbol_at(rest, len(count), symbols)
+            _refuse_isotope(name, symbol, count, {f"{count}{following}", f"{count[-2:]}{following}"})
+            if count and f"{count}{symbol}".upper() in _ISOTOPES and symbol.upper() != _CHAIN_FORMER:
+                written_behind.append((symbol, count))
             stack[-1][symbol.upper()] += int(count or 1)
             position += len(symbol) + len(count)
         elif formula[position] == "(":
@@ -260,6 +265,9 @@ def _count_atoms(name: str, formula: str) -> dict[str, int]:
         raise _refusal(name, "a parenthesis is not closed")
     if not stack[0]:
         raise _refusal(name, "there is no element in it")
+    for symbol, count in written_behind:
+        if int(count) > _MOST_PER_OTHER * (sum(stack[0].values()) - int(count) + 1):
+            _refuse_isotope(name, symbol, count, {f"{count}{symbol}"})
     return dict(stack[0])
 
 
@@ -270,20 +278,16 @@ def _isotope(name: str, written: str) -> str:
     return written.upper()
 
 
-def _refuse_mass_number(name: str, symbol: str, count: str, following: str) -> None:
+def _refuse_isotope(name: str, symbol: str, count: str, readings: Iterable[str]) -> None:
     """Refuse a count that is the mass number of an atom beside it."""
-    if len(count) < 2:
-        return
-    before = f"{count}{symbol}".upper() if symbol.upper() != _CHAIN_FORMER else ""
-    for isotope in (f"{count}{following}".upper(), f"{count[-2:]}{following}".upper(), before):
-        if isotope in _ISOTOPES:
-            raise DataError(
-                f"{name!r} is not a species name: {count} would be a number of {symbol} atoms, but "
-                f"reads as the "
-                f"isotope {isotope}",
-                hint=f"write the isotope in brackets, as in C[18O] or H[13C]O+, or map the name: {_KEY} = "
-                f"{{ {_quoted(name)} = '...' }}",
-            )
+    isotope = next((one.upper() for one in readings if one.upper() in _ISOTOPES), "")
+    if count and isotope:
+        raise DataError(
+            f"{name!r} is not a species name: {count} would be a number of {symbol} atoms, but reads as the "
+            f"isotope {isotope}",
+            hint="write the isotope in brackets, as in C[18O] or H[13C]O+, or map the name: "
+            f"{_KEY} = {{ {_quoted(name)} = '...' }}",
+        )
 
 
 def _symbol_at(formula: str, position: int, symbols: Iterable[str]) -> str:

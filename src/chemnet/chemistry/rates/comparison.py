@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from chemnet.chemistry.network.network import Network
 from chemnet.chemistry.rates.coefficients import rate_coefficients
 from chemnet.chemistry.rates.constants import CR_YIELD
-from chemnet.chemistry.rates.expression_values import expression_values
+from chemnet.chemistry.rates.expression_values import ExpressionRates
 from chemnet.chemistry.rates.joined_ranges import process_of
 from chemnet.chemistry.rates.table import compile_reactions
 
@@ -140,7 +140,7 @@ def _rates(network: Network) -> dict[tuple[object, ...], tuple[str, NDArray[np.f
     conditions = np.ones((len(TEMPERATURES), 6))
     conditions[:, 3] = conditions[:, 4] = TEMPERATURES
     compiled = compile_reactions(network)
-    expressions = expression_values(network, conditions)
+    expressions = _expression_values(network, conditions)
     k = np.empty((len(TEMPERATURES), len(compiled.changes)))
     for i, state in enumerate(conditions):
         rate_coefficients(compiled.rates, state, _C_ABUNDANCE, CR_YIELD, expressions[i], k[i])
@@ -154,6 +154,13 @@ def _rates(network: Network) -> dict[tuple[object, ...], tuple[str, NDArray[np.f
         key = process_of(one)
         found.setdefault(key, (f"{_place(one.source)}{one}", sums[key]))
     return found
+
+
+def _expression_values(network: Network, conditions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the rates that are expressions, where they depend on abundances with 1 of each species."""
+    rates = ExpressionRates(network, conditions)
+    rates.at(0, np.ones(len(network.species)), len(conditions))
+    return rates.values
 
 
 def _place(source: str) -> str:

@@ -23,6 +23,8 @@ _FORMULAE = {
     "IONPOL1": Formula.ION_POLAR_1,
     "IONPOL2": Formula.ION_POLAR_2,
     "EXPRESSION": Formula.EXPRESSION,
+    "GAR": Formula.EXPRESSION,
+    "ED": Formula.EXPRESSION,
     "CRP": Formula.CRP,
     "CRPHOT": Formula.CRPHOT,
     "PHOTON": Formula.PHOTON,
@@ -118,6 +120,9 @@ class Translator:
             reactants=self._positions(reaction),
             change=self._change(reaction),
         )
+        if reaction.expression is not None:
+            row.expression, row.alpha = self.n_expressions, 1.0
+            self.n_expressions += 1
         if reaction.kind in _GAS_KINDS:
             self._complete_gas(row, reaction)
         elif reaction.kind == "FREEZE":
@@ -126,7 +131,9 @@ class Translator:
             self._complete_photon(row, reaction)
         elif reaction.kind == "H2FORM":
             row.reactants, row.density_power = (self.network.index("H"), self.one, self.one), 1
-        elif reaction.kind != "CRP":
+        elif reaction.kind == "ED":
+            row.factor = Factor.ONE if self.network.has_bulk else Factor.TOP_LAYERS_SQUARED
+        elif reaction.kind not in ("CRP", "GAR"):
             self._complete_surface(row, reaction)
         return row
 
@@ -161,12 +168,8 @@ class Translator:
         return {species: count for species, count in sorted(change.items()) if count}
 
     def _complete_gas(self, row: Row, reaction: Reaction) -> None:
-        """Add density powers and the slot of an expression."""
+        """Add density powers."""
         row.density_power = len(reaction.reactants) - 1
-        if reaction.kind == "EXPRESSION":
-            row.expression = self.n_expressions
-            row.alpha = 1.0
-            self.n_expressions += 1
 
     def _complete_photon(self, row: Row, reaction: Reaction) -> None:
         """Choose self-shielding, and weaken light inside ice."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chemnet.chemistry.network.network import Network
-from chemnet.chemistry.rates.expression_values import expression_values
+from chemnet.chemistry.rates.expression_values import ExpressionRates
 from chemnet.chemistry.rates.temperature_ranges import temperature_coverage
 from chemnet.chemistry.solver.along_tracer import Tolerances, TracerIntegrator
 from chemnet.chemistry.solver.bdf import integrate_bdf
@@ -122,7 +122,7 @@ def solve(
     outcome, last = integrator.run(
         time * SECONDS_PER_YEAR,
         conditions,
-        expression_values(network, conditions),
+        ExpressionRates(network, conditions),
         interpolation == "linear",
         abundances,
     )
