@@ -133,8 +133,9 @@ def test_charges_in_the_index_of_a_species_are_letters(written, species):
 
 
 def test_functions_of_papers_have_their_values():
-    # Glover et al. 2010, eq. 4; Draine & Bertoldi 1996 without a column; H2 + H in LTE is faster than in thin
-    gas assert float(compile_expression("fHnOj(user_Av)")(10.0, Av=2.0)) == pytest.approx(np.exp(-5.1 + 0.066))
+    # Glover et al. 2010, eq. 4; Draine & Bertoldi 1996 without a column; H2 + H is faster in LTE
+    attenuation = compile_expression("fHnOj(user_Av)")
+    assert float(attenuation(10.0, Av=2.0)) == pytest.approx(np.exp(-5.1 + 0.066))
     assert float(compile_expression("fselfH2(0d0, 1d5)")(10.0)) == pytest.approx(1.0, abs=1e-3)
     dissociation = compile_expression("dissH2_Martin96(n,Tgas)")
     thin, dense = (float(dissociation(3000.0, density=density)) for density in (1.0, 1e10))
