@@ -7,12 +7,13 @@ from importlib import import_module, resources
 from pathlib import Path
 from types import ModuleType
 
+from chemnet.chemistry.formats.foreign import what_it_is
 from chemnet.chemistry.formats.row_files import Reading, ReadingOptions
 from chemnet.chemistry.network.naming import accidental_elements, refuse_accidents
 from chemnet.chemistry.network.network import NetworkSpecies, Reaction, check_reaction
 from chemnet.errors import DataError, suggest
 
-FORMATS = ("native", "uclchem", "krome", "umist", "kida")
+FORMATS = ("native", "uclchem", "krome", "umist", "kida", "osu")
 """Reader modules of this package, in the order in which they are asked."""
 
 
@@ -126,10 +127,14 @@ def detect_format(path: Path) -> ModuleType:
         module = import_module(f"{__name__}.{name}")
         if module.matches(path):
             return module
+    known = what_it_is(path)
+    formats = (
+        "give a UCLCHEM folder (species.csv and reactions.csv), a UMIST, KIDA, OSU or KROME file, "
+        "or chemnet's own format"
+    )
     raise DataError(
-        f"{path}: not a network that chemnet can read",
-        hint="give a UCLCHEM folder (species.csv and reactions.csv), a UMIST, KIDA or KROME file, "
-        "or chemnet's own format",
+        f"{path}: not a network that chemnet can read" + (f": {known[0]}" if known else ""),
+        hint=f"{known[1]}; else {formats}" if known else formats,
     )
 
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 from pathlib import Path
 
 from chemnet.chemistry.formats.row_files import (
@@ -50,6 +51,10 @@ WITHOUT_RATE = {
 }
 """What formulae are that chemnet has no rate for."""
 
+NAUTILUS_FILES = ("gas_reactions.in", "grain_reactions.in")
+"""Files in KIDA's columns that a folder of Nautilus holds."""
+
+_ON_GRAINS = re.compile(r"[JKbs][A-Zclo]")  # Nautilus marks ice by these letters
 _COMMENTS = ("!", "#")
 _NAME = 11
 _REACTANTS = range(0, 33, _NAME)
@@ -62,9 +67,8 @@ _EXAMINED = 20
 
 def matches(path: Path) -> bool:
     """Whether one of the first rows of `path` has numbers where KIDA has A, B and C."""
-    if not path.is_file():
-        return False
-    return any(_has_numbers(line) for _, line in data_lines(path, _COMMENTS)[:_EXAMINED])
+    files = _files(path)
+    return bool(files) and any(_has_numbers(line) for _, line in data_lines(files[0], _COMMENTS)[:_EXAMINED])
 
 
 def read(path: Path, reading: Reading | None = None) -> tuple[list[NetworkSpecies], list[Reaction]]:
@@ -91,8 +95,19 @@ def read(path: Path, reading: Reading | None = None) -> tuple[list[NetworkSpecie
     """
     reading = reading or Reading()
     rows = functools.partial(_reactions, reading)
-    reactions = reading.read_rows(path, data_lines(path, _COMMENTS), rows)
+    reactions = [
+        reaction
+        for file in _files(path)
+        for reaction in reading.read_rows(file, data_lines(file, _COMMENTS), rows)
+    ]
     return network_species(reactions), reactions
+
+
+def _files(path: Path) -> list[Path]:
+    """Return the files of reactions that a path stands for: itself, or those of a folder of Nautilus."""
+    if path.is_file():
+        return [path]
+    return [path / name for name in NAUTILUS_FILES if (path / name).is_file()]
 
 
 def _has_numbers(line: str) -> bool:
@@ -133,6 +148,14 @@ def _participants(
     reading: Reading, line: str, formula: str, where: str
 ) -> tuple[str, str, tuple[str, ...], tuple[str, ...]]:
     """Return chemnet's kind, the partner that is no species, the reactants and the products of a row."""
+    if formula == "0" and _ON_GRAINS.match(line):
+        raise DataError(
+            f"{where}: {line[:34].split()} react on grains; Nautilus computes their rate from "
+            f"surface_parameters.in and "
+            "by formulas of its own",
+            hint="give its gas_reactions.in alone, or leave the rows on grains out with "
+            "network.skip_unreadable=true",
+        )
     if formula not in FORMULAE:
         raise DataError(
             f"{where}: formula {formula} is not supported ({line[:34].strip()} ...)"

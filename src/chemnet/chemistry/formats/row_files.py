@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,8 @@ class Reading:
         self.naming = self.options.naming
         self.rows = 0
         self.skipped: list[str] = []
+        self._n_read = 0
+        self._standard = lru_cache(maxsize=None)(self.naming.standard)
         self._noticed: Counter[str] = Counter()
         self._first: dict[str, str] = {}
 
@@ -124,7 +127,7 @@ class Reading:
         ('HE+', 'E-')
         """
         try:
-            return tuple(self.naming.standard(name) for name in names if name.strip())
+            return tuple(self._standard(name.strip()) for name in names if name.strip())
         except DataError as error:
             raise DataError(f"{where}: {error.message}", hint=error.hint) from error
 
@@ -156,12 +159,14 @@ class Reading:
                 reactions.extend(parse(text, f"{path.name}:{number}"))
             except DataError as error:
                 refused.append(error)
-        if len(refused) > _MOST_REFUSED * max(len(reactions) + len(refused), _LISTED):
+        unknown = len(refused) > _MOST_REFUSED * max(len(reactions) + len(refused), _LISTED)
+        if unknown and not (self.options.skip_unreadable and self._n_read):
             raise _not_recognised(path, refused)
         if refused and not self.options.skip_unreadable:
             raise _joined(path, refused)
         self.skipped += [error.message for error in refused]
-        if not reactions:
+        self._n_read += len(reactions)
+        if not self._n_read:
             raise DataError(f"{path}: no reaction in the file", hint="check that it is the network file")
         return reactions
 
