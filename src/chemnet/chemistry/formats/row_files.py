@@ -154,11 +154,14 @@ class Reading:
         reactions: list[Reaction] = []
         refused: list[DataError] = []
         for number, text in lines:
-            self.rows += 1
             try:
-                reactions.extend(parse(text, f"{path.name}:{number}"))
+                found = parse(text, f"{path.name}:{number}")
             except DataError as error:
                 refused.append(error)
+            else:
+                reactions.extend(found)
+                self.rows += bool(found)  # a line that sets a variable or a format is no row
+        self.rows += len(refused)
         unknown = len(refused) > _MOST_REFUSED * max(len(reactions) + len(refused), _LISTED)
         if unknown and not (self.options.skip_unreadable and self._n_read):
             raise _not_recognised(path, refused)

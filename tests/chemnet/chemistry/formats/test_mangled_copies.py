@@ -44,7 +44,8 @@ FORMATS: dict[str, dict[str, str]] = {
     "uclchem": {
         "species.csv": "NAME,MASS,BINDING ENERGY,ENTHALPY\n"
         "C,12,0,0\nOH,17,0,0\nCO,28,0,0\nH,1,0,0\nO,16,0,0\n#CO,28,1300,-27\n",
-        "reactions.csv": "Reactant 1,Reactant 2,Reactant 3,Product 1,Product 2,Product 3,Product 4,Alpha,Beta,Gamma,"
+        "reactions.csv": "Reactant 1,Reactant 2,Reactant 3,Product 1,Product 2,Product 3,Product 4,"
+        "Alpha,Beta,Gamma,"
         "T_min,T_max\nC,OH,NAN,CO,H,NAN,NAN,1.0e-10,0.5,0,10,280\n"
         "OH,PHOTON,NAN,O,H,NAN,NAN,2.3e-10,0,3.0,0,10000\n"
         "CO,FREEZE,NAN,#CO,NAN,NAN,NAN,1.0,0,0,0,10000\n"
