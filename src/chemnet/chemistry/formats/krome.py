@@ -114,7 +114,11 @@ class _KromeFile:
         if text.startswith("@"):
             self._directive(text[1:], where)
             return []
-        return [self._reaction(text, where)]
+        reaction = self._reaction(text, where)
+        if reaction.t_max < reaction.t_min:
+            self.reading.notice("rows whose limits leave no temperature (>x,.LE.x) never count", where)
+            return []
+        return [reaction]
 
     def _is_comment(self, text: str) -> bool:
         """Whether a line is inside a comment of the form /* ... */."""
@@ -270,7 +274,7 @@ def _limits(row: list[tuple[str, str]], where: str) -> tuple[float, float]:
     texts = dict(row)
     t_min = _limit(texts.get("tmin", ""), 0.0, "Tmin", where)
     t_max = _limit(texts.get("tmax", ""), math.inf, "Tmax", where)
-    if t_max < t_min:
+    if math.nextafter(t_max, math.inf) < t_min:
         raise DataError(f"{where}: Tmin = {t_min:g} K is above Tmax = {t_max:g} K", hint="swap the two")
     return t_min, t_max
 

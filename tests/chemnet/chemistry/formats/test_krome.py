@@ -92,6 +92,13 @@ def test_a_limit_belongs_to_the_row_that_its_comparison_names(write):
         assert counting == [index == owner for index in (0, 1)]
 
 
+def test_a_row_whose_limits_exclude_one_another_never_counts(write):
+    reading = Reading()
+    rows = ROW + "1,C,OH,CO,H,>1d2,.LE.1d2,1d-9\n2,C,OH,CO,H,1d2,1d2,2d-9\n"
+    assert [one.t_max for one in krome.read(write(rows), reading)[1]] == [100.0]
+    assert "never count (1 row, the first is react_test:2)" in reading.notes[0]
+
+
 def test_blocks_that_only_cool_are_read_over_and_others_left_out_when_asked(write):
     text = "@cooling_start\n x = n(idx_H)\n@cooling_stop\n" + ROW + "1,C,OH,CO,H,,,1d-9\n"
     assert len(krome.read(write(text))[1]) == 1
