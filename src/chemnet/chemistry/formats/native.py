@@ -29,6 +29,7 @@ from chemnet.chemistry.formats.native_tables import (
 )
 from chemnet.chemistry.formats.row_files import Reading
 from chemnet.chemistry.network.network import NetworkSpecies, Reaction
+from chemnet.chemistry.network.parts import OUTSIDE
 from chemnet.chemistry.network.species import parse_species
 from chemnet.errors import DataError, suggest
 from chemnet.text_files import number, read_text
@@ -194,6 +195,8 @@ def _reaction(row: Mapping[str, str], where: str, reading: Reading) -> Reaction:
         raise DataError(f"{where}: unknown reaction type {row['kind']!r}", hint=suggest(row["kind"], KINDS))
     if row.get("extrapolate", "") not in _TRUTH:
         raise DataError(f"{where}: extrapolate is {row['extrapolate']!r}", hint="write yes or no")
+    if row.get("outside", "") not in ("", *OUTSIDE):
+        raise DataError(f"{where}: outside is {row['outside']!r}", hint=suggest(row["outside"], OUTSIDE))
     return Reaction(
         reactants=_side(sides[0], where, reading),
         products=_side(sides[1], where, reading),
@@ -204,7 +207,8 @@ def _reaction(row: Mapping[str, str], where: str, reading: Reading) -> Reaction:
         t_min=_number(row, "t_min", where, 0.0),
         t_max=_number(row, "t_max", where, math.inf),
         extrapolate=_TRUTH[row.get("extrapolate", "")],
-        outside=reading.outside("zero"),
+        outside=reading.outside(row.get("outside") or OUTSIDE[0]),
+        partner=row.get("partner", ""),
         reduced_mass=_number(row, "reduced_mass", where, 0.0),
         reference=row.get("reference", ""),
         source=where,

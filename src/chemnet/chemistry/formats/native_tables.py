@@ -37,6 +37,8 @@ REACTION_COLUMNS = (
     "extrapolate",
     "reduced_mass",
     "reference",
+    "outside",
+    "partner",
 )
 
 

@@ -285,8 +285,8 @@ def _refuse_isotope(name: str, symbol: str, count: str, readings: Iterable[str])
         raise DataError(
             f"{name!r} is not a species name: {count} would be a number of {symbol} atoms, but reads as the "
             f"isotope {isotope}",
-            hint="write the isotope in brackets, as in C[18O] or H[13C]O+, or map the name: "
-            f"{_KEY} = {{ {_quoted(name)} = '...' }}",
+            hint=f"write the isotope in brackets, as in {_bracketed(name)}, or map the name: "
+            f"{_KEY} = {{ {_quoted(name)} = '{_bracketed(name)}' }}",
         )
 
 
@@ -307,6 +307,17 @@ def _leading_count(name: str, text: str) -> str:
 _KEY = "network.composition"
 
 
+def _bracketed(name: str) -> str:
+    """Return a name with its first isotope in brackets; that of carbon monoxide where it has none."""
+    for isotope in ISOTOPE_MASSES:
+        mass, symbol = re.fullmatch(r"(\d+)(\D+)", isotope).groups()  # type: ignore[union-attr]
+        for written in (f"({isotope})", f"^{isotope}", isotope, f"{symbol}{mass}"):
+            for text in (written, written.upper()):
+                if text in name:
+                    return name.replace(text, f"[{isotope}]", 1)
+    return "[13C]O"
+
+
 def _quoted(name: str) -> str:
     """Return a name as a key of TOML."""
     return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else f"'{name}'"
@@ -317,8 +328,8 @@ def _refusal(name: str, reason: str) -> DataError:
     hint = "write symbols with counts, as in CH3OH, SIO+, SiO+, #H2O (surface), @H2O (bulk), E- (electron)"
     if re.match(r"[#@^(]?\d", name):
         hint = (
-            "write an isotope in brackets, as in [13C]O, or map the name: "
-            f"{_KEY} = {{ {_quoted(name)} = '[13C]O' }}"
+            f"write an isotope in brackets, as in {_bracketed(name)}, or map the name: "
+            f"{_KEY} = {{ {_quoted(name)} = '{_bracketed(name)}' }}"
         )
     elif re.match(r"[JKbsgm][A-Zc(]", name):
         hint = f"if {name[0]!r} marks ice: network.ice_prefixes = {{ {name[0]} = 'surface' }} (or 'bulk')"

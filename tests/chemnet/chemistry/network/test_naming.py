@@ -57,8 +57,25 @@ def test_a_prefix_marks_ice(name, standard):
 def test_an_isotope_without_brackets_is_refused_with_the_notation_and_the_key(name):
     with pytest.raises(DataError) as caught:
         parse_species(name)
-    assert "[1" in caught.value.hint
+    assert "in brackets, as in" in caught.value.hint
     assert "network.composition" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("C18O", "C[18O]"),
+        ("H13CO+", "H[13C]O+"),
+        ("H218O", "H2[18O]"),
+        ("13CO", "[13C]O"),
+        ("CO18", "C[18O]"),
+    ],
+)
+def test_the_hint_for_an_isotope_is_a_name_that_is_read(name, meant):
+    with pytest.raises(DataError) as caught:
+        parse_species(name)
+    assert f"'{meant}'" in caught.value.hint
+    assert parse_species(meant).elements
 
 
 @pytest.mark.parametrize(
