@@ -68,6 +68,10 @@ _REWRITTEN = (
     (re.compile(r"\bn\s*\(\s*(?:krome_)?idx_(\w+)\s*\)"), rf"{_DENSITY}\1"),
     (re.compile(rf"\bsum\s*\(\s*{_N}\s*\)"), _ALL),
     (re.compile(rf"\bdissh2_martin96\s*\(\s*{_N}\s*,"), "dissh2_martin96(get_hnuclei,"),
+    (
+        re.compile(rf"\b(dissh2h2?_hunter23)\s*\(\s*{_N}\s*,"),
+        rf"\1(get_hnuclei,{_DENSITY}h,{_DENSITY}h2,",
+    ),
     (re.compile(rf"\b(\w+_recombination_on_dust)\s*\(\s*{_N}\s*,"), rf"\1({DUST_CHARGING},"),
 )
 """What KROME writes with its array of densities, and the names that stand for it here."""

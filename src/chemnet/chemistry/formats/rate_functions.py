@@ -7,6 +7,9 @@
 - `dissh2_martin96(n_H, T)`: dissociation of H2 by H, collision-induced and by tunnelling [cm^3 s^-1] (Martin,
 Schwarz
   & Mandy 1996, ApJ 461, 265)
+- `dissh2h_hunter23`, `dissh2h2_hunter23` (n_H, n(H), n(H2), T): the same by H and by H2, between the limits
+of thin and
+  dense gas (Hunter et al. 2023)
 - `h_recombination_on_dust(psi, T)` and the like for He, C, Si, ...: recombination of ions on grains [cm^3
 s^-1 per H
   nucleus] (Weingartner & Draine 2001, ApJ 563, 842, eq. 8), psi = G sqrt(T) / n_e
@@ -96,6 +99,42 @@ def dust_recombination(ion: str, charging: Array, t_gas: Array) -> Array:
     return 1e-14 * c0 / (1.0 + c1 * psi**c2 * inner)
 
 
+def h2_dissociation_by_h(density: Array, h: Array, h2: Array, t_gas: Array) -> Array:
+    """Return the dissociation of H2 by H [cm^3 s^-1] between thin gas (Mac Low & Shull 1986) and LTE.
+
+    Parameters
+    ----------
+    density, h, h2
+        Densities of H nuclei, H and H2 [cm^-3].
+    t_gas
+        Gas temperature [K].
+    """
+    thin = 6.67e-12 * np.sqrt(t_gas) * np.exp(-(1.0 + 63590.0 / t_gas))
+    return _between_limits(thin, _lte_dissociation(t_gas), density, h, h2, t_gas)
+
+
+def h2_dissociation_by_h2(density: Array, h: Array, h2: Array, t_gas: Array) -> Array:
+    """Return the dissociation of H2 by H2 [cm^3 s^-1]: Gong et al. (2017) in thin gas, 1/8 of that by H in LTE."""
+    thin = 5.996e-30 * t_gas**4.1881 / (1.0 + 6.761e-6 * t_gas) ** 5.6881 * np.exp(-54657.4 / t_gas)
+    return _between_limits(thin, _lte_dissociation(t_gas) / 8.0, density, h, h2, t_gas)
+
+
+def _lte_dissociation(t_gas: Array) -> Array:
+    """Return the dissociation of H2 by H in dense gas (Martin et al. 1996) [cm^3 s^-1]."""
+    dense = np.full_like(np.asarray(t_gas, dtype=np.float64), 1e30)
+    return h2_dissociation(dense, t_gas)
+
+
+def _between_limits(thin: Array, dense: Array, density: Array, h: Array, h2: Array, t_gas: Array) -> Array:
+    """Return a coefficient between its limits, by the critical densities of Glover & Mac Low (2007)."""
+    log_t4 = np.log10(t_gas / 1e4)
+    by_h = 10.0 ** (3.0 - 0.416 * log_t4 - 0.327 * log_t4**2)
+    by_h2 = 10.0 ** (4.845 - 1.3 * log_t4 + 1.62 * log_t4**2)
+    share = density * (h / density / by_h + h2 / density / by_h2)
+    weight = share / (1.0 + share)
+    return 10.0 ** (weight * np.log10(dense) + (1.0 - weight) * np.log10(thin))
+
+
 def _martin(a: tuple[float, ...], density: Array, t_gas: Array) -> Array:
     """Return one of the two terms of Martin et al. (1996)."""
     log_t, inverse = np.log10(t_gas), 1.0 / t_gas
@@ -113,6 +152,9 @@ RATE_FUNCTIONS: dict[str, tuple[int, Callable[..., Array]]] = {
     "fhnoj": (1, water_ion_attenuation),
     "fselfh2": (2, h2_shielding),
     "dissh2_martin96": (2, h2_dissociation),
+    "dissh2h_hunter23": (4, h2_dissociation_by_h),
+    "dissh2h2_hunter23": (4, h2_dissociation_by_h2),
+    "o_recombination_on_dust": (2, lambda psi, t_gas: 0.25 * dust_recombination("H", psi, t_gas)),
     **{
         f"{ion.lower()}_recombination_on_dust": (2, partial(dust_recombination, ion)) for ion in RECOMBINATION
     },

@@ -142,6 +142,18 @@ def test_functions_of_papers_have_their_values():
     assert 0.0 < thin < 1e-3 * dense < 1e-11
 
 
+@pytest.mark.parametrize("name", ["dissH2H_Hunter23", "dissH2H2_Hunter23"])
+def test_dissociation_goes_from_the_rate_of_thin_to_that_of_dense_gas(name):
+    rate = compile_expression(f"{name}(n,Tgas)")
+    dense_limit = compile_expression("dissH2_Martin96(n,Tgas)")(4000.0, density=1e20)
+    rates = [
+        float(rate(4000.0, density=density, abundances={"H": 0.5, "H2": 0.25}))
+        for density in (1.0, 1e4, 1e12)
+    ]
+    assert rates == sorted(rates)
+    assert rates[-1] == pytest.approx(float(dense_limit) / (8.0 if "H2H2" in name else 1.0), rel=1e-3)
+
+
 def test_ions_recombine_on_neutral_grains_at_the_rate_of_weingartner_and_draine():
     rate = compile_expression("C_recombination_on_dust(n,Tgas)")
     dark, lit = (
