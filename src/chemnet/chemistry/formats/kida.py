@@ -148,7 +148,7 @@ def _participants(
     reading: Reading, line: str, formula: str, where: str
 ) -> tuple[str, str, tuple[str, ...], tuple[str, ...]]:
     """Return chemnet's kind, the partner that is no species, the reactants and the products of a row."""
-    if formula == "0" and _ON_GRAINS.match(line):
+    if formula == "0" and any(map(_ON_GRAINS.match, line[: _NUMBERS["A"].start].split())):
         raise DataError(
             f"{where}: {line[:34].split()} react on grains; Nautilus computes their rate from "
             f"surface_parameters.in and "

@@ -114,7 +114,7 @@ def h2_dissociation_by_h(density: Array, h: Array, h2: Array, t_gas: Array) -> A
 
 
 def h2_dissociation_by_h2(density: Array, h: Array, h2: Array, t_gas: Array) -> Array:
-    """Return the dissociation of H2 by H2 [cm^3 s^-1]: Gong et al. (2017) in thin gas, 1/8 of that by H in LTE."""
+    """Return the dissociation of H2 by H2 [cm^3 s^-1]; thin: Gong et al. (2017), LTE: 1/8 of that by H."""
     thin = 5.996e-30 * t_gas**4.1881 / (1.0 + 6.761e-6 * t_gas) ** 5.6881 * np.exp(-54657.4 / t_gas)
     return _between_limits(thin, _lte_dissociation(t_gas) / 8.0, density, h, h2, t_gas)
 
