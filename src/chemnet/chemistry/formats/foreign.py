@@ -50,6 +50,8 @@ def what_it_is(path: Path) -> tuple[str, str] | None:
         )
     if any(_ASTROCHEM_ROW.match(line) for line in lines):
         return "a network of Astrochem (.chm)", "give the OSU or KIDA file that it was made from"
+    if lines and lines[0].upper().replace(" ", "").startswith("NAME,MASS,"):
+        return "UCLCHEM's table of species", "give the folder that holds it and reactions.csv"
     if any(",NAN," in line.upper() for line in lines):
         return (
             "a table of UCLCHEM's reactions without its header",

@@ -18,6 +18,7 @@ COSMIC_RAY_UNIT = 1.3e-17
 """chemnet's unit of the cosmic-ray ionisation rate [s^-1]: `zeta = 1` in a tracer."""
 
 _LISTED = 10
+_HINTS, _SAME_HINT = 3, 40  # hints that begin alike differ by the name of a species
 _MOST_REFUSED = 0.9
 
 
@@ -249,7 +250,8 @@ def _not_recognised(path: Path, refused: list[DataError]) -> DataError:
 
 def _joined(path: Path, refused: list[DataError]) -> DataError:
     """Return one error for all refused rows of a file."""
-    hints = list(dict.fromkeys(error.hint for error in refused if error.hint))[:3]
+    hints = list({error.hint[:_SAME_HINT]: error.hint for error in reversed(refused) if error.hint}.values())
+    hints = hints[::-1][:_HINTS]
     if len(refused) == 1:
         return refused[0]
     lines = [error.message for error in refused[:_LISTED]]

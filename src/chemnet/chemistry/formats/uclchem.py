@@ -41,7 +41,9 @@ _OVERRIDES = ("DESORPTION PREFACTOR", "DIFFUSION BARRIER", "DIFFUSION PREFACTOR"
 
 def matches(path: Path) -> bool:
     """Whether `path` is a folder in UCLCHEM's format, or the table of reactions in one."""
-    _, reactions = _files(path)
+    species, reactions = _files(path)
+    if path.is_dir() and not reactions.is_file():
+        return species.is_file() and _has_columns(species, _NEEDED_OF_SPECIES)
     return reactions.is_file() and _has_columns(reactions, _REACTANTS[:1])
 
 
@@ -68,11 +70,16 @@ def read(path: Path, reading: Reading | None = None) -> tuple[list[NetworkSpecie
     """
     reading = reading or Reading()
     species_file, reactions_file = _files(path)
-    if not species_file.is_file():
-        raise DataError(
-            f"{reactions_file}: {SPECIES_FILE} is missing beside it",
-            hint="UCLCHEM's MakeRates writes the two together; masses and binding energies stand there",
-        )
+    for there, file, missing in (
+        (reactions_file, species_file, SPECIES_FILE),
+        (species_file, reactions_file, REACTIONS_FILE),
+    ):
+        if not file.is_file():
+            raise DataError(
+                f"{there}: {missing} is missing beside it",
+                hint="UCLCHEM's MakeRates writes the two together: species with masses and binding "
+                "energies, reactions",
+            )
     species = [
         _species(row, where, reading)
         for where, row in _rows(species_file, _NEEDED_OF_SPECIES, (*_OTHER_OF_SPECIES, *_OVERRIDES), reading)

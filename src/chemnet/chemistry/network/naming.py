@@ -146,10 +146,10 @@ def refuse_accidents(names: Iterable[str], where: Mapping[str, str] | None = Non
         "there is no atom beside it"
         for name, element in found.items()
     ]
-    first = next(iter(found))
-    hints = [f"declare what it is made of: network.composition = {{ '{first.lstrip('#@')}' = 'C54H18' }}"]
-    if first[0] in "K":
-        hints.insert(0, "if K marks the mantle: network.ice_prefixes = { K = 'bulk', J = 'surface' }")
+    stems = list(dict.fromkeys(_CHARGE.sub("", name.lstrip("#@")) for name in found))
+    hints = [f"declare what it is made of: network.composition = {{ '{stems[0]}' = 'C54H18' }}"]
+    if any(stem.startswith("K") for stem in stems):
+        hints.append("if K marks ice in the mantle: network.ice_prefixes = { K = 'bulk', J = 'surface' }")
     raise DataError("\n  ".join(lines), hint="; ".join(hints))
 
 

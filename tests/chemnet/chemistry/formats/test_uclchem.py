@@ -117,6 +117,14 @@ def test_a_missing_species_table_is_named(tmp_path: Path) -> None:
             Network.read(path)
 
 
+def test_a_missing_table_of_reactions_is_named(tmp_path: Path) -> None:
+    (tmp_path / "species.csv").write_text(SPECIES, encoding="utf-8")
+    with pytest.raises(DataError, match=r"reactions\.csv is missing beside it"):
+        Network.read(tmp_path)
+    with pytest.raises(DataError, match="UCLCHEM's table of species"):
+        Network.read(tmp_path / "species.csv")
+
+
 def test_the_table_of_reactions_stands_for_its_folder(tmp_path: Path) -> None:
     write(tmp_path)
     assert uclchem.read(tmp_path / "reactions.csv") == uclchem.read(tmp_path)
