@@ -138,16 +138,19 @@ def _config_of(unfinished_run: Path, config: ConfigDict) -> ConfigDict:
 
 def _make_plan(config: ConfigDict) -> SimulationPlan:
     """Read or generate all that the integration needs, so that bad input stops the run here."""
+    from chemnet.chemistry.formats.row_files import ReadingOptions
     from chemnet.chemistry.network.initial_abundances import initial_abundances
     from chemnet.chemistry.network.network import Network
     from chemnet.chemistry.simulation.plan import SOLVER_OPTIONS, SimulationPlan
 
     options = config["simulate"]
-    network = Network.read(options["network"])
+    reading = ReadingOptions.of(config["network"])
+    network = Network.read(options["network"], reading)
+    initial = {reading.naming.described(name): value for name, value in options["initial"].to_dict().items()}
     plan = SimulationPlan(
         network=network,
         tracers=_tracers(config),
-        initial=initial_abundances(network, options["initial"].to_dict()),
+        initial=initial_abundances(network, initial),
         options={name: options[name] for name in SOLVER_OPTIONS},
     )
     plan.check_temperatures()
@@ -262,13 +265,17 @@ def _failure(plan: SimulationPlan, index: int, reason: str) -> dict[str, Any]:
 
 def _provenance(config: ConfigDict, plan: SimulationPlan) -> dict[str, Any]:
     """Return what made the set, without anything that differs between equal runs."""
+    from dataclasses import asdict
     from importlib.metadata import version
+
+    from chemnet.chemistry.formats.row_files import ReadingOptions
 
     options = config["simulate"]
     return {
         "chemnet_version": version("chemnet"),
         "network": plan.network.name,
         "network_source": str(options["network"]),
+        "network_options": json.dumps(asdict(ReadingOptions.of(config["network"]))),
         "seed": config["general"]["seed"],
         "tracers": "generated" if options["tracers"] is False else Path(options["tracers"]).name,
         "solver_options": json.dumps(dict(plan.options)),

@@ -16,6 +16,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from chemnet.chemistry.formats.rate_functions import RATE_FUNCTIONS
 from chemnet.errors import DataError
 
 FUNCTIONS: dict[str, tuple[int, Callable[..., NDArray[np.float64]]]] = {
@@ -28,6 +29,7 @@ FUNCTIONS: dict[str, tuple[int, Callable[..., NDArray[np.float64]]]] = {
     "max": (2, np.maximum),
 }
 FUNCTIONS |= {f"d{name}": entry for name, entry in FUNCTIONS.items() if entry[0] == 1}
+FUNCTIONS |= RATE_FUNCTIONS
 
 _BINARY: dict[type[ast.operator], Callable[..., NDArray[np.float64]]] = {
     ast.Add: operator.add,

@@ -19,6 +19,8 @@ from chemnet.chemistry.rates.table import (
     ENERGY_2,
     EXPRESSION,
     EXTINCTION,
+    FIT_MAX,
+    FIT_MIN,
     FORMULA,
     FREQUENCY_1,
     FREQUENCY_2,
@@ -89,18 +91,22 @@ def rate_coefficients(
     h2_on_gas = h2_formation(t_gas, conditions[DUST_TEMPERATURE])
     h2_on_dust = h2_formation(conditions[DUST_TEMPERATURE], conditions[DUST_TEMPERATURE])
     for r in range(k.size):
-        if t_gas < table.parameters[r, T_MIN] or t_gas > table.parameters[r, T_MAX]:
+        if t_gas < table.parameters[r, T_MIN] or t_gas >= table.parameters[r, T_MAX]:
             k[r] = 0.0
             continue
+        t_fit, log_fit = t_gas, log_t
+        if t_gas < table.parameters[r, FIT_MIN] or t_gas > table.parameters[r, FIT_MAX]:
+            t_fit = min(max(t_gas, table.parameters[r, FIT_MIN]), table.parameters[r, FIT_MAX])
+            log_fit = math.log(t_fit / 300.0)
         formula = table.integers[r, FORMULA]
         if formula == _ARRHENIUS:
             value = table.parameters[r, ALPHA] * math.exp(
-                table.parameters[r, BETA] * log_t - table.parameters[r, GAMMA] / t_gas
+                table.parameters[r, BETA] * log_fit - table.parameters[r, GAMMA] / t_fit
             )
         elif formula <= _EXPRESSION:
-            value = _gas_coefficient(table, r, formula, t_gas, expressions)
+            value = _gas_coefficient(table, r, formula, t_fit, expressions)
         elif formula <= _C_PHOTON:
-            value = _radiation_coefficient(table, r, formula, conditions, c_abundance)
+            value = _radiation_coefficient(table, r, formula, conditions, t_fit, c_abundance)
         elif formula <= _SURFACE_SWAP:
             value = _exchange_coefficient(table, r, formula, conditions)
         elif formula == _H2_DESORPTION:
@@ -132,6 +138,7 @@ def _radiation_coefficient(
     r: int,
     formula: int,
     conditions: NDArray,  # type: ignore[type-arg]
+    t_fit: float,
     c_abundance: float,
 ) -> float:
     """Return what cosmic rays, their photons and the UV field do."""
@@ -140,7 +147,7 @@ def _radiation_coefficient(
         return table.parameters[r, ALPHA] * zeta
     if formula == _CRPHOT:
         yield_ = table.parameters[r, ALPHA] * table.parameters[r, GAMMA] / (1.0 - const.ALBEDO)
-        return yield_ * zeta * (conditions[GAS_TEMPERATURE] / 300.0) ** table.parameters[r, BETA]
+        return yield_ * zeta * (t_fit / 300.0) ** table.parameters[r, BETA]
     if formula == _PHOTON:
         return (
             table.parameters[r, ALPHA]

@@ -77,8 +77,10 @@ N_FACTORS = len(Factor)
     TUNNELLING,
     SHARE,
     SPEED,
-) = range(12)
-"""Columns of a rate table's parameters."""
+    FIT_MIN,
+    FIT_MAX,
+) = range(14)
+"""Columns of a rate table's parameters: a row counts at T_MIN <= T < T_MAX, T held in FIT_MIN to FIT_MAX."""
 FORMULA, DENSITY_POWER, EXPRESSION = range(3)
 """Columns of a rate table's integers."""
 
@@ -95,6 +97,8 @@ _PARAMETERS = (
     "tunnelling",
     "share",
     "speed",
+    "fit_min",
+    "fit_max",
 )
 _INTEGERS = ("formula", "density_power", "expression")
 
@@ -102,7 +106,7 @@ _INTEGERS = ("formula", "density_power", "expression")
 class RateTable(NamedTuple):
     """What rate coefficients depend on, for m reactions; few arrays keep Numba's compilation short.
 
-    `parameters` (m, 12) and `integers` (m, 3) have the columns named above; the others are the CO shielding
+    `parameters` (m, 14) and `integers` (m, 3) have the columns named above; the others are the CO shielding
     table.
     """
 
@@ -157,7 +161,8 @@ def compile_reactions(network: Network, uclchem_compatible: bool = False) -> Com
     Returns
     -------
     CompiledReactions
-        Rows that can never run (zero coefficient, double-counted H2 formation) are left out.
+        Rows that can never run (zero coefficient, double-counted H2 formation, listed twice) are left out; a
+        row that counts on both sides of a narrower one stands there twice.
     """
     from chemnet.chemistry.rates.translation import Translator
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from chemnet.chemistry.network.network import Network, NetworkSpecies, Reaction
 from chemnet.chemistry.rates.constants import ATOMIC_MASS, BOLTZMANN, ICE_PHOTO_RATIO
@@ -14,6 +14,7 @@ from chemnet.chemistry.rates.grain import (
     tunnelling_exponent,
     uclchem_desorption_fraction,
 )
+from chemnet.chemistry.rates.joined_ranges import ActiveRange, network_ranges
 from chemnet.chemistry.rates.table import Factor, Formula
 from chemnet.errors import DataError
 
@@ -22,6 +23,8 @@ _FORMULAE = {
     "IONPOL1": Formula.ION_POLAR_1,
     "IONPOL2": Formula.ION_POLAR_2,
     "EXPRESSION": Formula.EXPRESSION,
+    "GAR": Formula.EXPRESSION,
+    "ED": Formula.EXPRESSION,
     "CRP": Formula.CRP,
     "CRPHOT": Formula.CRPHOT,
     "PHOTON": Formula.PHOTON,
@@ -54,8 +57,6 @@ class Row:
     alpha: float
     beta: float
     gamma: float
-    t_min: float
-    t_max: float
     reactants: tuple[int, int, int]
     change: dict[int, int]
     factor: Factor = Factor.ONE
@@ -68,6 +69,10 @@ class Row:
     share: float = 1.0
     speed: float = 0.0
     expression: int = field(default=-1)
+    t_min: float = 0.0
+    t_max: float = math.inf
+    fit_min: float = 0.0
+    fit_max: float = math.inf
 
 
 class Translator:
@@ -92,8 +97,13 @@ class Translator:
 
     def rows(self) -> list[Row]:
         """Return the rows of all reactions that can run, in the order of the network."""
-        translated = [self._row(position, one) for position, one in enumerate(self.network.reactions)]
-        return [row for row in translated if row is not None and row.alpha * row.share != 0.0]
+        ranges = network_ranges(self.network).rows
+        rows = []
+        for position, one in enumerate(self.network.reactions):
+            row = self._row(position, one)
+            if row is not None and row.alpha * row.share != 0.0:
+                rows += [_within(row, active) for active in ranges[position]]
+        return rows
 
     def _row(self, position: int, reaction: Reaction) -> Row | None:
         """Return one reaction's row, or None if it never runs."""
@@ -101,18 +111,18 @@ class Translator:
             return None
         if not self.compatible:
             reaction = self.network.mended.get(reaction, reaction)
-        t_min, t_max = temperature_range(reaction)
         row = Row(
             formula=_FORMULAE[reaction.kind],
             source=position,
             alpha=reaction.alpha,
             beta=reaction.beta,
             gamma=reaction.gamma,
-            t_min=t_min,
-            t_max=t_max,
             reactants=self._positions(reaction),
             change=self._change(reaction),
         )
+        if reaction.expression is not None:
+            row.expression, row.alpha = self.n_expressions, 1.0
+            self.n_expressions += 1
         if reaction.kind in _GAS_KINDS:
             self._complete_gas(row, reaction)
         elif reaction.kind == "FREEZE":
@@ -121,7 +131,9 @@ class Translator:
             self._complete_photon(row, reaction)
         elif reaction.kind == "H2FORM":
             row.reactants, row.density_power = (self.network.index("H"), self.one, self.one), 1
-        elif reaction.kind != "CRP":
+        elif reaction.kind == "ED":
+            row.factor = Factor.ONE if self.network.has_bulk else Factor.TOP_LAYERS_SQUARED
+        elif reaction.kind not in ("CRP", "GAR"):
             self._complete_surface(row, reaction)
         return row
 
@@ -156,12 +168,8 @@ class Translator:
         return {species: count for species, count in sorted(change.items()) if count}
 
     def _complete_gas(self, row: Row, reaction: Reaction) -> None:
-        """Add density powers and the slot of an expression."""
+        """Add density powers."""
         row.density_power = len(reaction.reactants) - 1
-        if reaction.kind == "EXPRESSION":
-            row.expression = self.n_expressions
-            row.alpha = 1.0
-            self.n_expressions += 1
 
     def _complete_photon(self, row: Row, reaction: Reaction) -> None:
         """Choose self-shielding, and weaken light inside ice."""
@@ -228,10 +236,10 @@ class Translator:
         return Factor.TOP_LAYERS if reaction.kind == "THERM" else Factor.TOP_LAYERS_SQUARED
 
 
-def temperature_range(reaction: Reaction) -> tuple[float, float]:
-    """Return the temperatures [K] between which a row has a rate; self-shielding knows no limits."""
-    shielded = reaction.kind == "PHOTON" and reaction.reactants[0] in _SELF_SHIELDED
-    return (0.0, math.inf) if reaction.extrapolate or shielded else (reaction.t_min, reaction.t_max)
+def _within(row: Row, active: ActiveRange) -> Row:
+    """Return a row with the temperatures at which it counts."""
+    start, end, lowest, highest = active
+    return replace(row, t_min=start, t_max=end, fit_min=lowest, fit_max=highest)
 
 
 def _thermal_speed(species: NetworkSpecies) -> float:

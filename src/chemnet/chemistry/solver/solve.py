@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chemnet.chemistry.network.network import Network
+from chemnet.chemistry.rates.expression_values import ExpressionRates
 from chemnet.chemistry.rates.temperature_ranges import temperature_coverage
 from chemnet.chemistry.solver.along_tracer import Tolerances, TracerIntegrator
 from chemnet.chemistry.solver.bdf import integrate_bdf
@@ -121,7 +122,7 @@ def solve(
     outcome, last = integrator.run(
         time * SECONDS_PER_YEAR,
         conditions,
-        _expression_values(network, conditions),
+        ExpressionRates(network, conditions),
         interpolation == "linear",
         abundances,
     )
@@ -223,26 +224,3 @@ def _checked_initial(network: Network, initial: ArrayLike | Mapping[str, float])
             hint="abundances must be finite and not negative",
         )
     return abundances
-
-
-def _expression_values(network: Network, conditions: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Evaluate the expression rates at every row, shape (steps, n_expressions)."""
-    density, radfield, av, t_gas, _, zeta = conditions.T
-    rows = []
-    for reaction in network.reactions:
-        if reaction.kind == "EXPRESSION":
-            assert reaction.expression is not None
-            values = np.broadcast_to(reaction.expression(t_gas, av, zeta, radfield, density), t_gas.shape)
-            # fits may run away outside their range, where the rate counts as zero anyway
-            in_range = reaction.extrapolate | ((reaction.t_min <= t_gas) & (t_gas <= reaction.t_max))
-            values = np.where(in_range, values, 0.0)
-            bad = ~np.isfinite(values) | (values < 0.0)
-            if bad.any():
-                step = int(np.argmax(bad))
-                raise DataError(
-                    f"{reaction.source or reaction}, step {step}: the rate expression gives {values[step]} "
-                    f"at Tgas = {t_gas[step]} K",
-                    hint="correct the expression or restrict its temperature range",
-                )
-            rows.append(values)
-    return np.array(rows).T.copy() if rows else np.zeros((len(conditions), 0))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from chemnet.chemistry.formats.row_files import ReadingOptions
 from chemnet.chemistry.network.stoichiometry import stoichiometric_matrix
 from chemnet.chemistry.units import SECONDS_PER_YEAR
 from chemnet.config import ConfigDict
@@ -56,7 +57,8 @@ class TracerTable(ChemDataset):
         self._options = config["data_set"]
         catalogue = build_catalogue(_data_path(config), self._options)
         plan = catalogue.parts[0].plan
-        self.species = plan.species_names
+        naming = ReadingOptions.of(config["network"]).naming
+        self.species = tuple(naming.described(name) for name in plan.species_names)
         self.physical_names = tuple(canonical_name(name) for name in self._options["physical"])
         self.unread_columns = plan.unread(catalogue.parts[0].source.columns)
         stoichiometric_matrix(self.species)  # refuses what is no formula before any row is read

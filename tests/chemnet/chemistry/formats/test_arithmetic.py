@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from chemnet.chemistry.formats.arithmetic import evaluate, parse_arithmetic, variable_names
@@ -58,7 +58,10 @@ expressions = st.recursive(
 def test_arithmetic_agrees_with_python(text, x):
     with np.errstate(all="ignore"):
         # the text was made above of digits, x and four operators
-        expected = eval(text.replace("d", "e"), {"x": np.float64(x)})
+        try:
+            expected = eval(text.replace("d", "e"), {"x": np.float64(x)})
+        except ZeroDivisionError:
+            reject()
         np.testing.assert_allclose(value(text, x=x), expected, rtol=1e-12)
 
 

@@ -37,15 +37,32 @@ def without_rate(network: Network, *temperatures: float) -> list[int]:
 
 def test_pieces_of_one_reaction_stand_in_for_one_another() -> None:
     network = isomers((10, 300), (300, 2500), (298, 298), (3000, 4000))
-    assert without_rate(network, 9, 10, 298, 300, 2500, 2999, 3500) == [1, 0, 0, 0, 0, 1, 0]
+    assert without_rate(network, 9, 10, 298, 300, 2500, 2999, 3500) == [1, 0, 0, 0, 0, 0, 0]
 
 
 @given(st.lists(RANGE, min_size=1, max_size=6), st.integers(-1, 51))
-def test_a_reaction_has_a_rate_where_one_of_its_pieces_has(
+def test_a_reaction_has_a_rate_from_its_first_limit_to_its_last(
     ranges: list[list[float]], temperature: float
 ) -> None:
-    covered = any(low <= temperature <= high for low, high in ranges)
+    covered = min(low for low, _ in ranges) <= temperature <= max(high for _, high in ranges)
     assert without_rate(isomers(*map(tuple, ranges)), temperature) == [0 if covered else 1]
+
+
+def test_rates_kept_at_a_limit_bound_nothing_and_are_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    listed = isomers((10, 300))
+    kept = Network.from_parts(
+        listed.species, [replace(one, outside="clamp") for one in listed.reactions], "kept"
+    )
+    coverage = TemperatureCoverage(kept)
+    assert (coverage.lowest, coverage.highest) == (0.0, np.inf)
+    with caplog.at_level(logging.WARNING):
+        coverage.check(np.array([50.0, 8.0]), "step {}".format)
+        coverage.check(np.array([50.0, 8.0]), "step {}".format)
+    assert [record.getMessage() for record in caplog.records] == [
+        "step 1: at 8 K 1 of the 1 gas-phase reactions of network 'kept' keep the rate at the limit "
+        "of their range "
+        "(network.outside_range): it is outside their temperature range"
+    ]
 
 
 def test_what_is_extrapolated_or_on_ice_or_without_limits_bounds_nothing() -> None:
