@@ -135,7 +135,7 @@ class ChemDataset(ABC):
         for tracers in tracer_groups(self.lengths, self.n_columns):
             block = self.read(tracers)
             for values in (block.time, block.physical, block.abundance):
-                digest.update(np.ascontiguousarray(values))
+                digest.update(np.ascontiguousarray(values).data)
         return digest.hexdigest()
 
     @property

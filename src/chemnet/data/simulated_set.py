@@ -24,6 +24,7 @@ from chemnet.chemistry.tracers import PHYSICAL_NAMES, PHYSICAL_UNITS, Tracer
 from chemnet.errors import DataError
 
 ABUNDANCE_UNIT = "n(species)/n(H nuclei)"
+SIMULATED_FORMAT = "chemnet simulated tracers"
 TIME_UNIT = "yr (1 yr = 3.16e7 s)"
 _TEXT = h5py.string_dtype()
 
@@ -48,7 +49,7 @@ class SimulatedWriter:
     ) -> None:
         self._file = h5py.File(path, "w", track_order=False)
         self._added = 0
-        self._file.attrs.update({"format": "chemnet simulated tracers", **provenance})
+        self._file.attrs.update({"format": SIMULATED_FORMAT, **provenance})
         self._create_arrays(n_tracers, n_steps, len(species))
         self._file.create_dataset("species", data=list(species), dtype=_TEXT)
         elements = element_names(species)

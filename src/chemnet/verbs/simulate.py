@@ -163,11 +163,12 @@ def _make_plan(config: ConfigDict) -> SimulationPlan:
 
 def _tracers(config: ConfigDict) -> list[Tracer]:
     """Return the user's tracers, or generated ones."""
-    from chemnet.chemistry.tracers import generate_tracers, read_tracers
+    from chemnet.chemistry.tracers import generate_tracers
+    from chemnet.data.readers.forcing import read_tracers
 
     options = config["simulate"]
     if options["tracers"] is not False:
-        return read_tracers(options["tracers"])
+        return read_tracers(options["tracers"], config["data_set"])
     return generate_tracers(
         options["n_tracers"],
         config["general"]["seed"],

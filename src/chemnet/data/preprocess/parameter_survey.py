@@ -53,7 +53,7 @@ def survey(dataset: ChemDataset, labels: Labels, reader: BlockReader) -> Survey:
     seen = Survey(np.full(shape, np.inf), np.full(shape, -np.inf))
     tracers = labels.tracers
     # groups as small as for whole rows: some formats can only read these
-    groups = [tracers[group] for group in tracer_groups(dataset.lengths[tracers], dataset.n_columns)]
+    groups = [tracers[group].tolist() for group in tracer_groups(dataset.lengths[tracers], dataset.n_columns)]
     for group, block in zip(groups, reader.conditions(groups), strict=True):
         label = labels.of_rows(group)
         for index in range(len(SPLIT_NAMES)):

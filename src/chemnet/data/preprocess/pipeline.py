@@ -69,7 +69,7 @@ def _preprocess(
     seen = survey(dataset, method.labels, reader)
     layout = SplitLayout(
         abundance_scaling=AbundanceScaling(config["preprocess"]["abundance_floor"]),
-        physical_scaling=PhysicalScaling.from_range(*seen.range_of("train")),
+        physical_scaling=PhysicalScaling.from_range(*(limits.tolist() for limits in seen.range_of("train"))),
         n_species=len(dataset.species),
         n_physical=len(dataset.physical_names),
         tracer_ids=list(dataset.tracer_ids),
@@ -92,7 +92,7 @@ def _write_splits(
 ) -> list[SplitWriter]:
     """Stream every row into the file of its split."""
     tracers = method.labels.tracers
-    groups = [tracers[group] for group in tracer_groups(dataset.lengths[tracers], dataset.n_columns)]
+    groups = [tracers[group].tolist() for group in tracer_groups(dataset.lengths[tracers], dataset.n_columns)]
     with ExitStack() as on_error:
         writers = []
         for split in SPLIT_NAMES:
