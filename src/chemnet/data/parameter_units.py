@@ -32,4 +32,15 @@ def with_unit(name: str) -> str:
     >>> with_unit("Density")
     'Density [cm^-3]'
     """
-    return axis_label(name).replace("$^{", "^").replace("}$", "")
+    return f"{name} [{plain_unit(name)}]" if name in UNITS else name
+
+
+def plain_unit(name: str) -> str:
+    """Return ``"cm^-3"``, the unit of a parameter in plain text; empty when it is not known.
+
+    Examples
+    --------
+    >>> plain_unit("Density"), plain_unit("redshift")
+    ('cm^-3', '')
+    """
+    return UNITS.get(name, "").replace("$^{", "^").replace("}$", "")

@@ -17,6 +17,7 @@ from chemnet.data.block_reader import BlockReader
 from chemnet.data.chem_dataset import ChemDataset, TracerBlock, tracer_groups
 from chemnet.data.preprocess.method import Labels, PreprocessingMethod
 from chemnet.data.preprocess.parameter_survey import Survey, survey
+from chemnet.data.preprocess.plausibility import check_plausible, understand
 from chemnet.data.preprocess.split_labels import SPLIT_FILE_NAME, SPLIT_NAMES
 from chemnet.data.preprocess.split_writer import Rows, SplitLayout, SplitWriter
 from chemnet.data.scaling import AbundanceScaling, PhysicalScaling
@@ -67,6 +68,8 @@ def _preprocess(
 ) -> dict[str, Any]:
     """Preprocess what `reader` reads."""
     seen = survey(dataset, method.labels, reader)
+    understood = understand(dataset)
+    check_plausible(dataset, seen, understood, config)
     layout = SplitLayout(
         abundance_scaling=AbundanceScaling(config["preprocess"]["abundance_floor"]),
         physical_scaling=PhysicalScaling.from_range(*(limits.tolist() for limits in seen.range_of("train"))),
@@ -76,7 +79,7 @@ def _preprocess(
         compression=_COMPRESSIONS[config["preprocess"]["compression"]],
     )
     writers = _write_splits(dataset, method, layout, folder, reader)
-    metadata = _metadata(dataset, config, method, layout, seen, writers)
+    metadata = _metadata(dataset, config, method, layout, seen, writers) | understood.to_dict()
     method.write_split_file(folder / SPLIT_FILE_NAME)
     np.save(folder / STOICHIOMETRY_FILE, stoichiometric_matrix(dataset.species))
     (folder / METADATA_FILE).write_text(json.dumps(metadata, indent=1), encoding="utf-8")

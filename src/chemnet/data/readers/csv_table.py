@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -134,6 +135,13 @@ class CSVTable(StreamedTable):
 
     def _fault(self, error: Exception) -> DataError:
         """Return what is wrong with which line, found by reading the lines one by one."""
+        try:
+            return self._faulty_line(error) or super()._fault(error)
+        except (OSError, EOFError, zlib.error):  # what gzip holds breaks off
+            return super()._fault(error)
+
+    def _faulty_line(self, error: Exception) -> DataError | None:
+        """Return what is wrong with the first line that has a fault."""
         found = _COLUMN_NUMBER.search(str(error))
         column = int(found.group(1)) if found else None
         with open_text(self.path) as stream:
@@ -146,7 +154,7 @@ class CSVTable(StreamedTable):
                     return DataError(
                         f"{self.path}: line {self._skipped + lines.line_num}: {wrong[0]}", hint=wrong[1]
                     )
-        return super()._fault(error)
+        return None
 
     def _wrong(self, cells: list[str], column: int | None) -> tuple[str, str] | None:
         """Return what is wrong with a line, whose `column` must hold a number, and the next step."""
@@ -160,7 +168,11 @@ class CSVTable(StreamedTable):
             self._number(cell)
         except DataError:
             with_comma = self._decimal == "." and is_number(cell.replace(",", ".", 1))
-            hint = 'for a decimal comma in the whole file set data_set.decimal = ","' if with_comma else mend
+            hint = (
+                "for a decimal comma in the whole file set data_set.decimal_comma = true"
+                if with_comma
+                else mend
+            )
             return f"column '{self.columns[column]}' holds {cell!r}, which is no number", hint
         return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,7 +25,7 @@ FORMATS = "pandas-HDF5, plain HDF5, HDF5 groups of columns (Carbox), npy with co
 # What people hand over that is no table of chemnet's: how it begins, what it is, and the way out.
 _OTHERS = {
     b"PK\x03\x04": (
-        "an Excel workbook or another zip archive",
+        "an Excel workbook or a zip archive",
         "save the sheet as CSV, or unpack the archive",
     ),
     b"\xd0\xcf\x11\xe0": ("an old Excel workbook", "save the sheet as CSV"),
@@ -121,7 +122,7 @@ def _unpacked(path: Path) -> bytes:
     try:
         with gzip.open(path) as stream:
             start = stream.read(_EXAMINED_BYTES)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: damaged gzip ({error})", hint="copy or compress the file again") from error
     if start.startswith((HDF5_SIGNATURE, PARQUET_SIGNATURE, npy.SIGNATURE)):
         raise DataError(

@@ -14,7 +14,7 @@ from chemnet.chemistry.network.stoichiometry import stoichiometric_matrix
 from chemnet.config import ConfigDict
 from chemnet.data.chem_dataset import ChemDataset, TracerBlock, tracer_groups
 from chemnet.data.readers.catalogue import Catalogue, build_catalogue
-from chemnet.data.readers.columns import Wanted
+from chemnet.data.readers.columns import Wanted, canonical_name
 from chemnet.data.readers.conventions import Conventions, insert_rows, parameters_to_start, standard_initial
 from chemnet.data.value_checks import Place, check_physical, check_time, clip_abundance
 from chemnet.errors import ConfigError, DataError
@@ -50,6 +50,7 @@ class TracerTable(ChemDataset):
     """
 
     checks_values = True
+    follows_keys = True
 
     def __init__(self, config: ConfigDict) -> None:
         super().__init__(config)
@@ -86,6 +87,31 @@ class TracerTable(ChemDataset):
     def read_conditions(self, tracers: Sequence[int]) -> TracerBlock:
         """Return time and physical parameters alone; separate arrays of abundances are not touched."""
         return self._assemble(tracers, 0, _unchecked)
+
+    def unread_conditions(self, tracers: Sequence[int]) -> dict[str, tuple[float, float]]:
+        """Return least and largest cosmic-ray rate and dust temperature where they vary unread.
+
+        Dust as warm as the gas varies with it, which says nothing new.
+        """
+        found: dict[str, list[np.ndarray]] = {}
+        for run in self._catalogue.runs(tracers):
+            columns = [canonical_name(column) for column in run.part.source.columns]
+            names = [
+                name for name in ("zeta", "dustTemp") if name in columns and name not in self.physical_names
+            ]
+            if not names:
+                continue
+            gas = ["gasTemp"] if "gasTemp" in columns else []
+            values = run.part.source.read(
+                run.start, run.stop, [columns.index(name) for name in (*names, *gas)]
+            )
+            for i, name in enumerate(names):
+                if name != "dustTemp" or not gas or not np.array_equal(values[:, i], values[:, -1]):
+                    found.setdefault(name, []).append(values[:, i])
+        return {
+            name: (float(np.nanmin(column)), float(np.nanmax(column)))
+            for name, column in ((name, np.concatenate(pieces)) for name, pieces in found.items())
+        }
 
     @cached_property
     def digest(self) -> str:

@@ -53,7 +53,7 @@ def test_a_table_needs_no_species_and_further_columns_are_named(
         for time, row in zip(TIME, PHYSICAL, strict=True)
     )
     path = write_csv(tmp_path / "t.csv", "GASTEMP,note,time,density,radfield,AV,H,H2", rows)
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="chemnet"):
         (tracer,) = read(path)
     np.testing.assert_array_equal(tracer.physical, PHYSICAL)
     assert "not used by simulate: note, 2 species (the chemistry starts from simulate.initial)" in caplog.text
