@@ -10,6 +10,7 @@ UNITS = {
     "gasTemp": "K",
     "dustTemp": "K",
     "zeta": "1.3e-17 s$^{-1}$",
+    **dict.fromkeys(("N_total", "N_H2", "N_CO", "N_C"), "cm$^{-2}$"),
 }
 
 

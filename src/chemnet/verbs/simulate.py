@@ -254,7 +254,8 @@ def _gather(config: ConfigDict, plan: SimulationPlan, finished: FinishedTracers,
     good = [index for index, reason in outcomes if not reason]
     hidden = folder / f".{TRACERS_FILE}"
     names = plan.network.species_names
-    with SimulatedWriter(hidden, names, len(good), plan.longest, _provenance(config, plan)) as writer:
+    provenance, parameters = _provenance(config, plan), plan.physical_names
+    with SimulatedWriter(hidden, names, len(good), plan.longest, provenance, parameters) as writer:
         for index in good:
             outcome = finished.load(index)
             writer.add(plan.tracers[index], index, outcome.abundances, outcome.statistics)

@@ -186,7 +186,8 @@ class Network:
         ----------
         tracer
             Arrays of shape (steps,): `time` [yr], `Density` [H nuclei cm^-3], `Radfield` [Habing], `Av`
-            [mag], `gasTemp` [K]; optionally `zeta` [1.3e-17 s^-1] and `dustTemp` [K].
+            [mag], `gasTemp` [K]; optionally `zeta` [1.3e-17 s^-1], `dustTemp` [K] and the column densities
+            [cm^-2] that shield, `N_total` (H nuclei), `N_H2`, `N_CO` and `N_C`, in place of those from Av.
         initial
             Abundances relative to H nuclei at the first step, shape (n_species,), or a mapping from species
             to abundance.

@@ -15,6 +15,8 @@ from chemnet.chemistry.rates.photo import co_shielding_tables
 
 DENSITY, RADIATION, EXTINCTION, GAS_TEMPERATURE, DUST_TEMPERATURE, ZETA = range(6)
 """Columns of an array of physical conditions."""
+COLUMN_NUCLEI, COLUMN_H2, COLUMN_CO, COLUMN_C = range(6, 10)
+"""Further ones, of arrays that have them: column densities [cm^-2] that shield; NaN: that from Av."""
 
 
 class Formula(enum.IntEnum):

@@ -63,15 +63,19 @@ class SimulationPlan:
         """
         names: list[str] = []
         temperatures: list[NDArray[np.float64]] = []
-        column = PHYSICAL_NAMES.index("gasTemp")
         for tracer in self.tracers:
             name = f"tracer {tracer.tracer_id!r}"
             if tracer.pre_phase is not None:
                 names.append(f"{name}, in the static phase before step 0")
                 temperatures.append(np.array([tracer.pre_phase.gas_temperature]))
             names += [f"{name}, step {step}" for step in range(len(tracer))]
-            temperatures.append(tracer.physical[:, column])
+            temperatures.append(tracer.physical[:, tracer.names.index("gasTemp")])
         temperature_coverage(self.network).check(np.concatenate(temperatures), names.__getitem__)
+
+    @property
+    def physical_names(self) -> tuple[str, ...]:
+        """The physical columns, the same of all tracers."""
+        return self.tracers[0].names
 
     @property
     def longest(self) -> int:
@@ -97,6 +101,8 @@ def _tracers_digest(tracers: Sequence[Tracer]) -> str:
         phase = asdict(tracer.pre_phase) if tracer.pre_phase else {}
         parts += [tracer.tracer_id.encode(), repr(phase).encode()]
         parts += [tracer.time.tobytes(), tracer.physical.tobytes()]
+        if tracer.names != PHYSICAL_NAMES:
+            parts.append(repr(tracer.names).encode())
     return _digest(parts)
 
 

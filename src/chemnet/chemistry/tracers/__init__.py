@@ -7,11 +7,18 @@ from chemnet.chemistry.tracers.generate import (
     generate_tracer,
     generate_tracers,
 )
-from chemnet.chemistry.tracers.tracer import PHYSICAL_NAMES, PHYSICAL_UNITS, StaticPhase, Tracer
+from chemnet.chemistry.tracers.tracer import (
+    FURTHER_CONDITIONS,
+    PHYSICAL_NAMES,
+    PHYSICAL_UNITS,
+    StaticPhase,
+    Tracer,
+)
 
 __all__ = [
     "DEFAULT_WEIGHTS",
     "FAMILIES",
+    "FURTHER_CONDITIONS",
     "PHYSICAL_NAMES",
     "PHYSICAL_UNITS",
     "StaticPhase",

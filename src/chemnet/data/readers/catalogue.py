@@ -139,7 +139,14 @@ def _same_plan(source: TableSource, first: Part, wanted: Wanted) -> ColumnPlan:
                 hint="read tables of one network at a time, or list the common species in data_set.species",
             )
     species = None if wanted.species is None else first.plan.species_names
-    return plan_columns(source, replace(wanted, species=species))
+    plan = plan_columns(source, replace(wanted, species=species))
+    if plan.physical_names != first.plan.physical_names:
+        odd = set(plan.physical_names) ^ set(first.plan.physical_names)
+        raise DataError(
+            f"{source.where} and {first.source.where}: only one of them has {', '.join(sorted(odd))}",
+            hint="give all files the same conditions, or read them in runs of their own",
+        )
+    return plan
 
 
 def _unique_ids(sources: Sequence[TableSource], segments: Sequence[Segments]) -> list[str]:

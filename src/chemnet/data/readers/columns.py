@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from chemnet.chemistry.network.species import is_species, parse_species
-from chemnet.chemistry.tracers import PHYSICAL_NAMES
+from chemnet.chemistry.tracers import FURTHER_CONDITIONS, PHYSICAL_NAMES
 from chemnet.config import ConfigDict
 from chemnet.data.readers.table_source import TableSource
 from chemnet.errors import DataError, nearest
@@ -40,12 +40,23 @@ ALIASES = {
     "parcel": "point",
     "surface": "SURFACE",
     "bulk": "BULK",
+    # as UCLCHEM's postprocessing calls the columns along a tracer
+    **{f"coldens_{name.lower()}": f"N_{name}" for name in ("total", "H2", "CO", "C")},
+    **{f"coldens_{name.lower()}_array": f"N_{name}" for name in ("total", "H2", "CO", "C")},
+    "coldens_h": "N_total",
+    "coldens_h_array": "N_total",
+}
+# N_H2 is a column density [cm^-2], n_H2 is none
+_COLUMN_DENSITIES = {
+    spelling: f"N_{name}"
+    for name in ("total", "H2", "CO", "C")
+    for spelling in (f"N_{name}", f"N({name})", f"N{{{name}}}")
 }
 # names that a message lists at most
 _LISTED = 20
 # A row number: never data.
 BOOKKEEPING = frozenset({"Index", "", "level_0"})
-_NO_SPECIES = frozenset(ALIASES.values())
+_NO_SPECIES = frozenset({*ALIASES.values(), *_COLUMN_DENSITIES.values()})
 _TIME_WITH_UNIT = re.compile(r"t(?:ime)?(?:[ _]+|[ _]*[\[(]) *([a-z]+) *[\])]?", re.IGNORECASE)
 _TIME_UNITS = {
     **dict.fromkeys(("s", "sec", "second", "seconds"), "s"),
@@ -63,6 +74,8 @@ class Wanted:
     ----------
     physical
         Names of the physical parameters, which must be there.
+    optional
+        Names of those that are read where they are there.
     species
         Species, which must be there; empty: every column that is a species; None: none is read.
     dropped
@@ -75,6 +88,7 @@ class Wanted:
 
     physical: tuple[str, ...]
     species: tuple[str, ...] | None
+    optional: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
     assigned: Mapping[str, str] = field(default_factory=dict)
     time_unit: str = "yr"
@@ -95,7 +109,8 @@ class Wanted:
     @classmethod
     def of_tracers(cls, options: ConfigDict) -> Wanted:
         """Return the same for a table whose chemistry is still to be computed: no species."""
-        return replace(cls.of_data_set(options), physical=PHYSICAL_NAMES, species=None, dropped=())
+        wanted = cls.of_data_set(options)
+        return replace(wanted, physical=PHYSICAL_NAMES, optional=tuple(FURTHER_CONDITIONS), species=None)
 
     def name(self, column: str) -> str:
         """Return chemnet's name of a column; empty for one whose role another column was given."""
@@ -123,7 +138,7 @@ class ColumnPlan:
     species_names
         Their names.
     hydrogen
-        Column and number of H atoms of each species of the table with hydrogen, whether it is read or not.
+        Name, column and number of H atoms of each species of the table with hydrogen, read or not.
     """
 
     tracer: int | None
@@ -132,7 +147,7 @@ class ColumnPlan:
     physical_names: tuple[str, ...]
     species: tuple[int, ...]
     species_names: tuple[str, ...]
-    hydrogen: tuple[tuple[int, int], ...] = ()
+    hydrogen: tuple[tuple[str, int, int], ...] = ()
 
     def unread(self, columns: Sequence[str]) -> tuple[str, ...]:
         """Return which of a table's columns hold data that chemnet does not read."""
@@ -150,7 +165,9 @@ def canonical_name(column: str) -> str:
     ('Radfield', 'gasTemp', 'Time')
     """
     stripped = column.strip()
-    return TIME if time_unit_in(stripped) else ALIASES.get(stripped.lower(), stripped)
+    if time_unit_in(stripped):
+        return TIME
+    return _COLUMN_DENSITIES.get(stripped) or ALIASES.get(stripped.lower(), stripped)
 
 
 def time_unit_in(column: str) -> str | None:
@@ -199,6 +216,7 @@ def plan_columns(table: TableSource, wanted: Wanted) -> ColumnPlan:
     meant = known | {*wanted.assigned.values(), *(wanted.species or ())}
     left_out |= {name for column in table.optional if (name := wanted.name(column)) not in meant}
     index = _index_by_name(columns, where, wanted, left_out)
+    physical += tuple(name for name in wanted.optional if name in index and name not in physical)
     # a misspelt parameter would leave its column among the species, where the complaint would mislead
     places = tuple(_find(name, index, columns, where) for name in physical)
     time = _find(TIME, index, columns, where)
@@ -269,12 +287,12 @@ def _check_time_unit(table: TableSource, time: int, unit: str) -> None:
         )
 
 
-def _hydrogen(index: Mapping[str, int]) -> Iterator[tuple[int, int]]:
-    """Yield column and H atoms of the species with hydrogen."""
+def _hydrogen(index: Mapping[str, int]) -> Iterator[tuple[str, int, int]]:
+    """Yield name, column and H atoms of the species with hydrogen."""
     for name, column in index.items():
         atoms = parse_species(name).elements.get("H", 0) if is_species(name) else 0
         if atoms:
-            yield column, atoms
+            yield name, column, atoms
 
 
 def _species_among(index: Mapping[str, int], where: str, known: frozenset[str]) -> tuple[str, ...]:

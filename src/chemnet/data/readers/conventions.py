@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chemnet.chemistry.network.initial_abundances import ELECTRON, STANDARD_ABUNDANCES
-from chemnet.chemistry.network.species import parse_species, standard_name
 from chemnet.chemistry.units import SECONDS_PER_YEAR
 from chemnet.config import ConfigDict
 from chemnet.data.readers.catalogue import Catalogue, Run
@@ -56,8 +54,7 @@ class Conventions:
         if catalogue.parts[0].source.is_simulated:
             return cls()
         logarithms = frozenset(canonical_name(str(name)) for name in options["log_columns"])
-        columns = catalogue.parts[0].source.columns
-        hydrogen = {canonical_name(columns[i]) for i, _ in plan.hydrogen}
+        hydrogen = {name for name, _, _ in plan.hydrogen}
         if ALL_ABUNDANCES in logarithms:
             logarithms = logarithms.difference([ALL_ABUNDANCES]).union(plan.species_names, hydrogen)
         unknown = logarithms - {*plan.physical_names, *plan.species_names, *hydrogen}
@@ -67,7 +64,7 @@ class Conventions:
                 hint=f"name physical parameters, species, or '{ALL_ABUNDANCES}' for all species",
             )
         per_hydrogen = options["abundance_per"] == "H"
-        if not per_hydrogen and plan.species and not any(count == 2 for _, count in plan.hydrogen):
+        if not per_hydrogen and plan.species and "H2" not in hydrogen:
             raise DataError(
                 f'{where}: data_set.abundance_per = "{options["abundance_per"]}" needs every species with '
                 "hydrogen, and the table has no H2",
@@ -90,7 +87,7 @@ class Conventions:
         """
         plan, source = run.part.plan, run.part.source
         hydrogen = () if self.per_hydrogen or not n_species else plan.hydrogen
-        wanted = [plan.time, *plan.physical, *(column for column, _ in hydrogen)]
+        wanted = [plan.time, *plan.physical, *(column for _, column, _ in hydrogen)]
         values, abundance = source.read_parts(run.start, run.stop, wanted, plan.species[:n_species])
         n_rows = min(len(values), len(abundance))
         if n_rows != run.stop - run.start:
@@ -101,9 +98,8 @@ class Conventions:
         names = plan.species_names[:n_species]
         abundance = self._linear(abundance, names)
         if hydrogen:
-            counted = [canonical_name(source.columns[i]) for i, _ in hydrogen]
-            nuclei = self._linear(values[:, 1 + len(plan.physical) :], counted)
-            abundance = abundance / _positive(nuclei @ [count for _, count in hydrogen], run)[:, None]
+            nuclei = self._linear(values[:, 1 + len(plan.physical) :], [name for name, _, _ in hydrogen])
+            abundance = abundance / _positive(nuclei @ [atoms for _, _, atoms in hydrogen], run)[:, None]
         return conditions, abundance
 
     def _linear(self, values: np.ndarray, names: Sequence[str]) -> np.ndarray:
@@ -152,33 +148,6 @@ def parameters_to_start(physical: np.ndarray, offsets: np.ndarray) -> np.ndarray
     last = offsets[1:][np.diff(offsets) > 0] - 1
     rows[last] = last
     return physical[rows]
-
-
-def standard_initial(species: Sequence[str]) -> np.ndarray:
-    """Return UCLCHEM's default initial abundances, those of the electrons balancing the cations.
-
-    Parameters
-    ----------
-    species
-        Species names in either spelling; those without a standard abundance get 0.
-
-    Returns
-    -------
-    ndarray
-        Relative to H nuclei, `(n_species,)`.
-
-    Examples
-    --------
-    >>> standard_initial(["H2", "CO", "C+", "E-"])
-    array([2.50e-01, 0.00e+00, 1.77e-04, 1.77e-04])
-    """
-    names = [standard_name(name) for name in species]
-    abundance = np.array([STANDARD_ABUNDANCES.get(name, 0.0) for name in names])
-    if ELECTRON in names:
-        abundance[names.index(ELECTRON)] = sum(
-            value * parse_species(name).charge for name, value in zip(names, abundance, strict=True)
-        )
-    return abundance
 
 
 def insert_rows(values: np.ndarray, offsets: np.ndarray, first_rows: np.ndarray | float) -> np.ndarray:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from chemnet.chemistry.network.species import is_species
-from chemnet.chemistry.tracers import Tracer
+from chemnet.chemistry.tracers import PHYSICAL_NAMES, Tracer
 from chemnet.config import ConfigDict
 from chemnet.data.readers.catalogue import Catalogue, build_catalogue
 from chemnet.data.readers.columns import Wanted, canonical_name
@@ -26,7 +26,8 @@ def read_tracers(path: str | Path, options: ConfigDict) -> list[Tracer]:
     path
         File, folder or pattern, in any format that `TracerTable` reads. Rows hold `Time`, `Density`,
         `Radfield`, `Av`, `gasTemp` and, for several tracers, `Tracer`, `tracer_id` or `Model`; plain
-        HDF5 needs no abundances. What else the table holds is not used, and named in one line.
+        HDF5 needs no abundances. `dustTemp`, `zeta` and column densities are read where they are there; what
+        else the table holds is not used, and named in one line.
     options
         The configuration table `[data_set]`: names of columns, units and conventions.
 
@@ -38,6 +39,9 @@ def read_tracers(path: str | Path, options: ConfigDict) -> list[Tracer]:
     """
     catalogue = build_catalogue(Path(path).expanduser(), options, Wanted.of_tracers(options))
     conventions = Conventions.of_table(options, catalogue)
+    used = catalogue.parts[0].plan.physical_names[len(PHYSICAL_NAMES) :]
+    if used:
+        _log.info("%s: also used: %s", catalogue.parts[0].source.where, "; ".join(map(_use, used)))
     tracers = [_tracer(catalogue, conventions, number) for number in range(len(catalogue.ids))]
     for part in catalogue.parts:
         unread = part.plan.unread(part.source.columns)
@@ -54,9 +58,17 @@ def _tracer(catalogue: Catalogue, conventions: Conventions, number: int) -> Trac
     if conventions.at_end:
         physical = parameters_to_start(physical, np.array([0, len(time)]))
     try:
-        return Tracer(catalogue.ids[number], time, np.ascontiguousarray(physical))
+        names = run.part.plan.physical_names
+        return Tracer(catalogue.ids[number], time, np.ascontiguousarray(physical), names=names)
     except DataError as error:
         raise DataError(f"{run.part.source.where}: {error.message}", hint=error.hint) from error
+
+
+def _use(name: str) -> str:
+    """Say what a further condition does in place of the usual."""
+    if name.startswith("N_"):
+        return f"{name} for self-shielding, in place of the column that follows from Av"
+    return f"{name} in place of {'gasTemp' if name == 'dustTemp' else 'the usual rate, 1'}"
 
 
 def _named(columns: tuple[str, ...]) -> str:

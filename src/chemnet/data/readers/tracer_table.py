@@ -14,8 +14,9 @@ from chemnet.chemistry.network.stoichiometry import stoichiometric_matrix
 from chemnet.config import ConfigDict
 from chemnet.data.chem_dataset import ChemDataset, TracerBlock, tracer_groups
 from chemnet.data.readers.catalogue import Catalogue, build_catalogue
-from chemnet.data.readers.columns import Wanted, canonical_name
-from chemnet.data.readers.conventions import Conventions, insert_rows, parameters_to_start, standard_initial
+from chemnet.data.readers.columns import Wanted
+from chemnet.data.readers.conventions import Conventions, insert_rows, parameters_to_start
+from chemnet.data.readers.initial_row import initial_row
 from chemnet.data.value_checks import Place, check_physical, check_time, clip_abundance
 from chemnet.errors import ConfigError, DataError
 from chemnet.progress import get_logger
@@ -55,7 +56,8 @@ class TracerTable(ChemDataset):
     def __init__(self, config: ConfigDict) -> None:
         super().__init__(config)
         self._options = config["data_set"]
-        catalogue = build_catalogue(_data_path(config), self._options, Wanted.of_data_set(self._options))
+        self._wanted = Wanted.of_data_set(self._options)
+        catalogue = build_catalogue(_data_path(config), self._options, self._wanted)
         self._conventions = Conventions.of_table(self._options, catalogue)
         plan = catalogue.parts[0].plan
         naming = ReadingOptions.of(config["network"]).naming
@@ -63,7 +65,9 @@ class TracerTable(ChemDataset):
         self.physical_names = plan.physical_names
         self.unread_columns = plan.unread(catalogue.parts[0].source.columns)
         stoichiometric_matrix(self.species)  # refuses what is no formula before any row is read
-        self._prepended = int(self._options["prepend_initial"])
+        option = self._options["prepend_initial"]
+        self._initial = None if option is False else initial_row(option, self.species)
+        self._prepended = int(self._initial is not None)
         if self._options["nan_mode"] == "drop_tracer":
             catalogue = self._without_nan(catalogue)
         self._catalogue = _of_agreed_length(catalogue, self._options["unequal_length"])
@@ -95,7 +99,7 @@ class TracerTable(ChemDataset):
         """
         found: dict[str, list[np.ndarray]] = {}
         for run in self._catalogue.runs(tracers):
-            columns = [canonical_name(column) for column in run.part.source.columns]
+            columns = [self._wanted.name(column) for column in run.part.source.columns]
             names = [
                 name for name in ("zeta", "dustTemp") if name in columns and name not in self.physical_names
             ]
@@ -123,6 +127,8 @@ class TracerTable(ChemDataset):
             for key, unset in _LATER_KEYS.items()
             if self._options[key] != unset
         ]
+        if isinstance(self._options["prepend_initial"], str):
+            words.append(file_digest(Path(self._options["prepend_initial"]).expanduser()))
         return hashlib.blake2b("\n".join(words).encode(), digest_size=16).hexdigest()
 
     def _assemble(
@@ -151,7 +157,7 @@ class TracerTable(ChemDataset):
     def _aligned(self, block: TracerBlock, place: partial[str]) -> TracerBlock:
         """Prepend the initial row and move the parameters to the start of their steps, as configured."""
         time, physical, abundance, offsets = block.time, block.physical, block.abundance, block.offsets
-        if self._prepended:
+        if self._initial is not None:
             for row in offsets[:-1][time[offsets[:-1]] <= 0.0]:
                 raise DataError(
                     f"{place(row)}: the tracer begins at time {time[row]:g}, so it has its initial row",
@@ -159,8 +165,7 @@ class TracerTable(ChemDataset):
                 )
             time = insert_rows(time, offsets, 0.0)
             physical = insert_rows(physical, offsets, physical[offsets[:-1]])
-            initial = standard_initial(self.species)[: abundance.shape[1]]
-            abundance = insert_rows(abundance, offsets, initial)
+            abundance = insert_rows(abundance, offsets, self._initial[: abundance.shape[1]])
             offsets = offsets + np.arange(len(offsets))
         if self._conventions.at_end:
             physical = parameters_to_start(physical, offsets)

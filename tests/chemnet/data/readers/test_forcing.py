@@ -41,7 +41,7 @@ def test_each_format_of_a_table_gives_its_tracers(
 ) -> None:
     tracers = read(FORMATS[name](tmp_path / "t.npy", made_tracers))
     assert len(tracers) == 12
-    np.testing.assert_allclose([t.physical for t in tracers], made_tracers.physical, rtol=1e-6)
+    np.testing.assert_allclose([t.physical[:, :4] for t in tracers], made_tracers.physical, rtol=1e-6)
     np.testing.assert_allclose([t.time for t in tracers], made_tracers.time, rtol=1e-6)
 
 
