@@ -3,9 +3,9 @@
 Layout: `physical` (tracers, steps, 4 or more) with attributes `names` and `units`; `abundances` (tracers,
 steps, species) float32; `time` (tracers, steps) [yr]; `steps` (tracers,), the number of rows that count:
 tracers that are shorter than the longest are padded with NaN; `species`; `tracer_id`, `model` (position in
-the set before failures were left out), `family`, `pre_phase`; `stoichiometry` (species, elements) with attribute
-`elements`; `statistics` (tracers, counts) with attribute `names`: what the solver did; provenance as
-attributes of the file.
+the set before failures were left out), `family`, `pre_phase`; `stoichiometry` (species, elements) with
+attribute `elements`; `statistics` (tracers, counts) with attribute `names`: what the solver did; provenance
+as attributes of the file.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from chemnet.chemistry.network.species_sums import summed_abundances
 from chemnet.chemistry.network.stoichiometry import element_names, stoichiometric_matrix
 from chemnet.chemistry.tracers import FURTHER_CONDITIONS, PHYSICAL_NAMES, PHYSICAL_UNITS, Tracer
 from chemnet.errors import DataError
@@ -188,9 +189,23 @@ class SimulatedSet:
         """Return the physical parameters of one tracer, shape ``(steps, n_physical)``."""
         return self._file["physical"][tracer, : self._steps[tracer]]
 
-    def abundances(self, tracer: int) -> NDArray[np.float32]:
-        """Return the abundances of one tracer, shape ``(steps, n_species)``."""
-        return self._file["abundances"][tracer, : self._steps[tracer]]
+    def abundances(self, tracer: int, species: Sequence[str] | None = None) -> NDArray[np.floating]:
+        """Return the abundances of one tracer, shape ``(steps, n_species)``.
+
+        Parameters
+        ----------
+        tracer
+            Its position in the set.
+        species
+            Names to return instead of all, ``$H2O`` for the ice of surface and bulk together.
+
+        Raises
+        ------
+        DataError
+            A name asks for none of the species.
+        """
+        values = self._file["abundances"][tracer, : self._steps[tracer]]
+        return values if species is None else summed_abundances(values, species, self.species)
 
     @property
     def n_rows(self) -> int:
