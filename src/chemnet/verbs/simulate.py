@@ -168,7 +168,7 @@ def _tracers(config: ConfigDict) -> list[Tracer]:
 
     options = config["simulate"]
     if options["tracers"] is not False:
-        return read_tracers(options["tracers"], config["data_set"])
+        return read_tracers(options["tracers"], config)
     return generate_tracers(
         options["n_tracers"],
         config["general"]["seed"],

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from chemnet.chemistry.formats.row_files import ReadingOptions
+from chemnet.chemistry.network.naming import Naming
 from chemnet.chemistry.network.species import is_species, parse_species
 from chemnet.chemistry.tracers import FURTHER_CONDITIONS, PHYSICAL_NAMES
 from chemnet.config import ConfigDict
@@ -84,6 +86,8 @@ class Wanted:
         What some columns mean, against or beside their names: chemnet's name by column.
     time_unit
         Unit of the time; of several columns of time the one whose name states this unit is read.
+    naming
+        How names of species are read that do not say what they are made of.
     """
 
     physical: tuple[str, ...]
@@ -92,10 +96,12 @@ class Wanted:
     dropped: tuple[str, ...] = ()
     assigned: Mapping[str, str] = field(default_factory=dict)
     time_unit: str = "yr"
+    naming: Naming = field(default_factory=Naming)
 
     @classmethod
-    def of_data_set(cls, options: ConfigDict) -> Wanted:
-        """Return what the configuration table ``[data_set]`` asks for."""
+    def of_data_set(cls, config: ConfigDict) -> Wanted:
+        """Return what the configuration tables ``[data_set]`` and ``[network]`` ask for."""
+        options = config["data_set"]
         return cls(
             physical=tuple(options["physical"]),
             species=tuple(options["species"]),
@@ -104,19 +110,22 @@ class Wanted:
                 str(column).strip(): canonical_name(role) for role, column in options["columns"].items()
             },
             time_unit=options["time_unit"],
+            naming=ReadingOptions.of(config["network"]).naming,
         )
 
     @classmethod
-    def of_tracers(cls, options: ConfigDict) -> Wanted:
+    def of_tracers(cls, config: ConfigDict) -> Wanted:
         """Return the same for a table whose chemistry is still to be computed: no species."""
-        wanted = cls.of_data_set(options)
+        wanted = cls.of_data_set(config)
         return replace(wanted, physical=PHYSICAL_NAMES, optional=tuple(FURTHER_CONDITIONS), species=None)
 
     def name(self, column: str) -> str:
         """Return chemnet's name of a column; empty for one whose role another column was given."""
         given = self.assigned.get(column.strip())
         name = given or canonical_name(column)
-        return "" if not given and name in self.assigned.values() else name
+        if not given and name in self.assigned.values():
+            return ""
+        return name if name in _NO_SPECIES or name in self.physical else self.naming.described(name)
 
 
 @dataclass(frozen=True)
@@ -231,8 +240,8 @@ def plan_columns(table: TableSource, wanted: Wanted) -> ColumnPlan:
         time=time,
         physical=places,
         physical_names=physical,
-        species=tuple(_find(name, index, columns, where) for name in names),
-        species_names=names,
+        species=tuple(_find(wanted.naming.described(name), index, columns, where) for name in names),
+        species_names=tuple(map(wanted.naming.described, names)),
         hydrogen=tuple(_hydrogen({name: i for name, i in index.items() if name not in known})),
     )
 
@@ -305,8 +314,8 @@ def _species_among(index: Mapping[str, int], where: str, known: frozenset[str]) 
             raise DataError(
                 f"{where}: unknown species column '{name}' (column {index[name]}): no chemical formula, "
                 "physical parameter or bookkeeping column",
-                hint=f"{meant}rename it, say what it is in data_set.columns, name it in data_set.physical if "
-                "it is a physical parameter, or leave it out by data_set.drop_columns",
+                hint=f"{meant}rename it, say what it is in data_set.columns, declare its formula in "
+                "network.composition, name it in data_set.physical, or leave it out by data_set.drop_columns",
             )
     if not names:
         raise DataError(

@@ -18,7 +18,7 @@ from chemnet.progress import get_logger
 _log = get_logger(__name__)
 
 
-def read_tracers(path: str | Path, options: ConfigDict) -> list[Tracer]:
+def read_tracers(path: str | Path, config: ConfigDict) -> list[Tracer]:
     """Read every tracer of a table, in the order of the file.
 
     Parameters
@@ -28,8 +28,8 @@ def read_tracers(path: str | Path, options: ConfigDict) -> list[Tracer]:
         `Radfield`, `Av`, `gasTemp` and, for several tracers, `Tracer`, `tracer_id` or `Model`; plain
         HDF5 needs no abundances. `dustTemp`, `zeta` and column densities are read where they are there; what
         else the table holds is not used, and named in one line.
-    options
-        The configuration table `[data_set]`: names of columns, units and conventions.
+    config
+        The whole configuration; of `[data_set]` names of columns, units and conventions are used.
 
     Raises
     ------
@@ -37,7 +37,8 @@ def read_tracers(path: str | Path, options: ConfigDict) -> list[Tracer]:
         A file is missing, damaged, empty or of no known format, a column is missing or holds no numbers, or a
         tracer fails the checks of `Tracer` (file, tracer and step are in the message).
     """
-    catalogue = build_catalogue(Path(path).expanduser(), options, Wanted.of_tracers(options))
+    options = config["data_set"]
+    catalogue = build_catalogue(Path(path).expanduser(), options, Wanted.of_tracers(config))
     conventions = Conventions.of_table(options, catalogue)
     used = catalogue.parts[0].plan.physical_names[len(PHYSICAL_NAMES) :]
     if used:

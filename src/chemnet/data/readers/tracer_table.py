@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from chemnet.chemistry.formats.row_files import ReadingOptions
+from chemnet.chemistry.network.naming import refuse_accidents
 from chemnet.chemistry.network.stoichiometry import stoichiometric_matrix
 from chemnet.config import ConfigDict
 from chemnet.data.chem_dataset import ChemDataset, TracerBlock, tracer_groups
@@ -56,14 +56,14 @@ class TracerTable(ChemDataset):
     def __init__(self, config: ConfigDict) -> None:
         super().__init__(config)
         self._options = config["data_set"]
-        self._wanted = Wanted.of_data_set(self._options)
+        self._wanted = Wanted.of_data_set(config)
         catalogue = build_catalogue(_data_path(config), self._options, self._wanted)
         self._conventions = Conventions.of_table(self._options, catalogue)
         plan = catalogue.parts[0].plan
-        naming = ReadingOptions.of(config["network"]).naming
-        self.species = tuple(naming.described(name) for name in plan.species_names)
+        self.species = plan.species_names
         self.physical_names = plan.physical_names
         self.unread_columns = plan.unread(catalogue.parts[0].source.columns)
+        refuse_accidents(self.species, dict.fromkeys(self.species, catalogue.parts[0].source.where))
         stoichiometric_matrix(self.species)  # refuses what is no formula before any row is read
         option = self._options["prepend_initial"]
         self._initial = None if option is False else initial_row(option, self.species)

@@ -156,3 +156,26 @@ def test_logarithms_are_raised(made_tracers: MadeTracers, tmp_path: Path) -> Non
     assert 'data_set.log_columns = ["abundances"]' in str(caught.value.hint)
     with pytest.raises(DataError, match="log_columns names 'Desnity', which is not read"):
         TracerTable(table_config(path, log_columns=["Desnity"]))
+
+
+def test_declared_species_and_prefixes_of_ice_are_read(made_tracers: MadeTracers, tmp_path: Path) -> None:
+    names = {"#H2O": "JH2O", "#CO": "KCO", "OH": "CHx"}
+    path = written(data_frame(made_tracers).rename(columns=names), tmp_path / "t.csv")
+    with pytest.raises(DataError, match="unknown species column 'CHx'") as caught:
+        TracerTable(table_config(path))
+    assert "network.composition" in str(caught.value.hint)
+    keys = {"network.composition": {"CHx": "CH"}, "network.ice_prefixes": {"J": "surface", "K": "bulk"}}
+    table = TracerTable(table_config(path).replace(keys))
+    assert {"#H2O", "@CO", "CHx{CH}"} <= set(table.species)
+    np.testing.assert_allclose(table.read([2]).abundance, made_tracers.abundance[2], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("PAH", "reads as a formula with Pa"), ("KH2O", "reads as a formula with K")]
+)
+def test_names_that_read_by_accident_are_refused(
+    name: str, told: str, made_tracers: MadeTracers, tmp_path: Path
+) -> None:
+    path = written(data_frame(made_tracers).rename(columns={"OH": name}), tmp_path / "t.csv")
+    with pytest.raises(DataError, match=told):
+        TracerTable(table_config(path))

@@ -22,7 +22,7 @@ HEADER = "Tracer,Time,Density,Radfield,Av,gasTemp"
 
 
 def read(path: Path, **options: Any) -> list[Tracer]:
-    return read_tracers(path, table_config(path, **options)["data_set"])
+    return read_tracers(path, table_config(path, **options))
 
 
 def write_csv(path: Path, header: str = HEADER, rows: str = "") -> Path:
