@@ -11,8 +11,8 @@ import numpy as np
 from chemnet.chemistry.network.stoichiometry import charges, element_names, stoichiometric_matrix
 from chemnet.config import ConfigDict
 from chemnet.data.chem_dataset import BLOCK_VALUES, ChemDataset
+from chemnet.data.doubts import Doubt, doubts_of_parameters, doubts_of_time, settle
 from chemnet.data.preprocess.parameter_survey import Survey
-from chemnet.errors import DataError
 from chemnet.progress import get_logger
 
 _log = get_logger(__name__)
@@ -21,13 +21,6 @@ _log = get_logger(__name__)
 _SAMPLED = 16
 # a total of hydrogen this far from 1 is another unit or another set of species; rounding is far below
 _TOTAL_TOLERANCE = 0.02
-# yr: the age of the Universe; and spans that clouds and their chemistry neither last nor resolve
-_LONGEST_SPAN, _LONG_SPAN, _SHORT_SPAN = 1.38e10, 1e9, 10.0
-# a parameter that stays below is a logarithm: H nuclei [cm^-3] of hot gas, and K just above the 2.7 K of the
-# microwave background
-_LARGEST_LOGARITHM = {"Density": 20.0, "gasTemp": 5.0, "dustTemp": 5.0}
-# zeta in s^-1 instead of 1.3e-17 s^-1
-_ZETA_PER_SECOND = 1e-10
 
 
 @dataclass(frozen=True)
@@ -51,15 +44,6 @@ class Understanding:
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-able values."""
         return {"totals": {name: list(values) for name, values in self.totals.items()}, "charge": self.charge}
-
-
-@dataclass(frozen=True)
-class Doubt:
-    """What contradicts chemistry, the next step, and the key that mends or confirms it; a warning without."""
-
-    message: str
-    hint: str
-    key: str = ""
 
 
 def understand(dataset: ChemDataset) -> Understanding:
@@ -113,51 +97,16 @@ def check_plausible(
     DataError
         Naming what was found and the key.
     """
-    for doubt in (
-        *_doubts_of_time(seen),
-        *_doubts_of_parameters(dataset, seen),
+    doubts = (
+        *doubts_of_time(seen.longest_span),
+        *doubts_of_parameters(dataset.physical_names, seen.minimum.min(axis=0), seen.maximum.max(axis=0)),
         *_doubts_of_hydrogen(dataset, understood),
         *_doubts_of_unread(understood),
-    ):
-        section, _, name = doubt.key.partition(".")
-        if not dataset.follows_keys:
-            _log.warning(
-                "%s; check the units of data_set.name = '%s'", doubt.message, config["data_set"]["name"]
-            )
-        elif doubt.key and (section, name) not in config.chosen:
-            raise DataError(doubt.message, hint=doubt.hint)
-        else:
-            _log.warning("%s; %s", doubt.message, doubt.hint)
-
-
-def _doubts_of_time(seen: Survey) -> Iterator[Doubt]:
-    """Doubt spans that are those of another unit."""
-    span = f"the longest tracer spans {seen.longest_span:.3g} yr"
-    if seen.longest_span > _LONGEST_SPAN:
-        yield Doubt(
-            f"{span}, longer than the Universe has existed",
-            'if the times are in seconds set data_set.time_unit = "s"; "yr" confirms that they are in years',
-            "data_set.time_unit",
-        )
-    elif seen.longest_span > _LONG_SPAN:
-        yield Doubt(span, 'if the times are in seconds set data_set.time_unit = "s"')
-    elif 0.0 < seen.longest_span < _SHORT_SPAN:
-        yield Doubt(span, 'if the times are in Myr or kyr set data_set.time_unit = "Myr" or "kyr"')
-
-
-def _doubts_of_parameters(dataset: ChemDataset, seen: Survey) -> Iterator[Doubt]:
-    """Doubt parameters that stay where their logarithms would be, and rates of ionisation in other units."""
-    low, high = seen.minimum.min(axis=0), seen.maximum.max(axis=0)
-    for name, least, most in zip(dataset.physical_names, low.tolist(), high.tolist(), strict=True):
-        found = f"{name} lies between {least:.3g} and {most:.3g}"
-        if most < _LARGEST_LOGARITHM.get(name, -np.inf):
-            yield Doubt(
-                f"{found}, as its logarithm would",
-                f'if it holds logarithms set data_set.log_columns = ["{name}"]; [] confirms that it does not',
-                "data_set.log_columns" if most > least else "",
-            )
-        if name == "zeta" and most < _ZETA_PER_SECOND:
-            yield Doubt(found, "its unit is 1.3e-17 s^-1; divide rates in s^-1 by 1.3e-17")
+    )
+    if dataset.follows_keys:
+        settle(doubts, config)
+    for doubt in () if dataset.follows_keys else doubts:
+        _log.warning("%s; check the units of data_set.name = '%s'", doubt.message, config["data_set"]["name"])
 
 
 def _doubts_of_hydrogen(dataset: ChemDataset, understood: Understanding) -> Iterator[Doubt]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from chemnet.chemistry.network.species import is_species
 from chemnet.chemistry.tracers import PHYSICAL_NAMES, Tracer
 from chemnet.config import ConfigDict
+from chemnet.data.doubts import Doubt, doubts_of_parameters, doubts_of_time, settle
 from chemnet.data.readers.catalogue import Catalogue, build_catalogue
 from chemnet.data.readers.columns import Wanted, canonical_name
 from chemnet.data.readers.conventions import Conventions, parameters_to_start
@@ -40,10 +42,11 @@ def read_tracers(path: str | Path, config: ConfigDict) -> list[Tracer]:
     options = config["data_set"]
     catalogue = build_catalogue(Path(path).expanduser(), options, Wanted.of_tracers(config))
     conventions = Conventions.of_table(options, catalogue)
+    tracers = [_tracer(catalogue, conventions, number) for number in range(len(catalogue.ids))]
+    settle(_doubts(tracers), config)
     used = catalogue.parts[0].plan.physical_names[len(PHYSICAL_NAMES) :]
     if used:
         _log.info("%s: also used: %s", catalogue.parts[0].source.where, "; ".join(map(_use, used)))
-    tracers = [_tracer(catalogue, conventions, number) for number in range(len(catalogue.ids))]
     for part in catalogue.parts:
         unread = part.plan.unread(part.source.columns)
         if unread:
@@ -63,6 +66,14 @@ def _tracer(catalogue: Catalogue, conventions: Conventions, number: int) -> Trac
         return Tracer(catalogue.ids[number], time, np.ascontiguousarray(physical), names=names)
     except DataError as error:
         raise DataError(f"{run.part.source.where}: {error.message}", hint=error.hint) from error
+
+
+def _doubts(tracers: Sequence[Tracer]) -> Iterator[Doubt]:
+    """Doubt spans and parameters that look like those of other units."""
+    yield from doubts_of_time(max(float(tracer.time[-1] - tracer.time[0]) for tracer in tracers))
+    low = np.min([tracer.physical.min(axis=0) for tracer in tracers], axis=0)
+    high = np.max([tracer.physical.max(axis=0) for tracer in tracers], axis=0)
+    yield from doubts_of_parameters(tracers[0].names, low, high)
 
 
 def _use(name: str) -> str:

@@ -146,3 +146,24 @@ def test_a_folder_of_tables_is_one_set(made_tracers: MadeTracers, tmp_path: Path
     tracers = read(tmp_path)
     assert len(tracers) == 24
     assert tracers[0].tracer_id == "a:0"
+
+
+@pytest.mark.parametrize(
+    ("factors", "mended"),
+    [((3.16e10, 1.0), {"time_unit": "s"}), ((1.0, None), {"log_columns": ["Density"]})],
+)
+def test_other_units_are_refused_with_the_key_that_mends_them(
+    factors: tuple[float, float | None], mended: dict[str, Any], tmp_path: Path
+) -> None:
+    time, density = factors
+    logarithm = density is None
+    rows = "\n".join(
+        f"a,{when * time},{np.log10(row[0]) if logarithm else row[0]},{row[1]},{row[2]},{row[3]}"
+        for when, row in zip(TIME, PHYSICAL, strict=True)
+    )
+    path = write_csv(tmp_path / "t.csv", rows=rows)
+    with pytest.raises(DataError) as caught:
+        read(path)
+    (key,) = mended
+    assert f"data_set.{key}" in str(caught.value.hint)
+    np.testing.assert_allclose(read(path, **mended)[0].physical, PHYSICAL)
