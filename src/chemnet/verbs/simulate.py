@@ -20,6 +20,7 @@ from chemnet.verbs.verb import Verb
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from chemnet.chemistry.network.rate_options import RateOptions
     from chemnet.chemistry.simulation.outcomes import FinishedTracers
     from chemnet.chemistry.simulation.plan import SimulationPlan
     from chemnet.chemistry.tracers import Tracer
@@ -149,7 +150,7 @@ def _make_plan(config: ConfigDict) -> SimulationPlan:
 
     options = config["simulate"]
     reading = ReadingOptions.of(config["network"])
-    network = Network.read(options["network"], reading)
+    network = Network.read(options["network"], reading).with_rates(_rate_options(config))
     initial = {reading.naming.described(name): value for name, value in options["initial"].to_dict().items()}
     plan = SimulationPlan(
         network=network,
@@ -159,6 +160,14 @@ def _make_plan(config: ConfigDict) -> SimulationPlan:
     )
     plan.check_temperatures()
     return plan
+
+
+def _rate_options(config: ConfigDict) -> RateOptions:
+    """Return the grain model and the factors of rates."""
+    from chemnet.chemistry.network.rate_options import GrainModel, RateOptions
+
+    options = config["simulate"]
+    return RateOptions(GrainModel(**options["grain"].to_dict()), options["rates"]["scale"].to_dict())
 
 
 def _tracers(config: ConfigDict) -> list[Tracer]:
@@ -284,6 +293,8 @@ def _provenance(config: ConfigDict, plan: SimulationPlan) -> dict[str, Any]:
         "seed": config["general"]["seed"],
         "tracers": "generated" if options["tracers"] is False else Path(options["tracers"]).name,
         "solver_options": json.dumps(dict(plan.options)),
+        "grain": json.dumps(asdict(plan.network.rate_options.grain)),
+        "rate_scale": json.dumps(dict(plan.network.rate_options.scale)),
         **{f"{part.replace(' ', '_')}_digest": digest for part, digest in plan.digests().items()},
     }
 

@@ -12,6 +12,8 @@ from chemnet.chemistry.rates.grain import h2_formation, sticking_coefficient
 from chemnet.chemistry.rates.photo import c_ionisation, co_dissociation, columns, h2_dissociation
 from chemnet.chemistry.rates.table import (
     ALPHA,
+    BARRIER_1,
+    BARRIER_2,
     BETA,
     COLUMN_C,
     COLUMN_CO,
@@ -32,6 +34,7 @@ from chemnet.chemistry.rates.table import (
     GAMMA,
     GAS_TEMPERATURE,
     RADIATION,
+    SCALE,
     SHARE,
     SPEED,
     T_MAX,
@@ -122,7 +125,7 @@ def rate_coefficients(
             value = _surface_coefficient(table, r, formula, conditions, cr_yield)
         for _ in range(table.integers[r, DENSITY_POWER]):
             value *= density
-        k[r] = value
+        k[r] = value * table.parameters[r, SCALE]
 
 
 @inner
@@ -265,8 +268,8 @@ def _diffusion_coefficient(table: RateTable, r: int, t_dust: float) -> float:
         table.parameters[r, ENERGY_1],
         table.parameters[r, ENERGY_2],
     )
-    hop = nu1 * math.exp(-const.DIFFUSION_RATIO * e1 / t_dust) + nu2 * math.exp(
-        -const.DIFFUSION_RATIO * e2 / t_dust
+    hop = nu1 * math.exp(-table.parameters[r, BARRIER_1] / t_dust) + nu2 * math.exp(
+        -table.parameters[r, BARRIER_2] / t_dust
     )
     leave = nu1 * math.exp(-e1 / t_dust) + nu2 * math.exp(-e2 / t_dust)
     react = max(nu1, nu2) * math.exp(

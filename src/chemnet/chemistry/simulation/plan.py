@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chemnet.chemistry.network.rate_options import RateOptions
 from chemnet.chemistry.rates.temperature_ranges import temperature_coverage
 from chemnet.chemistry.tracers import PHYSICAL_NAMES, Tracer
 
@@ -86,6 +87,8 @@ class SimulationPlan:
 def network_digest(network: Network) -> str:
     """Return a digest of the species and reactions of a network, whatever file they came from."""
     lines = [_row(part) for part in (*network.species, *network.reactions)]
+    if network.rate_options != RateOptions():
+        lines.append(repr(network.rate_options))
     return _digest(line.encode() for line in lines)
 
 
