@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from chemnet.models.fast.kernels.choice import fits_kernels
+from chemnet.models.fast.choice import fits_kernels
 from chemnet.models.fast.row_loss import LN10
 
 # width of a bin of `dex_histogram` [dex] and its last edge; what lies beyond counts into the last bin

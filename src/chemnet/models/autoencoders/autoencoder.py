@@ -68,7 +68,7 @@ class Autoencoder(AutoencoderBase):
             raise ConfigError(
                 f"model.Autoencoder.output = {table['output']!r}", hint=suggest(table["output"], OUTPUTS)
             )
-        super().__init__(data, table["latent_dim"])
+        super().__init__(config, data, table["latent_dim"])
         self.output, self.latent_noise = table["output"], table["latent_noise"]
         widths = (data.n_species, *table["hidden"], self.latent_dim)
         self.weights = nn.ParameterList(_tied_weights(widths))

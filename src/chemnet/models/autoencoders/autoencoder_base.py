@@ -5,23 +5,26 @@ Shapes: B rows, S species, L latents.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from typing import TYPE_CHECKING
 
-from torch import Tensor, nn
+from torch import Tensor
 
+from chemnet.config import ConfigDict
 from chemnet.models import losses, validation_metrics
-from chemnet.models.contract import Batch, StepResult
+from chemnet.models.contract import Batch, ChemModel, StepResult
 
 if TYPE_CHECKING:
     from chemnet.data.preprocessed import DataDescription
 
 
-class AutoencoderBase(nn.Module, ABC):
+class AutoencoderBase(ChemModel):
     """Autoencoder of scaled abundances; a model states `encode` and `decode`.
 
     Parameters
     ----------
+    config
+        The merged configuration.
     data
         Gives the scaling of the abundances.
     latent_dim
@@ -31,8 +34,8 @@ class AutoencoderBase(nn.Module, ABC):
     role = "autoencoder"
     feed = "rows"
 
-    def __init__(self, data: DataDescription, latent_dim: int) -> None:
-        super().__init__()
+    def __init__(self, config: ConfigDict, data: DataDescription, latent_dim: int) -> None:
+        super().__init__(config, data)
         self.decades, self.latent_dim = data.abundance_scaling.decades, latent_dim
 
     @abstractmethod

@@ -53,7 +53,7 @@ class PCAAutoencoder(AutoencoderBase):
                 f"model.PCAAutoencoder.latent_dim = {latent_dim}, but there are {data.n_species} species",
                 hint="principal components are at most as many as species",
             )
-        super().__init__(data, latent_dim)
+        super().__init__(config, data, latent_dim)
         # parameters, so that they are counted; an emulator may train a copy of them along
         self.mean = nn.Parameter(torch.zeros(data.n_species), requires_grad=False)
         self.components = nn.Parameter(torch.eye(latent_dim, data.n_species), requires_grad=False)

@@ -53,7 +53,7 @@ class ResidualAutoencoder(AutoencoderBase):
 
     def __init__(self, config: ConfigDict, data: DataDescription) -> None:
         table = config["model"]["ResidualAutoencoder"]
-        super().__init__(data, table["latent_dim"])
+        super().__init__(config, data, table["latent_dim"])
         n_species, hidden, dropout = data.n_species, table["hidden"], table["dropout"]
         self.latent_noise = table["latent_noise"]
         self.mean = nn.Parameter(torch.zeros(n_species))

@@ -166,7 +166,7 @@ def roll_recurrent(
     out,
     memory_out,
 ):
-    """Carry cells with a memory along their histories; see `chemnet.models.emulators.latent_rnn`.
+    """Carry cells with a memory along their histories; see `chemnet.models.emulators.steps.recurrent`.
 
     Parameters
     ----------

@@ -11,28 +11,32 @@ loss, divided by M. Only ``train.gradient_clip`` joins them: it bounds the norm 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, vmap
 
 from chemnet.config import ConfigDict
-from chemnet.errors import ConfigError, ModelError, suggest
-from chemnet.models.contract import Batch, StepResult, TrainingRows
+from chemnet.errors import ConfigError, suggest
+from chemnet.models.contract import Batch, ChemModel, StepResult, TrainingRows
+from chemnet.models.emulators.ensembles.stacked import call_each
 from chemnet.registry import MODELS
 
+if TYPE_CHECKING:
+    from chemnet.data.preprocessed import DataDescription
 
-class EnsembleBase(nn.Module):
-    """Deep ensemble of emulators.
+
+class Ensemble(ChemModel):
+    """Deep ensemble of emulators of one role: ``class Mine(Ensemble, role="emulator")``.
 
     Parameters
     ----------
-    table
-        The ensemble's own configuration table.
-    members
-        Emulators of one kind.
+    config
+        Read is the model's own table; the members read theirs.
+    data
+        What the members are fed.
+    autoencoder
+        A trained autoencoder for emulators of latents, used frozen.
 
     Attributes
     ----------
@@ -42,9 +46,20 @@ class EnsembleBase(nn.Module):
 
     feed = "windows"
 
-    def __init__(self, table: ConfigDict, members: Sequence[nn.Module]) -> None:
-        super().__init__()
-        self.table, self.members = table, nn.ModuleList(members)
+    def __init_subclass__(cls, *, role: str | None = None, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.role = role or cls.role
+
+    def __init__(self, config: ConfigDict, data: DataDescription, *autoencoder: nn.Module) -> None:
+        super().__init__(config, data)
+        cls = member_class(type(self), self.table["member"])
+        self.members = nn.ModuleList(cls(config, data, *autoencoder) for _ in range(self.table["size"]))
+        if getattr(self.members[0], "trained_autoencoder", None) is not None:
+            raise ConfigError(
+                f"the members of an ensemble share one frozen autoencoder; model.{cls.__name__} trains its "
+                "own along",
+                hint=f"set model.{cls.__name__}.train_autoencoder=false",
+            )
 
     def forward(self, batch: Batch) -> Tensor:
         """Return what every member predicts for the same batch, `(M, ...)`."""
@@ -106,114 +121,25 @@ class EnsembleBase(nn.Module):
         return list(self.members)
 
 
-def member_class(ensemble: type[nn.Module], table: ConfigDict) -> type[nn.Module]:
+def member_class(ensemble: type[ChemModel], name: str) -> Any:
     """Return the class that the members of an ensemble are: one of the same role that is no ensemble.
 
     Raises
     ------
     ConfigError
-        When ``member`` in the ensemble's table names another.
+        When `name`, the ensemble's key ``member``, is another.
     """
-    kind: Any = ensemble
-    name = table["member"]
     # what nobody registered is answered here too: the registry would offer all models
     known = "." in name or name in MODELS.names()
-    if not known or not _may_be_member(MODELS.get(name), kind.role):
-        what = "emulator of latents" if kind.role == "emulator" else "direct emulator"
-        fitting = [other for other in MODELS.names() if _may_be_member(MODELS.get(other), kind.role)]
+    if not known or not _may_be_member(MODELS.get(name), ensemble.role):
+        what = "emulator of latents" if ensemble.role == "emulator" else "direct emulator"
+        fitting = [other for other in MODELS.names() if _may_be_member(MODELS.get(other), ensemble.role)]
         raise ConfigError(
-            f"model.{kind.__name__}.member = {name!r} is no {what}", hint=suggest(name, fitting)
+            f"model.{ensemble.__name__}.member = {name!r} is no {what}", hint=suggest(name, fitting)
         )
     return MODELS.get(name)
 
 
 def _may_be_member(cls: Any, role: str) -> bool:
     """Return whether a class can be a member of an ensemble of a role."""
-    return cls.role == role and not issubclass(cls, EnsembleBase)
-
-
-def stacked_state(members: Sequence[nn.Module]) -> dict[str, Tensor]:
-    """Return the parameters and buffers of networks of one kind, stacked `(M, ...)`; gradients pass through.
-
-    Raises
-    ------
-    ModelError
-        When the networks have different tensors.
-    """
-    states = [{**dict(each.named_parameters()), **dict(each.named_buffers())} for each in members]
-    shapes = [{name: tensor.shape for name, tensor in state.items()} for state in states]
-    if any(other != shapes[0] for other in shapes):
-        raise ModelError(
-            "networks with different tensors cannot be one ensemble",
-            hint="the members of an ensemble are of one kind, with the same widths",
-        )
-    return {name: torch.stack([state[name] for state in states]) for name in states[0]}
-
-
-def call_each(
-    members: Sequence[nn.Module],
-    method: str,
-    axes: tuple[int | None, ...],
-    *arguments: Any,
-    state: dict[str, Tensor] | None = None,
-) -> Any:
-    """Return what a method of every member returns, stacked: tensors `(M, ...)` in the same structure.
-
-    Parameters
-    ----------
-    members
-        Networks of one kind. Those with ``stackable = False`` use what `torch.func.vmap` cannot vectorise,
-        and are called one after another.
-    method
-        Its name.
-    axes
-        For each argument 0 where its tensors hold one part per member, `(M, ...)`, and None where all get the
-        same.
-    arguments
-        Of the method: tensors or mappings of them.
-    state
-        What `stacked_state` returns of the members, where that is at hand.
-    """
-    if not getattr(members[0], "stackable", True):
-        answers = [
-            getattr(member, method)(*(_part(a, axis, i) for a, axis in zip(arguments, axes, strict=True)))
-            for i, member in enumerate(members)
-        ]
-        return _stacked(answers)
-    state = stacked_state(members) if state is None else state
-    runner = _Method(members[0], method)
-
-    def call(weights: dict[str, Tensor], *given: Any) -> Any:
-        return functional_call(runner, weights, given)
-
-    named = {f"network.{name}": tensor for name, tensor in state.items()}
-    return vmap(call, in_dims=(0, *axes), randomness="different")(named, *arguments)
-
-
-def _part(argument: Any, axis: int | None, member: int) -> Any:
-    """Return a member's part of an argument."""
-    if axis is None:
-        return argument
-    return {name: values[member] for name, values in argument.items()}
-
-
-def _stacked(answers: Sequence[Any]) -> Any:
-    """Return tensors, or tuples and mappings of them, stacked."""
-    first = answers[0]
-    if isinstance(first, dict):
-        return {name: _stacked([answer[name] for answer in answers]) for name in first}
-    if isinstance(first, tuple):
-        return tuple(_stacked(parts) for parts in zip(*answers, strict=True))
-    return torch.stack(list(answers))
-
-
-class _Method(nn.Module):
-    """One method of a network as the forward pass of a module, which is what `functional_call` calls."""
-
-    def __init__(self, network: nn.Module, method: str) -> None:
-        super().__init__()
-        self.network, self.method = network, method
-
-    def forward(self, *arguments: Any) -> Any:
-        """Call the method."""
-        return getattr(self.network, self.method)(*arguments)
+    return cls.role == role and not issubclass(cls, Ensemble)

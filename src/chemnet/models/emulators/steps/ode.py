@@ -9,17 +9,15 @@ Buck 2023 for chemistry). It is integrated by torchdiffeq and differentiated thr
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from chemnet.config import ConfigDict
 from chemnet.errors import RunFailedError
-from chemnet.models.emulators.emulator_base import LATENT, State
-from chemnet.models.emulators.latent_base import LatentBase
+from chemnet.models.emulators.steps.step import LATENT, State, Step
 from chemnet.models.layers import perceptron, start_at_zero
-from chemnet.registry import chem_model
 
 if TYPE_CHECKING:
     from chemnet.data.preprocessed import DataDescription
@@ -28,30 +26,27 @@ if TYPE_CHECKING:
 _MOST_STEPS = 1000
 
 
-@chem_model
-class LatentODE(LatentBase):
-    """Emulator of latents by a neural differential equation.
+class ODEStep(Step):
+    """Step by a neural differential equation; see `Step`."""
 
-    Reads ``[model.LatentODE]``; built like every emulator of latents, see `LatentBase`.
-    """
-
+    keys = (*Step.keys, "hidden", "activation", "dropout", "method", "rtol", "atol")
     # an adaptive solver steps as its own state asks for
     stackable = False
 
-    def __init__(self, config: ConfigDict, data: DataDescription, autoencoder: nn.Module) -> None:
-        table = config["model"]["LatentODE"]
-        super().__init__(table, data, autoencoder)
-        self.n_drive = data.n_physical
-        widths = (self.n_drive + self.latent_dim, *table["hidden"], self.latent_dim)
+    def __init__(self, table: Mapping[str, Any], data: DataDescription, latent_dim: int) -> None:
+        super().__init__(table, data, latent_dim)
+        self.method, self.rtol, self.atol = table["method"], table["rtol"], table["atol"]
+        self.n_forcing = data.n_physical
+        widths = (self.n_forcing + latent_dim, *table["hidden"], latent_dim)
         self.rate = perceptron(widths, table["activation"], table["dropout"])
         start_at_zero(self.rate[-1])
 
-    def drive(self, physical: Tensor, dt: Tensor) -> Tensor:
+    def forcing(self, physical: Tensor, dt: Tensor) -> Tensor:
         """Return the physical parameters `(..., P)` alone: a rate knows no time step."""
         return physical
 
-    def step(self, state: State, drive: Tensor, dt: Tensor) -> State:
-        """Return the state after one step; see `EmulatorBase.step`.
+    def forward(self, state: State, forcing: Tensor, dt: Tensor) -> State:
+        """Return the state after one step; see `Step.forward`.
 
         Raises
         ------
@@ -64,7 +59,7 @@ class LatentODE(LatentBase):
 
         def slope(time: Tensor, latent: Tensor) -> Tensor:
             # time runs from 0 to 1 for every cell, however long its step is
-            return length * self.rate(torch.cat([drive, latent], dim=-1))
+            return length * self.rate(torch.cat([forcing, latent], dim=-1))
 
         latent = state[LATENT]
         try:
@@ -72,16 +67,16 @@ class LatentODE(LatentBase):
                 slope,
                 latent,
                 torch.tensor([0.0, 1.0], dtype=latent.dtype, device=latent.device),
-                rtol=self.table["rtol"],
-                atol=self.table["atol"],
-                method=self.table["method"],
+                rtol=self.rtol,
+                atol=self.atol,
+                method=self.method,
                 # the whole step is tried at once; most succeed
                 options={"first_step": 1.0, "max_num_steps": _MOST_STEPS, "norm": _worst_cell},
             )[-1]
         except AssertionError as error:
             raise RunFailedError(
                 f"the latent equation could not be integrated over a time step: {error}",
-                hint="raise model.LatentODE.rtol and atol, or lower the learning rate",
+                hint="raise rtol and atol in the model's table, or lower the learning rate",
             ) from error
         return {LATENT: after}
 

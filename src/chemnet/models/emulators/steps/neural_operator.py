@@ -12,16 +12,14 @@ number of weights hardly grows with the number of latents.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from chemnet.config import ConfigDict
-from chemnet.models.emulators.emulator_base import LATENT, State
-from chemnet.models.emulators.latent_base import LatentBase
+from chemnet.models.emulators.steps.step import LATENT, State, Step
 from chemnet.models.layers import perceptron, start_at_zero
-from chemnet.registry import chem_model
 
 if TYPE_CHECKING:
     from chemnet.data.preprocessed import DataDescription
@@ -55,29 +53,26 @@ class MixerBlock(nn.Module):
         return tokens + self.over_channels(self.channel_norm(tokens))
 
 
-@chem_model
-class LatentNeuralOperator(LatentBase):
-    """Emulator of latents by mixing blocks over them.
+class NeuralOperatorStep(Step):
+    """Step by mixing blocks over latents and channels; see `Step`."""
 
-    Reads ``[model.LatentNeuralOperator]``; built like every emulator of latents, see `LatentBase`.
-    """
+    keys = (*Step.keys, "channels", "blocks", "dropout")
 
-    def __init__(self, config: ConfigDict, data: DataDescription, autoencoder: nn.Module) -> None:
-        table = config["model"]["LatentNeuralOperator"]
-        super().__init__(table, data, autoencoder)
+    def __init__(self, table: Mapping[str, Any], data: DataDescription, latent_dim: int) -> None:
+        super().__init__(table, data, latent_dim)
         n_channels, dropout = table["channels"], table["dropout"]
         self.embed = nn.Linear(1, n_channels)
-        self.position = nn.Parameter(_POSITION_SPREAD * torch.randn(self.latent_dim, n_channels))
-        self.environment = perceptron((self.n_drive, n_channels, n_channels), "gelu", dropout)
+        self.position = nn.Parameter(_POSITION_SPREAD * torch.randn(latent_dim, n_channels))
+        self.environment = perceptron((self.n_forcing, n_channels, n_channels), "gelu", dropout)
         self.blocks = nn.Sequential(
-            *(MixerBlock(self.latent_dim, n_channels, dropout) for _ in range(table["blocks"]))
+            *(MixerBlock(latent_dim, n_channels, dropout) for _ in range(table["blocks"]))
         )
         self.change = nn.Sequential(nn.LayerNorm(n_channels), nn.Linear(n_channels, 1))
         start_at_zero(self.change[-1])
 
-    def step(self, state: State, drive: Tensor, dt: Tensor) -> State:
-        """Return the state after one step; see `EmulatorBase.step`."""
+    def forward(self, state: State, forcing: Tensor, dt: Tensor) -> State:
+        """Return the state after one step; see `Step.forward`."""
         latent = state[LATENT]
-        tokens = self.embed(latent[..., None]) + self.position + self.environment(drive)[:, None]
+        tokens = self.embed(latent[..., None]) + self.position + self.environment(forcing)[:, None]
         change = self.change(self.blocks(tokens))[..., 0]
         return {LATENT: latent + self.time_step.gate(dt) * change}
