@@ -199,7 +199,7 @@ def check_contract(cls: type) -> None:
                 f"the model {cls.__name__} has {attribute} = {value!r}", hint=suggest(str(value), allowed)
             )
     wanted = ("train_batch", "infer_batch", *_REQUIRED[role])
-    abstract = getattr(cls, "__abstractmethods__", frozenset())
+    abstract: frozenset[str] = getattr(cls, "__abstractmethods__", frozenset())
     missing = [name for name in wanted if name in abstract or not callable(getattr(cls, name, None))]
     missing += sorted(abstract.difference(missing))
     if cls.forward is nn.Module.forward:
@@ -212,7 +212,7 @@ def check_contract(cls: type) -> None:
         )
 
 
-def build_model(config: ConfigDict, data: DataDescription, autoencoder: nn.Module | None = None) -> nn.Module:
+def build_model(config: ConfigDict, data: DataDescription, autoencoder: nn.Module | None = None) -> ChemModel:
     """Return a new model of the class that ``model.name`` asks for, shaped for `data`.
 
     Raises

@@ -132,7 +132,7 @@ def linear(weight: Tensor, bias: Tensor) -> nn.Linear:
 
 
 def without_autocast(device_type: str) -> contextlib.AbstractContextManager[Any]:
-    """Return a context in which autocast is off on a kind of device; entering it costs nothing where it is."""
+    """Return a context in which autocast is off on a kind of device; free where it is off already."""
     if not torch.is_autocast_enabled(device_type):
         return contextlib.nullcontext()
     return torch.autocast(device_type, enabled=False)
@@ -154,7 +154,7 @@ class FullPrecisionLinear(nn.Module):
 
     def __init__(self, layer: nn.Module) -> None:
         super().__init__()
-        self.layer = layer
+        self.layer: Any = layer
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return `(..., n_out)` of `(..., n_in)`."""
@@ -190,12 +190,12 @@ def thinned(parts: Iterable[Tensor]) -> Tensor:
 
 def moments(parts: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
     """Return mean and standard deviation over the rows of all parts, at least one; float64, none is kept."""
-    rows, total, squares = 0, 0.0, 0.0
+    rows, total, squares = 0, torch.zeros(()), torch.zeros(())
     for part in parts:
         values = part.double()
         rows, total, squares = rows + len(values), total + values.sum(0), squares + values.square().sum(0)
-    mean = torch.as_tensor(total) / rows
-    return mean, (torch.as_tensor(squares) / rows - mean.square()).clamp_min(0.0).sqrt()
+    mean = total / rows
+    return mean, (squares / rows - mean.square()).clamp_min(0.0).sqrt()
 
 
 def _gathered(parts: Iterable[Tensor], largest: int | None) -> Tensor:

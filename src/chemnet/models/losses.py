@@ -124,6 +124,8 @@ class ChemistryLoss(nn.Module):
         For an unknown error.
     """
 
+    stoichiometry: Tensor
+
     def __init__(
         self,
         stoichiometry: Tensor,
@@ -211,7 +213,7 @@ def apply_criterion(
 
 
 def apply_to_linear(
-    criterion: nn.Module, hidden: Tensor, weight: Tensor, bias: Tensor, target: Tensor
+    criterion: Any, hidden: Tensor, weight: Tensor, bias: Tensor, target: Tensor
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Return (loss, diagnostics) of ``hidden weight^T + bias``, which a criterion need not hold whole."""
     if hasattr(criterion, "of_linear"):

@@ -247,7 +247,8 @@ def _decoder_layers(model: Autoencoder) -> list[nn.Module]:
 
 def _tied_weights(widths: Sequence[int]) -> list[nn.Parameter]:
     """Return one matrix `(n_out, n_in)` per encoder layer, initialised as PyTorch's linear layers."""
-    return [nn.Linear(n_in, n_out, bias=False).weight for n_in, n_out in pairwise(widths)]
+    # nn.Linear's own type of `weight` is Tensor
+    return [nn.Parameter(nn.Linear(n_in, n_out, bias=False).weight) for n_in, n_out in pairwise(widths)]
 
 
 def _norms(name: str, widths: Sequence[int]) -> list[nn.Module]:

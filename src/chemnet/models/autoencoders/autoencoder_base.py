@@ -33,6 +33,9 @@ class AutoencoderBase(ChemModel):
 
     role = "autoencoder"
     feed = "rows"
+    # the range that makes latents of raw ones, (L,)
+    latent_low: Tensor
+    latent_high: Tensor
 
     def __init__(self, config: ConfigDict, data: DataDescription, latent_dim: int) -> None:
         super().__init__(config, data)

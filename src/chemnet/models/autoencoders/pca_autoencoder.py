@@ -101,11 +101,11 @@ def principal_components(training: TrainingRows, n: int) -> tuple[Tensor, Tensor
 
 def moments(training: TrainingRows) -> tuple[Tensor, Tensor]:
     """Return mean `(S,)` and covariance `(S, S)` of the scaled abundances of the training split, float64."""
-    rows, total, product, origin = 0, 0.0, 0.0, None
+    rows, total, product, origin = 0, torch.zeros(()), torch.zeros(()), torch.zeros(())
     for batch in training.row_batches():
         abundance = batch["abundance"].double()
         # near the mean, so that little is lost when its square is taken away
-        origin = abundance.mean(0) if origin is None else origin
+        origin = origin if rows else abundance.mean(0)
         centred = abundance - origin
         rows, total, product = rows + len(centred), total + centred.sum(0), product + centred.T @ centred
     offset = total / rows

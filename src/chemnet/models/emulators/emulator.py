@@ -56,7 +56,8 @@ class Emulator(ChemModel):
 
     feed = "windows"
     keys: ClassVar[tuple[str, ...]] = ("start_noise", "rollout_noise", "hold_training_rollouts")
-    space_class: ClassVar[type[Space]]
+    # a space's constructor takes the table, the data and, for latents, the autoencoder
+    space_class: ClassVar[type[Any]]
     step_class: ClassVar[type[Step]]
 
     def __init_subclass__(
@@ -79,8 +80,7 @@ class Emulator(ChemModel):
         self.decades = data.abundance_scaling.decades
         # the rows before the last of the context are not needed: a rollout starts from one state
         self.n_given = max(1, data.window - data.horizon) if data.window and data.horizon else 1
-        # of the parts that an autoencoder trained along has, this makes it the first
-        self.space: Any = self.space_class(self.table, data, *autoencoder)
+        self.space: Space = self.space_class(self.table, data, *autoencoder)
         self.step = self.step_class(self.table, data, self.space.latent_dim)
 
     @classmethod

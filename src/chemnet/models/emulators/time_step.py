@@ -32,6 +32,7 @@ class TimeStep(nn.Module, ABC):
     """
 
     n_features: int
+    usual: Tensor
 
     def __init__(self) -> None:
         super().__init__()

@@ -128,7 +128,7 @@ def compiled_rollout(
         bound = torch.full_like(start[:1], torch.inf)
         limits = torch.cat([-bound, bound])
     at_once = len(start) if torch.is_grad_enabled() else _TRACERS_AT_ONCE
-    parts = zip(*(each.split(at_once) for each in (start, forcing, steps)), strict=True)
+    parts = zip(start.split(at_once), forcing.split(at_once), steps.split(at_once), strict=True)
     rolled = [_rolled_out(form, *part, limits, matrices) for part in parts]
     return rolled[0] if len(rolled) == 1 else torch.cat(rolled)
 
@@ -288,7 +288,7 @@ def _packed(matrices: Sequence[Tensor]) -> NDArray[np.float32]:
 
 
 def _packed_back(matrices: Sequence[Tensor], n_forcing: int) -> NDArray[np.float32]:
-    """Return the gradient's matrices `(n_in, n_out)`, forcing and biases left out, where `_packed` has them."""
+    """Return the gradient's matrices `(n_in, n_out)` where `_packed` has them, without forcing and biases."""
     packed = matrices[0].new_zeros(sum(matrix.numel() for matrix in matrices))
     at = 0
     for k, matrix in enumerate(matrices):

@@ -1,4 +1,4 @@
-"""The rollout of a perceptron as one autograd function of PyTorch's operations, with its gradient through time.
+"""The rollout of a perceptron as one autograd function of PyTorch's operations, gradient included.
 
 Shapes: B tracers, T steps, F of a step's forcing, L latents, H hidden units.
 

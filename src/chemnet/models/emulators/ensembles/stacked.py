@@ -5,7 +5,7 @@ Shapes: M networks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -15,7 +15,7 @@ from torch.func import functional_call, vmap
 from chemnet.errors import ModelError
 
 
-def stacked_state(members: Sequence[nn.Module]) -> dict[str, Tensor]:
+def stacked_state(members: Iterable[nn.Module]) -> dict[str, Tensor]:
     """Return the parameters and buffers of networks of one kind, stacked `(M, ...)`; gradients pass through.
 
     Raises
@@ -34,7 +34,7 @@ def stacked_state(members: Sequence[nn.Module]) -> dict[str, Tensor]:
 
 
 def call_each(
-    members: Sequence[nn.Module],
+    members: Sequence[nn.Module] | nn.ModuleList,
     method: str,
     axes: tuple[int | None, ...],
     *arguments: Any,

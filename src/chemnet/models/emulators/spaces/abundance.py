@@ -57,9 +57,5 @@ class StandardisedAbundanceSpace(AbundanceSpace):
         mean, spread = moments(rows["abundance"] for rows in training.row_batches())
         self.centre.copy_(mean)
         self.width.copy_(spread.clamp_min(self.least_spread))
-        least, most = (
-            torch.full_like(self.centre, -self.margin),
-            torch.full_like(self.centre, 1.0 + self.margin),
-        )
-        self.low.copy_(self.standardise(least))
-        self.high.copy_(self.standardise(most))
+        for bound, scaled in ((self.low, -self.margin), (self.high, 1.0 + self.margin)):
+            bound.copy_(self.standardise(torch.full_like(self.centre, scaled)))

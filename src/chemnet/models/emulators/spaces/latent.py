@@ -1,7 +1,7 @@
 """The latents of a trained autoencoder, which is frozen or trained along.
 
-With ``train_autoencoder`` the space owns a copy of the autoencoder, the attribute `trained_autoencoder`, which
-is trained along (its noise and dropout off, its normalisation statistics as they are) and kept among the
+With ``train_autoencoder`` the space owns a copy of the autoencoder, `trained_autoencoder`, which is trained
+along (its noise and dropout off, its normalisation statistics as they are) and kept among the
 emulator's own weights. A `chemnet.Surrogate` then encodes and decodes with that copy.
 """
 

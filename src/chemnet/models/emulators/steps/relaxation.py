@@ -6,8 +6,8 @@ Shapes: B tracers, T steps, F of a step's forcing, L latents.
     z' = c + (z - c) exp(-r softplus(k))        r = dt / usual dt
 
 This is the exact solution of dz/dt = -(z - c) softplus(k) / usual dt over the step, for c and k constant:
-nothing happens in no time, z' lies between z and c for any step, and long steps end at c. It is what most of a
-chemical network does: fast species follow the slow ones and the physical parameters, slow ones hardly move.
+nothing happens in no time, z' lies between z and c for any step, and long steps end at c. It is what most of
+a chemical network does: fast species follow the slow ones and the physical parameters, slow ones hardly move.
 """
 
 from __future__ import annotations
@@ -47,9 +47,8 @@ class RelaxationStep(Step):
         hidden = table["hidden"]
         self.from_forcing = nn.Linear(self.n_forcing, hidden[0])
         self.from_latent = nn.Linear(latent_dim, hidden[0], bias=False)
-        self.layers = nn.ModuleList(
-            nn.Linear(n_in, n_out) for n_in, n_out in pairwise((*hidden, 2 * latent_dim))
-        )
+        widths = (*hidden, 2 * latent_dim)
+        self.layers = nn.ModuleList(nn.Linear(n_in, n_out) for n_in, n_out in pairwise(widths))
         last: Any = self.layers[-1]
         with torch.no_grad():
             last.weight.mul_(_FIRST_GAIN)
