@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from chemnet.models import validation_metrics
-from chemnet.models.fast.kernels import choice
+from chemnet.models.fast import choice
 
 scaled = arrays(np.float32, (6, 3), elements=st.floats(0.0, 1.0, width=32))
 

@@ -4,8 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from chemnet.models.fast import gelu
-from chemnet.models.fast.kernels import choice
+from chemnet.models.fast import choice, gelu
 from chemnet.models.fast.norm_gelu import normalised
 
 

@@ -10,8 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from chemnet.models.fast import norm_gelu
-from chemnet.models.fast.kernels import choice
+from chemnet.models.fast import choice, norm_gelu
 
 
 def layer(width: int = 5) -> nn.BatchNorm1d:

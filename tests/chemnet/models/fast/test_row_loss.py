@@ -10,8 +10,7 @@ from torch import Tensor
 from torch.func import vmap
 
 from chemnet.models import losses
-from chemnet.models.fast import row_loss
-from chemnet.models.fast.kernels import choice
+from chemnet.models.fast import choice, row_loss
 
 STOICHIOMETRY = torch.ones(7, 2)
 

@@ -9,8 +9,7 @@ import torch
 
 from chemnet.errors import ConfigError
 from chemnet.models.contract import build_model
-from chemnet.models.emulators import relaxation
-from chemnet.models.fast import residual_rollout
+from chemnet.models.fast import rollout
 
 Make = Any
 
@@ -43,8 +42,7 @@ def make_ensemble(tiny: Any, window_description: Any, training_rows: Any) -> Mak
 
 @pytest.fixture(params=[True, False], ids=["compiled loops", "PyTorch's operations"])
 def _either_rollout(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (relaxation, residual_rollout):
-        monkeypatch.setattr(module, "can_compile", lambda *tensors: request.param)
+    monkeypatch.setattr(rollout, "can_compile", lambda *tensors: request.param)
 
 
 @pytest.mark.usefixtures("_either_rollout")

@@ -53,19 +53,19 @@ def test_only_the_rows_of_the_horizon_are_predicted(
 
 def test_latents_are_standardised_by_the_training_split(make_emulator: Make, training_rows: Any) -> None:
     model = make_emulator("LatentEmulator").eval()
-    standard = model.standardise(model.encode(training_rows.batch["abundance"]))
+    standard = model.space.standardise(model.encode(training_rows.batch["abundance"]))
     for quantile, value in ((0.1587, -1.0), (0.8413, 1.0)):
         assert standard.quantile(quantile, dim=0).tolist() == pytest.approx([value] * 3, abs=0.1)
-    assert_close(model.standardise(model.destandardise(standard)), standard)
+    assert_close(model.space.standardise(model.space.destandardise(standard)), standard)
 
 
 def test_a_runaway_rollout_is_held_in_inference_and_free_in_training(make_emulator: Make, batch: Any) -> None:
     model = make_emulator("LatentEmulator")
     with torch.no_grad():
-        model.change[-1].bias.fill_(1e3)
+        model.step.change[-1].bias.fill_(1e3)
     held = model.eval()(batch)
-    assert (held <= model.high).all()
-    assert (model.train()(batch) > model.high).all()
+    assert (held <= model.space.high).all()
+    assert (model.train()(batch) > model.space.high).all()
 
 
 @pytest.mark.parametrize("name", ["LatentEmulator", "LatentRelaxation", "LatentRNN"])
@@ -74,8 +74,8 @@ def test_training_rollouts_are_held_in_the_same_range_where_that_is_asked_for(
 ) -> None:
     model = make_emulator(name, hold_training_rollouts=True, range_margin=0.0).train()
     # next to nothing is allowed
-    model.low.fill_(-1e-3)
-    model.high.fill_(1e-3)
+    model.space.low.fill_(-1e-3)
+    model.space.high.fill_(1e-3)
     latents = model(batch)
     assert latents.abs().max() <= 1.001e-3
     model.train_batch(batch)[0].backward()
@@ -89,11 +89,11 @@ def test_the_fused_rollout_of_validation_is_that_of_repeated_steps(
     make_emulator: Make, batch: Any, name: str
 ) -> None:
     model = make_emulator(name, use_dt=True).eval()
-    start = model.standardise(model.encode(batch["abundance"][:, 0]))
-    drive = model.drive(batch["physical"], batch["dt"])
+    start = model.space.standardise(model.encode(batch["abundance"][:, 0]))
+    forcing = model.step.forcing(batch["physical"], batch["dt"])
     with torch.no_grad():
         fused = model.rollout(start, batch["physical"], batch["dt"])
-        assert_close(fused, model.repeated_steps(start, drive, batch["dt"]), rtol=1e-4, atol=1e-5)
+        assert_close(fused, model.repeated_steps(start, forcing, batch["dt"]), rtol=1e-4, atol=1e-5)
     assert fused.requires_grad is False
     # whoever differentiates an emulator in use has the gradient of what it does, range included
     held = model.rollout(start.clone().requires_grad_(), batch["physical"], batch["dt"])

@@ -7,8 +7,7 @@ import torch
 
 from chemnet.errors import ConfigError
 from chemnet.models.contract import build_model
-from chemnet.models.emulators import relaxation
-from chemnet.models.fast import residual_rollout
+from chemnet.models.fast import rollout
 
 # small enough for a test
 SMALL = {
@@ -71,8 +70,7 @@ def test_members_learn_what_each_would_learn_alone(make_ensemble, window_batch, 
 @pytest.mark.parametrize("compiles", [True, False])
 @pytest.mark.parametrize("member", ["LatentRelaxation", "LatentEmulator"])
 def test_so_they_do_by_fused_rollouts(make_ensemble, window_batch, member, compiles, monkeypatch):
-    for module in (relaxation, residual_rollout):
-        monkeypatch.setattr(module, "can_compile", lambda *tensors: compiles)
+    monkeypatch.setattr(rollout, "can_compile", lambda *tensors: compiles)
     ensemble = make_ensemble(member, size=2, resample=False).train()
     weights = [[p for p in one.parameters() if p.requires_grad] for one in ensemble.members]
     loss, _ = ensemble.train_batch(window_batch)
@@ -84,9 +82,9 @@ def test_so_they_do_by_fused_rollouts(make_ensemble, window_batch, member, compi
 
 def test_members_start_apart_and_share_what_was_learned_of_the_data(make_ensemble):
     first, second = make_ensemble("LatentEmulator", size=2).members
-    assert not torch.equal(first.change[0].weight, second.change[0].weight)
-    torch.testing.assert_close(first.width, second.width)
-    assert (first.width != 1.0).any()
+    assert not torch.equal(first.step.change[0].weight, second.step.change[0].weight)
+    torch.testing.assert_close(first.space.width, second.space.width)
+    assert (first.space.width != 1.0).any()
 
 
 def test_resampled_members_see_different_windows(make_ensemble, window_batch):

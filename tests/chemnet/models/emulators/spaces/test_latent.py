@@ -48,7 +48,9 @@ def test_one_that_is_trained_along_is_a_copy_among_the_weights(
     a_few_steps(model, batch)
     assert not torch.allclose(model.encode(batch["abundance"]), latents, atol=1e-4)
     assert not torch.allclose(model.decode(torch.rand(4, 3)), states, atol=1e-4)
-    assert {"trained_autoencoder.output_bias", "trained_autoencoder.latent_low"} <= set(model.state_dict())
+    assert {f"space.trained_autoencoder.{name}" for name in ("output_bias", "latent_low")} <= set(
+        model.state_dict()
+    )
     for name, tensor in autoencoder.state_dict().items():
         assert torch.equal(tensor, original[name])
 
@@ -69,9 +71,9 @@ def test_the_range_follows_an_encoder_that_was_trained(make_emulator: Make, trai
     with torch.no_grad():
         model.trained_autoencoder.latent_high.mul_(0.01)
     model.after_training(training_rows)
-    latents = model.standardise(model.encode(training_rows.batch["abundance"]))
-    assert (latents > model.low).all()
-    assert (latents < model.high).all()
+    latents = model.space.standardise(model.encode(training_rows.batch["abundance"]))
+    assert (latents > model.space.low).all()
+    assert (latents < model.space.high).all()
 
 
 def test_the_reconstruction_is_a_loss_of_its_own(make_emulator: Make, batch: Any) -> None:
@@ -87,18 +89,19 @@ def test_the_reconstruction_is_a_loss_of_its_own(make_emulator: Make, batch: Any
 def test_the_latent_loss_moves_no_encoder(make_emulator: Make, batch: Any) -> None:
     model = make_emulator("LatentEmulator", train_autoencoder=True)
     latents, target = model(batch).detach(), batch["abundance"][:, 1:]
-    assert not model.further_losses(latents, target)["latent_error"].requires_grad
+    terms = model.space.further_losses(latents, target, model.criterion)
+    assert not terms["latent_error"].requires_grad
 
 
 def test_it_starts_from_an_emulator_whose_autoencoder_was_frozen(make_emulator: Make, tmp_path: Path) -> None:
     frozen = make_emulator("LatentEmulator")
     with torch.no_grad():
-        frozen.change[0].weight.fill_(0.25)
+        frozen.step.change[0].weight.fill_(0.25)
     frozen.save(tmp_path / "frozen.safetensors")
     along = make_emulator("LatentEmulator", train_autoencoder=True)
     bias = along.trained_autoencoder.output_bias.clone()
     along.load_weights(tmp_path / "frozen.safetensors")
-    assert torch.equal(along.change[0].weight, frozen.change[0].weight)
+    assert torch.equal(along.step.change[0].weight, frozen.step.change[0].weight)
     assert torch.equal(along.trained_autoencoder.output_bias, bias)
     along.save(tmp_path / "along.safetensors")
     with pytest.raises(ModelError, match="absent in the model"):

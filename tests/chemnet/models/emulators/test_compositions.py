@@ -14,13 +14,13 @@ from torch.testing import assert_close
 
 from chemnet.config import load_config
 from chemnet.models.contract import build_model
-from chemnet.models.emulators.emulator_base import EmulatorBase
-from chemnet.models.emulators.relaxing import Relaxing
+from chemnet.models.emulators.emulator import Emulator
+from chemnet.models.emulators.steps.relaxation import RelaxationStep
 from chemnet.registry import MODELS
 
 Make = Callable[..., Any]
 
-EMULATORS = [name for name in MODELS.names() if issubclass(MODELS.get(name), EmulatorBase)]
+EMULATORS = [name for name in MODELS.names() if issubclass(MODELS.get(name), Emulator)]
 LATENT = [name for name in EMULATORS if MODELS.get(name).role == "emulator"]
 # of the published networks of AstroChemNet: 333 species, 4 parameters, 14 latents, no time step
 PUBLISHED_SIZES = {
@@ -52,7 +52,9 @@ def test_shapes_and_gradients(make_emulator: Make, batch: Any, name: str) -> Non
     assert model.infer_batch(first_row)["latent"].shape == (5, 8, width)
 
 
-@pytest.mark.parametrize("name", [name for name in EMULATORS if not issubclass(MODELS.get(name), Relaxing)])
+@pytest.mark.parametrize(
+    "name", [name for name in EMULATORS if MODELS.get(name).step_class is not RelaxationStep]
+)
 def test_one_that_was_never_trained_says_that_nothing_changes(
     tiny: Any, window_description: Any, autoencoder: Any, batch: Any, name: str
 ) -> None:
@@ -65,7 +67,7 @@ def test_one_that_was_never_trained_says_that_nothing_changes(
 def test_no_time_changes_nothing_and_little_time_little(make_emulator: Make, batch: Any, name: str) -> None:
     model = make_emulator(name, use_dt=True).eval()
     state = model.begin(model.encode(batch["abundance"][:, 0]))
-    usual = torch.full((5,), model.time_step.usual.item())
+    usual = torch.full((5,), model.step.time_step.usual.item())
     moved = []
     for share in (0.0, 1e-3, 1.0):
         after = model.advance(state, batch["physical"][:, 0], share * usual)
