@@ -233,7 +233,7 @@ def build_model(config: ConfigDict, data: DataDescription, autoencoder: nn.Modul
 
 def rebuild_model(
     config: ConfigDict, data: DataDescription, autoencoder: nn.Module | None = None
-) -> nn.Module:
+) -> ChemModel:
     """Return a model as `build_model` does, but for predictions alone: without its criterion."""
     token = _trains.set(False)
     try:
