@@ -54,7 +54,7 @@ def predictions(n_rows: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 def test_the_compiled_pass_gives_what_plain_operations_give(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled = validation_metrics.validation_metrics(*predictions(50), 20.0)
-    monkeypatch.setattr(choice, "MOST_THREADS", 0)
+    monkeypatch.setenv(choice.SWITCH, "0")
     plain = validation_metrics.validation_metrics(*predictions(50), 20.0)
     for name in ("mlae", "mean_relative_error"):
         torch.testing.assert_close(compiled[name], plain[name], rtol=1e-5, atol=0.0)

@@ -12,8 +12,6 @@ import torch
 from torch import Tensor
 
 SWITCH = "CHEMNET_FAST"
-# kernels use one thread: with more than these, PyTorch's own operations are faster
-MOST_THREADS = 4
 
 
 def is_fast() -> bool:
@@ -22,12 +20,7 @@ def is_fast() -> bool:
 
 
 def fits_kernels(*tensors: Tensor) -> bool:
-    """Return whether kernels can take these tensors, contiguous float32 on the CPU, and gain by it."""
-    return (
-        is_fast()
-        and torch.get_num_threads() <= MOST_THREADS
-        and all(
-            each.dtype == torch.float32 and each.device.type == "cpu" and each.is_contiguous()
-            for each in tensors
-        )
+    """Return whether kernels can take these tensors: contiguous float32 on the CPU."""
+    return is_fast() and all(
+        each.dtype == torch.float32 and each.device.type == "cpu" and each.is_contiguous() for each in tensors
     )

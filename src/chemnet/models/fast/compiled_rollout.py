@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from chemnet.models.fast.choice import MOST_THREADS
 from chemnet.models.fast.kernels.blocks import blocks_of, each_block
 from chemnet.models.fast.per_member import apply_each
 
+# with more threads than these and few tracers for each, the parallel products of PyTorch are faster
+_MOST_THREADS = 4
 # tracers are filled up to whole vectors, and so many at least are worth a thread
 _VECTOR = 8
 # without a gradient, tracers that are rolled out before their memory is used for the next ones
@@ -92,7 +93,7 @@ def can_compile(forcing: Tensor, steps: Tensor, *others: Tensor) -> bool:
     """
     every = (forcing, steps, *others)
     return (
-        torch.get_num_threads() <= max(MOST_THREADS, len(forcing) // _VECTOR)
+        torch.get_num_threads() <= max(_MOST_THREADS, len(forcing) // _VECTOR)
         and all(each.dtype == torch.float32 and each.device.type == "cpu" for each in every)
         and not (forcing.requires_grad or steps.requires_grad or torch.is_autocast_enabled("cpu"))
         and forcing.numel() > 0

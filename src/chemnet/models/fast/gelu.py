@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from chemnet.models.fast.choice import fits_kernels
+from chemnet.models.fast.kernels.blocks import each_part
 from chemnet.models.fast.per_member import apply_each
 
 
@@ -23,7 +24,8 @@ class GeluWithSlope(torch.autograd.Function):
         # one member's part of what an ensemble shares out may lie scattered
         whole = values.detach().contiguous()
         out, slope = torch.empty_like(whole), torch.empty_like(whole)
-        gelu_with_slope(*(each.view(-1).numpy() for each in (whole, out, slope)))
+        flat = [each.view(-1).numpy() for each in (whole, out, slope)]
+        each_part(flat[0].shape, lambda part: gelu_with_slope(*(each[part] for each in flat)))
         return out, slope
 
     @staticmethod

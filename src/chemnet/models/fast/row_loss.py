@@ -18,12 +18,13 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from chemnet.models.fast.choice import fits_kernels
+from chemnet.models.fast.kernels.blocks import each_part
 from chemnet.models.fast.per_member import apply_each
 
 LN10 = math.log(10.0)
 # d = 1 is the whole scaled range: above it exponentials continue as straight lines, or float32 would overflow
 LARGEST_EXPONENTIATED = 1.0
-# values of a block on a CPU: its four float32 arrays, 2.7 MB, stay in the cache
+# values of a block on a CPU and one of its threads: its four float32 arrays, 2.7 MB, stay in the cache
 _BLOCK_VALUES = 170_000
 # a scaled abundance above 0 times this is no bound, 0 times this is a bound at 0
 _NO_BOUND = -1e30
@@ -152,7 +153,8 @@ class _Blocks:
         self.form = form
         self.n_rows = max(1, like.numel() // like.shape[-1])
         # on a GPU many small kernels would cost more than the traffic that they save
-        n_blocks = math.ceil(like.numel() / _BLOCK_VALUES) if like.device.type == "cpu" else 1
+        at_once = _BLOCK_VALUES * torch.get_num_threads()
+        n_blocks = math.ceil(like.numel() / at_once) if like.device.type == "cpu" else 1
         self.size = math.ceil(len(like) / max(1, n_blocks))
         shape = (self.size, *like.shape[1:])
         self.difference, self.error, self._slope = (like.new_empty(shape) for _ in range(3))
@@ -193,8 +195,12 @@ class _Blocks:
 
         rows = (each.reshape(-1, each.shape[-1]).contiguous() for each in (predicted, target))
         form, slope = self.form, gradient.view(-1, gradient.shape[-1])
-        options = (form.power, *_POLYNOMIALS[form.error], form.scale / self.n_rows, form.worst_weight)
-        self._add(*polynomial_errors(*(each.numpy() for each in (*rows, slope)), *map(F, options)))
+        numbers = (form.power, *_POLYNOMIALS[form.error], form.scale / self.n_rows, form.worst_weight)
+        options, arrays = tuple(map(F, numbers)), [each.numpy() for each in (*rows, slope)]
+        for sums in each_part(
+            slope.shape, lambda part: polynomial_errors(*(each[part] for each in arrays), *options)
+        ):
+            self._add(*sums)
 
     def _add(self, errors: Tensor | float, worst: Tensor | float) -> None:
         """Add a block's sum of errors and of the largest ones."""

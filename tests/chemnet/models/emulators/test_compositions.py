@@ -64,6 +64,11 @@ def test_one_that_was_never_trained_says_that_nothing_changes(
 
 
 @pytest.mark.parametrize("name", EMULATORS)
+def test_its_table_holds_the_keys_that_its_parts_read(name: str) -> None:
+    assert set(load_config()["model"][name]) == MODELS.get(name).table_keys()
+
+
+@pytest.mark.parametrize("name", EMULATORS)
 def test_no_time_changes_nothing_and_little_time_little(make_emulator: Make, batch: Any, name: str) -> None:
     model = make_emulator(name, use_dt=True).eval()
     state = model.begin(model.encode(batch["abundance"][:, 0]))

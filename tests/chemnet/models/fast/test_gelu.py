@@ -4,13 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from chemnet.models.fast import choice, gelu
+from chemnet.models.fast import gelu
 from chemnet.models.fast.norm_gelu import normalised
-
-
-@pytest.fixture(autouse=True)
-def _any_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "MOST_THREADS", 10_000)
 
 
 def values() -> torch.Tensor:

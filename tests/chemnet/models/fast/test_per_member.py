@@ -11,14 +11,9 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
 from chemnet.models import losses
-from chemnet.models.fast import choice, gelu, norm_gelu, row_loss
+from chemnet.models.fast import gelu, norm_gelu, row_loss
 
 N_MEMBERS = 3
-
-
-@pytest.fixture(autouse=True)
-def _any_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "MOST_THREADS", 10_000)
 
 
 class Network(nn.Module):

@@ -66,7 +66,7 @@ def test_the_compiled_kernel_agrees_with_plain_operations(
     predicted, target = states(*shape, dtype=torch.float32)
     one = criterion(error)
     found = value_and_gradients(one(predicted, target)[0], predicted)
-    monkeypatch.setattr(choice, "MOST_THREADS", 0)
+    monkeypatch.setenv(choice.SWITCH, "0")
     wanted = value_and_gradients(one(predicted, target)[0], predicted)
     torch.testing.assert_close(found, wanted, rtol=2e-6, atol=1e-9)
 
