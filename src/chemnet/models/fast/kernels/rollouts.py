@@ -19,8 +19,8 @@ from __future__ import annotations
 import numpy as np
 
 from chemnet.compiling import inner_kernel, kernel
-from chemnet.models.fast.kernels.activations import activate_with_slope
-from chemnet.models.fast.kernels.elementary import LOG2_E, F, exp2, log2
+from chemnet.models.fast.kernels.activations import activate_with_slope, remaining_distance
+from chemnet.models.fast.kernels.elementary import F
 
 # rows of cells that loops with a factor per cell go over at a time: long enough for vectors
 _ROWS = 8
@@ -73,10 +73,9 @@ def _relax(latents, answer, relative, kept, by_rate):
             by_rate[first : first + size],
         )
         for j in range(rate.shape[0]):
-            grown = exp2(rate[j] * LOG2_E)
-            left = exp2(-relative[j] * log2(F(1.0) + grown))
+            left, logistic = remaining_distance(rate[j], relative[j])
             remains[j] = left
-            slope[j] = left * relative[j] * (grown / (F(1.0) + grown))
+            slope[j] = left * relative[j] * logistic
     for j in range(n):
         apart = targets[j] - latents[j]
         latents[j] = targets[j] - apart * kept[j]
