@@ -62,20 +62,6 @@ _REQUIRED: dict[str, tuple[str, ...]] = {
 }
 # whether models are built to be trained; a context, since the members of an ensemble are built inside it
 _trains: ContextVar[bool] = ContextVar("trains", default=True)
-# what a plain module is given of `ChemModel`
-_SHARED = (
-    "role",
-    "feed",
-    "closed_form",
-    "save",
-    "load_weights",
-    "make_optimizer",
-    "make_scheduler",
-    "validate_batch",
-    "before_training",
-    "after_training",
-    "for_inference",
-)
 
 
 class TrainingRows(Protocol):
@@ -182,8 +168,8 @@ def equip_model(cls: type[nn.Module]) -> type[nn.Module]:
         return cls
     if "__init__" in cls.__dict__:
         cls.__init__ = _completed(cls.__init__)  # type: ignore[method-assign]
-    for name in _SHARED:
-        if not hasattr(cls, name):
+    for name in vars(ChemModel).keys() - ChemModel.__abstractmethods__ - {"table", "make_criterion"}:
+        if not (name.startswith("_") or hasattr(cls, name)):
             setattr(cls, name, getattr(ChemModel, name))
     return cls
 

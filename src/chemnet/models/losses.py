@@ -224,10 +224,5 @@ def apply_to_linear(
 def _fits_row_loss(values: Tensor, target: Tensor) -> bool:
     """Return whether `row_loss` takes these: rows of one precision, and a target without gradient."""
     exact = values.dtype == target.dtype and values.dtype in (torch.float32, torch.float64)
-    return (
-        is_fast()
-        and exact
-        and target.ndim > 1
-        and values.shape[:-1] == target.shape[:-1]
-        and not target.requires_grad
-    )
+    rows = target.ndim > 1 and values.shape[:-1] == target.shape[:-1]
+    return is_fast() and exact and rows and not target.requires_grad

@@ -20,7 +20,6 @@ from chemnet.config import ConfigDict
 from chemnet.errors import ConfigError
 from chemnet.models.autoencoders.autoencoder_base import AutoencoderBase
 from chemnet.models.contract import TrainingRows
-from chemnet.models.layers import LATENT_TAIL, robust_range, thinned
 from chemnet.registry import chem_model
 
 if TYPE_CHECKING:
@@ -57,8 +56,6 @@ class PCAAutoencoder(AutoencoderBase):
         # parameters, so that they are counted; an emulator may train a copy of them along
         self.mean = nn.Parameter(torch.zeros(data.n_species), requires_grad=False)
         self.components = nn.Parameter(torch.eye(latent_dim, data.n_species), requires_grad=False)
-        self.register_buffer("latent_low", torch.zeros(latent_dim))
-        self.register_buffer("latent_high", torch.ones(latent_dim))
 
     def encode(self, abundance: Tensor) -> Tensor:
         """Return the latents `(..., L)` of scaled abundances `(..., S)`; training data fill about [0, 1]."""
@@ -74,10 +71,7 @@ class PCAAutoencoder(AutoencoderBase):
         mean, components, _ = principal_components(training, self.latent_dim)
         self.mean.copy_(mean)
         self.components.copy_(components)
-        raw = thinned(self._project(rows["abundance"]) for rows in training.row_batches())
-        low, high = robust_range(raw, LATENT_TAIL)
-        self.latent_low.copy_(low)
-        self.latent_high.copy_(high)
+        self.learn_range(training, self._project)
 
     def _project(self, abundance: Tensor) -> Tensor:
         """Return the components of scaled abundances before scaling, `(..., L)`."""

@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from chemnet.models.fast.kernels.blocks import blocks_of, each_block
-from chemnet.models.fast.per_member import apply_each
+from chemnet.models.fast.per_member import each_member
 
 # with more threads than these and few tracers for each, the parallel products of PyTorch are faster
 _MOST_THREADS = 4
@@ -108,46 +108,24 @@ def compiled_rollout(
     layers: Sequence[tuple[Tensor, Tensor]],
     limits: Tensor | None = None,
 ) -> Tensor:
-    """Return latents `(B, T, L)` after each step.
+    """Return latents `(B, T, L)` after each step; parameters as for `chemnet.models.fast.rollout`.
 
-    Parameters
-    ----------
-    form
-        What a step does.
-    start, forcing
-        `(B, L)` and `(B, T, F)`.
-    steps
-        Gates of the change, or relative time steps, `(B, T)`.
-    layers
-        Weight `(n_out, n_in)` and bias `(n_out,)` of each, the first one's inputs forcing before latents.
-    limits
-        Least and most that latents are clamped to after each step, `(2, L)`; the gradient passes through as
-        if they were free.
+    The gradient passes the limits as if latents were free.
     """
     matrices = [torch.cat([weight, bias[:, None]], dim=1) for weight, bias in layers]
     if limits is None:
         bound = torch.full_like(start[:1], torch.inf)
         limits = torch.cat([-bound, bound])
     at_once = len(start) if torch.is_grad_enabled() else _TRACERS_AT_ONCE
+    shapes, rolled = [tuple(matrix.shape) for matrix in matrices], []
     parts = zip(start.split(at_once), forcing.split(at_once), steps.split(at_once), strict=True)
-    rolled = [_rolled_out(form, *part, limits, matrices) for part in parts]
+    for part in parts:
+        plan = _plan(form, len(part[0]), forcing.shape[1], shapes)
+        rolled.append(_CompiledRollout.apply(plan, *part, limits, *matrices)[0])
     return rolled[0] if len(rolled) == 1 else torch.cat(rolled)
 
 
-def _rolled_out(
-    form: RolloutForm,
-    start: Tensor,
-    forcing: Tensor,
-    steps: Tensor,
-    limits: Tensor,
-    matrices: Sequence[Tensor],
-) -> Tensor:
-    """Return the latents of some tracers."""
-    plan = _plan(form, forcing.shape[0], forcing.shape[1], [tuple(matrix.shape) for matrix in matrices])
-    latents: Tensor = _CompiledRollout.apply(plan, start, forcing, steps, limits, *matrices)[0]
-    return latents
-
-
+@each_member
 class _CompiledRollout(torch.autograd.Function):
     """The rollout `(B, T, L)`, and its gradient by backpropagation through time."""
 
@@ -234,11 +212,6 @@ class _CompiledRollout(torch.autograd.Function):
         parts = by_matrices.sum(0).split([matrix.numel() for matrix in matrices])
         shaped = [part.view_as(matrix) for part, matrix in zip(parts, matrices, strict=True)]
         return None, by_start, None, None, None, *shaped
-
-    @staticmethod
-    def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
-        """Roll out each of several networks by itself: their products are large enough."""
-        return apply_each(_CompiledRollout, info, in_dims, inputs)
 
 
 def _plan(form: RolloutForm, n_tracers: int, n_steps: int, shapes: Sequence[tuple[int, ...]]) -> _Plan:

@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from chemnet.models.fast.compiled_rollout import RolloutForm
-from chemnet.models.fast.per_member import apply_each
+from chemnet.models.fast.per_member import each_member
 from chemnet.models.layers import remaining_distance, without_autocast
 
 aten = torch.ops.aten
@@ -77,6 +77,7 @@ def fused_rollout(
     return latents[1:].transpose(0, 1)
 
 
+@each_member
 class FusedRollout(torch.autograd.Function):
     """The rollout `(T + 1, B, L)`, start included, and its gradient by backpropagation through time.
 
@@ -131,7 +132,7 @@ class FusedRollout(torch.autograd.Function):
         factors, latents, answers, *kept = ctx.saved_tensors
         n, activation = ctx.n_hidden, ACTIVATIONS[ctx.form.activation]
         entering, leaving, matrices = kept[:n], kept[n : 2 * n], kept[2 * n :]
-        move = _RelaxingMove(latents, answers, factors) if ctx.form.relaxes else _ResidualMove(factors)
+        back_through_move = _back_through_move(ctx.form, latents, answers, factors)
         by_layer, by_answer = [torch.empty_like(values) for values in entering], torch.empty_like(answers)
         before, after, flows = (
             [values.unbind() for values in part] for part in (entering, leaving, by_layer)
@@ -140,7 +141,7 @@ class FusedRollout(torch.autograd.Function):
         flow = given[-1]
         with without_autocast(latents.device.type):
             for i in range(len(changes) - 1, -1, -1):
-                passed, above = move.back(i, flow, changes[i]), changes[i]
+                passed, above = back_through_move(i, flow, changes[i]), changes[i]
                 for k in range(n - 1, -1, -1):
                     by_output = above @ matrices[k + 1]
                     above = flows[k][i]
@@ -151,37 +152,28 @@ class FusedRollout(torch.autograd.Function):
                 by_weights += [_summed_product(above, values), above.sum((0, 1))]
         return None, flow, by_layer[0], None, *by_weights
 
-    @staticmethod
-    def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
-        """Roll out each of several networks by itself: their products are large enough."""
-        return apply_each(FusedRollout, info, in_dims, inputs)
 
+def _back_through_move(
+    form: RolloutForm, latents: Tensor, answers: Tensor, factors: Tensor
+) -> Callable[[int, Tensor, Tensor], Tensor]:
+    """Return what writes a step's gradient of the answer, and returns what passes the network by."""
+    if not form.relaxes:
 
-class _ResidualMove:
-    """The gradient through ``z + g f``."""
+        def residual(i: int, flow: Tensor, out: Tensor) -> Tensor:
+            torch.mul(flow, factors[i], out=out)
+            return flow
 
-    def __init__(self, gates: Tensor) -> None:
-        self.gates = gates.unbind()
+        return residual
+    target, rate = answers.chunk(2, dim=-1)
+    remaining = remaining_distance(rate, factors)
+    by_rate = (target - latents[:-1]) * remaining * factors * torch.sigmoid(rate)
+    moved = 1.0 - remaining
 
-    def back(self, i: int, flow: Tensor, out: Tensor) -> Tensor:
-        """Write the gradient of the answer in step i into `out`, and return what passes the network by."""
-        torch.mul(flow, self.gates[i], out=out)
-        return flow
+    def relaxing(i: int, flow: Tensor, out: Tensor) -> Tensor:
+        torch.cat([flow * moved[i], flow * by_rate[i]], dim=1, out=out)
+        return flow * remaining[i]
 
-
-class _RelaxingMove:
-    """The gradient through ``c + (z - c) exp(-r softplus(k))``."""
-
-    def __init__(self, latents: Tensor, answers: Tensor, relative_dt: Tensor) -> None:
-        target, rate = answers.chunk(2, dim=-1)
-        remaining = remaining_distance(rate, relative_dt)
-        self.by_rate = ((target - latents[:-1]) * remaining * relative_dt * torch.sigmoid(rate)).unbind()
-        self.remaining, self.moved = remaining.unbind(), (1.0 - remaining).unbind()
-
-    def back(self, i: int, flow: Tensor, out: Tensor) -> Tensor:
-        """Write the gradient of the answer in step i into `out`, and return what passes the network by."""
-        torch.cat([flow * self.moved[i], flow * self.by_rate[i]], dim=1, out=out)
-        return flow * self.remaining[i]
+    return relaxing
 
 
 def _summed_product(above: Tensor, below: Tensor) -> Tensor:

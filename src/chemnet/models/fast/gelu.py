@@ -10,9 +10,10 @@ from torch.autograd.function import once_differentiable
 
 from chemnet.models.fast.choice import fits_kernels
 from chemnet.models.fast.kernels.blocks import each_part
-from chemnet.models.fast.per_member import apply_each
+from chemnet.models.fast.per_member import each_member
 
 
+@each_member
 class GeluWithSlope(torch.autograd.Function):
     """The exact GELU of float32 values of any shape; the backward pass is one product with the slope."""
 
@@ -41,11 +42,6 @@ class GeluWithSlope(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor, *rest: Tensor) -> Tensor:
         """Return the gradient of the values."""
         return gradient * ctx.saved_tensors[0]
-
-    @staticmethod
-    def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
-        """Return activations and slopes of the members of an ensemble, one after another."""
-        return apply_each(GeluWithSlope, info, in_dims, inputs)
 
 
 def activated(hidden: Tensor, activation: nn.Module) -> Tensor:

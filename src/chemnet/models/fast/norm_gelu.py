@@ -12,7 +12,7 @@ from torch.autograd.function import once_differentiable
 from chemnet.models.fast.choice import fits_kernels
 from chemnet.models.fast.gelu import activated
 from chemnet.models.fast.kernels.blocks import each_part
-from chemnet.models.fast.per_member import apply_each
+from chemnet.models.fast.per_member import each_member
 
 
 def normalised(hidden: Tensor, norm: nn.Module, activation: nn.Module) -> Tensor:
@@ -31,6 +31,7 @@ def normalised(hidden: Tensor, norm: nn.Module, activation: nn.Module) -> Tensor
     return out
 
 
+@each_member
 class BatchNormGelu(torch.autograd.Function):
     """GELU of BatchNorm with the batch's own statistics.
 
@@ -95,11 +96,6 @@ class BatchNormGelu(torch.autograd.Function):
         by_weight, by_bias = (torch.from_numpy(_single(each)) for each in (moment * inverse, total))
         return out, by_weight, by_bias, None
 
-    @staticmethod
-    def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
-        """Return the activations of the members of an ensemble, one after another."""
-        return apply_each(BatchNormGelu, info, in_dims, inputs)
-
 
 def _fits(hidden: Tensor, norm: nn.Module, activation: nn.Module) -> bool:
     """Return whether the kernels compute this norm and activation, and nobody watches them."""
@@ -118,12 +114,8 @@ def _fits(hidden: Tensor, norm: nn.Module, activation: nn.Module) -> bool:
     )
 
 
-def _learn_statistics(norm: nn.BatchNorm1d, mean: Tensor, variance: Tensor, n_rows: int) -> None:
+def _learn_statistics(norm: Any, mean: Tensor, variance: Tensor, n_rows: int) -> None:
     """Move the running statistics towards those of a batch, as BatchNorm does itself."""
-    assert norm.running_mean is not None
-    assert norm.running_var is not None
-    assert norm.num_batches_tracked is not None
-    assert norm.momentum is not None
     kept, unbiased = 1.0 - norm.momentum, variance * (n_rows / (n_rows - 1))
     with torch.no_grad():
         norm.num_batches_tracked += 1

@@ -19,7 +19,7 @@ from torch.autograd.function import once_differentiable
 
 from chemnet.models.fast.choice import fits_kernels
 from chemnet.models.fast.kernels.blocks import each_part
-from chemnet.models.fast.per_member import apply_each
+from chemnet.models.fast.per_member import each_member
 
 LN10 = math.log(10.0)
 # d = 1 is the whole scaled range: above it exponentials continue as straight lines, or float32 would overflow
@@ -55,7 +55,27 @@ class RowForm:
     scale: float
 
 
-class RowLoss(torch.autograd.Function):
+class _LossWithGradients(torch.autograd.Function):
+    """A function that returns the loss, two terms of it, and the gradients of its first inputs."""
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+        """Keep the gradients."""
+        ctx.mark_non_differentiable(*output[1:])
+        # or the backward pass would begin by filling gradients of the other outputs with zeros
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(*output[3:])
+        ctx.n_others = len(inputs) - len(output[3:])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, factor: Tensor, *rest: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of the first inputs."""
+        return *(times(gradient, factor) for gradient in ctx.saved_tensors), *(ctx.n_others * (None,))
+
+
+@each_member
+class RowLoss(_LossWithGradients):
     """`RowForm` of predictions `(..., S)`.
 
     ``apply(predicted, target, form, with_gradient)`` returns the loss, its mean and worst terms and the
@@ -74,27 +94,9 @@ class RowLoss(torch.autograd.Function):
             blocks.take(predicted[rows], target[rows], gradient[rows] if with_gradient else None)
         return *blocks.totals(), gradient
 
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-        """Keep the gradient."""
-        ctx.mark_non_differentiable(*output[1:])
-        # or the backward pass would begin by filling gradients of the other outputs with zeros
-        ctx.set_materialize_grads(False)
-        ctx.save_for_backward(output[3])
 
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, factor: Tensor, *rest: Tensor) -> tuple[Tensor | None, ...]:
-        """Return the gradient of the prediction."""
-        return times(ctx.saved_tensors[0], factor), None, None, None
-
-    @staticmethod
-    def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
-        """Return the losses of the members of an ensemble, one after another."""
-        return apply_each(RowLoss, info, in_dims, inputs)
-
-
-class LinearRowLoss(torch.autograd.Function):
+@each_member
+class LinearRowLoss(_LossWithGradients):
     """`RowForm` of the linear layer ``hidden weight^T + bias``, whose output is never held as a whole.
 
     ``apply(hidden, weight, bias, target, form)`` takes `(B, H)`, `(S, H)`, `(S,)` and `(B, S)`. It returns
@@ -118,24 +120,6 @@ class LinearRowLoss(torch.autograd.Function):
             gradients[1].addmm_(gradient.T, part)
             gradients[2].add_(gradient.sum(0))
         return *blocks.totals(), *gradients
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-        """Keep the gradients."""
-        ctx.mark_non_differentiable(*output[1:])
-        ctx.set_materialize_grads(False)
-        ctx.save_for_backward(*output[3:])
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, factor: Tensor, *rest: Tensor) -> tuple[Tensor | None, ...]:
-        """Return the gradients of hidden values, weight and bias."""
-        return *(times(gradient, factor) for gradient in ctx.saved_tensors), None, None
-
-    @staticmethod
-    def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
-        """Return the losses of the members of an ensemble, one after another."""
-        return apply_each(LinearRowLoss, info, in_dims, inputs)
 
 
 class _Blocks:

@@ -29,14 +29,7 @@ if TYPE_CHECKING:
 class Ensemble(ChemModel):
     """Deep ensemble of emulators of one role: ``class Mine(Ensemble, role="emulator")``.
 
-    Parameters
-    ----------
-    config
-        Read is the model's own table; the members read theirs.
-    data
-        What the members are fed.
-    autoencoder
-        A trained autoencoder for emulators of latents, used frozen.
+    It reads its own table, and the members theirs; those of latents share one frozen autoencoder.
 
     Attributes
     ----------
@@ -53,7 +46,7 @@ class Ensemble(ChemModel):
     def __init__(self, config: ConfigDict, data: DataDescription, *autoencoder: nn.Module) -> None:
         super().__init__(config, data)
         cls = member_class(type(self), self.table["member"])
-        self.members = nn.ModuleList(cls(config, data, *autoencoder) for _ in range(self.table["size"]))
+        self.members: Any = nn.ModuleList(cls(config, data, *autoencoder) for _ in range(self.table["size"]))
         if getattr(self.members[0], "trained_autoencoder", None) is not None:
             raise ConfigError(
                 f"the members of an ensemble share one frozen autoencoder; model.{cls.__name__} trains its "
@@ -76,7 +69,7 @@ class Ensemble(ChemModel):
 
     def validate_batch(self, batch: Batch) -> StepResult:
         """Return the means of the members' losses and validation metrics on the whole batch."""
-        results: list[StepResult] = [member.validate_batch(batch) for member in self._as_any()]
+        results: list[StepResult] = [member.validate_batch(batch) for member in self.members]
         terms = {name: torch.stack([each[name] for _, each in results]).mean(dim=0) for name in results[0][1]}
         return torch.stack([loss for loss, _ in results]).mean(), terms
 
@@ -87,17 +80,17 @@ class Ensemble(ChemModel):
         of the scaled abundances that each decodes, which `chemnet.Surrogate` predicts too; a decoder is not
         linear, so the mean latent decodes to something else.
         """
-        latents = [member.infer_batch(batch)["latent"] for member in self._as_any()]
+        latents = [member.infer_batch(batch)["latent"] for member in self.members]
         decoded = [self.decode(latent).clamp(0.0, 1.0) for latent in latents]
         return {"latent": torch.stack(latents).mean(dim=0), "abundance": torch.stack(decoded).mean(dim=0)}
 
     def decode(self, latent: Tensor) -> Tensor:
         """Return scaled abundances `(..., S)` of the autoencoder's latents `(..., L)`."""
-        return self._as_any()[0].decode(latent)
+        return self.members[0].decode(latent)
 
     def before_training(self, training: TrainingRows) -> None:
         """Let the first member learn its statistics of the training split; the others take them over."""
-        self._as_any()[0].before_training(training)
+        self.members[0].before_training(training)
         learned = dict(self.members[0].named_buffers())
         for member in self.members[1:]:
             for name, buffer in member.named_buffers():
@@ -105,7 +98,7 @@ class Ensemble(ChemModel):
 
     def after_training(self, training: TrainingRows) -> None:
         """Let each member finish as it does alone."""
-        for member in self._as_any():
+        for member in self.members:
             member.after_training(training)
 
     def _drawn(self, batch: Batch) -> dict[str, Tensor]:
@@ -115,10 +108,6 @@ class Ensemble(ChemModel):
         first = next(iter(batch.values()))
         chosen = torch.randint(len(first), (len(self.members), len(first)), device=first.device)
         return {name: values[chosen] for name, values in batch.items()}
-
-    def _as_any(self) -> list[Any]:
-        """Return the members, whose methods are those of the contract."""
-        return list(self.members)
 
 
 def member_class(ensemble: type[ChemModel], name: str) -> Any:

@@ -21,11 +21,6 @@ class Space(nn.Module, ABC):
     A space states `role`, `encode` and `decode`, and in `learn` what it takes from the training split. It is
     built of the model's own table, the data and, where its role is ``"emulator"``, the autoencoder.
 
-    Parameters
-    ----------
-    latent_dim
-        Number of latents.
-
     Attributes
     ----------
     role
@@ -82,13 +77,7 @@ class Space(nn.Module, ABC):
     def further_losses(self, latents: Tensor, target: Tensor, criterion: Any) -> Mapping[str, Tensor]:
         """Return named scalars that are added to the training loss; none by default.
 
-        Parameters
-        ----------
-        latents
-            Predicted standardised latents `(B, H, L)`.
-        target
-            True scaled abundances `(B, H, S)`.
-        criterion
-            The model's.
+        Given are predicted standardised latents `(B, H, L)`, true scaled abundances `(B, H, S)` and the
+        model's criterion.
         """
         return {}

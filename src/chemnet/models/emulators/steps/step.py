@@ -36,16 +36,7 @@ LATENT = "latent"
 
 
 class Step(nn.Module, ABC):
-    """One step of an emulator.
-
-    Parameters
-    ----------
-    table
-        The model's own configuration table; read here is `use_dt`.
-    data
-        Gives the number of physical parameters.
-    latent_dim
-        Number of latents.
+    """One step of an emulator, built of the model's own table, the data and the number of latents.
 
     Attributes
     ----------
