@@ -68,7 +68,7 @@ class Cells(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What the iterations gave: abundances (cells, n), last update [dex], iterations done and codes (cells,)."""
+    """What the iterations gave: abundances (cells, n); last update [dex], iterations and code (cells,)."""
 
     abundances: Array
     update: Array

@@ -1,7 +1,7 @@
 """One implicit Euler step of a network's rate equations, for many cells at once.
 
-x - y - dt f(x) = 0 is solved by a few Newton iterations from the state y at the start of the step. Balances of
-fast species are intact there, so that two or three iterations are worth more than a good guess would be.
+x - y - dt f(x) = 0 is solved by a few Newton iterations from the state y at the start of the step. Balances
+of fast species are intact there, so that it is a better first iterate than a good guess would be.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import enum
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -54,8 +55,8 @@ class Iterated:
     abundances
         Shape (cells, n_species); NaN for cells that are singular or bad.
     update
-        Shape (cells,): mean over species of \\|change of log10 max(x, 1e-20)\\| in the last iteration [dex];
-        infinite where there was none.
+        Shape (cells,): mean over species of how much log10 max(x, 1e-20) changed in the last iteration,
+        up or down [dex]; infinite where there was none.
     iterations
         Shape (cells,): how many were done.
     code
@@ -178,7 +179,7 @@ class ImplicitStep:
             Shape (cells, n_species): state at the start relative to H nuclei, positive. Species that a table
             has cut off at 1e-20 are put into balance first.
         physical
-            Shape (cells, 4): Density [H nuclei cm^-3], Radfield [Habing], Av [mag], gasTemp [K] during the step.
+            Shape (cells, 4): Density [H nuclei cm^-3], Radfield [Habing], Av [mag], gasTemp [K] of the step.
         dt
             Length of the step [yr], shape (cells,) or one for all.
         zeta, dust_temperature
@@ -263,9 +264,10 @@ class ImplicitStep:
             kernel(self._network.problem, self._network.switches, factors, cells, first, last, *rest)
 
         if threads == 1:
-            return part(0, count)
+            part(0, count)
+            return
         with ThreadPoolExecutor(threads, thread_name_prefix="cells") as pool:
-            for future in [pool.submit(part, *ends) for ends in zip(bounds[:-1], bounds[1:], strict=True)]:
+            for future in [pool.submit(part, *ends) for ends in pairwise(bounds)]:
                 future.result()
 
     def _cells(
@@ -328,7 +330,7 @@ class ImplicitStep:
         return conditions
 
     def _bad(self, cells: Cells) -> NDArray[np.bool_]:
-        """Return which cells hold values without a meaning, or temperatures that the network does not cover."""
+        """Return which cells hold values without a meaning, or temperatures that are not covered."""
         usable = np.all(np.isfinite(cells.start) & (cells.start > 0.0), axis=1)
         usable &= np.all(np.isfinite(cells.conditions) & (cells.conditions >= 0.0), axis=1)
         usable &= np.all(np.isfinite(cells.expressions) & (cells.expressions >= 0.0), axis=1)
