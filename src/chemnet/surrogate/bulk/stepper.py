@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float32]
 Advance = Callable[[Any, Any], Floats]
+_INFINITY = float("inf")
+# numbers that Python looks at faster than NumPy does
+_FEW = 64
 
 
 class Stepper:
@@ -83,8 +86,7 @@ class Stepper:
                 raise DataError("dt is needed: this surrogate does not know its usual time step")
         if self.checks:
             physical = np.asarray(physical, np.float64)
-            # NaN compares as false
-            if not (_is_sound(physical) and (0.0 < dt < np.inf if isinstance(dt, float) else _is_sound(dt))):
+            if not (_is_sound(physical) and _is_sound(dt)):
                 raise _refused(physical, dt)
         self.latents = self._advance(physical, dt)
         return self.latents
@@ -92,8 +94,13 @@ class Stepper:
 
 def _is_sound(values: Any) -> bool:
     """Return whether all numbers are finite and positive."""
+    # NaN compares as false
+    if isinstance(values, float):
+        return 0.0 < values < _INFINITY
     values = np.asarray(values)
-    return bool(values.min() > 0.0 and values.max() < np.inf)
+    if values.size <= _FEW:
+        return all(0.0 < value < _INFINITY for value in values.ravel().tolist())
+    return bool(values.min() > 0.0 and values.max() < _INFINITY)
 
 
 def _refused(physical: NDArray[np.float64], dt: Any) -> DataError:
