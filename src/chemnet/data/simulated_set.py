@@ -82,7 +82,7 @@ class SimulatedWriter:
         tracer: Tracer,
         model: int,
         abundances: NDArray[np.floating],
-        statistics: Mapping[str, int] | None = None,
+        statistics: Mapping[str, float] | None = None,
     ) -> None:
         """Write the next tracer.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -59,7 +60,7 @@ def _log(values: NDArray[np.floating]) -> NDArray[np.floating]:
     return np.log10(np.where(values > 0.0, values, np.nan))
 
 
-def _label(axes: NDArray[np.object_], species: Sequence[str]) -> None:
+def _label(axes: NDArray[Any], species: Sequence[str]) -> None:
     """Say what each panel shows, and hide those that show nothing."""
     physical = [f"log {axis_label(name)}" for name in PHYSICAL_NAMES]
     for axis, title in zip(

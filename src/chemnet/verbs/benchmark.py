@@ -56,7 +56,7 @@ class BenchmarkResult(VerbResult):
 
 
 @chem_verb
-class Benchmark(Verb):
+class Benchmark(Verb[BenchmarkResult]):
     """Score a surrogate."""
 
     cli_name = "benchmark"
@@ -122,7 +122,6 @@ def benchmark(config: ConfigDict) -> ResultDirectory:
             surrogate=surrogate.name,
             tracers=metrics["data"]["tracers"],
         )
-    assert writer.result is not None
     return writer.result
 
 

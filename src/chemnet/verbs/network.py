@@ -105,7 +105,7 @@ class NetworkResult(VerbResult):
 
 
 @chem_verb
-class Network(Verb):
+class Network(Verb[NetworkResult]):
     """Read a network, describe it and draw what surrounds some of its species."""
 
     cli_name = "network"
@@ -171,7 +171,6 @@ class Network(Verb):
         compared = _compared(parts, options["compare"], reading) if options["compare"] else None
         with ResultWriter(config, verb="network") as writer:
             _write(writer, found, around, options["neighbours"], compared)
-        assert writer.result is not None
         return NetworkResult(writer.result)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from chemnet.config import ConfigDict
 from chemnet.registry import DATASETS, PREPROCESSING, chem_verb
-from chemnet.results import ResultDirectory, ResultWriter, VerbResult, find_most_recent_results_dir
+from chemnet.results import ResultDirectory, ResultWriter, VerbResult, newest_input
 from chemnet.verbs.verb import Verb
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class PreprocessResult(VerbResult):
 
 
 @chem_verb
-class Preprocess(Verb):
+class Preprocess(Verb[PreprocessResult]):
     """Read raw tracers, split them, scale them and write the splits."""
 
     cli_name = "preprocess"
@@ -80,11 +80,14 @@ class Preprocess(Verb):
 
 
 def _newest_simulated(config: ConfigDict) -> ResultDirectory | None:
-    """Return the newest result of `simulate` where the table reader was given no path."""
+    """Return the newest result of `simulate` that the configuration means where it names no table."""
     options = config["data_set"]
     if options["path"] is not False or options["name"] != "TracerTable":
         return None
-    return find_most_recent_results_dir(config, "simulate")
+    found = newest_input(config, "data_set.path", "simulate")
+    if found is not None:
+        found.announce("data_set.path")
+    return None if found is None else found.result
 
 
 def _summary(metadata: dict[str, Any]) -> dict[str, Any]:

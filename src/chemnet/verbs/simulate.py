@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chemnet.config import ConfigDict, load_result_config
+from chemnet.config.whole_file import write_whole
 from chemnet.errors import ResultsError, RunFailedError
 from chemnet.progress import get_logger, progress
 from chemnet.registry import chem_verb
 from chemnet.results import ResultWriter, VerbResult
-from chemnet.results.partial import is_running, unfinished
+from chemnet.results.partial import OwnedRun, unfinished
 from chemnet.verbs.verb import Verb
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class SimulateResult(VerbResult):
 
 
 @chem_verb
-class Simulate(Verb):
+class Simulate(Verb[SimulateResult]):
     """Make tracers, integrate the chemistry along them and store both."""
 
     cli_name = "simulate"
@@ -106,7 +107,7 @@ class Simulate(Verb):
         config = self.with_arguments("simulate", given)
         unfinished_run = _unfinished_run(config)
         if unfinished_run is not None:
-            config = _config_of(unfinished_run, config)
+            config = _config_of(unfinished_run.path, config)
         plan = _make_plan(config)
         keep = unfinished_run is not None
         with ResultWriter(config, verb="simulate", resume=unfinished_run, keep_on_error=keep) as writer:
@@ -122,15 +123,10 @@ def _absolute(path: str | None) -> str | None:
     return str(Path(path).resolve()) if path is not None and Path(path).exists() else path
 
 
-def _unfinished_run(config: ConfigDict) -> Path | None:
-    """Return the hidden directory that `simulate.resume` names, or None."""
+def _unfinished_run(config: ConfigDict) -> OwnedRun | None:
+    """Return the run that `simulate.resume` names, or None."""
     wanted = config["simulate"]["resume"]
-    if wanted is False:
-        return None
-    path = unfinished(config, "simulate", str(wanted))
-    if is_running(path):
-        raise ResultsError(f"{path.name} is running still", hint="wait for it, or stop that process first")
-    return path
+    return None if wanted is False else unfinished(config, "simulate", str(wanted))
 
 
 def _config_of(unfinished_run: Path, config: ConfigDict) -> ConfigDict:
@@ -184,7 +180,7 @@ def _check_same_plan(folder: Path, plan: SimulationPlan) -> None:
     path = folder / _PLAN_FILE
     digests = plan.digests()
     if not path.is_file():
-        path.write_text(json.dumps(digests, indent=2), encoding="utf-8")
+        write_whole(path, json.dumps(digests, indent=2))
         return
     begun = json.loads(path.read_text(encoding="utf-8"))
     changed = [part for part, digest in digests.items() if begun.get(part) != digest]
@@ -256,6 +252,7 @@ def _gather(config: ConfigDict, plan: SimulationPlan, finished: FinishedTracers,
     with SimulatedWriter(hidden, names, len(good), plan.longest, _provenance(config, plan)) as writer:
         for index in good:
             outcome = finished.load(index)
+            assert outcome.abundances is not None  # none of the failed ones
             writer.add(plan.tracers[index], index, outcome.abundances, outcome.statistics)
     hidden.replace(folder / TRACERS_FILE)
 

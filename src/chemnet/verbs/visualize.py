@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from chemnet.config import ConfigDict
 from chemnet.errors import ConfigError, ResultsError, suggest
+from chemnet.extras import require
 from chemnet.progress import get_logger
 from chemnet.registry import chem_verb
 from chemnet.results import ResultWriter, VerbResult, resolve_input
@@ -53,7 +54,7 @@ class VisualizeResult(VerbResult):
 
 
 @chem_verb
-class Visualize(Verb):
+class Visualize(Verb[VisualizeResult]):
     """Make an interactive page of a reduced latent space."""
 
     cli_name = "visualize"
@@ -75,6 +76,7 @@ class Visualize(Verb):
             When ``visualize.species`` names a species that the data does not have.
         """
         config = self.with_arguments("visualize", {"umap_dir": umap_dir})
+        require("bokeh", "`chemnet visualize`")
         umap = resolve_input(config, "visualize.umap_dir", "umap")
         from chemnet.plots.pages import embedding_page
         from chemnet.verbs.umap import UmapResult

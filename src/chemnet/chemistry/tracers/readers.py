@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from chemnet.chemistry.tracers.tracer import PHYSICAL_NAMES, Tracer
 from chemnet.errors import DataError, suggest
+from chemnet.extras import require
 
 TIME_NAME = "Time"
 # what tables call the column that tells tracers apart
@@ -58,6 +59,7 @@ def _reader(path: Path) -> Callable[[Path], list[Tracer]]:
         start = stream.read(len(_HDF5_MAGIC))
     if start == _HDF5_MAGIC:
         return _read_hdf5
+    require("pyarrow", f"{path}: reading CSV and Parquet")
     if start.startswith(_PARQUET_MAGIC):
         return _read_parquet
     return _read_csv

@@ -17,7 +17,6 @@ from chemnet.data.readers.columns import TRACER, canonical_name
 from chemnet.data.readers.table_source import TableSource
 from chemnet.errors import DataError
 
-PARQUET_SIGNATURE = b"PAR1"
 BATCH_ROWS = 2048
 # bytes of each column that are read at a time, so that row groups of any size can be streamed; pyarrow also
 # holds one page and one dictionary of each column, 2 MB by default

@@ -8,7 +8,6 @@ from pathlib import Path
 import h5py
 
 from chemnet.data.readers import npy
-from chemnet.data.readers.arrow import PARQUET_SIGNATURE, CSVTable, ParquetTable
 from chemnet.data.readers.hdf5 import SIGNATURE as HDF5_SIGNATURE
 from chemnet.data.readers.hdf5 import ColumnTable, open_hdf5
 from chemnet.data.readers.npy import NpyTable
@@ -16,11 +15,13 @@ from chemnet.data.readers.pandas_hdf5 import PandasTable
 from chemnet.data.readers.plain_hdf5 import PlainHDF5
 from chemnet.data.readers.table_source import TableSource
 from chemnet.errors import DataError, nearest
+from chemnet.extras import require
 
 FORMATS = "pandas-HDF5, plain HDF5, HDF5 groups of columns (Carbox), npy with columns.json, Parquet, CSV"
 # What a folder may hold besides tables; result.toml and the like are a result directory's own.
 _NOT_TABLES = (".json", ".toml", ".md", ".txt", ".png", ".log", ".jsonl", ".safetensors", ".yaml", ".yml")
 _PANDAS_KEY = "df"
+_PARQUET_SIGNATURE = b"PAR1"
 
 
 def table_files(path: Path) -> list[Path]:
@@ -73,11 +74,13 @@ def open_table(path: Path, group: str | None, physical_names: Sequence[str]) -> 
         return _open_hdf5(path, group, physical_names)
     if start.startswith(npy.SIGNATURE):
         return NpyTable(path)
-    if start.startswith(PARQUET_SIGNATURE):
-        return ParquetTable(path)
-    if b"\0" in start:
+    is_parquet = start.startswith(_PARQUET_SIGNATURE)
+    if b"\0" in start and not is_parquet:
         raise DataError(f"{path}: unknown format (begins with {start!r})", hint=f"chemnet reads {FORMATS}")
-    return CSVTable(path)
+    require("pyarrow", f"{path}: reading CSV and Parquet")
+    from chemnet.data.readers.arrow import CSVTable, ParquetTable
+
+    return ParquetTable(path) if is_parquet else CSVTable(path)
 
 
 def _open_hdf5(path: Path, group: str | None, physical_names: Sequence[str]) -> TableSource:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from chemnet.config import ConfigDict
 from chemnet.errors import RunFailedError
+from chemnet.extras import require
 from chemnet.models.emulators.emulator_base import LATENT, State
 from chemnet.models.emulators.latent_base import LatentBase
 from chemnet.models.layers import perceptron, start_at_zero
@@ -39,6 +40,7 @@ class LatentODE(LatentBase):
     stackable = False
 
     def __init__(self, config: ConfigDict, data: DataDescription, autoencoder: nn.Module) -> None:
+        require("torchdiffeq", "the model LatentODE")
         table = config["model"]["LatentODE"]
         super().__init__(table, data, autoencoder)
         self.n_drive = data.n_physical
