@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     __version__: str
     from chemnet.data.chem_dataset import ChemDataset
     from chemnet.data.inference.inference_dataset import InferenceDataset
+    from chemnet.models.contract import ChemModel
     from chemnet.surrogate.surrogate import Surrogate
     from chemnet.surrogate.wrappers.fallback import Fallback
 
 __all__ = [
     "ChemDataset",
+    "ChemModel",
     "ChemNet",
     "ChemNetError",
     "ConfigDict",
@@ -39,6 +41,7 @@ ensure_caches()
 # imported when first asked for: they need NumPy or torch, which `import chemnet` does not load
 _LAZY = {
     "ChemDataset": "chemnet.data.chem_dataset",
+    "ChemModel": "chemnet.models.contract",
     "InferenceDataset": "chemnet.data.inference.inference_dataset",
     "Fallback": "chemnet.surrogate.wrappers.fallback",
     "Surrogate": "chemnet.surrogate.surrogate",

@@ -150,19 +150,20 @@ def _resolve(dotted: str) -> Any:
     return getattr(importlib.import_module(module), function)
 
 
+_COMPOSITIONS = "chemnet.models.emulators.compositions"
 _BUILTIN_MODELS = {
     "Autoencoder": "chemnet.models.autoencoders.autoencoder",
     "PCAAutoencoder": "chemnet.models.autoencoders.pca_autoencoder",
     "ResidualAutoencoder": "chemnet.models.autoencoders.residual_autoencoder",
-    "LatentEmulator": "chemnet.models.emulators.latent_emulator",
-    "LatentRNN": "chemnet.models.emulators.latent_rnn",
-    "LatentNeuralOperator": "chemnet.models.emulators.latent_neural_operator",
-    "LatentODE": "chemnet.models.emulators.latent_ode",
-    "LatentEnsemble": "chemnet.models.emulators.latent_ensemble",
-    "LatentRelaxation": "chemnet.models.emulators.latent_relaxation",
-    "DirectEmulator": "chemnet.models.emulators.direct_emulator",
-    "DirectRelaxation": "chemnet.models.emulators.direct_relaxation",
-    "DirectEnsemble": "chemnet.models.emulators.direct_ensemble",
+    "LatentEmulator": _COMPOSITIONS,
+    "LatentRNN": _COMPOSITIONS,
+    "LatentNeuralOperator": _COMPOSITIONS,
+    "LatentODE": _COMPOSITIONS,
+    "LatentEnsemble": _COMPOSITIONS,
+    "LatentRelaxation": _COMPOSITIONS,
+    "DirectEmulator": _COMPOSITIONS,
+    "DirectRelaxation": _COMPOSITIONS,
+    "DirectEnsemble": _COMPOSITIONS,
 }
 _BUILTIN_DATASETS = {
     "TracerTable": "chemnet.data.readers.tracer_table",

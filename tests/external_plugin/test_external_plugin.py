@@ -136,6 +136,17 @@ def test_its_model_trains_through_the_entry_point(run: Run, preprocessed: Path) 
     assert "batch_0.npy" in entries(inferred.path)
 
 
+def test_its_step_makes_an_emulator_that_trains_and_predicts(run: Run) -> None:
+    words = ("general.results_dir=windows", "--json", "--quiet")
+    made = run("preprocess", "data_set.name=FreezeOut", "preprocess.window=5", *words)
+    assert made.code == 0, made.err
+    trained = run("train", "model.name=LinearEmulator", "general.results_dir=windows", *SHORT_RUN)
+    assert trained.code == 0, trained.err
+    assert trained.answer["summary"]["role"] == "direct_emulator"
+    inferred = run("infer", *words)
+    assert inferred.code == 0, inferred.err
+
+
 def test_its_model_trains_through_its_dotted_name(run_uninstalled: Run) -> None:
     source = f"data_set.name={DOTTED_DATASET}"
     preprocessed = run_uninstalled("preprocess", source, "general.results_dir=dotted", "--json")

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from torch import nn
 
 from chemnet.config import ConfigDict, load_result_config
 from chemnet.config.toml_text import toml_text
 from chemnet.errors import ModelError, ResultsError
-from chemnet.models.contract import member_tables, own_table, rebuild_model
+from chemnet.models.contract import ChemModel, member_tables, own_table, rebuild_model
 from chemnet.models.weights import BEST_WEIGHTS
 from chemnet.results import ResultDirectory
 
@@ -26,7 +25,7 @@ CONFIG_FILE = "model_config.toml"
 STOICHIOMETRY_FILE = "stoichiometry.npy"
 
 
-def write_model_file(folder: Path, model: nn.Module) -> None:
+def write_model_file(folder: Path, model: ChemModel) -> None:
     """Write name, role, feed, own configuration, weight shapes and data description of a model.
 
     The stoichiometric matrix `(n_species, n_elements)` goes into a file of its own.
@@ -80,7 +79,7 @@ def data_of(result: ResultDirectory) -> DataDescription:
     return DataDescription.from_dict({**read_model_file(result)["data"], "stoichiometry": stoichiometry})
 
 
-def load_trained(result: ResultDirectory, weights: str = BEST_WEIGHTS) -> nn.Module:
+def load_trained(result: ResultDirectory, weights: str = BEST_WEIGHTS) -> ChemModel:
     """Return the model of a training result with its weights, in evaluation mode on the CPU.
 
     It has no criterion: predicting takes none. An emulator brings the very autoencoder that it was trained

@@ -21,8 +21,8 @@ from chemnet.config.toml_text import toml_text
 from chemnet.data.description import DataDescription
 from chemnet.errors import ConfigError, ModelError, UntrustedNameError, suggest
 from chemnet.models.contract import member_tables, own_table, rebuild_model
-from chemnet.models.emulators.latent_base import TRAINED_AUTOENCODER
-from chemnet.models.weights import BEST_WEIGHTS, check_shapes, read_tensors, without_criterion, write_tensors
+from chemnet.models.emulators.spaces.latent import TRAINED_AUTOENCODER
+from chemnet.models.weights import BEST_WEIGHTS, fitted, read_tensors, write_tensors
 from chemnet.registry import MODELS
 from chemnet.surrogate.predictor import Parts
 from chemnet.surrogate.trust.calibration import Judgement
@@ -219,8 +219,7 @@ def _rebuild(
             for key, tensor in tensors.items()
             if key.startswith(f"{role}.")
         }
-        state = without_criterion(state, _own_state(network))
-        check_shapes(state, _own_state(network), f"{source} ({role})")
+        state = fitted(state, _own_state(network), f"{source} ({role})")
         network.load_state_dict({**network.state_dict(), **state})
         built[role] = network.eval()
     encoder, emulator = built.get("encoder"), built["emulator"]

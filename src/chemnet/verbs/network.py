@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chemnet.errors import DataError, ResultsError, suggest
+from chemnet.errors import DataError, ResultsError
 from chemnet.registry import chem_verb
 from chemnet.results import ResultWriter, VerbResult
 from chemnet.verbs.verb import Verb
@@ -192,17 +192,16 @@ def _chosen(
     wanted: Iterable[str], species: Sequence[NetworkSpecies], network: str, naming: Naming
 ) -> list[str]:
     """Return the network's own names of the species that were asked for."""
-    from chemnet.chemistry.network.species import is_species, standard_name
+    from chemnet.chemistry.network.species_sums import TOTAL_ICE, positions_of
 
     known = [one.name for one in species]
-    chosen = []
+    chosen: list[str] = []
     for name in wanted:
-        described = naming.described(name)
-        spellings = (name, standard_name(described) if is_species(described) else "", name.upper())
-        match = next((spelling for spelling in spellings if spelling in known), None)
-        if match is None:
-            raise DataError(f"network {network!r} has no species {name!r}", hint=suggest(name, known))
-        chosen.append(match)
+        described = name if name in known or name.startswith(TOTAL_ICE) else naming.described(name)
+        try:
+            chosen += [known[place] for place in positions_of(described, known)]
+        except DataError as error:
+            raise DataError(f"network {network!r} has no species {name!r}", hint=error.hint) from error
     return list(dict.fromkeys(chosen))
 
 

@@ -91,14 +91,21 @@ def _newest_simulated(config: ConfigDict) -> ResultDirectory | None:
 
 
 def _summary(metadata: dict[str, Any]) -> dict[str, Any]:
-    """Return the few values that are printed."""
+    """Return what was understood of the data, in the few values that are printed."""
     scaling = metadata["scaling"]
     ranges = zip(metadata["physical_names"], scaling["physical_min"], scaling["physical_max"], strict=True)
+    counts = metadata["counts"].values()
     summary = {
+        "tracers": sum(count["tracers"] for count in counts),
+        "rows": sum(count["rows"] for count in counts),
+        "time": _time(metadata["observed"]),
         "species": len(metadata["species"]),
-        "elements": " ".join(metadata["elements"]),
+        "totals_per_H": ", ".join(
+            f"{name} {_range(*total[::2])}" for name, total in metadata["totals"].items()
+        ),
+        "charge_per_H": _range(*metadata["charge"]),
         "method": metadata["method"],
-        **{name: f"{low:.3g} .. {high:.3g}" for name, low, high in ranges},
+        **{name: _with_unit(_range(low, high), name) for name, low, high in ranges},
     }
     if metadata["unread_columns"]:
         summary["left_out"] = ", ".join(metadata["unread_columns"])
@@ -111,3 +118,23 @@ def _summary(metadata: dict[str, Any]) -> dict[str, Any]:
         words = [f"{counts[unit]} {unit}" for unit in ("tracers", "rows", "windows") if counts[unit]]
         summary[name] = ", ".join(words) + (f" ({outside} outside the training range)" if outside else "")
     return summary
+
+
+def _time(observed: dict[str, Any]) -> str:
+    """Return how long tracers last and how long their steps are."""
+    if observed["time_step"] is None:
+        return "single rows"
+    return f"{observed['time_span']:.4g} yr at most, in steps of {_range(*observed['time_step'])} yr"
+
+
+def _range(low: float, high: float) -> str:
+    """Return a range as text; one number where that says it to three figures."""
+    words = [f"{low:.3g}", f"{high:.3g}"]
+    return " .. ".join(dict.fromkeys(words))
+
+
+def _with_unit(text: str, name: str) -> str:
+    """Return values of a parameter with its unit, where that is known."""
+    from chemnet.data.parameter_units import plain_unit
+
+    return f"{text} {plain_unit(name)}".rstrip()

@@ -21,6 +21,7 @@ from chemnet.verbs.verb import Verb
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from chemnet.chemistry.network.rate_options import RateOptions
     from chemnet.chemistry.simulation.outcomes import FinishedTracers
     from chemnet.chemistry.simulation.plan import SimulationPlan
     from chemnet.chemistry.tracers import Tracer
@@ -145,7 +146,7 @@ def _make_plan(config: ConfigDict) -> SimulationPlan:
 
     options = config["simulate"]
     reading = ReadingOptions.of(config["network"])
-    network = Network.read(options["network"], reading)
+    network = Network.read(options["network"], reading).with_rates(_rate_options(config))
     initial = {reading.naming.described(name): value for name, value in options["initial"].to_dict().items()}
     plan = SimulationPlan(
         network=network,
@@ -157,13 +158,22 @@ def _make_plan(config: ConfigDict) -> SimulationPlan:
     return plan
 
 
+def _rate_options(config: ConfigDict) -> RateOptions:
+    """Return the grain model and the factors of rates."""
+    from chemnet.chemistry.network.rate_options import GrainModel, RateOptions
+
+    options = config["simulate"]
+    return RateOptions(GrainModel(**options["grain"].to_dict()), options["rates"]["scale"].to_dict())
+
+
 def _tracers(config: ConfigDict) -> list[Tracer]:
     """Return the user's tracers, or generated ones."""
-    from chemnet.chemistry.tracers import generate_tracers, read_tracers
+    from chemnet.chemistry.tracers import generate_tracers
+    from chemnet.data.readers.forcing import read_tracers
 
     options = config["simulate"]
     if options["tracers"] is not False:
-        return read_tracers(options["tracers"])
+        return read_tracers(options["tracers"], config)
     return generate_tracers(
         options["n_tracers"],
         config["general"]["seed"],
@@ -249,7 +259,8 @@ def _gather(config: ConfigDict, plan: SimulationPlan, finished: FinishedTracers,
     good = [index for index, reason in outcomes if not reason]
     hidden = folder / f".{TRACERS_FILE}"
     names = plan.network.species_names
-    with SimulatedWriter(hidden, names, len(good), plan.longest, _provenance(config, plan)) as writer:
+    provenance, parameters = _provenance(config, plan), plan.physical_names
+    with SimulatedWriter(hidden, names, len(good), plan.longest, provenance, parameters) as writer:
         for index in good:
             outcome = finished.load(index)
             assert outcome.abundances is not None  # none of the failed ones
@@ -279,6 +290,8 @@ def _provenance(config: ConfigDict, plan: SimulationPlan) -> dict[str, Any]:
         "seed": config["general"]["seed"],
         "tracers": "generated" if options["tracers"] is False else Path(options["tracers"]).name,
         "solver_options": json.dumps(dict(plan.options)),
+        "grain": json.dumps(asdict(plan.network.rate_options.grain)),
+        "rate_scale": json.dumps(dict(plan.network.rate_options.scale)),
         **{f"{part.replace(' ', '_')}_digest": digest for part, digest in plan.digests().items()},
     }
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from chemnet.config import ConfigDict
-from chemnet.errors import ConfigError, ResultsError, suggest
+from chemnet.errors import ConfigError, DataError, ResultsError
 from chemnet.extras import require
 from chemnet.progress import get_logger
 from chemnet.registry import chem_verb
@@ -152,16 +152,17 @@ def _abundances(
     """Return the species to colour by and their abundances ``(rows, species)``; none when they are gone."""
     import numpy as np
 
-    unknown = [name for name in wanted if name not in states.species]
-    if unknown:
-        raise ConfigError(
-            f"visualize.species: no species is called {unknown[0]!r}",
-            hint=suggest(unknown[0], states.species),
-        )
+    from chemnet.chemistry.network.species_sums import positions_of, summed_abundances
+
+    for name in wanted:
+        try:
+            positions_of(name, states.species)
+        except DataError as error:
+            raise ConfigError(f"visualize.species: no species is called {name!r}", hint=error.hint) from error
     species = list(wanted or states.species)
     try:
         truth = states.truth(rows)
     except ResultsError as error:
         _log.warning("the page has no species to colour by: %s", error.message)
         return [], np.empty((len(rows), 0))
-    return species, truth[:, [states.species.index(name) for name in species]]
+    return species, summed_abundances(truth, species, states.species)

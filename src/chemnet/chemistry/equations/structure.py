@@ -47,7 +47,7 @@ class Equations(NamedTuple):
     Jacobian's values. These derivatives are, over reactions, by the first and by the second reactant, and
     then those that `further` lists as (reaction, slot). `reactants` (m, 4) holds three positions in the
     extended state and the factor. `shift` holds the places of the layer shift's derivatives by #i, @i, Y, S
-    and B in row #i, then in row @i.
+    and B in row #i, then in row @i. `monolayer` is the abundance of one layer of ice.
     """
 
     n: int
@@ -66,6 +66,7 @@ class Equations(NamedTuple):
     assembly: SignedSum
     shift: NDArray[np.int32]
     ones: NDArray[np.int32]
+    monolayer: float
 
 
 class _Pattern:
@@ -130,6 +131,7 @@ def compile_equations(
         assembly=_signed_sum(terms, len(entries)),
         shift=np.array(shift, np.int32).reshape(-1, 10),
         ones=np.array(ones, np.int32),
+        monolayer=network.rate_options.grain.monolayer,
     )
     return equations, entries[:, 0].copy(), entries[:, 1].copy()
 

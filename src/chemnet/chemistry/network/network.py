@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from chemnet.chemistry.network.balance import balanced_freeze, imbalance
 from chemnet.chemistry.network.parts import REACTION_KINDS, NetworkSpecies, Reaction
+from chemnet.chemistry.network.rate_options import STANDARD_GRAIN, RateOptions, scale_factors
 from chemnet.chemistry.network.stoichiometry import charges, element_names, stoichiometric_matrix
 from chemnet.errors import DataError, suggest
 from chemnet.progress import get_logger
@@ -45,6 +46,7 @@ class Network:
         self.reactions = reactions
         self.name = name
         self.standard_abundances = dict(standard_abundances or {})
+        self.rate_options = RateOptions()
 
     def __repr__(self) -> str:
         return f"Network({self.name!r}, {len(self.species)} species, {len(self.reactions)} reactions)"
@@ -119,6 +121,21 @@ class Network:
             )  # fmt: skip
         return cls.from_parts(parts.species, parts.reactions, parts.name, read_standard_abundances(path))
 
+    def with_rates(self, options: RateOptions) -> Network:
+        """Return the same network with another grain model, or with some rates scaled.
+
+        Raises
+        ------
+        DataError
+            A factor names no reaction of the network.
+        """
+        scale_factors(self.reactions, options.scale)
+        if options.grain != STANDARD_GRAIN and any(one.kind == "ED" for one in self.reactions):
+            _log.warning("network %s: rows of type ED keep the standard grain model", self.name)
+        network = Network(self.species, self.reactions, self.name, self.standard_abundances)
+        network.rate_options = options
+        return network
+
     @cached_property
     def species_names(self) -> tuple[str, ...]:
         """Names in the order of every abundance array."""
@@ -186,7 +203,8 @@ class Network:
         ----------
         tracer
             Arrays of shape (steps,): `time` [yr], `Density` [H nuclei cm^-3], `Radfield` [Habing], `Av`
-            [mag], `gasTemp` [K]; optionally `zeta` [1.3e-17 s^-1] and `dustTemp` [K].
+            [mag], `gasTemp` [K]; optionally `zeta` [1.3e-17 s^-1], `dustTemp` [K] and the column densities
+            [cm^-2] that shield, `N_total` (H nuclei), `N_H2`, `N_CO` and `N_C`, in place of those from Av.
         initial
             Abundances relative to H nuclei at the first step, shape (n_species,), or a mapping from species
             to abundance.

@@ -7,11 +7,18 @@ import math
 from numpy.typing import NDArray
 
 from chemnet.chemistry.rates import constants as const
+from chemnet.chemistry.rates.constants import NUCLEI_PER_MAGNITUDE
 from chemnet.chemistry.rates.grain import h2_formation, sticking_coefficient
 from chemnet.chemistry.rates.photo import c_ionisation, co_dissociation, columns, h2_dissociation
 from chemnet.chemistry.rates.table import (
     ALPHA,
+    BARRIER_1,
+    BARRIER_2,
     BETA,
+    COLUMN_C,
+    COLUMN_CO,
+    COLUMN_H2,
+    COLUMN_NUCLEI,
     DENSITY,
     DENSITY_POWER,
     DUST_TEMPERATURE,
@@ -27,6 +34,7 @@ from chemnet.chemistry.rates.table import (
     GAMMA,
     GAS_TEMPERATURE,
     RADIATION,
+    SCALE,
     SHARE,
     SPEED,
     T_MAX,
@@ -76,7 +84,7 @@ def rate_coefficients(
         The compiled reactions.
     conditions
         Density [cm^-3], radiation field [Habing], Av [mag], gas and dust temperature [K], zeta [1.3e-17
-        s^-1].
+        s^-1]; where there are ten, columns of H nuclei, H2, CO and C [cm^-2] that shield, or NaN.
     c_abundance
         Abundance of C, which shields its own ionisation.
     cr_yield
@@ -117,7 +125,7 @@ def rate_coefficients(
             value = _surface_coefficient(table, r, formula, conditions, cr_yield)
         for _ in range(table.integers[r, DENSITY_POWER]):
             value *= density
-        k[r] = value
+        k[r] = value * table.parameters[r, SCALE]
 
 
 @inner
@@ -155,15 +163,34 @@ def _radiation_coefficient(
             * radfield
             / const.HABING_PER_DRAINE
         )
-    nuclei, h2, co = columns(av)
+    h2, co, c = _shielding_columns(conditions, c_abundance)
     if formula == _H2_PHOTON:
         return h2_dissociation(h2, radfield, av)
     if formula == _CO_PHOTON:
         return co_dissociation(h2, co, radfield, av, table.co_grid, table.co_shielding, table.co_curvature)
     t_gas = conditions[GAS_TEMPERATURE]
-    return c_ionisation(
-        table.parameters[r, ALPHA], table.parameters[r, GAMMA], t_gas, nuclei * c_abundance, h2, av, radfield
-    )
+    return c_ionisation(table.parameters[r, ALPHA], table.parameters[r, GAMMA], t_gas, c, h2, av, radfield)
+
+
+@inner
+def _shielding_columns(conditions: NDArray, c_abundance: float) -> tuple[float, float, float]:  # type: ignore[type-arg]
+    """Return the columns of H2, CO and C [cm^-2] as they are given, or as they follow from H nuclei or Av."""
+    av = conditions[EXTINCTION]
+    if conditions.size <= COLUMN_C:
+        nuclei, h2, co = columns(av)
+        return h2, co, nuclei * c_abundance
+    if conditions[COLUMN_NUCLEI] >= 0.0:
+        av = conditions[COLUMN_NUCLEI] / NUCLEI_PER_MAGNITUDE
+    nuclei, h2, co = columns(av)
+    c = nuclei * c_abundance
+    # a column that is not given is NaN, which no comparison finds
+    if conditions[COLUMN_H2] >= 0.0:
+        h2 = conditions[COLUMN_H2]
+    if conditions[COLUMN_CO] >= 0.0:
+        co = conditions[COLUMN_CO]
+    if conditions[COLUMN_C] >= 0.0:
+        c = conditions[COLUMN_C]
+    return h2, co, c
 
 
 @inner
@@ -241,8 +268,8 @@ def _diffusion_coefficient(table: RateTable, r: int, t_dust: float) -> float:
         table.parameters[r, ENERGY_1],
         table.parameters[r, ENERGY_2],
     )
-    hop = nu1 * math.exp(-const.DIFFUSION_RATIO * e1 / t_dust) + nu2 * math.exp(
-        -const.DIFFUSION_RATIO * e2 / t_dust
+    hop = nu1 * math.exp(-table.parameters[r, BARRIER_1] / t_dust) + nu2 * math.exp(
+        -table.parameters[r, BARRIER_2] / t_dust
     )
     leave = nu1 * math.exp(-e1 / t_dust) + nu2 * math.exp(-e2 / t_dust)
     react = max(nu1, nu2) * math.exp(

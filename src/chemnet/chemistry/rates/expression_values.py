@@ -26,7 +26,7 @@ class ExpressionRates:
     network
         The network.
     conditions
-        Shape (steps, 6), columns as in `rates.table`.
+        Shape (steps, 6 or more), columns as in `rates.table`.
 
     Attributes
     ----------
@@ -116,7 +116,7 @@ def _values(
 ) -> Array:
     """Return the values of one expression, 0 where its row does not count."""
     assert reaction.expression is not None
-    density, radfield, av, t_gas, t_dust, zeta = conditions.T
+    density, radfield, av, t_gas, t_dust, zeta = conditions.T[:6]
     more = {} if abundances is None else {"abundances": abundances}
     if "state_tdust" in getattr(reaction.expression, "inputs", ()):
         more["dust_temperature"] = t_dust

@@ -7,7 +7,8 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from chemnet.chemistry.network.network import Network, NetworkSpecies, Reaction
-from chemnet.chemistry.rates.constants import ATOMIC_MASS, BOLTZMANN, ICE_PHOTO_RATIO
+from chemnet.chemistry.network.rate_options import ATOMIC_MASS, STANDARD_GRAIN, GrainModel, scale_factors
+from chemnet.chemistry.rates.constants import BOLTZMANN, ICE_PHOTO_RATIO
 from chemnet.chemistry.rates.grain import (
     attempt_frequency,
     desorption_fraction,
@@ -73,6 +74,9 @@ class Row:
     t_max: float = math.inf
     fit_min: float = 0.0
     fit_max: float = math.inf
+    barrier1: float = 0.0
+    barrier2: float = 0.0
+    scale: float = 1.0
 
 
 class Translator:
@@ -94,6 +98,8 @@ class Translator:
         self.desorbing = {_route(one): one for one in network.reactions if one.kind in _DESORBING}
         self.forms_h2 = any(reaction.kind == "H2FORM" for reaction in network.reactions)
         self.n_expressions = 0
+        self.grain = network.rate_options.grain
+        self.factors = scale_factors(network.reactions, network.rate_options.scale)
 
     def rows(self) -> list[Row]:
         """Return the rows of all reactions that can run, in the order of the network."""
@@ -101,7 +107,7 @@ class Translator:
         rows = []
         for position, one in enumerate(self.network.reactions):
             row = self._row(position, one)
-            if row is not None and row.alpha * row.share != 0.0:
+            if row is not None and row.alpha * row.share * row.scale != 0.0:
                 rows += [_within(row, active) for active in ranges[position]]
         return rows
 
@@ -135,7 +141,17 @@ class Translator:
             row.factor = Factor.ONE if self.network.has_bulk else Factor.TOP_LAYERS_SQUARED
         elif reaction.kind not in ("CRP", "GAR"):
             self._complete_surface(row, reaction)
+        self._scale(row, reaction.kind)
         return row
+
+    def _scale(self, row: Row, kind: str) -> None:
+        """Multiply by the factor that was asked for, and by what other grains change."""
+        grain, standard = self.grain, STANDARD_GRAIN
+        row.scale = self.factors[row.source] * _grain_factor(grain, kind)
+        row.barrier1 = grain.diffusion_ratio * row.energy1
+        row.barrier2 = grain.diffusion_ratio * row.energy2
+        if kind in ("FREEZE", "ER", "ERDES"):
+            row.beta *= standard.radius / grain.radius  # the pull of the charge, in proportion to 1 / radius
 
     def _never_runs(self, reaction: Reaction) -> bool:
         """Whether a row is double counted or meaningless here."""
@@ -198,9 +214,11 @@ class Translator:
         """Add the surface properties of the reactants and the factor of the ice."""
         first, second = (self.network.species[i] if i < self.one else None for i in row.reactants[:2])
         assert first is not None
-        row.frequency1, row.energy1 = attempt_frequency(first), first.binding_energy
+        row.frequency1 = attempt_frequency(first, self.grain.site_density)
+        row.energy1 = first.binding_energy
         if second is not None:
-            row.frequency2, row.energy2 = attempt_frequency(second), second.binding_energy
+            row.frequency2 = attempt_frequency(second, self.grain.site_density)
+            row.energy2 = second.binding_energy
         if reaction.kind == "DESOH2":
             row.reactants, row.density_power = (row.reactants[0], self.network.index("H"), self.one), 1
         if reaction.kind in ("LH", "LHDES") and second is not None:
@@ -234,6 +252,22 @@ class Translator:
         if self.network.has_bulk:
             return Factor.ONE
         return Factor.TOP_LAYERS if reaction.kind == "THERM" else Factor.TOP_LAYERS_SQUARED
+
+
+def _grain_factor(grain: GrainModel, kind: str) -> float:
+    """Return the rate of a type of reaction on some grains over that on the standard ones."""
+    standard = STANDARD_GRAIN
+    section = grain.relative_section
+    factors = {
+        "CRPHOT": (1.0 - standard.albedo) / (1.0 - grain.albedo),
+        "DESOH2": section * grain.h2_yield / standard.h2_yield,
+        "DESCR": section * grain.cr_yield / standard.cr_yield,
+        "DEUVCR": section * grain.uv_yield / standard.uv_yield,
+        "GAR": grain.dust_to_gas / standard.dust_to_gas,
+        **dict.fromkeys(("FREEZE", "H2FORM", "ER", "ERDES"), section),
+        **dict.fromkeys(("LH", "LHDES"), standard.monolayer / grain.monolayer),
+    }
+    return factors.get(kind, 1.0)
 
 
 def _within(row: Row, active: ActiveRange) -> Row:

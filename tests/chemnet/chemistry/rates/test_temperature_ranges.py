@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from chemnet.chemistry.network.network import Network, NetworkSpecies, Reaction
 from chemnet.chemistry.rates.temperature_ranges import TemperatureCoverage, temperature_coverage
 from chemnet.chemistry.simulation.plan import SimulationPlan
-from chemnet.chemistry.tracers import generate_tracers, read_tracers
+from chemnet.chemistry.tracers import generate_tracers
+from chemnet.config import load_config
+from chemnet.data.readers.forcing import read_tracers
 from chemnet.errors import DataError
 
 COLLAPSE = Network.read("collapse")
@@ -99,7 +101,7 @@ def test_the_shipped_network_covers_made_tracers_without_a_word(caplog: pytest.L
 
 
 def test_real_tracers_are_covered_without_a_word(shared_data: Path, caplog: pytest.LogCaptureFixture) -> None:
-    tracers = read_tracers(shared_data / "network_tracers_plain.h5")
+    tracers = read_tracers(shared_data / "network_tracers_plain.h5", load_config())
     for network in (COLLAPSE, Network.read(shared_data / "network")):
         SimulationPlan(network, tracers, np.ones(1), {}).check_temperatures()
         few_hundred = np.array([10.0, 30.0, 298.0, 300.0, 301.0, 500.0])

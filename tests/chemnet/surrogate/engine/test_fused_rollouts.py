@@ -90,9 +90,14 @@ def test_a_network_without_a_fused_rollout_is_carried_the_plain_way(make_parts, 
     assert torch.equal(found, expected)
 
 
-def test_a_class_derived_from_a_known_one_is_not_taken_for_it(make_parts):
+def test_what_states_a_method_of_its_own_is_not_taken_for_what_it_derives_from(make_parts):
     emulator = make_parts("LatentEmulator").emulator
-    emulator.__class__ = type("Own", (type(emulator),), {})
+    cls, step = type(emulator), type(emulator.step)
+    emulator.__class__ = type("Renamed", (cls,), {})
+    assert fused_rollout(emulator, emulator.data) is not None
+    emulator.__class__ = type("Own", (cls,), {"advance": cls.advance})
+    assert fused_rollout(emulator, emulator.data) is None
+    emulator.__class__, emulator.step.__class__ = cls, type("OwnStep", (step,), {})
     assert fused_rollout(emulator, emulator.data) is None
 
 
