@@ -52,6 +52,29 @@ def derivatives(equations: Equations, k: Array, y: Array, rate: Array) -> None:
 
 
 @compiled
+def production_and_loss(equations: Equations, k: Array, y: Array, production: Array, loss: Array) -> None:
+    """Fill what the reactions make and destroy of each species [s^-1]; the shift of layers is left out.
+
+    Parameters
+    ----------
+    equations, k, y
+        As for `derivatives`.
+    production, loss
+        Output, shape (n,).
+    """
+    x, _, f = _state(equations, k, y)
+    flux = _fluxes(equations, k, x, f)
+    sums = equations.flow
+    for i in range(equations.n):
+        made, lost = 0.0, 0.0
+        for p in range(sums.start[i], sums.turn[i]):
+            made += flux[sums.terms[p]]
+        for p in range(sums.turn[i], sums.start[i + 1]):
+            lost += flux[sums.terms[p]]
+        production[i], loss[i] = made, lost
+
+
+@compiled
 def jacobian(equations: Equations, k: Array, y: Array, values: Array) -> None:
     """Fill the values of the bordered Jacobian.
 

@@ -45,7 +45,8 @@ _H2_DOPPLER_WIDTH = 1e10  # s^-1: 1 km/s at 1000 Angstrom
 _H2_RADIATIVE_WIDTH = 8e7  # s^-1
 _CO_RATE = 2e-10  # unshielded [s^-1], Draine field
 _CO_WAVELENGTHS = (913.6, 1076.1)  # Angstrom, the outermost dissociating bands
-_C_CROSS_SECTION = 1.1e-17  # cm^2
+C_CROSS_SECTION = 1.1e-17
+"""Photoionisation of C [cm^2]."""
 
 
 def spline_curvature(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -205,5 +206,5 @@ def c_ionisation(
 ) -> float:
     """Return the photoionisation rate of C [s^-1], shielded by dust, C itself and the lines of H2."""
     lines = 0.9 * t_gas**0.27 * (h2_column / 1.59e21) ** 0.45
-    tau = gamma * av + _C_CROSS_SECTION * c_column + lines
+    tau = gamma * av + C_CROSS_SECTION * c_column + lines
     return alpha * radfield / HABING_PER_DRAINE * math.exp(-tau)

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chemnet.chemistry.rates.constants import CR_YIELD, QUIRK_FLOOR
-from chemnet.chemistry.rates.table import DENSITY, EXTINCTION, GAS_TEMPERATURE, RADIATION
+from chemnet.chemistry.rates.table import EXTINCTION
 from chemnet.chemistry.solver.codes import N_COUNTS, RETRIES, SolverCode
 from chemnet.chemistry.solver.elimination import allocate_factors
 from chemnet.chemistry.solver.problem import CompiledNetwork, Forcing, set_coefficients
+from chemnet.chemistry.solver.quirks import (
+    FIRST_CALL,
+    desorption_yield,
+    is_bare,
+    shielding_carbon,
+    switch_off,
+)
 from chemnet.chemistry.solver.totals import settle
 
 Array = NDArray[np.float64]
 
 _RETRY_FACTORS = (1.0, 0.1, 0.01, 10.0, 0.001)  # times the relative tolerance
-_UCLCHEM_FIRST_CALL = 1e7  # s
 
 
 @dataclass(frozen=True)
@@ -79,34 +83,26 @@ class TracerIntegrator:
         abundances
             Shape (steps, n_species); row 0 is the initial state.
         """
-        y, cr_yield = abundances[0].copy(), CR_YIELD
+        y, before = abundances[0].copy(), np.full(conditions.shape[1], np.nan)
+        switches = self.network.switches
         self.tried_first = _RETRY_FACTORS[0]
         for row in range(len(time) - 1):
             ends = conditions[row], conditions[row + linear], expressions[row], expressions[row + linear]
+            av, next_av = conditions[row, EXTINCTION], conditions[row + 1, EXTINCTION]
             for length in self._calls(y, time[row + 1] - time[row]):
-                carbon = self._shielding_carbon(
-                    y, conditions[row, EXTINCTION], conditions[row + 1, EXTINCTION]
-                )
+                carbon = shielding_carbon(switches, y, av, next_av)
+                cr_yield = desorption_yield(switches, before, y)
                 code, y = self._advance(y, Forcing(*ends, float(length), linear, carbon, cr_yield))
                 if code is not SolverCode.SUCCESS:
                     return code, row
-                if self.network.compatible:
-                    cr_yield = _overwritten_cr_yield(conditions[row], float(y[self.network.electron]))
+                before = conditions[row]
             abundances[row + 1] = y
         return SolverCode.SUCCESS, len(time) - 1
 
-    def _shielding_carbon(self, y: Array, av: float, next_av: float) -> float:
-        """Return the abundance of C that shields; UCLCHEM multiplies it with the column of the next row."""
-        if self.network.carbon < 0:
-            return 0.0
-        ahead = next_av / av if self.network.compatible and av > 0.0 else 1.0
-        return float(y[self.network.carbon]) * ahead
-
     def _calls(self, y: Array, duration: float) -> tuple[float, ...]:
         """Return the parts of a step; from bare grains UCLCHEM looks at its switches once more early on."""
-        bare = self.network.compatible and y[self.network.surface].sum() < QUIRK_FLOOR
-        if bare and duration > _UCLCHEM_FIRST_CALL:
-            return _UCLCHEM_FIRST_CALL, duration - _UCLCHEM_FIRST_CALL
+        if is_bare(self.network.switches, y) and duration > FIRST_CALL:
+            return FIRST_CALL, duration - FIRST_CALL
         return (duration,)
 
     def _advance(self, before: Array, forcing: Forcing) -> tuple[SolverCode, Array]:
@@ -123,8 +119,8 @@ class TracerIntegrator:
             self.counts[RETRIES] += attempt > 0
             after = before.copy()
             set_coefficients(problem.rates, forcing, 0.0, self.coefficients)
-            if self.network.compatible:
-                self._switch_like_uclchem(before)
+            switches = self.network.switches
+            switch_off(switches, before, is_bare(switches, before), self.coefficients)
             code = SolverCode(
                 self.integrate(
                     problem,
@@ -145,24 +141,9 @@ class TracerIntegrator:
                 break
         return code, after
 
-    def _switch_like_uclchem(self, y: Array) -> None:
-        """Stop what UCLCHEM stops: freeze-out that evaporation outruns, and evaporation from bare grains."""
-        k, network = self.coefficients, self.network
-        arriving = k[network.freezing] * y[network.problem.equations.reactants[network.freezing, 0]]
-        k[network.freezing[arriving < QUIRK_FLOOR * k[network.partners]]] = 0.0
-        if y[network.surface].sum() < QUIRK_FLOOR:
-            k[network.evaporating] = 0.0
-
 
 def _next_factor(left: list[float], code: SolverCode) -> float:
     """Take the factor to try next out of those left: a looser one first where steps were too many."""
     chosen = max(left) if code is SolverCode.TOO_MANY_STEPS else left[0]
     left.remove(chosen)
     return chosen
-
-
-def _overwritten_cr_yield(conditions: Array, electrons: float) -> float:
-    """Return the grain charging parameter that UCLCHEM stores over the yield of cosmic-ray desorption."""
-    field = conditions[RADIATION] * math.exp(-2.5 * conditions[EXTINCTION])
-    charging = field * math.sqrt(conditions[GAS_TEMPERATURE]) / (conditions[DENSITY] * electrons)
-    return float(min(max(charging, 1e2), 1e6))

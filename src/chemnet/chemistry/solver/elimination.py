@@ -248,3 +248,35 @@ def _solve_tail(a: Array, inverse_pivot: Array, x: Array) -> None:
         for j in range(i + 1, size):
             total -= a[i, j] * x[j]
         x[i] = total * inverse_pivot[i]
+
+
+@compiled
+def solve_transposed(plan: Elimination, factors: Factors, b: Array) -> None:
+    """Solve with the transposed matrix in place, shape (size,), in the order of the unknowns."""
+    x, split = factors.work, plan.n_sparse
+    for i in range(plan.size):
+        x[i] = b[plan.order[i]]
+    for i in range(split):
+        x[i] *= factors.inverse_pivot[i]
+        for q in range(plan.upper_start[i], plan.upper_start[i + 1]):
+            x[plan.upper_column[q]] -= factors.upper[q] * x[i]
+    _solve_tail_transposed(factors.tail, factors.inverse_pivot[split:], x[split:])
+    for i in range(plan.size - 1, -1, -1):
+        for p in range(plan.lower_start[i], plan.lower_start[i + 1]):
+            x[plan.lower_column[p]] -= factors.lower[p] * x[i]
+    for i in range(plan.size):
+        b[plan.order[i]] = x[i]
+        x[i] = 0.0
+
+
+@inner
+def _solve_tail_transposed(a: Array, inverse_pivot: Array, x: Array) -> None:
+    """Solve with the transposed dense factors in place."""
+    size = x.size
+    for i in range(size):
+        x[i] *= inverse_pivot[i]
+        for j in range(i + 1, size):
+            x[j] -= a[i, j] * x[i]
+    for i in range(size - 1, -1, -1):
+        for j in range(i):
+            x[j] -= a[i, j] * x[i]

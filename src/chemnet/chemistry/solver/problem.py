@@ -14,6 +14,7 @@ from chemnet.chemistry.network.network import Network
 from chemnet.chemistry.rates import CompiledReactions, RateTable, compile_reactions, rate_coefficients
 from chemnet.chemistry.rates.table import Formula
 from chemnet.chemistry.solver.elimination import Elimination, plan_elimination
+from chemnet.chemistry.solver.quirks import Switches
 from chemnet.compiling import compiled, inner
 
 Array = NDArray[np.float64]
@@ -48,33 +49,19 @@ class CompiledNetwork:
     ----------
     problem
         The part that compiled code sees.
-    compatible
-        Whether UCLCHEM's quirks are on.
-    carbon, electron
-        Positions of C and E-, or -1.
-    surface
-        Positions of the surface ices.
+    switches
+        What UCLCHEM switches, if its quirks are on.
     invariants
         Weights of the totals that every reaction conserves, elements and charge, shape (n_species,
         n_invariants).
     watched
         Weights of the element totals that some row of the network breaks, shape (n_species, n_watched).
-    evaporating
-        Rows that evaporate ice.
-    freezing, partners
-        Rows that freeze a neutral molecule, and for each the row that evaporates it again.
     """
 
     problem: Problem
-    compatible: bool
-    carbon: int
-    electron: int
-    surface: NDArray[np.int32]
+    switches: Switches
     invariants: Array
     watched: Array
-    evaporating: NDArray[np.intp]
-    freezing: NDArray[np.intp]
-    partners: NDArray[np.intp]
 
 
 @functools.lru_cache(maxsize=8)
@@ -86,18 +73,17 @@ def compile_network(network: Network, uclchem_compatible: bool) -> CompiledNetwo
     invariants, watched = _conserved_totals(network, reactions)
     freezing, partners = _freezing_rows(network, reactions)
     names = network.species_names
-    return CompiledNetwork(
-        problem=Problem(reactions.rates, equations, plan),
+    switches = Switches(
         compatible=uclchem_compatible,
         carbon=names.index("C") if "C" in names else -1,
         electron=equations.electron,
         surface=equations.surface,
-        invariants=invariants,
-        watched=watched,
         evaporating=np.flatnonzero(reactions.formulae == Formula.EVAPORATION),
         freezing=freezing,
         partners=partners,
+        freezes=reactions.reactants[freezing, 0].astype(np.int64),
     )
+    return CompiledNetwork(Problem(reactions.rates, equations, plan), switches, invariants, watched)
 
 
 def _conserved_totals(network: Network, reactions: CompiledReactions) -> tuple[Array, Array]:
@@ -113,7 +99,7 @@ def _conserved_totals(network: Network, reactions: CompiledReactions) -> tuple[A
 
 def _freezing_rows(
     network: Network, reactions: CompiledReactions
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the rows that freeze neutral molecules and their counterparts."""
     rows = [network.reactions[source] for source in reactions.sources]
     leaving = {
@@ -124,8 +110,30 @@ def _freezing_rows(
         for r, one in enumerate(rows)
         if one.kind == "FREEZE" and one.reactants in leaving
     ]
-    freezing, partners = np.array(pairs, np.intp).reshape(-1, 2).T
+    freezing, partners = np.array(pairs, np.int64).reshape(-1, 2).T.copy()
     return freezing, partners
+
+
+def expression_values(network: Network, conditions: Array) -> Array:
+    """Return the values of the expression rates, shape (rows, n_expressions), good or bad.
+
+    Parameters
+    ----------
+    network
+        The network.
+    conditions
+        Shape (rows, 6), columns as in `rates.table`.
+    """
+    density, radfield, av, t_gas, _, zeta = conditions.T
+    columns = []
+    for reaction in network.reactions:
+        if reaction.kind == "EXPRESSION":
+            assert reaction.expression is not None
+            values = np.broadcast_to(reaction.expression(t_gas, av, zeta, radfield, density), t_gas.shape)
+            # fits may run away outside their range, where the rate counts as zero anyway
+            in_range = reaction.extrapolate | ((reaction.t_min <= t_gas) & (t_gas <= reaction.t_max))
+            columns.append(np.where(in_range, values, 0.0))
+    return np.array(columns).T.copy() if columns else np.zeros((len(conditions), 0))
 
 
 @compiled

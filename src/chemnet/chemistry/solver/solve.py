@@ -13,7 +13,7 @@ from chemnet.chemistry.rates.temperature_ranges import temperature_coverage
 from chemnet.chemistry.solver.along_tracer import Tolerances, TracerIntegrator
 from chemnet.chemistry.solver.bdf import integrate_bdf
 from chemnet.chemistry.solver.codes import SolverCode, Statistics
-from chemnet.chemistry.solver.problem import compile_network
+from chemnet.chemistry.solver.problem import compile_network, expression_values
 from chemnet.chemistry.solver.rosenbrock import integrate_rodas3
 from chemnet.chemistry.units import SECONDS_PER_YEAR
 from chemnet.compiling import announce_compilation
@@ -121,7 +121,7 @@ def solve(
     outcome, last = integrator.run(
         time * SECONDS_PER_YEAR,
         conditions,
-        _expression_values(network, conditions),
+        _checked_expressions(network, conditions),
         interpolation == "linear",
         abundances,
     )
@@ -225,24 +225,17 @@ def _checked_initial(network: Network, initial: ArrayLike | Mapping[str, float])
     return abundances
 
 
-def _expression_values(network: Network, conditions: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Evaluate the expression rates at every row, shape (steps, n_expressions)."""
-    density, radfield, av, t_gas, _, zeta = conditions.T
-    rows = []
-    for reaction in network.reactions:
-        if reaction.kind == "EXPRESSION":
-            assert reaction.expression is not None
-            values = np.broadcast_to(reaction.expression(t_gas, av, zeta, radfield, density), t_gas.shape)
-            # fits may run away outside their range, where the rate counts as zero anyway
-            in_range = reaction.extrapolate | ((reaction.t_min <= t_gas) & (t_gas <= reaction.t_max))
-            values = np.where(in_range, values, 0.0)
-            bad = ~np.isfinite(values) | (values < 0.0)
-            if bad.any():
-                step = int(np.argmax(bad))
-                raise DataError(
-                    f"{reaction.source or reaction}, step {step}: the rate expression gives {values[step]} "
-                    f"at Tgas = {t_gas[step]} K",
-                    hint="correct the expression or restrict its temperature range",
-                )
-            rows.append(values)
-    return np.array(rows).T.copy() if rows else np.zeros((len(conditions), 0))
+def _checked_expressions(network: Network, conditions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the values of the expression rates at every row; refuse those that are no rates."""
+    values = expression_values(network, conditions)
+    bad = ~np.isfinite(values) | (values < 0.0)
+    if bad.any():
+        step, position = (int(part) for part in np.argwhere(bad)[0])
+        reaction = [one for one in network.reactions if one.kind == "EXPRESSION"][position]
+        t_gas = conditions[step, COLUMNS.index("gasTemp")]
+        raise DataError(
+            f"{reaction.source or reaction}, step {step}: the rate expression gives "
+            f"{values[step, position]} at Tgas = {t_gas} K",
+            hint="correct the expression or restrict its temperature range",
+        )
+    return values

@@ -1,0 +1,258 @@
+"""Newton iterations of one implicit Euler step, cell by cell: the compiled part of `ImplicitStep`."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chemnet.chemistry.equations import derivatives, jacobian, production_and_loss
+from chemnet.chemistry.rates import rate_coefficients
+from chemnet.chemistry.rates.photo import C_CROSS_SECTION, columns
+from chemnet.chemistry.rates.table import EXTINCTION, FORMULA, Formula
+from chemnet.chemistry.solver.elimination import Factors, factorise, solve_factorised, solve_transposed
+from chemnet.chemistry.solver.problem import Problem
+from chemnet.chemistry.solver.quirks import (
+    FIRST_CALL,
+    Switches,
+    desorption_yield,
+    is_bare,
+    shielding_carbon,
+    switch_off,
+    yield_slope,
+)
+from chemnet.compiling import compiled, inner
+
+Array = NDArray[np.float64]
+
+CONVERGED, NOT_CONVERGED, SINGULAR, BAD_INPUT = range(4)
+
+TABLE_FLOOR = 1e-20
+"""What tables of abundances end at, and changes below which do not count."""
+_NEAR_FLOOR = 10.0**-18.5
+_FAST = 10.0  # times its abundance lost over the step: a species in balance
+_FILLS = 2
+_LEAST = 1e-36
+_C_PHOTON = Formula.C_PHOTON.value
+_CR_DESORPTION = Formula.CR_DESORPTION.value
+_SMALLEST_SHARE = 0.05  # of its abundance that an update leaves a species
+
+
+class Cells(NamedTuple):
+    """What the steps of a batch start from.
+
+    Parameters
+    ----------
+    start
+        Abundances, shape (cells, n).
+    conditions
+        Shape (cells, 6), columns as in `rates.table`.
+    before
+        Those of the row before; NaN at the beginning of a history.
+    next_av
+        Av [mag] of the row that follows, shape (cells,).
+    expressions
+        Values of the `EXPRESSION` rates, shape (cells, n_expressions).
+    duration
+        Length of the step [s], shape (cells,).
+    """
+
+    start: Array
+    conditions: Array
+    before: Array
+    next_av: Array
+    expressions: Array
+    duration: Array
+
+
+class Outcome(NamedTuple):
+    """What the iterations gave: abundances (cells, n); last update [dex], iterations and code (cells,)."""
+
+    abundances: Array
+    update: Array
+    iterations: NDArray[np.int64]
+    code: NDArray[np.int8]
+
+
+@compiled
+def iterate_cells(
+    problem: Problem,
+    switches: Switches,
+    factors: Factors,
+    cells: Cells,
+    first: int,
+    last: int,
+    least: int,
+    most: int,
+    tolerance: float,
+    outcome: Outcome,
+) -> None:
+    """Iterate the cells `first` to `last`; cells whose code is `BAD_INPUT` are left alone.
+
+    Parameters
+    ----------
+    problem, switches
+        The compiled network.
+    factors
+        Storage from `allocate_factors`.
+    cells
+        Where the steps start.
+    first, last
+        Which cells.
+    least, most
+        Fewest and most iterations.
+    tolerance
+        Mean update [dex] that is small enough.
+    outcome
+        Output.
+    """
+    n = problem.equations.n
+    k = np.empty(problem.rates.integers.shape[0])
+    values, right = np.empty(problem.equations.n_entries), np.zeros(n + 4)
+    for cell in range(first, last):
+        if outcome.code[cell] == BAD_INPUT:
+            continue
+        x, duration = outcome.abundances[cell], cells.duration[cell]
+        start = cells.start[cell]
+        start_of_step(problem, switches, cells, cell, k, x)
+        code, update = NOT_CONVERGED, math.inf
+        done = 0
+        while done < most and (done < least or update > tolerance):
+            jacobian(problem.equations, k, x, values)
+            factorise(problem.plan, values, duration, n, factors)
+            derivatives(problem.equations, k, x, right)
+            for i in range(n):
+                right[i] = start[i] - x[i] + duration * right[i]
+            for i in range(n, right.size):
+                right[i] = 0.0
+            solve_factorised(problem.plan, factors, right)
+            update = _take(right, x)
+            done += 1
+            if not math.isfinite(update):
+                code = SINGULAR
+                break
+        if code != SINGULAR and update <= tolerance:
+            code = CONVERGED
+        outcome.code[cell], outcome.update[cell], outcome.iterations[cell] = code, update, done
+
+
+@compiled
+def start_of_step(problem: Problem, switches: Switches, cells: Cells, cell: int, k: Array, x: Array) -> None:
+    """Fill a cell's coefficients `k` [s^-1] and the first iterate `x`: the start, its floor in balance."""
+    y, conditions = cells.start[cell], cells.conditions[cell]
+    bare = is_bare(switches, y)
+    before = cells.before[cell]
+    if bare and cells.duration[cell] > FIRST_CALL:  # most of the step comes after the second look
+        bare, before = False, conditions
+    carbon = shielding_carbon(switches, y, conditions[EXTINCTION], cells.next_av[cell])
+    cr_yield = desorption_yield(switches, before, y)
+    rate_coefficients(problem.rates, conditions, carbon, cr_yield, cells.expressions[cell], k)
+    switch_off(switches, y, bare, k)
+    for i in range(x.size):
+        x[i] = y[i]
+    production, loss = np.empty(x.size), np.empty(x.size)
+    for _ in range(_FILLS):
+        production_and_loss(problem.equations, k, x, production, loss)
+        for i in range(x.size):
+            if x[i] <= _NEAR_FLOOR and loss[i] * cells.duration[cell] > _FAST * x[i]:
+                x[i] = max(min(x[i], production[i] * x[i] / loss[i]), _LEAST)
+
+
+@inner
+def _take(change: Array, x: Array) -> float:
+    """Add a change to `x` as far as it stays positive; return its mean size [dex]."""
+    total = 0.0
+    for i in range(x.size):
+        new, old = x[i] + change[i], x[i]
+        if old <= TABLE_FLOOR:
+            new = max(new, _LEAST)
+        elif not new > _SMALLEST_SHARE * old:
+            new = _SMALLEST_SHARE * old
+        if not math.isfinite(change[i]):
+            return math.nan
+        x[i] = new
+        if new > TABLE_FLOOR or old > TABLE_FLOOR:
+            total += abs(math.log10(max(new, TABLE_FLOOR) / max(old, TABLE_FLOOR)))
+    return total / x.size
+
+
+@compiled
+def pull_back_cells(
+    problem: Problem,
+    switches: Switches,
+    factors: Factors,
+    cells: Cells,
+    first: int,
+    last: int,
+    outcome: Outcome,
+    gradient: Array,
+) -> None:
+    """Replace gradients by log10 of the end by those by log10 of the start; zero where not converged.
+
+    Parameters
+    ----------
+    problem, switches, factors, cells, first, last, outcome
+        As for `iterate_cells`.
+    gradient
+        Shape (cells, n), changed in place.
+    """
+    n = problem.equations.n
+    k, values = np.empty(problem.rates.integers.shape[0]), np.empty(problem.equations.n_entries)
+    y, adjoint = np.empty(n), np.empty(problem.plan.size)
+    for cell in range(first, last):
+        if outcome.code[cell] != CONVERGED:
+            for i in range(n):
+                gradient[cell, i] = 0.0
+            continue
+        start_of_step(problem, switches, cells, cell, k, y)
+        x = outcome.abundances[cell]
+        jacobian(problem.equations, k, x, values)
+        factorise(problem.plan, values, cells.duration[cell], n, factors)
+        for i in range(n):
+            adjoint[i] = gradient[cell, i] / x[i]
+        for i in range(n, adjoint.size):
+            adjoint[i] = 0.0
+        solve_transposed(problem.plan, factors, adjoint)
+        for i in range(n):
+            gradient[cell, i] = adjoint[i] * cells.start[cell, i]
+        _add_through_coefficients(problem, switches, cells, cell, k, x, adjoint, gradient[cell])
+
+
+@inner
+def _add_through_coefficients(
+    problem: Problem,
+    switches: Switches,
+    cells: Cells,
+    cell: int,
+    k: Array,
+    x: Array,
+    adjoint: Array,
+    gradient: Array,
+) -> None:
+    """Add what the start does through the coefficients: C shields itself, electrons charge the grains."""
+    n, duration = x.size, cells.duration[cell]
+    y, conditions = cells.start[cell], cells.conditions[cell]
+    sources = np.array([switches.carbon, switches.electron])
+    less, more = np.empty(n + 4), np.empty(n + 4)
+    changed = np.empty(k.size)
+    bare = is_bare(switches, y) and duration > FIRST_CALL
+    before = conditions if bare else cells.before[cell]
+    carbon = shielding_carbon(switches, y, conditions[EXTINCTION], cells.next_av[cell])
+    slopes = (
+        -C_CROSS_SECTION * columns(conditions[EXTINCTION])[0] * carbon,
+        yield_slope(switches, before, y),
+    )
+    for kind in range(2):
+        if sources[kind] < 0 or slopes[kind] == 0.0:
+            continue
+        formula = _C_PHOTON if kind == 0 else _CR_DESORPTION
+        # f is linear in these coefficients
+        for sign, f in ((-1.0, less), (1.0, more)):
+            for r in range(k.size):
+                share = sign * slopes[kind] if problem.rates.integers[r, FORMULA] == formula else 0.0
+                changed[r] = k[r] * (1.0 + share)
+            derivatives(problem.equations, changed, x, f)
+        for i in range(n):
+            gradient[sources[kind]] += 0.5 * duration * adjoint[i] * (more[i] - less[i])

@@ -1,0 +1,343 @@
+"""One implicit Euler step of a network's rate equations, for many cells at once.
+
+x - y - dt f(x) = 0 is solved by a few Newton iterations from the state y at the start of the step. Balances
+of fast species are intact there, so that it is a better first iterate than a good guess would be.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from chemnet.chemistry.network.network import Network
+from chemnet.chemistry.rates.table import DUST_TEMPERATURE, EXTINCTION, GAS_TEMPERATURE, ZETA
+from chemnet.chemistry.rates.temperature_ranges import temperature_coverage
+from chemnet.chemistry.solver import implicit_cells
+from chemnet.chemistry.solver.elimination import allocate_factors
+from chemnet.chemistry.solver.implicit_cells import Cells, Outcome, iterate_cells, pull_back_cells
+from chemnet.chemistry.solver.packing import pack, unpack
+from chemnet.chemistry.solver.problem import CompiledNetwork, compile_network, expression_values
+from chemnet.chemistry.units import SECONDS_PER_YEAR
+from chemnet.compiling import announce_compilation
+from chemnet.errors import ModelError
+from chemnet.workers import worker_count
+
+Array = NDArray[np.float64]
+Expressions = Callable[[Array], Array]
+_N_CONDITIONS = 6
+
+
+class StepCode(enum.IntEnum):
+    """Outcome of one cell's step."""
+
+    CONVERGED = implicit_cells.CONVERGED
+    NOT_CONVERGED = implicit_cells.NOT_CONVERGED
+    """The last update is larger than the tolerance."""
+    SINGULAR = implicit_cells.SINGULAR
+    """The linear equations have no finite solution; the abundances are NaN."""
+    BAD_INPUT = implicit_cells.BAD_INPUT
+    """Abundances, conditions or the length of the step have no meaning; the abundances are NaN."""
+
+
+@dataclass(frozen=True)
+class Iterated:
+    """What the iterations gave for a batch of cells.
+
+    Parameters
+    ----------
+    abundances
+        Shape (cells, n_species); NaN for cells that are singular or bad.
+    update
+        Shape (cells,): mean over species of how much log10 max(x, 1e-20) changed in the last iteration,
+        up or down [dex]; infinite where there was none.
+    iterations
+        Shape (cells,): how many were done.
+    code
+        Shape (cells,), int8: a `StepCode` each.
+    cells
+        What the step started from, for `ImplicitStep.pull_back`.
+    """
+
+    abundances: Array
+    update: Array
+    iterations: NDArray[np.int64]
+    code: NDArray[np.int8]
+    cells: Cells
+
+    @property
+    def converged(self) -> NDArray[np.bool_]:
+        """Which cells have converged, shape (cells,)."""
+        return self.code == StepCode.CONVERGED
+
+
+class ImplicitStep:
+    """One implicit Euler step of a network's rate equations for many cells, by a few Newton iterations.
+
+    Make one with `of_network` or, without the network at hand, `from_arrays`. It never changes, and threads
+    may share it.
+    """
+
+    def __init__(
+        self,
+        species_names: tuple[str, ...],
+        network: CompiledNetwork,
+        temperatures: tuple[float, float],
+        expressions: Expressions | None = None,
+    ) -> None:
+        self.species_names = species_names
+        self._network = network
+        self._temperatures = temperatures
+        self._expressions = expressions
+
+    @classmethod
+    def of_network(cls, network: Network, *, uclchem_compatible: bool = False) -> ImplicitStep:
+        """Compile the step of a network.
+
+        Parameters
+        ----------
+        network
+            Gas alone, or with one or two phases of ice.
+        uclchem_compatible
+            Whether UCLCHEM's quirks are reproduced: as `Network.solve` did for the truth.
+        """
+        coverage = temperature_coverage(network)
+        has_expressions = any(one.kind == "EXPRESSION" for one in network.reactions)
+        return cls(
+            network.species_names,
+            compile_network(network, uclchem_compatible),
+            (float(coverage.lowest), float(coverage.highest)),
+            (lambda conditions: expression_values(network, conditions)) if has_expressions else None,
+        )
+
+    @property
+    def uclchem_compatible(self) -> bool:
+        """Whether UCLCHEM's quirks are reproduced."""
+        return bool(self._network.switches.compatible)
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return all that the step needs as plain arrays.
+
+        Raises
+        ------
+        ModelError
+            If the network holds rates that are expressions, which no array can carry.
+        """
+        if self._expressions is not None:
+            raise ModelError(
+                "a network with rate expressions (KROME) cannot be written as arrays",
+                hint="keep the network file beside the surrogate and use ImplicitStep.of_network",
+            )
+        names = "\n".join(self.species_names).encode()
+        return {
+            "species": np.frombuffer(names, np.uint8).copy(),
+            "temperatures": np.array(self._temperatures),
+            **pack(self._network),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> ImplicitStep:
+        """Make the step that `to_arrays` wrote; results are identical.
+
+        Raises
+        ------
+        ModelError
+            If an array is missing.
+        """
+        network = unpack(CompiledNetwork, arrays)
+        names = tuple(bytes(np.asarray(arrays["species"], np.uint8)).decode().split("\n"))
+        low, high = np.asarray(arrays["temperatures"], np.float64)
+        return cls(names, network, (float(low), float(high)))
+
+    def iterate(
+        self,
+        abundances: ArrayLike,
+        physical: ArrayLike,
+        dt: ArrayLike,
+        *,
+        zeta: ArrayLike = 1.0,
+        dust_temperature: ArrayLike | None = None,
+        physical_before: ArrayLike | None = None,
+        physical_next: ArrayLike | None = None,
+        iterations: int | None = None,
+        update_tolerance: float = 0.05,
+        most_iterations: int = 8,
+        least_iterations: int = 1,
+        threads: int | None = None,
+    ) -> Iterated:
+        """Iterate the step's equation; a cell that cannot be iterated gets a code, never an exception.
+
+        Parameters
+        ----------
+        abundances
+            Shape (cells, n_species): state at the start relative to H nuclei, positive. Species that a table
+            has cut off at 1e-20 are put into balance first.
+        physical
+            Shape (cells, 4): Density [H nuclei cm^-3], Radfield [Habing], Av [mag], gasTemp [K] of the step.
+        dt
+            Length of the step [yr], shape (cells,) or one for all.
+        zeta, dust_temperature
+            Cosmic-ray ionisation rate [1.3e-17 s^-1] and dust temperature [K] (that of the gas unless given),
+            shape (cells,) or one for all.
+        physical_before, physical_next
+            As `physical`, for the rows of the history before and after this step; unless given, conditions
+            have been and stay the same. NaN marks the ends of a history: nothing before, nothing after. Both
+            matter only with UCLCHEM's quirks, where C is shielded by the next row's column and grain charge
+            comes from the row before.
+        iterations
+            A fixed number of iterations; None: until the update is small.
+        update_tolerance
+            Mean update [dex] at which a cell has converged.
+        most_iterations, least_iterations
+            Limits of their number, where it is not fixed.
+        threads
+            How many threads share the cells; None: as many as cores.
+
+        Raises
+        ------
+        ModelError
+            If an array has the wrong shape.
+        """
+        cells = self._cells(abundances, physical, dt, zeta, dust_temperature, physical_before, physical_next)
+        count = len(cells.duration)
+        least, most = (least_iterations, most_iterations) if iterations is None else (iterations, iterations)
+        outcome = Outcome(
+            np.full(cells.start.shape, np.nan),
+            np.full(count, np.inf),
+            np.zeros(count, np.int64),
+            np.where(self._bad(cells), StepCode.BAD_INPUT, StepCode.NOT_CONVERGED).astype(np.int8),
+        )
+        announce_compilation(iterate_cells, "the implicit step (once per machine, about half a minute)")
+        self._share(iterate_cells, threads, cells, (least, most, float(update_tolerance), outcome))
+        lost = outcome.code >= StepCode.SINGULAR
+        outcome.abundances[lost], outcome.update[lost] = np.nan, np.nan
+        return Iterated(*outcome, cells)
+
+    def pull_back(
+        self, iterated: Iterated, gradient: ArrayLike, *, largest: float = 10.0, threads: int | None = None
+    ) -> Array:
+        """Return the gradient of a scalar by log10 of the abundances at the start of the step.
+
+        That of the solution of the step's equation, by the implicit function theorem: one transposed solve
+        with the matrix at the iterate, exact as far as the iterate solves the equation. Cells that have not
+        converged pass nothing back, for their iterate is no solution.
+
+        Parameters
+        ----------
+        iterated
+            From `iterate`.
+        gradient
+            Shape (cells, n_species): gradient by log10 of the iterate.
+        largest
+            A cell's gradient becomes no longer than so many times the one that came in; it is shortened.
+        threads
+            How many threads share the cells; None: as many as cores.
+        """
+        back = np.array(gradient, dtype=np.float64)
+        if back.shape != iterated.abundances.shape:
+            raise ModelError(
+                f"gradient has shape {back.shape}, the iterate {iterated.abundances.shape}",
+                hint="give one number per cell and species",
+            )
+        limit = largest * np.linalg.norm(back, axis=1)
+        outcome = Outcome(iterated.abundances, iterated.update, iterated.iterations, iterated.code)
+        self._share(pull_back_cells, threads, iterated.cells, (outcome, back))
+        length = np.linalg.norm(back, axis=1)
+        return back * np.minimum(1.0, limit / np.maximum(length, 1e-300))[:, None]
+
+    def _share(
+        self, kernel: Callable[..., None], threads: int | None, cells: Cells, rest: tuple[Any, ...]
+    ) -> None:
+        """Run a kernel on all cells, shared among threads."""
+        count = len(cells.duration)
+        threads = max(1, min(worker_count(0) if threads is None else threads, count))
+        bounds = np.linspace(0, count, threads + 1).astype(int)
+
+        def part(first: int, last: int) -> None:
+            factors = allocate_factors(self._network.problem.plan)
+            kernel(self._network.problem, self._network.switches, factors, cells, first, last, *rest)
+
+        if threads == 1:
+            part(0, count)
+            return
+        with ThreadPoolExecutor(threads, thread_name_prefix="cells") as pool:
+            for future in [pool.submit(part, *ends) for ends in pairwise(bounds)]:
+                future.result()
+
+    def _cells(
+        self,
+        abundances: ArrayLike,
+        physical: ArrayLike,
+        dt: ArrayLike,
+        zeta: ArrayLike,
+        dust_temperature: ArrayLike | None,
+        physical_before: ArrayLike | None,
+        physical_next: ArrayLike | None,
+    ) -> Cells:
+        """Return the arrays that the kernels read; refuse shapes that do not fit."""
+        start = np.ascontiguousarray(abundances, dtype=np.float64)
+        if start.ndim != 2 or start.shape[1] != len(self.species_names):
+            raise ModelError(
+                f"abundances have shape {start.shape}; the step has {len(self.species_names)} species",
+                hint="give shape (cells, n_species), in the order of species_names",
+            )
+        conditions = self._conditions(physical, len(start), zeta, dust_temperature)
+        before = conditions
+        if physical_before is not None:
+            before = self._conditions(physical_before, len(start), zeta, dust_temperature)
+        next_av = conditions[:, EXTINCTION]
+        if physical_next is not None:
+            following = self._conditions(physical_next, len(start), zeta, dust_temperature)[:, EXTINCTION]
+            next_av = np.where(np.isnan(following), next_av, following)
+        return Cells(
+            start=start,
+            conditions=conditions,
+            before=before,
+            next_av=next_av.copy(),
+            expressions=self._expression_values(conditions),
+            duration=np.broadcast_to(np.asarray(dt, np.float64), len(start)) * SECONDS_PER_YEAR,
+        )
+
+    def _expression_values(self, conditions: Array) -> Array:
+        """Return the rates that are expressions, shape (cells, n_expressions), whatever the conditions."""
+        if self._expressions is None:
+            return np.zeros((len(conditions), 0))
+        with np.errstate(all="ignore"):
+            return self._expressions(conditions)
+
+    def _conditions(
+        self, physical: ArrayLike, count: int, zeta: ArrayLike, dust_temperature: ArrayLike | None
+    ) -> Array:
+        """Return conditions (cells, 6) in the order of the rate table."""
+        given = np.asarray(physical, dtype=np.float64)
+        if given.shape != (count, 4):
+            raise ModelError(
+                f"physical parameters have shape {given.shape} for {count} cells",
+                hint="give shape (cells, 4): Density, Radfield, Av, gasTemp",
+            )
+        conditions = np.empty((count, _N_CONDITIONS))
+        conditions[:, :4] = given
+        conditions[:, DUST_TEMPERATURE] = (
+            given[:, GAS_TEMPERATURE] if dust_temperature is None else dust_temperature
+        )
+        conditions[:, ZETA] = zeta
+        return conditions
+
+    def _bad(self, cells: Cells) -> NDArray[np.bool_]:
+        """Return which cells hold values without a meaning, or temperatures that are not covered."""
+        usable = np.all(np.isfinite(cells.start) & (cells.start > 0.0), axis=1)
+        usable &= np.all(np.isfinite(cells.conditions) & (cells.conditions >= 0.0), axis=1)
+        usable &= np.all(np.isfinite(cells.expressions) & (cells.expressions >= 0.0), axis=1)
+        usable &= np.all(cells.conditions[:, [0, GAS_TEMPERATURE, DUST_TEMPERATURE]] > 0.0, axis=1)
+        usable &= np.isfinite(cells.duration) & (cells.duration > 0.0) & np.isfinite(cells.next_av)
+        low, high = self._temperatures
+        usable &= (cells.conditions[:, GAS_TEMPERATURE] >= low) & (
+            cells.conditions[:, GAS_TEMPERATURE] <= high
+        )
+        return ~usable
