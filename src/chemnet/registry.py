@@ -139,6 +139,7 @@ _BUILTIN_MODELS = {
     "DirectEmulator": "chemnet.models.emulators.direct_emulator",
     "DirectRelaxation": "chemnet.models.emulators.direct_relaxation",
     "DirectEnsemble": "chemnet.models.emulators.direct_ensemble",
+    "ImplicitEmulator": "chemnet.models.emulators.implicit_emulator",
 }
 _BUILTIN_DATASETS = {
     "TracerTable": "chemnet.data.readers.tracer_table",

@@ -25,8 +25,8 @@ from chemnet.errors import ConfigError, DataError
 Array = NDArray[np.float64]
 #: last update [dex] of a cell that could not be iterated at all
 NO_UPDATE = 10.0
-# abundances below the floor of the table are begun with at this
-_LEAST = 1e-30
+# relative error of an abundance that was scaled and back
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -140,9 +140,10 @@ class ImplicitChemistry:
     def _abundances(self, scaled: Tensor) -> Array:
         """Return abundances in the network's order, `(B, S)` float64."""
         held = scaled.detach().double().clamp(0.0, 1.0).cpu()
-        abundances = self.data.abundance_scaling.unscale(held).numpy()
-        # what the table cuts off is unknown; a start in its stead is put into balance by the step
-        return np.maximum(abundances[:, self._order], _LEAST)
+        scaling = self.data.abundance_scaling
+        # the step must see that what a table has cut off is there no more: rounding could lift it above the floor
+        cut_off = scaling.floor * (1.0 - _ROUNDING)
+        return torch.where(held > 0.0, scaling.unscale(held), cut_off).numpy()[:, self._order]
 
     def _scaled(self, abundances: Array) -> Tensor:
         """Return scaled abundances in the data's order, float32, of the network's `(B, S)`."""

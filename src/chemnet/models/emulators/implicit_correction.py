@@ -6,7 +6,7 @@ Shapes: B cells, S species, F features of the physical parameters.
     d = decades (y - x)                 increment of the iterate [dex]
     c, k, g, a, e = f([z, z of y, squashed d, features, signs of the iterations])
 
-    relaxed     r = centre + width (c + (z - c) exp(-softplus k))
+    relaxed     r = centre + width (c + (z - c) exp(-t softplus k))       t = dt / usual dt
     increment   e = x + q(d) exp(tanh a) / decades      where |d| < 1 dex, else y;  q(d) = 3 tanh(d / 3)
     result      r + sigmoid(g) (e - r)
 
@@ -29,6 +29,8 @@ _SCALED_INCREMENT = 1.0
 _SHOWN_INCREMENT = 0.03
 # at the start of training 88 % of a result is the scaled increment, and exp(-softplus(-2)) of a state is kept
 _FIRST_GATE, _FIRST_RATE, _FIRST_GAIN = 2.0, -2.0, 0.3
+# errors below this are not told apart [dex]
+_SMALLEST_ERROR = 1e-5
 # log10 of the expected error [dex] at the start
 _FIRST_ERROR = -2.0
 N_SIGNS = 2
@@ -64,7 +66,7 @@ class ImplicitCorrection(nn.Module):
             self.error.bias.fill_(_FIRST_ERROR)
 
     def forward(
-        self, before: Tensor, iterate: Tensor, features: Tensor, signs: Tensor
+        self, before: Tensor, iterate: Tensor, features: Tensor, signs: Tensor, relative_dt: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Return scaled abundances after the step `(B, S)`, and log10 of their expected mean error `(B,)`.
 
@@ -76,6 +78,8 @@ class ImplicitCorrection(nn.Module):
             `(B, F)`, of the physical parameters of the step.
         signs
             `(B, 2)`, of `signs`.
+        relative_dt
+            Time steps in units of the usual one, `(B,)`.
         """
         increment = self.decades * (iterate - before)
         z, after = ((x - self.centre) / self.width for x in (before, iterate))
@@ -83,7 +87,8 @@ class ImplicitCorrection(nn.Module):
         hidden = functional.silu(self.first(torch.cat([z, after, shown, features, signs], dim=-1)))
         hidden = hidden + functional.silu(self.second(hidden))
         target, rate, gate, gain = self.last(hidden).unflatten(-1, (4, self.n_species)).unbind(-2)
-        relaxed = self.centre + self.width * torch.lerp(target, z, torch.exp(-functional.softplus(rate)))
+        kept = torch.exp(-relative_dt[:, None] * functional.softplus(rate))
+        relaxed = self.centre + self.width * torch.lerp(target, z, kept)
         squashed = _LARGEST_INCREMENT * torch.tanh(increment / _LARGEST_INCREMENT)
         scaled = before + squashed * torch.exp(torch.tanh(gain)) / self.decades
         corrected = torch.where(increment.abs() < _SCALED_INCREMENT, scaled, iterate)
@@ -102,3 +107,16 @@ def signs(update: Tensor, iterations: Tensor) -> Tensor:
         Their number, `(B,)`.
     """
     return torch.stack([update.clamp(1e-6, 10.0).log10(), iterations / 4.0 - 1.0], dim=-1)
+
+
+def log_error_loss(log_error: Tensor, dex: Tensor) -> Tensor:
+    """Return the mean square of what the logarithms of expected errors `(B,)` miss those of true ones by.
+
+    Parameters
+    ----------
+    log_error
+        Predicted log10 of the error [dex].
+    dex
+        Mean error of each row [dex].
+    """
+    return (log_error - dex.detach().clamp_min(_SMALLEST_ERROR).log10()).square().mean()
