@@ -13,6 +13,7 @@ from chemnet.errors import ConfigError, ModelError, ResultsError, suggest
 from chemnet.models.model_file import data_of, load_trained, role_of
 from chemnet.progress import get_logger
 from chemnet.results import ResultDirectory, list_results, resolve_input
+from chemnet.surrogate.accuracy import at_accuracy
 from chemnet.surrogate.predictor import Parts
 from chemnet.surrogate.saved import SURROGATE_FILE, read_surrogate
 from chemnet.surrogate.surrogate import Surrogate
@@ -27,18 +28,34 @@ _log = get_logger(__name__)
 
 def shipped_names() -> list[str]:
     """Return the names of the surrogates that come with the package."""
-    return sorted(path.parent.name for path in SHIPPED.glob(f"*/{SURROGATE_FILE}"))
+    return sorted({path.relative_to(SHIPPED).parts[0] for path in SHIPPED.rglob(SURROGATE_FILE)})
 
 
-def load_surrogate(source: str | Path | Sequence[str | Path], config: ConfigDict | None = None) -> Surrogate:
+def load_surrogate(
+    source: str | Path | Sequence[str | Path], config: ConfigDict | None = None, accuracy: str | None = None
+) -> Surrogate:
     """Return a surrogate by path, shipped name, or component or result name; see `Surrogate.load`."""
+    if accuracy is None and config is not None and config["surrogate"]["accuracy"] != "auto":
+        accuracy = config["surrogate"]["accuracy"]
+    if not isinstance(source, (list, tuple)):
+        _check_name(source)
+        folder = _saved_folder(source, accuracy)
+        if folder is not None:
+            return read_surrogate(folder)
+    if accuracy is not None:
+        raise ModelError(
+            f"{source!r} is trained, not saved, and has one accuracy, not {accuracy!r} among others",
+            hint="leave accuracy out; [model.ImplicitEmulator] says what a training spends on a step",
+        )
     if isinstance(source, (list, tuple)):
         return compose_ensemble([_member(one, config) for one in source])
-    _check_name(source)
-    for folder in (Path(source), SHIPPED / str(source)):
-        if (folder / SURROGATE_FILE).is_file():
-            return read_surrogate(folder)
     return compose(_trained_result(source, config))
+
+
+def _saved_folder(source: Any, accuracy: str | None = None) -> Path | None:
+    """Return the folder of a saved or shipped surrogate; None where it is none."""
+    folders = (at_accuracy(folder, SURROGATE_FILE, accuracy) for folder in (Path(source), SHIPPED / str(source)))
+    return next((folder for folder in folders if folder is not None), None)
 
 
 def _check_name(source: Any) -> None:
@@ -53,7 +70,7 @@ def _check_name(source: Any) -> None:
 def _member(source: Any, config: ConfigDict | None) -> ResultDirectory:
     """Return the training result of a member of an ensemble."""
     _check_name(source)
-    if any((folder / SURROGATE_FILE).is_file() for folder in (Path(source), SHIPPED / str(source))):
+    if _saved_folder(source) is not None:
         raise ModelError(
             f"'{source}' is a finished surrogate; the members of an ensemble are training results",
             hint="name the training results that it was made from, or components of yours",

@@ -114,13 +114,14 @@ class ComponentPredictor:
         The networks.
     """
 
-    # names of what `observe` gives beside abundances, and how many emulators predict
-    signs: tuple[str, ...] = ()
+    # how many emulators predict
     size = 1
 
     def __init__(self, parts: Parts) -> None:
         self.data = parts.data
         self.emulator = parts.emulator.eval().requires_grad_(False)
+        # names of what `observe` gives beside abundances: entries of the state, where an emulator has some
+        self.signs: tuple[str, ...] = getattr(self.emulator, "signs", ())
         self._encoder = _inference_form(parts.encoder)
         self._decoder = self._encoder if parts.decoder is parts.encoder else _inference_form(parts.decoder)
 
@@ -148,8 +149,8 @@ class ComponentPredictor:
         return self.decode(state["latent"])
 
     def observe(self, state: State) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return abundances `(B, S)`, and by name what they show of their own error: here nothing."""
-        return self.abundance(state), {}
+        """Return abundances `(B, S)`, and by name what the emulator's state says of their error."""
+        return self.abundance(state), {name: state[name] for name in self.signs}
 
     def encode(self, abundance: Tensor) -> Tensor:
         """Return latents `(..., L)` of abundances `(..., S)`."""

@@ -1,5 +1,8 @@
 """The saved form of a surrogate: a folder with `surrogate.toml` and `weights.safetensors`.
 
+An emulator around an implicit step has its network there too. A key `weights` in `surrogate.toml` names another
+file, relative to the folder: settings of one dial may share theirs.
+
 It holds everything that is needed to predict and to judge predictions: weights of all networks, scalings,
 species, stoichiometry, trained ranges, calibrated trust and provenance. Nothing in it is executed on loading.
 """
@@ -84,7 +87,8 @@ def read_surrogate(folder: Path) -> Surrogate:
     """
     content = _read_description(folder / SURROGATE_FILE)
     try:
-        return _restored(content, _read_weights(folder / WEIGHTS_FILE), str(folder / WEIGHTS_FILE))
+        weights = folder / content.get("weights", WEIGHTS_FILE)
+        return _restored(content, _read_weights(weights), folder, str(weights))
     except ConfigError as error:
         raise ModelError(f"{folder / SURROGATE_FILE}: {error.message}", hint=error.hint) from error
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
@@ -94,12 +98,12 @@ def read_surrogate(folder: Path) -> Surrogate:
         ) from error
 
 
-def _restored(content: dict[str, Any], tensors: dict[str, Tensor], source: str) -> Surrogate:
-    """Return the surrogate of a description and the tensors that were read from `source`."""
+def _restored(content: dict[str, Any], tensors: dict[str, Tensor], folder: Path, source: str) -> Surrogate:
+    """Return the surrogate of a description in a folder and the tensors that were read from `source`."""
     from chemnet.surrogate.surrogate import Surrogate
 
     shared = {**content["data"], _STOICHIOMETRY: tensors[_STOICHIOMETRY].numpy()}
-    parts = _rebuild(content["networks"], shared, tensors, source)
+    parts = _rebuild(content["networks"], shared, tensors, folder, source)
     domain, judgement = Domain.from_dict(content["domain"]), _read_judgement(content, tensors)
     return Surrogate(parts, domain, content["name"], content["provenance"], lambda surrogate: judgement)
 
@@ -154,7 +158,7 @@ def _write_description(surrogate: Surrogate, judgement: Judgement | None, path: 
         "name": surrogate.name,
         "domain": surrogate.domain.to_dict(),
         "data": {key: value for key, value in shared.items() if key not in (*_OWN_DATA, _STOICHIOMETRY)},
-        "networks": {role: _describe(network) for role, network in surrogate.parts.named.items()},
+        "networks": {role: _describe(network, path.parent) for role, network in surrogate.parts.named.items()},
         "provenance": surrogate.provenance,
     }
     if judgement is not None:
@@ -162,12 +166,16 @@ def _write_description(surrogate: Surrogate, judgement: Judgement | None, path: 
     path.write_text(toml_text(content), encoding="utf-8")
 
 
-def _describe(network: Any) -> dict[str, Any]:
-    """Return what is needed to build a network again, but for what all networks share."""
+def _describe(network: Any, folder: Path) -> dict[str, Any]:
+    """Return what is needed to build a network again, but for what all networks share.
+
+    Files that it needs are written into the folder, and the keys that name them are relative to that.
+    """
     name, data = network.config["model"]["name"], network.data.to_dict()
+    files = network.write_files(folder) if hasattr(network, "write_files") else {}
     return {
         "model": name,
-        "table": own_table(network.config, name),
+        "table": {**own_table(network.config, name), **files},
         "members": member_tables(network.config, name),
         "data": {key: data[key] for key in _OWN_DATA},
     }
@@ -190,7 +198,7 @@ def _read_description(path: Path) -> dict[str, Any]:
 
 
 def _rebuild(
-    networks: dict[str, Any], shared: dict[str, Any], tensors: dict[str, Tensor], source: str
+    networks: dict[str, Any], shared: dict[str, Any], tensors: dict[str, Tensor], folder: Path, source: str
 ) -> Parts:
     """Build the networks and give them their weights."""
     built: dict[str, Any] = {}
@@ -198,7 +206,7 @@ def _rebuild(
     if unknown:
         raise ValueError(f"'{unknown[0]}' is no role of a network ({', '.join(_ROLES)})")
     for role in sorted(networks, key=_ROLES.index):
-        network = _build(networks[role], shared, built.get("encoder"))
+        network = _build(networks[role], shared, folder, built.get("encoder"))
         state = {
             key.removeprefix(f"{role}."): tensor.float() if tensor.is_floating_point() else tensor
             for key, tensor in tensors.items()
@@ -211,10 +219,15 @@ def _rebuild(
     return Parts(emulator, encoder, built.get("decoder", encoder), emulator.data)
 
 
-def _build(described: dict[str, Any], shared: dict[str, Any], autoencoder: nn.Module | None) -> Any:
+def _build(
+    described: dict[str, Any], shared: dict[str, Any], folder: Path, autoencoder: nn.Module | None
+) -> Any:
     """Build a network from its description, with random weights."""
-    name, table = described["model"], described["table"]
-    MODELS.get(name)  # an unknown one is named as such, not by the first of its keys
+    name, table = described["model"], dict(described["table"])
+    # an unknown one is named as such, not by the first of its keys
+    for key in getattr(MODELS.get(name), "file_keys", ()):
+        if table[key] and (folder / table[key]).exists():
+            table[key] = str(folder / table[key])
     config = load_config([PACKAGED_DEFAULTS], [f'model.name="{name}"'])
     own = name if name in config["model"] else name.rpartition(".")[2]
     for model, values in {own: table, **described.get("members", {})}.items():

@@ -78,7 +78,12 @@ class Surrogate(AtScale, Judging):
         self.latent_dim = int(self.components.encode(torch.ones(1, self.data.n_species)).shape[-1])
 
     @classmethod
-    def load(cls, source: str | Path | Sequence[str | Path], config: ConfigDict | None = None) -> Surrogate:
+    def load(
+        cls,
+        source: str | Path | Sequence[str | Path],
+        config: ConfigDict | None = None,
+        accuracy: str | None = None,
+    ) -> Surrogate:
         """Return a surrogate.
 
         Parameters
@@ -89,16 +94,20 @@ class Surrogate(AtScale, Judging):
             Several training results of emulators of one kind predict together, as a deep ensemble.
         config
             Says where results are; the packaged defaults when None.
+        accuracy
+            What is spent on a step, of a surrogate that has a dial: ``"fast"`` (a network alone),
+            ``"balanced"`` (a few iterations of the rate equations first; the default) or ``"exact"`` (the
+            solver wherever an error is expected). None: ``surrogate.accuracy`` of the configuration.
 
         Raises
         ------
         ModelError
-            When nothing has this name, it is no emulator, its files are damaged, or several cannot predict
+            When the surrogate has no such accuracy, nothing has this name, it is no emulator, its files are damaged, or several cannot predict
             together.
         """
         from chemnet.surrogate.loading import load_surrogate
 
-        return load_surrogate(source, config)
+        return load_surrogate(source, config, accuracy)
 
     def save(self, path: str | Path, precision: str = "float32") -> Path:
         """Write a self-contained folder (`surrogate.toml` and safetensors) that `load` reads, and return it.

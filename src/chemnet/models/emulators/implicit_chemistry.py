@@ -23,7 +23,7 @@ from chemnet.data.description import DataDescription
 from chemnet.errors import ConfigError, DataError
 
 Array = NDArray[np.float64]
-#: last update [dex] of a cell that could not be iterated at all
+#: last update, and expected error, of a step that neither iterations nor the solver could do [dex]
 NO_UPDATE = 10.0
 # relative error of an abundance that was scaled and back
 _ROUNDING = 1e-9

@@ -12,18 +12,20 @@ solver instead: where the iterations do not end, and where the correction itself
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
+from chemnet.chemistry.formats import native_writer
 from chemnet.chemistry.network.network import Network
 from chemnet.config import ConfigDict
 from chemnet.errors import ConfigError, ModelError
 from chemnet.models import losses, validation_metrics
 from chemnet.models.contract import Batch, StepResult, TrainingRows
 from chemnet.models.emulators.emulator_base import LATENT, State
-from chemnet.models.emulators.implicit_chemistry import ImplicitChemistry, Iterates
+from chemnet.models.emulators.implicit_chemistry import NO_UPDATE, ImplicitChemistry, Iterates
 from chemnet.models.emulators.implicit_correction import ImplicitCorrection, log_error_loss, signs
 from chemnet.models.emulators.iterate_memory import IterateMemory
 from chemnet.models.emulators.physical_features import PhysicalFeatures
@@ -36,6 +38,7 @@ from chemnet.workers import worker_count
 if TYPE_CHECKING:
     from chemnet.data.preprocessed import DataDescription
 
+NETWORK_FOLDER = "network"
 UPDATE, EXPECTED_ERROR, BY_SOLVER = "last_update", "expected_step_error", "by_solver"
 # spread that a species counts with at least [dex]: most of what rests at the floor has none
 _LEAST_SPREAD = 0.1
@@ -65,8 +68,12 @@ class ImplicitEmulator(nn.Module):
 
     role = "direct_emulator"
     feed = "windows"
+    # calls compiled code: members of an ensemble step one after another
+    stackable = False
     # of what a state says about its own error
     signs = (UPDATE, EXPECTED_ERROR)
+    # keys of the table that name files, which a saved surrogate takes along
+    file_keys = ("network",)
 
     def __init__(self, config: ConfigDict, data: DataDescription) -> None:
         super().__init__()
@@ -157,7 +164,7 @@ class ImplicitEmulator(nn.Module):
         """Return the state after `dt` `(B,)` [yr] under scaled parameters `(B, P)`.
 
         Its ``"last_update"`` and ``"expected_step_error"`` [dex] say how the step went, ``"by_solver"`` is 1
-        where the solver did it. Where the solver gave up too the expected error is infinite.
+        where the solver did it. Where the solver gave up too the expected error is that of no step at all.
         """
         before = state[LATENT]
         iterates = self.iterate(before, physical, dt)
@@ -173,8 +180,28 @@ class ImplicitEmulator(nn.Module):
             chosen = rows[done]
             after = after.index_copy(0, chosen, solved[done])
             by_solver = by_solver.index_fill(0, chosen, 1.0)
-            expected = expected.index_fill(0, chosen, 0.0).masked_fill(~ended & (by_solver == 0.0), torch.inf)
+            expected = expected.index_fill(0, chosen, 0.0).masked_fill(~ended & (by_solver == 0.0), NO_UPDATE)
         return {LATENT: after, UPDATE: iterates.update, EXPECTED_ERROR: expected, BY_SOLVER: by_solver}
+
+    def write_files(self, folder: Path) -> dict[str, str]:
+        """Write the network into a folder, and return the key that names it, relative to that.
+
+        Raises
+        ------
+        DataError
+            For a network with rate expressions (KROME).
+        """
+        if self.chemistry is None:
+            return {}
+        network = self.chemistry.network
+        native_writer.write(
+            folder / NETWORK_FOLDER,
+            network.species,
+            network.reactions,
+            name=network.name,
+            abundances=network.standard_abundances,
+        )
+        return {"network": NETWORK_FOLDER}
 
     def before_training(self, training: TrainingRows) -> None:
         """Learn mean and spread of each species, of the features, and the usual time step."""
