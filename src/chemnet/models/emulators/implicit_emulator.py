@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from chemnet.chemistry.formats import native_writer
 from chemnet.chemistry.network.network import Network
 from chemnet.config import ConfigDict
-from chemnet.errors import ConfigError, ModelError
+from chemnet.errors import ConfigError, DataError, ModelError
 from chemnet.models import losses, validation_metrics
 from chemnet.models.contract import Batch, StepResult, TrainingRows
 from chemnet.models.emulators.emulator_base import LATENT, State
@@ -204,12 +204,39 @@ class ImplicitEmulator(nn.Module):
         return {"network": NETWORK_FOLDER}
 
     def before_training(self, training: TrainingRows) -> None:
-        """Learn mean and spread of each species, of the features, and the usual time step."""
+        """Learn mean and spread of each species, of the features, and the usual time step.
+
+        Raises
+        ------
+        DataError
+            When the network's step is worse than none at all: the data were made with other rates.
+        """
+        self._compare_network(training)
         mean, spread = moments(rows["abundance"] for rows in training.row_batches())
         self.correction.centre.copy_(mean)
         self.correction.width.copy_(spread.clamp_min(_LEAST_SPREAD / self.decades))
         self.features.learn(training)
         self.time_step.learn(concatenated(rows["dt"] for rows in training.row_batches()))
+
+    def _compare_network(self, training: TrainingRows) -> None:
+        """Refuse a network whose steps miss the true rows by more than these are apart."""
+        if self.chemistry is None:
+            return
+        before, physical, dt, target = _consecutive(training)
+        iterate = self.iterate(before, physical, dt).abundance
+        missed, moved = (
+            float(validation_metrics.dex_error(one, target, self.decades).mean()) for one in (iterate, before)
+        )
+        _log.info("the implicit step of %s is off by %.3g dex, where rows are %.3g dex apart",
+                  self.chemistry.network.name, missed, moved)  # fmt: skip
+        if not missed < moved:
+            compatible = self.chemistry.uclchem_compatible
+            raise DataError(
+                f"the network {self.chemistry.network.name} did not make these data: its step misses the next "
+                f"row by {missed:.3g} dex, the row before misses it by {moved:.3g} dex",
+                hint=f"set model.ImplicitEmulator.uclchem_compatible={str(not compatible).lower()} or "
+                "model.ImplicitEmulator.network to what the data were made with",
+            )
 
     def _ended(self, update: Tensor) -> Tensor:
         """Return for which cells `(B,)` the iterations ended."""
@@ -228,6 +255,21 @@ def _single_steps(batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     abundance = batch["abundance"]
     before, target = abundance[:, :-1].flatten(0, 1), abundance[:, 1:].flatten(0, 1)
     return before, batch["physical"].flatten(0, 1), batch["dt"].flatten(0, 1), target
+
+
+def _consecutive(training: TrainingRows) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return some evenly spaced steps of the training split: state, parameters, time step, state after it."""
+    names, parts = ("abundance", "physical", "dt"), []
+    for rows in training.row_batches():
+        first = _thinned((rows["dt"][:-1] > 0.0).nonzero()[:, 0])
+        parts.append([*(rows[name][first] for name in names), rows["abundance"][first + 1]])
+    before, physical, dt, target = (torch.cat(columns) for columns in zip(*parts, strict=True))
+    return _thinned(before), _thinned(physical), _thinned(dt), _thinned(target)
+
+
+def _thinned(rows: Tensor) -> Tensor:
+    """Return some evenly spaced rows."""
+    return rows[torch.linspace(0, len(rows) - 1, min(len(rows), _COMPARED_ROWS)).long()]
 
 
 def _chemistry(table: ConfigDict, data: DataDescription) -> ImplicitChemistry | None:

@@ -183,6 +183,18 @@ def test_a_network_of_other_species_is_refused(built: Callable[..., Any]) -> Non
         built(network="collapse_bulk")
 
 
+def test_a_network_with_other_rates_than_the_data_is_refused(
+    built: Callable[..., Any], batch: dict[str, Tensor]
+) -> None:
+    built().before_training(_Training(batch, first=3))
+    other = dict(batch, physical=batch["physical"].clone())
+    # other conditions stand for other rates
+    other["physical"][..., 1:] = torch.tensor([1.0, 0.0, 0.9])
+    with pytest.raises(DataError, match="did not make these data") as caught:
+        built().before_training(_Training(other, first=3))
+    assert "uclchem_compatible=true" in (caught.value.hint or "")
+
+
 def test_saved_weights_predict_the_same(
     built: Callable[..., Any], batch: dict[str, Tensor], tmp_path: Path
 ) -> None:
@@ -212,11 +224,11 @@ def test_iterates_are_computed_once(built: Callable[..., Any], batch: dict[str, 
 class _Training:
     """The training split as `before_training` sees it."""
 
-    def __init__(self, batch: dict[str, Tensor]) -> None:
+    def __init__(self, batch: dict[str, Tensor], first: int = 0) -> None:
         self.rows = {
-            "abundance": batch["abundance"][0, :-1],
-            "physical": batch["physical"][0],
-            "dt": batch["dt"][0],
+            "abundance": batch["abundance"][0, first:-1],
+            "physical": batch["physical"][0, first:],
+            "dt": batch["dt"][0, first:],
         }
 
     def row_batches(self) -> Any:
