@@ -25,6 +25,9 @@ from chemnet.errors import ConfigError, DataError
 Array = NDArray[np.float64]
 #: last update, and expected error, of a step that neither iterations nor the solver could do [dex]
 NO_UPDATE = 10.0
+# what the solver begins with where a table has cut off, that of a cold start, and its absolute tolerance: at 1e-20
+# ice that nothing makes rises to 1e-17 in the first step
+_COLD, _ATOL = 1e-30, 1e-25
 # relative error of an abundance that was scaled and back
 _ROUNDING = 1e-9
 
@@ -112,9 +115,8 @@ class ImplicitChemistry:
         options
             Of `Network.solve`.
         """
-        abundances, parameters, lengths = (
-            self._abundances(before), self._parameters(physical), _numpy(dt)
-        )  # fmt: skip
+        abundances = self._abundances(before, nothing=_COLD)
+        parameters, lengths = self._parameters(physical), _numpy(dt)
 
         def integrate(cell: int) -> tuple[Array, bool]:
             constant = {
@@ -124,7 +126,7 @@ class ImplicitChemistry:
             tracer = {**constant, "time": np.array([0.0, lengths[cell]])}
             try:
                 solution = self.network.solve(
-                    tracer, abundances[cell], uclchem_compatible=self.uclchem_compatible, **options
+                    tracer, abundances[cell], uclchem_compatible=self.uclchem_compatible, atol=_ATOL, **options
                 )
             except DataError:  # a temperature at which the network has no reactions
                 return abundances[cell], False
@@ -137,13 +139,13 @@ class ImplicitChemistry:
         succeeded = torch.tensor([done for _, done in answers], dtype=torch.bool)
         return solved.to(before.device), succeeded.to(before.device)
 
-    def _abundances(self, scaled: Tensor) -> Array:
-        """Return abundances in the network's order, `(B, S)` float64."""
+    def _abundances(self, scaled: Tensor, nothing: float | None = None) -> Array:
+        """Return abundances in the network's order, `(B, S)` float64, and `nothing` for what is cut off."""
         held = scaled.detach().double().clamp(0.0, 1.0).cpu()
         scaling = self.data.abundance_scaling
-        # the step must see that what a table has cut off is there no more: rounding could lift it above the floor
-        cut_off = scaling.floor * (1.0 - _ROUNDING)
-        return torch.where(held > 0.0, scaling.unscale(held), cut_off).numpy()[:, self._order]
+        # the step must see what a table has cut off: rounding could lift it above the floor
+        nothing = scaling.floor * (1.0 - _ROUNDING) if nothing is None else nothing
+        return torch.where(held > 0.0, scaling.unscale(held), nothing).numpy()[:, self._order]
 
     def _scaled(self, abundances: Array) -> Tensor:
         """Return scaled abundances in the data's order, float32, of the network's `(B, S)`."""

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 NETWORK_FOLDER = "network"
 UPDATE, EXPECTED_ERROR, BY_SOLVER = "last_update", "expected_step_error", "by_solver"
+ACCUMULATED_ERROR = "accumulated_error"
 # spread that a species counts with at least [dex]: most of what rests at the floor has none
 _LEAST_SPREAD = 0.1
 # rows of the training split that the network is compared with
@@ -71,7 +72,7 @@ class ImplicitEmulator(nn.Module):
     # calls compiled code: members of an ensemble step one after another
     stackable = False
     # of what a state says about its own error
-    signs = (UPDATE, EXPECTED_ERROR)
+    signs = (UPDATE, EXPECTED_ERROR, ACCUMULATED_ERROR)
     # keys of the table that name files, which a saved surrogate takes along
     file_keys = ("network",)
 
@@ -158,13 +159,13 @@ class ImplicitEmulator(nn.Module):
     def begin(self, latent: Tensor) -> State:
         """Return the first state of cells with scaled abundances `(B, S)`."""
         nothing = torch.zeros(len(latent), device=latent.device)
-        return {LATENT: latent, UPDATE: nothing, EXPECTED_ERROR: nothing, BY_SOLVER: nothing}
+        return {LATENT: latent, **dict.fromkeys((*self.signs, BY_SOLVER), nothing)}
 
     def advance(self, state: State, physical: Tensor, dt: Tensor) -> State:
         """Return the state after `dt` `(B,)` [yr] under scaled parameters `(B, P)`.
 
-        Its ``"last_update"`` and ``"expected_step_error"`` [dex] say how the step went, ``"by_solver"`` is 1
-        where the solver did it. Where the solver gave up too the expected error is that of no step at all.
+        Its ``"last_update"`` and ``"expected_step_error"`` [dex] say how the step went, ``"accumulated_error"``
+        sums the latter along the history, ``"by_solver"`` is 1 where the solver did the step. Where the solver gave up too the expected error is that of no step at all.
         """
         before = state[LATENT]
         iterates = self.iterate(before, physical, dt)
@@ -181,7 +182,13 @@ class ImplicitEmulator(nn.Module):
             after = after.index_copy(0, chosen, solved[done])
             by_solver = by_solver.index_fill(0, chosen, 1.0)
             expected = expected.index_fill(0, chosen, 0.0).masked_fill(~ended & (by_solver == 0.0), NO_UPDATE)
-        return {LATENT: after, UPDATE: iterates.update, EXPECTED_ERROR: expected, BY_SOLVER: by_solver}
+        return {
+            LATENT: after,
+            UPDATE: iterates.update,
+            EXPECTED_ERROR: expected,
+            ACCUMULATED_ERROR: state[ACCUMULATED_ERROR] + expected,
+            BY_SOLVER: by_solver,
+        }
 
     def write_files(self, folder: Path) -> dict[str, str]:
         """Write the network into a folder, and return the key that names it, relative to that.
