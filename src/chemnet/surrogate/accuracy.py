@@ -1,8 +1,8 @@
 """The dial of a surrogate: folders of one name, each for another price.
 
-    NAME/fast/surrogate.toml        no iterations
-    NAME/balanced/surrogate.toml    a few iterations of the network's implicit step, then a correction
-    NAME/exact/surrogate.toml       the same, with more steps by the solver
+NAME/fast/surrogate.toml        no iterations
+NAME/balanced/surrogate.toml    a few iterations of the network's implicit step, then a correction
+NAME/exact/surrogate.toml       the same, with more steps by the solver
 """
 
 from __future__ import annotations

@@ -54,7 +54,8 @@ def load_surrogate(
 
 def _saved_folder(source: Any, accuracy: str | None = None) -> Path | None:
     """Return the folder of a saved or shipped surrogate; None where it is none."""
-    folders = (at_accuracy(folder, SURROGATE_FILE, accuracy) for folder in (Path(source), SHIPPED / str(source)))
+    places = (Path(source), SHIPPED / str(source))
+    folders = (at_accuracy(place, SURROGATE_FILE, accuracy) for place in places)
     return next((folder for folder in folders if folder is not None), None)
 
 

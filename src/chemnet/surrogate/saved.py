@@ -1,7 +1,7 @@
 """The saved form of a surrogate: a folder with `surrogate.toml` and `weights.safetensors`.
 
-An emulator around an implicit step has its network there too. A key `weights` in `surrogate.toml` names another
-file, relative to the folder: settings of one dial may share theirs.
+An emulator around an implicit step has its network there too. A key `weights` in `surrogate.toml` names
+another file, relative to the folder: settings of one dial may share theirs.
 
 It holds everything that is needed to predict and to judge predictions: weights of all networks, scalings,
 species, stoichiometry, trained ranges, calibrated trust and provenance. Nothing in it is executed on loading.
@@ -152,13 +152,13 @@ def _own_state(network: nn.Module) -> dict[str, Tensor]:
 
 def _write_description(surrogate: Surrogate, judgement: Judgement | None, path: Path) -> None:
     """Write what is not a tensor."""
-    shared = surrogate.data.to_dict()
+    shared, named = surrogate.data.to_dict(), surrogate.parts.named
     content = {
         "format": FORMAT,
         "name": surrogate.name,
         "domain": surrogate.domain.to_dict(),
         "data": {key: value for key, value in shared.items() if key not in (*_OWN_DATA, _STOICHIOMETRY)},
-        "networks": {role: _describe(network, path.parent) for role, network in surrogate.parts.named.items()},
+        "networks": {role: _describe(network, path.parent) for role, network in named.items()},
         "provenance": surrogate.provenance,
     }
     if judgement is not None:

@@ -102,8 +102,8 @@ class Surrogate(AtScale, Judging):
         Raises
         ------
         ModelError
-            When the surrogate has no such accuracy, nothing has this name, it is no emulator, its files are damaged, or several cannot predict
-            together.
+            When the surrogate has no such accuracy, nothing has this name, it is no emulator, its files are
+            damaged, or several cannot predict together.
         """
         from chemnet.surrogate.loading import load_surrogate
 

@@ -1,4 +1,4 @@
-"""An emulator around an implicit step from the verbs to a saved surrogate, and the dial of one that has several."""
+"""An emulator around an implicit step, from the verbs to a saved surrogate; the dial of accuracy."""
 
 from __future__ import annotations
 

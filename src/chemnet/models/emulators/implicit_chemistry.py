@@ -25,8 +25,8 @@ from chemnet.errors import ConfigError, DataError
 Array = NDArray[np.float64]
 #: last update, and expected error, of a step that neither iterations nor the solver could do [dex]
 NO_UPDATE = 10.0
-# what the solver begins with where a table has cut off, that of a cold start, and its absolute tolerance: at 1e-20
-# ice that nothing makes rises to 1e-17 in the first step
+# what the solver begins with where a table has cut off, as a cold start does, and its absolute tolerance: at
+# 1e-20 ice that nothing makes rises to 1e-17 in the first step
 _COLD, _ATOL = 1e-30, 1e-25
 # relative error of an abundance that was scaled and back
 _ROUNDING = 1e-9
@@ -118,6 +118,8 @@ class ImplicitChemistry:
         abundances = self._abundances(before, nothing=_COLD)
         parameters, lengths = self._parameters(physical), _numpy(dt)
 
+        chosen = {"uclchem_compatible": self.uclchem_compatible, "atol": _ATOL, **options}
+
         def integrate(cell: int) -> tuple[Array, bool]:
             constant = {
                 name: np.repeat(value, 2)
@@ -125,9 +127,7 @@ class ImplicitChemistry:
             }
             tracer = {**constant, "time": np.array([0.0, lengths[cell]])}
             try:
-                solution = self.network.solve(
-                    tracer, abundances[cell], uclchem_compatible=self.uclchem_compatible, atol=_ATOL, **options
-                )
+                solution = self.network.solve(tracer, abundances[cell], **chosen)
             except DataError:  # a temperature at which the network has no reactions
                 return abundances[cell], False
             return solution.abundances[-1], solution.code == 0

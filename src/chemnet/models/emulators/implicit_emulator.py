@@ -164,8 +164,9 @@ class ImplicitEmulator(nn.Module):
     def advance(self, state: State, physical: Tensor, dt: Tensor) -> State:
         """Return the state after `dt` `(B,)` [yr] under scaled parameters `(B, P)`.
 
-        Its ``"last_update"`` and ``"expected_step_error"`` [dex] say how the step went, ``"accumulated_error"``
-        sums the latter along the history, ``"by_solver"`` is 1 where the solver did the step. Where the solver gave up too the expected error is that of no step at all.
+        Its ``"last_update"`` and ``"expected_step_error"`` [dex] say how the step went,
+        ``"accumulated_error"`` sums the latter along the history, and ``"by_solver"`` is 1 where the solver did
+        the step. Where the solver gave up too the expected error is that of no step at all.
         """
         before = state[LATENT]
         iterates = self.iterate(before, physical, dt)
@@ -239,8 +240,8 @@ class ImplicitEmulator(nn.Module):
         if not missed < moved:
             compatible = self.chemistry.uclchem_compatible
             raise DataError(
-                f"the network {self.chemistry.network.name} did not make these data: its step misses the next "
-                f"row by {missed:.3g} dex, the row before misses it by {moved:.3g} dex",
+                f"the network {self.chemistry.network.name} did not make these data: its step misses the "
+                f"next row by {missed:.3g} dex, the row before misses it by {moved:.3g} dex",
                 hint=f"set model.ImplicitEmulator.uclchem_compatible={str(not compatible).lower()} or "
                 "model.ImplicitEmulator.network to what the data were made with",
             )
@@ -285,7 +286,7 @@ def _chemistry(table: ConfigDict, data: DataDescription) -> ImplicitChemistry | 
         return None
     if not table["network"]:
         raise ConfigError(
-            "model.ImplicitEmulator.network is not set: its implicit step needs the network that made the data",
-            hint="name it (`collapse`, or the folder of another), or set model.ImplicitEmulator.iterations=0",
+            "model.ImplicitEmulator.network is not set: an implicit step needs the network that made the data",
+            hint="name it ('collapse', or the folder of another), or set model.ImplicitEmulator.iterations=0",
         )
     return ImplicitChemistry(Network.read(table["network"]), table["uclchem_compatible"], data)

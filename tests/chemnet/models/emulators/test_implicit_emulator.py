@@ -140,7 +140,8 @@ def test_the_solver_does_what_the_iterations_cannot(
 ) -> None:
     # one iteration never gets below such an update
     model = built(iterations=1, update_tolerance=1e-9, solver_rtol=1e-4).eval()
-    state = model.advance(model.begin(batch["abundance"][:1, 0]), batch["physical"][:1, 0], batch["dt"][:1, 0])
+    start, physical, dt = batch["abundance"][:1, 0], batch["physical"][:1, 0], batch["dt"][:1, 0]
+    state = model.advance(model.begin(start), physical, dt)
     assert state["by_solver"].tolist() == [1.0]
     dex = 20.0 * (state["latent"][0] - batch["abundance"][0, 1]).abs()
     assert dex.mean() < 0.01
