@@ -43,6 +43,8 @@ UPDATE, EXPECTED_ERROR, BY_SOLVER = "last_update", "expected_step_error", "by_so
 ACCUMULATED_ERROR = "accumulated_error"
 # spread that a species counts with at least [dex]: most of what rests at the floor has none
 _LEAST_SPREAD = 0.1
+# change of a row [dex] below which it is drawn like one that rests
+_CHANGE = 0.05
 # rows of the training split that the network is compared with
 _COMPARED_ROWS = 400
 _log = get_logger(__name__)
@@ -122,12 +124,16 @@ class ImplicitEmulator(nn.Module):
     def train_batch(self, batch: Batch) -> StepResult:
         """Return the criterion's loss of single steps from the true rows, and that of their expected error.
 
-        Rows whose iterations did not end are left out: the solver does them.
+        Rows whose iterations did not end are left out: the solver does them. Of the others those that change
+        much are drawn more often.
         """
         before, physical, dt, target = _single_steps(batch)
         iterates = self._known(before, physical, dt)
-        kept = self._ended(iterates.update)
-        chosen = kept if bool(kept.any()) else torch.ones_like(kept)
+        change = self.decades * (iterates.abundance - before).abs().mean(dim=1)
+        weight = self._ended(iterates.update) * (change + _CHANGE) ** self.table["change_weight"]
+        # nothing ended: learn from what there is
+        weight = weight if bool(weight.any()) else torch.ones_like(weight)
+        chosen = torch.multinomial(weight, len(weight), replacement=True)
         part = Iterates(*(each[chosen] for each in vars(iterates).values()))
         predicted, log_error = self.correct(before[chosen], part, physical[chosen], dt[chosen])
         loss, terms = losses.apply_criterion(self.criterion, predicted, target[chosen])
@@ -165,8 +171,8 @@ class ImplicitEmulator(nn.Module):
         """Return the state after `dt` `(B,)` [yr] under scaled parameters `(B, P)`.
 
         Its ``"last_update"`` and ``"expected_step_error"`` [dex] say how the step went,
-        ``"accumulated_error"`` sums the latter along the history, and ``"by_solver"`` is 1 where the solver did
-        the step. Where the solver gave up too the expected error is that of no step at all.
+        ``"accumulated_error"`` sums the latter along the history, and ``"by_solver"`` is 1 where the solver
+        did the step. Where the solver gave up too the expected error is that of no step at all.
         """
         before = state[LATENT]
         iterates = self.iterate(before, physical, dt)
@@ -286,7 +292,7 @@ def _chemistry(table: ConfigDict, data: DataDescription) -> ImplicitChemistry | 
         return None
     if not table["network"]:
         raise ConfigError(
-            "model.ImplicitEmulator.network is not set: an implicit step needs the network that made the data",
+            "model.ImplicitEmulator.network is not set: iterations need the network that made the data",
             hint="name it ('collapse', or the folder of another), or set model.ImplicitEmulator.iterations=0",
         )
     return ImplicitChemistry(Network.read(table["network"]), table["uclchem_compatible"], data)
