@@ -97,10 +97,15 @@ def jacobian(equations: Equations, k: Array, y: Array, values: Array) -> None:
         _add_layer_shift(equations, y, gain, values)
 
 
-@inner
+@inner(_nrt=False)
 def _sum_terms(sums: SignedSum, terms: Array, output: Array) -> None:
     """Evaluate all signed sums."""
-    for e in range(sums.turn.size):
+    for e in range(sums.n_copied):
+        output[e] = terms[sums.terms[e]]
+    simple = sums.n_copied + sums.n_negated
+    for e in range(sums.n_copied, simple):
+        output[e] = -terms[sums.terms[e]]
+    for e in range(simple, sums.turn.size):
         total = 0.0
         for p in range(sums.start[e], sums.turn[e]):
             total += terms[sums.terms[p]]
@@ -109,7 +114,7 @@ def _sum_terms(sums: SignedSum, terms: Array, output: Array) -> None:
         output[e] = total
 
 
-@inner
+@inner(_nrt=False)
 def _total(y: Array, members: NDArray[np.int32]) -> float:
     """Return the sum over the members, at least the floor."""
     total = 0.0
@@ -142,7 +147,7 @@ def _state(equations: Equations, k: Array, y: Array) -> tuple[Array, Array, Arra
         _three_phase_factors(surface, _total(y, equations.bulk), f)
         swap = 0.0
         for r in range(equations.n_swap):
-            swap += k[r] * x[equations.reactants[r, 0]]
+            swap += k[r] * x[equations.reactants[0, r]]
         swap *= f[0, _BULK_EXPOSED]
         f[0, _SWAP], f[1, _SWAP], f[3, _SWAP] = swap / surface, -swap / surface**2, 1.0 / surface
     else:
@@ -150,7 +155,7 @@ def _state(equations: Equations, k: Array, y: Array) -> tuple[Array, Array, Arra
     return x, dx, f
 
 
-@inner
+@inner(_nrt=False)
 def _three_phase_factors(surface: float, bulk: float, f: Array) -> None:
     """Fill the factors of a network with bulk ice."""
     f[0, _PER_SURFACE] = 1.0 / surface
@@ -163,7 +168,7 @@ def _three_phase_factors(surface: float, bulk: float, f: Array) -> None:
         f[2, _BULK_PHOTON] = f[0, _BULK_PHOTON] * _LOG_TRANSMISSION * 0.5 / MONOLAYER
 
 
-@inner
+@inner(_nrt=False)
 def _two_phase_factors(surface: float, f: Array) -> None:
     """Fill the smooth factors of a network whose ice is one phase: only its two top layers take part."""
     top = 2.0 * MONOLAYER
@@ -180,11 +185,11 @@ def _fluxes(equations: Equations, k: Array, x: Array, f: Array) -> Array:
     """Return the flux of each reaction [s^-1]."""
     flux = np.empty(k.size)
     for r in range(k.size):
-        flux[r] = k[r] * x[equations.reactants[r, 0]] * x[equations.reactants[r, 1]]
+        flux[r] = k[r] * x[equations.reactants[0, r]] * x[equations.reactants[1, r]]
     for r in equations.scaled:
-        flux[r] *= f[0, equations.reactants[r, 3]]
+        flux[r] *= f[0, equations.reactants[3, r]]
     for r in equations.ternary:
-        flux[r] *= x[equations.reactants[r, 2]]
+        flux[r] *= x[equations.reactants[2, r]]
     return flux
 
 
@@ -194,28 +199,28 @@ def _flux_derivatives(equations: Equations, k: Array, x: Array, dx: Array, f: Ar
     m = k.size
     derivative = np.empty(2 * m + equations.further.shape[0])
     for r in range(m):
-        a, b = equations.reactants[r, 0], equations.reactants[r, 1]
+        a, b = equations.reactants[0, r], equations.reactants[1, r]
         derivative[r] = k[r] * dx[a] * x[b]
         derivative[m + r] = k[r] * x[a] * dx[b]
     for r in equations.scaled:
-        derivative[r] *= f[0, equations.reactants[r, 3]]
-        derivative[m + r] *= f[0, equations.reactants[r, 3]]
+        derivative[r] *= f[0, equations.reactants[3, r]]
+        derivative[m + r] *= f[0, equations.reactants[3, r]]
     for r in equations.ternary:
-        derivative[r] *= x[equations.reactants[r, 2]]
-        derivative[m + r] *= x[equations.reactants[r, 2]]
+        derivative[r] *= x[equations.reactants[2, r]]
+        derivative[m + r] *= x[equations.reactants[2, r]]
     for position in range(equations.further.shape[0]):
         r, slot = equations.further[position]
-        bare = k[r] * x[equations.reactants[r, 0]] * x[equations.reactants[r, 1]]
+        bare = k[r] * x[equations.reactants[0, r]] * x[equations.reactants[1, r]]
         if slot == THIRD_REACTANT:
-            derivative[2 * m + position] = bare * f[0, equations.reactants[r, 3]]
+            derivative[2 * m + position] = bare * f[0, equations.reactants[3, r]]
         else:
             derivative[2 * m + position] = (
-                bare * x[equations.reactants[r, 2]] * f[1 + slot, equations.reactants[r, 3]]
+                bare * x[equations.reactants[2, r]] * f[1 + slot, equations.reactants[3, r]]
             )
     return derivative
 
 
-@inner
+@inner(_nrt=False)
 def _surface_gain(equations: Equations, flux: Array) -> float:
     """Return the net gain Y of the surface before layers shift [s^-1]."""
     sums, row = equations.flow, equations.n + 3
@@ -227,7 +232,7 @@ def _surface_gain(equations: Equations, flux: Array) -> float:
     return gain
 
 
-@inner
+@inner(_nrt=False)
 def _shift_layers(equations: Equations, y: Array, rate: Array) -> None:
     """Move ice between surface and bulk as the surface as a whole gains or loses (Garrod & Pauly 2011)."""
     gain = rate[equations.n + 3]

@@ -31,9 +31,12 @@ class SignedSum(NamedTuple):
     """Sums of terms with signs.
 
     Output e is the sum of terms `terms[start[e]:turn[e]]` less that of `terms[turn[e]:start[e+1]]`. A term
-    that counts twice is listed twice. Gathering is several times faster than scattering into the outputs.
+    that counts twice is listed twice. Gathering is several times faster than scattering into the outputs. The
+    first `n_copied` outputs are one term each, and the `n_negated` after them the negative of one.
     """
 
+    n_copied: int
+    n_negated: int
     start: NDArray[np.uint32]
     turn: NDArray[np.uint32]
     terms: NDArray[np.uint32]
@@ -45,7 +48,7 @@ class Equations(NamedTuple):
     `n` species and `n_border` border unknowns (0 gas only, 1 two-phase, 4 three-phase). `flow` sums fluxes
     into rates (rows of species, then of the border); `assembly` sums derivatives of fluxes into the
     Jacobian's values. These derivatives are, over reactions, by the first and by the second reactant, and
-    then those that `further` lists as (reaction, slot). `reactants` (m, 4) holds three positions in the
+    then those that `further` lists as (reaction, slot). `reactants` (4, m) holds three positions in the
     extended state and the factor. `shift` holds the places of the layer shift's derivatives by #i, @i, Y, S
     and B in row #i, then in row @i.
     """
@@ -110,7 +113,9 @@ def compile_equations(
     shift = _shift_places(surface, under, n, pattern) if n_border == 4 else []
     ones = [pattern.place(n + SURFACE_SUM, i) for i in surface]
     ones += [pattern.place(n + BULK_SUM, i) for i in bulk]
-    entries = np.array(list(pattern.places), np.int32).reshape(-1, 2)
+    rank = _ranks(terms, len(pattern.places))
+    entries = np.empty((len(rank), 2), np.int32)
+    entries[rank] = np.array(list(pattern.places), np.int32).reshape(-1, 2)
     flows = ((row, r, count) for r, change in enumerate(changes) for row, count in change.items())
     factor = np.array(reactions.factors, np.int32)
     equations = Equations(
@@ -119,7 +124,7 @@ def compile_equations(
         n_swap=int(np.sum(reactions.formulae == Formula.BULK_SWAP)),
         n_entries=len(entries),
         electron=electron,
-        reactants=np.column_stack([reactions.reactants, factor]).astype(np.uint32),
+        reactants=np.vstack([reactions.reactants.T, factor]).astype(np.uint32),
         surface=np.array(surface, np.int32),
         bulk=np.array(bulk, np.int32),
         under=np.array(under, np.int32),
@@ -127,9 +132,9 @@ def compile_equations(
         ternary=np.flatnonzero(reactions.reactants[:, 2] != n).astype(np.uint32),
         further=np.array(further, np.int32).reshape(-1, 2),
         flow=_signed_sum(flows, n + 4),
-        assembly=_signed_sum(terms, len(entries)),
-        shift=np.array(shift, np.int32).reshape(-1, 10),
-        ones=np.array(ones, np.int32),
+        assembly=_signed_sum([(int(rank[place]), *rest) for place, *rest in terms], len(entries)),
+        shift=rank[np.array(shift, np.int32)].reshape(-1, 10),
+        ones=rank[np.array(ones, np.int32)],
     )
     return equations, entries[:, 0].copy(), entries[:, 1].copy()
 
@@ -196,6 +201,22 @@ def _shift_places(surface: list[int], under: list[int], n: int, pattern: _Patter
     return places
 
 
+def _ranks(terms: list[tuple[int, int, int]], n_outputs: int) -> NDArray[np.int32]:
+    """Return positions of the outputs by which those with as many terms follow one another.
+
+    Loops of the same length in a row are what the processor's branch prediction lives on.
+    """
+    counts = np.zeros((2, n_outputs), np.int64)
+    for output, _, count in terms:
+        counts[int(count < 0), output] += abs(count)
+    adding, taking = counts
+    many = (adding + taking != 1).astype(np.int64)
+    order = np.lexsort((adding, taking, many))
+    rank = np.empty(n_outputs, np.int32)
+    rank[order] = np.arange(n_outputs)
+    return rank
+
+
 def _signed_sum(terms: Iterable[tuple[int, int, int]], n_outputs: int) -> SignedSum:
     """Group (output, term, count) by output, positive counts first."""
     adding: list[list[int]] = [[] for _ in range(n_outputs)]
@@ -206,6 +227,10 @@ def _signed_sum(terms: Iterable[tuple[int, int, int]], n_outputs: int) -> Signed
     both = plus + [len(part) for part in taking]
     start = np.concatenate([[0], np.cumsum(both)])
     index = [term for output in range(n_outputs) for term in adding[output] + taking[output]]
+    n_copied = int(np.argmin(np.append((plus == 1) & (both == 1), False)))
+    negated = np.append((plus == 0) & (both == 1), False)
     return SignedSum(
+        n_copied,
+        int(np.argmin(negated[n_copied:])),
         start.astype(np.uint32), (start[:-1] + plus).astype(np.uint32), np.array(index, np.uint32)
     )

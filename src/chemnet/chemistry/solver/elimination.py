@@ -13,36 +13,52 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from chemnet.chemistry.solver.dense_tail import (
+    block_count,
+    factorise_blocks,
+    fill_up,
+    solve_blocks,
+    solve_transposed_blocks,
+    store_row,
+)
+from chemnet.chemistry.solver.vectors import LANES, less, less_product, load, store, total, zeros
 from chemnet.compiling import compiled, inner
 
 Array = NDArray[np.float64]
 _FULL_ENOUGH = 0.9
 """Least share of non-zeros in the trailing block that is treated as dense."""
+_WIDE_ENOUGH = 0.15
+"""Least share of non-zeros in the tail's part of a row that is treated as dense."""
 
 
 class Elimination(NamedTuple):
     """The elimination's plan for one pattern; positions count in elimination order.
 
-    Rows below `n_sparse` keep sparse factors; later ones only their part left of the dense tail.
+    Rows below `n_sparse` keep sparse factors; later ones only their part left of the dense tail. Rows from
+    `first_wide` on, whose pivots are the common species, keep their part in the tail dense. `lower_wide` is
+    where the multipliers of such pivots begin.
     """
 
     size: int
     n_sparse: int
+    first_wide: int
     order: NDArray[np.uint32]
     entry_start: NDArray[np.uint32]
     entry: NDArray[np.uint32]
     entry_column: NDArray[np.uint32]
     lower_start: NDArray[np.uint32]
+    lower_wide: NDArray[np.uint32]
     lower_column: NDArray[np.uint32]
     upper_start: NDArray[np.uint32]
     upper_column: NDArray[np.uint32]
 
 
 class Factors(NamedTuple):
-    """Storage for the factors of one matrix, and a work row."""
+    """Storage for the factors of one matrix, and a work row; `wide` and `tail` have whole vectors."""
 
     lower: Array
     upper: Array
+    wide: Array
     inverse_pivot: Array
     tail: Array
     work: Array
@@ -72,15 +88,19 @@ def plan_elimination(
     by_row = np.argsort(position[rows], kind="stable")
     lower = np.tril(filled, -1)[:, :n_sparse]
     upper = np.triu(filled, 1)[:n_sparse]
+    first_wide = _first_wide(upper[:, n_sparse:])
+    upper[first_wide:, n_sparse:] = False
     entry_counts = np.bincount(position[rows], minlength=size)
     return Elimination(
         size=size,
         n_sparse=n_sparse,
+        first_wide=first_wide,
         order=order.astype(np.uint32),
         entry_start=_starts(entry_counts),
         entry=by_row.astype(np.uint32),
         entry_column=position[columns[by_row]].astype(np.uint32),
         lower_start=_starts(lower.sum(axis=1)),
+        lower_wide=_starts(lower.sum(axis=1))[:-1] + lower[:, :first_wide].sum(axis=1, dtype=np.uint32),
         lower_column=np.nonzero(lower)[1].astype(np.uint32),
         upper_start=_starts(upper.sum(axis=1)),
         upper_column=np.nonzero(upper)[1].astype(np.uint32),
@@ -121,19 +141,27 @@ def _tail_size(filled: NDArray[np.bool_]) -> int:
     return next(full)
 
 
+def _first_wide(in_tail: NDArray[np.bool_]) -> int:
+    """Return the row from which on all rows, taken together, have a wide part in the tail."""
+    share = in_tail.mean(axis=1)[::-1]
+    mean = np.cumsum(share) / np.arange(1, len(share) + 1)
+    return len(share) - int(np.argmin(np.append(np.minimum(mean, share) >= _WIDE_ENOUGH, False)))
+
+
 def allocate_factors(plan: Elimination) -> Factors:
     """Return storage for the factors of one matrix; a thread needs its own."""
-    tail = plan.size - plan.n_sparse
+    width = LANES * block_count(plan.size - plan.n_sparse)
     return Factors(
         lower=np.zeros(len(plan.lower_column)),
         upper=np.zeros(len(plan.upper_column)),
-        inverse_pivot=np.zeros(plan.size),
-        tail=np.zeros((tail, tail)),
-        work=np.zeros(plan.size),
+        wide=np.zeros((plan.n_sparse - plan.first_wide) * width),
+        inverse_pivot=np.zeros(plan.n_sparse + width),
+        tail=np.zeros(width * width),
+        work=np.zeros(plan.n_sparse + width),
     )
 
 
-@compiled
+@compiled(_nrt=False)
 def factorise(plan: Elimination, values: Array, c: float, n: int, factors: Factors) -> None:
     """Factorise I - C J, where C is `c` in the first `n` rows and 1 in the border's.
 
@@ -151,30 +179,21 @@ def factorise(plan: Elimination, values: Array, c: float, n: int, factors: Facto
         Output.
     """
     w, split = factors.work, plan.n_sparse
+    blocks = (w.size - split) // LANES
     for i in range(plan.size):
         _scatter_row(plan, values, -c if plan.order[i] < n else -1.0, i, w)
-        for p in range(plan.lower_start[i], plan.lower_start[i + 1]):
-            pivot = plan.lower_column[p]
-            multiplier = w[pivot] * factors.inverse_pivot[pivot]
-            factors.lower[p] = multiplier
-            w[pivot] = 0.0
-            if multiplier != 0.0:
-                for q in range(plan.upper_start[pivot], plan.upper_start[pivot + 1]):
-                    w[plan.upper_column[q]] -= multiplier * factors.upper[q]
+        _eliminate_row(plan, factors, i)
+        if plan.lower_wide[i] < plan.lower_start[i + 1]:
+            _eliminate_in_tail(plan, factors, i, blocks)
         if i < split:
-            factors.inverse_pivot[i] = 1.0 / w[i]
-            w[i] = 0.0
-            for q in range(plan.upper_start[i], plan.upper_start[i + 1]):
-                factors.upper[q] = w[plan.upper_column[q]]
-                w[plan.upper_column[q]] = 0.0
+            _keep_row(plan, factors, i, blocks)
         else:
-            for j in range(split, plan.size):
-                factors.tail[i - split, j - split] = w[j]
-                w[j] = 0.0
-    _factorise_tail(factors.tail, factors.inverse_pivot[split:])
+            store_row(factors.tail, blocks, i - split, w, split)
+    fill_up(factors.tail, blocks, plan.size - split)
+    factorise_blocks(factors.tail, blocks, factors.inverse_pivot[split:])
 
 
-@inner
+@inner(_nrt=False)
 def _scatter_row(plan: Elimination, values: Array, scale: float, i: int, w: Array) -> None:
     """Write row `i` of the matrix into the work row, which holds zeros."""
     for p in range(plan.entry_start[i], plan.entry_start[i + 1]):
@@ -182,101 +201,107 @@ def _scatter_row(plan: Elimination, values: Array, scale: float, i: int, w: Arra
     w[i] += 1.0
 
 
-@inner(fastmath={"contract"})
-def _factorise_tail(a: Array, inverse_pivot: Array) -> None:
-    """Factorise the dense block in place, four pivots at a time to cut the traffic to a quarter."""
-    size = a.shape[0]
-    blocked = size // 4 * 4
-    for k in range(0, blocked, 4):
-        _factorise_rows(a, inverse_pivot, k, k + 4)
-        r0, r1, r2, r3 = a[k], a[k + 1], a[k + 2], a[k + 3]
-        for i in range(k + 4, size):
-            row = a[i]
-            m0 = row[k] * inverse_pivot[k]
-            m1 = (row[k + 1] - m0 * r0[k + 1]) * inverse_pivot[k + 1]
-            m2 = (row[k + 2] - m0 * r0[k + 2] - m1 * r1[k + 2]) * inverse_pivot[k + 2]
-            m3 = (row[k + 3] - m0 * r0[k + 3] - m1 * r1[k + 3] - m2 * r2[k + 3]) * inverse_pivot[k + 3]
-            row[k], row[k + 1], row[k + 2], row[k + 3] = m0, m1, m2, m3
-            for j in range(k + 4, size):
-                row[j] -= m0 * r0[j] + m1 * r1[j] + m2 * r2[j] + m3 * r3[j]
-    _factorise_rows(a, inverse_pivot, blocked, size)
+@inner(_nrt=False)
+def _eliminate_row(plan: Elimination, factors: Factors, i: int) -> None:
+    """Subtract the earlier rows, but for the tail's part of wide ones, and keep the multipliers."""
+    w = factors.work
+    for p in range(plan.lower_start[i], plan.lower_start[i + 1]):
+        pivot = plan.lower_column[p]
+        multiplier = w[pivot] * factors.inverse_pivot[pivot]
+        factors.lower[p] = multiplier
+        w[pivot] = 0.0
+        for q in range(plan.upper_start[pivot], plan.upper_start[pivot + 1]):
+            w[plan.upper_column[q]] -= multiplier * factors.upper[q]
 
 
-@inner
-def _factorise_rows(a: Array, inverse_pivot: Array, first: int, last: int) -> None:
-    """Eliminate rows `first` to `last` among themselves."""
-    for i in range(first, last):
-        for k in range(first, i):
-            multiplier = a[i, k] * inverse_pivot[k]
-            a[i, k] = multiplier
-            for j in range(k + 1, a.shape[0]):
-                a[i, j] -= multiplier * a[k, j]
-        inverse_pivot[i] = 1.0 / a[i, i]
+@inner(_nrt=False)
+def _eliminate_in_tail(plan: Elimination, factors: Factors, i: int, blocks: int) -> None:
+    """Subtract the tail's part of the wide rows, four vectors at a time."""
+    w, wide, width = factors.work, factors.wide, blocks * LANES
+    first, last = plan.lower_wide[i], plan.lower_start[i + 1]
+    block = 0
+    while block + 4 <= blocks:
+        place = plan.n_sparse + block * LANES
+        w0, w1, w2, w3 = load(w, place), load(w, place + 8), load(w, place + 16), load(w, place + 24)
+        for p in range(first, last):
+            row = np.int64(plan.lower_column[p] - plan.first_wide) * width + block * LANES
+            m = factors.lower[p]
+            w0, w1 = less(w0, m, load(wide, row)), less(w1, m, load(wide, row + 8))
+            w2, w3 = less(w2, m, load(wide, row + 16)), less(w3, m, load(wide, row + 24))
+        store(w, place, w0), store(w, place + 8, w1), store(w, place + 16, w2), store(w, place + 24, w3)
+        block += 4
+    while block < blocks:
+        part = load(w, plan.n_sparse + block * LANES)
+        for p in range(first, last):
+            row = np.int64(plan.lower_column[p] - plan.first_wide) * width + block * LANES
+            part = less(part, factors.lower[p], load(wide, row))
+        store(w, plan.n_sparse + block * LANES, part)
+        block += 1
 
 
-@compiled
+@inner(_nrt=False)
+def _keep_row(plan: Elimination, factors: Factors, i: int, blocks: int) -> None:
+    """Move a row of U from the work row, and leave zeros."""
+    w, split = factors.work, plan.n_sparse
+    factors.inverse_pivot[i] = 1.0 / w[i]
+    w[i] = 0.0
+    for q in range(plan.upper_start[i], plan.upper_start[i + 1]):
+        factors.upper[q] = w[plan.upper_column[q]]
+        w[plan.upper_column[q]] = 0.0
+    if i >= plan.first_wide:
+        row = (i - plan.first_wide) * blocks * LANES
+        for j in range(0, blocks * LANES, LANES):
+            store(factors.wide, row + j, load(w, split + j))
+            store(w, split + j, zeros())
+
+
+@compiled(_nrt=False)
 def solve_factorised(plan: Elimination, factors: Factors, b: Array) -> None:
     """Solve in place for the right-hand side `b`, shape (size,), in the order of the unknowns."""
     x, split = factors.work, plan.n_sparse
+    blocks = (x.size - split) // LANES
     for i in range(plan.size):
-        total = b[plan.order[i]]
+        value = b[plan.order[i]]
         for p in range(plan.lower_start[i], plan.lower_start[i + 1]):
-            total -= factors.lower[p] * x[plan.lower_column[p]]
-        x[i] = total
-    _solve_tail(factors.tail, factors.inverse_pivot[split:], x[split:])
+            value -= factors.lower[p] * x[plan.lower_column[p]]
+        x[i] = value
+    solve_blocks(factors.tail, blocks, factors.inverse_pivot[split:], x, split)
     for i in range(split - 1, -1, -1):
-        total = x[i]
+        value = x[i]
+        if i >= plan.first_wide:
+            row, known = (i - plan.first_wide) * blocks * LANES, zeros()
+            for j in range(0, blocks * LANES, LANES):
+                known = less_product(known, load(factors.wide, row + j), load(x, split + j))
+            value += total(known)
         for q in range(plan.upper_start[i], plan.upper_start[i + 1]):
-            total -= factors.upper[q] * x[plan.upper_column[q]]
-        x[i] = total * factors.inverse_pivot[i]
+            value -= factors.upper[q] * x[plan.upper_column[q]]
+        x[i] = value * factors.inverse_pivot[i]
     for i in range(plan.size):
         b[plan.order[i]] = x[i]
+    for i in range(x.size):  # the rows that fill up the tail, too: 0 x infinity may have come to them
         x[i] = 0.0
 
 
-@inner(fastmath={"reassoc", "contract"})
-def _solve_tail(a: Array, inverse_pivot: Array, x: Array) -> None:
-    """Solve with the dense factors in place."""
-    size = x.size
-    for i in range(size):
-        total = x[i]
-        for j in range(i):
-            total -= a[i, j] * x[j]
-        x[i] = total
-    for i in range(size - 1, -1, -1):
-        total = x[i]
-        for j in range(i + 1, size):
-            total -= a[i, j] * x[j]
-        x[i] = total * inverse_pivot[i]
-
-
-@compiled
+@compiled(_nrt=False)
 def solve_transposed(plan: Elimination, factors: Factors, b: Array) -> None:
     """Solve with the transposed matrix in place, shape (size,), in the order of the unknowns."""
     x, split = factors.work, plan.n_sparse
+    blocks = (x.size - split) // LANES
     for i in range(plan.size):
         x[i] = b[plan.order[i]]
     for i in range(split):
         x[i] *= factors.inverse_pivot[i]
         for q in range(plan.upper_start[i], plan.upper_start[i + 1]):
             x[plan.upper_column[q]] -= factors.upper[q] * x[i]
-    _solve_tail_transposed(factors.tail, factors.inverse_pivot[split:], x[split:])
+        if i >= plan.first_wide:
+            row = (i - plan.first_wide) * blocks * LANES
+            for j in range(0, blocks * LANES, LANES):
+                store(x, split + j, less(load(x, split + j), x[i], load(factors.wide, row + j)))
+    solve_transposed_blocks(factors.tail, blocks, factors.inverse_pivot[split:], x, split)
     for i in range(plan.size - 1, -1, -1):
         for p in range(plan.lower_start[i], plan.lower_start[i + 1]):
             x[plan.lower_column[p]] -= factors.lower[p] * x[i]
     for i in range(plan.size):
         b[plan.order[i]] = x[i]
+    for i in range(x.size):  # the rows that fill up the tail, too: 0 x infinity may have come to them
         x[i] = 0.0
-
-
-@inner
-def _solve_tail_transposed(a: Array, inverse_pivot: Array, x: Array) -> None:
-    """Solve with the transposed dense factors in place."""
-    size = x.size
-    for i in range(size):
-        x[i] *= inverse_pivot[i]
-        for j in range(i + 1, size):
-            x[j] -= a[i, j] * x[i]
-    for i in range(size - 1, -1, -1):
-        for j in range(i):
-            x[j] -= a[i, j] * x[i]
