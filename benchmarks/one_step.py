@@ -75,7 +75,7 @@ def eager(parts: Parts) -> Callable[[], Any]:
 def network_alone(parts: Parts) -> torch.nn.Module:
     """Return the perceptron without scaling, which is less than a step."""
     emulator: Any = parts.emulator
-    return emulator.change.eval()
+    return emulator.step.change.eval()
 
 
 def inductor(parts: Parts) -> Callable[[], Any]:

@@ -60,7 +60,7 @@ CASES = (
 def training_figures(case: Case) -> list[Figure]:
     """Return what a case reaches."""
     model, batch = made_model(case), made_batch(case)
-    start = model.standardise(model.encode(batch["abundance"][:, 0]))
+    start = model.space.standardise(model.encode(batch["abundance"][:, 0]))
 
     def rollout(function: Callable[..., torch.Tensor]) -> Callable[[], None]:
         def work() -> None:
@@ -71,7 +71,7 @@ def training_figures(case: Case) -> list[Figure]:
         return work
 
     def loop(start: torch.Tensor, physical: torch.Tensor, dt: torch.Tensor) -> torch.Tensor:
-        return model.repeated_steps(start, model.drive(physical, dt), dt)
+        return model.repeated_steps(start, model.step.forcing(physical, dt), dt)
 
     def step() -> None:
         model.zero_grad()

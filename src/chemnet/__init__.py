@@ -13,11 +13,13 @@ from chemnet.verbs.verb import Verb
 if TYPE_CHECKING:
     from chemnet.data.chem_dataset import ChemDataset
     from chemnet.data.inference.inference_dataset import InferenceDataset
+    from chemnet.models.contract import ChemModel
     from chemnet.surrogate.surrogate import Surrogate
     from chemnet.surrogate.wrappers.fallback import Fallback
 
 __all__ = [
     "ChemDataset",
+    "ChemModel",
     "ChemNet",
     "ChemNetError",
     "ConfigDict",
@@ -33,6 +35,7 @@ __all__ = [
 # imported when first asked for: they need NumPy or torch, which `import chemnet` does not load
 _LAZY = {
     "ChemDataset": "chemnet.data.chem_dataset",
+    "ChemModel": "chemnet.models.contract",
     "InferenceDataset": "chemnet.data.inference.inference_dataset",
     "Fallback": "chemnet.surrogate.wrappers.fallback",
     "Surrogate": "chemnet.surrogate.surrogate",

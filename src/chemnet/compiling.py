@@ -96,6 +96,8 @@ def _stamped(dispatcher: Any, sources: tuple[Path, ...]) -> Any:
     Numba looks at the function's own file alone, and would go on running old versions of what the function
     calls in other files.
     """
+    # Numba has no public way: NUMBA_CACHE_LOCATOR_CLASSES, since 0.62, holds for everybody's functions in the
+    # process, and a NUMBA_CACHE_DIR per digest would leave a folder behind with every version of the sources
     kept = _kept_on_disk(dispatcher)
     if kept is not None:
         kept._source_stamp = _sources_digest(sources)

@@ -38,6 +38,10 @@ class ConfigError(ChemNetError, KeyError):
     __str__ = ChemNetError.__str__
 
 
+class UntrustedNameError(ConfigError):
+    """A class that a result names and that the user has not let in; nothing was imported."""
+
+
 class DataError(ChemNetError):
     """Input data that chemnet refuses: missing columns, NaN, negative abundances, truncated files."""
 

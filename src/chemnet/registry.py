@@ -31,6 +31,8 @@ class Registry(Generic[T]):
         is registered. It is named, not imported, so that this floor stays below the one that defines it.
     name_attribute
         Attribute of the class that holds its name; the class's own name when it has none.
+    base
+        The class (``"package.module:Class"``) that what a result names by a dotted name must derive from.
     """
 
     def __init__(
@@ -39,11 +41,13 @@ class Registry(Generic[T]):
         builtin: Mapping[str, str] | None = None,
         prepare: str | None = None,
         name_attribute: str = "registry_name",
+        base: str | None = None,
     ) -> None:
         self.kind = kind
         self._builtin = dict(builtin or {})
         self._prepare = prepare
         self._name_attribute = name_attribute
+        self._base = base
         self._classes: dict[str, T] = {}
 
     @overload
@@ -92,7 +96,8 @@ class Registry(Generic[T]):
         Raises
         ------
         ConfigError
-            For a name that nobody registered (with near misses), or a dotted name that cannot be imported.
+            For a name that nobody registered (with near misses), or a dotted name that cannot be imported or
+            that the user has not let in; see `chemnet.plugins`.
         """
         if name not in self._classes and name in self._builtin:
             importlib.import_module(self._builtin[name])
@@ -106,7 +111,8 @@ class Registry(Generic[T]):
 
     def _import_dotted(self, name: str) -> T:
         """Import ``package.module.Class`` and register it if its own decorator did not."""
-        cls = plugins.import_dotted(name, self.kind)
+        base = _resolve(self._base) if self._base else None
+        cls = plugins.import_dotted(name, self.kind, base=base, known=self._classes.values())
         if not any(held is cls for held in self._classes.values()):
             cls = self._add(cls, name)
         return cls
@@ -120,26 +126,27 @@ class Registry(Generic[T]):
         return name in self._builtin or name in self._classes
 
 
-def _resolve(dotted: str) -> Callable[[Any], Any]:
-    """Return the function that ``package.module:function`` names."""
+def _resolve(dotted: str) -> Any:
+    """Return the function or class that ``package.module:name`` names."""
     module, function = dotted.split(":")
     return getattr(importlib.import_module(module), function)
 
 
+_COMPOSITIONS = "chemnet.models.emulators.compositions"
 _BUILTIN_MODELS = {
     "Autoencoder": "chemnet.models.autoencoders.autoencoder",
     "PCAAutoencoder": "chemnet.models.autoencoders.pca_autoencoder",
     "ResidualAutoencoder": "chemnet.models.autoencoders.residual_autoencoder",
-    "LatentEmulator": "chemnet.models.emulators.latent_emulator",
-    "LatentRNN": "chemnet.models.emulators.latent_rnn",
-    "LatentNeuralOperator": "chemnet.models.emulators.latent_neural_operator",
-    "LatentODE": "chemnet.models.emulators.latent_ode",
-    "LatentEnsemble": "chemnet.models.emulators.latent_ensemble",
-    "LatentRelaxation": "chemnet.models.emulators.latent_relaxation",
-    "DirectEmulator": "chemnet.models.emulators.direct_emulator",
-    "DirectRelaxation": "chemnet.models.emulators.direct_relaxation",
-    "DirectEnsemble": "chemnet.models.emulators.direct_ensemble",
-    "ImplicitEmulator": "chemnet.models.emulators.implicit_emulator",
+    "LatentEmulator": _COMPOSITIONS,
+    "LatentRNN": _COMPOSITIONS,
+    "LatentNeuralOperator": _COMPOSITIONS,
+    "LatentODE": _COMPOSITIONS,
+    "LatentEnsemble": _COMPOSITIONS,
+    "LatentRelaxation": _COMPOSITIONS,
+    "DirectEmulator": _COMPOSITIONS,
+    "DirectRelaxation": _COMPOSITIONS,
+    "DirectEnsemble": _COMPOSITIONS,
+    "ImplicitEmulator": "chemnet.models.emulators.implicit.emulator",
 }
 _BUILTIN_DATASETS = {
     "TracerTable": "chemnet.data.readers.tracer_table",
@@ -196,13 +203,22 @@ _BUILTIN_VERBS: dict[str, tuple[str, str]] = {
     "model": ("chemnet.verbs.model", "summarise a model: layers, parameters and shapes"),
 }
 
-MODELS: Registry = Registry("model", _BUILTIN_MODELS, prepare="chemnet.models.contract:equip_model")
-DATASETS: Registry = Registry("dataset", _BUILTIN_DATASETS)
-PREPROCESSING: Registry = Registry("preprocessing method", _BUILTIN_PREPROCESSING)
-REDUCERS: Registry = Registry("reducer", _BUILTIN_REDUCERS)
-VECTOR_DBS: Registry = Registry("vector database", _BUILTIN_VECTOR_DBS)
+MODELS: Registry = Registry(
+    "model", _BUILTIN_MODELS, prepare="chemnet.models.contract:equip_model", base="torch.nn:Module"
+)
+DATASETS: Registry = Registry("dataset", _BUILTIN_DATASETS, base="chemnet.data.chem_dataset:ChemDataset")
+PREPROCESSING: Registry = Registry(
+    "preprocessing method", _BUILTIN_PREPROCESSING, base="chemnet.data.preprocess.method:PreprocessingMethod"
+)
+REDUCERS: Registry = Registry("reducer", _BUILTIN_REDUCERS, base="chemnet.search.reducers:Reducer")
+VECTOR_DBS: Registry = Registry(
+    "vector database", _BUILTIN_VECTOR_DBS, base="chemnet.search.vector_database:VectorDatabase"
+)
 VERBS: Registry = Registry(
-    "verb", {name: module for name, (module, _) in _BUILTIN_VERBS.items()}, name_attribute="cli_name"
+    "verb",
+    {name: module for name, (module, _) in _BUILTIN_VERBS.items()},
+    name_attribute="cli_name",
+    base="chemnet.verbs.verb:Verb",
 )
 
 

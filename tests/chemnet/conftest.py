@@ -93,7 +93,7 @@ def make_parts(tiny_data: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     import torch
 
     from chemnet.models.autoencoders.autoencoder import Autoencoder
-    from chemnet.models.emulators.latent_emulator import LatentEmulator
+    from chemnet.models.emulators.compositions import LatentEmulator
     from chemnet.surrogate.predictor import Parts
 
     config_file = make_workspace(tmp_path_factory.mktemp("networks")).config
@@ -109,7 +109,7 @@ def make_parts(tiny_data: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
         )
         emulator = LatentEmulator(config, tiny_data.describe("windows"), autoencoder.eval())
         # it starts as persistence
-        torch.nn.init.normal_(emulator.change[-1].weight, std=0.05)
+        torch.nn.init.normal_(emulator.step.change[-1].weight, std=0.05)
         if not train_autoencoder:
             return Parts(emulator, autoencoder, autoencoder, emulator.data)
         own = emulator.trained_autoencoder

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from chemnet import plugins
 from chemnet.errors import ConfigError
 from chemnet.registry import VERBS, Registry, verb_descriptions
 
@@ -49,6 +50,7 @@ def test_an_unknown_name_lists_near_misses_and_what_there_is(registry):
 def test_a_dotted_name_is_imported_on_demand(registry, tmp_path, monkeypatch):
     (tmp_path / "far_kitchen.py").write_text("class Trifle: ...\n")
     monkeypatch.syspath_prepend(tmp_path)
+    plugins.trust("far_kitchen", "no_kitchen")
     assert registry.get("far_kitchen.Trifle").__name__ == "Trifle"
     with pytest.raises(ConfigError, match=r"has no pudding 'Trifel'\n.*did you mean 'Trifle'"):
         registry.get("far_kitchen.Trifel")

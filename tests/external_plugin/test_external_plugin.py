@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,11 @@ DOTTED_DATASET = "chemnet_example_plugin.datasets.FreezeOut"
 SHORT_RUN = ("train.epochs=2", "general.device=cpu", "mlflow.enabled=false", "--quiet", "--json")
 
 Run = Callable[..., Outcome]
+
+
+def found_in(folder: Path) -> dict[str, str]:
+    """The environment of a process that finds packages in a folder, too."""
+    return {"PYTHONPATH": os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])}
 
 
 @pytest.fixture(scope="module")
@@ -51,13 +57,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def run(installed: Path, home: Path) -> Run:
     """Run ``chemnet`` where the plugin is installed."""
-    return lambda *words: chemnet_process(*words, cwd=home, env={"PYTHONPATH": str(installed)})
+    return lambda *words: chemnet_process(*words, cwd=home, env=found_in(installed))
 
 
 @pytest.fixture(scope="module")
 def run_uninstalled(home: Path) -> Run:
     """Run ``chemnet`` where the plugin is only a folder on the path, without entry points."""
-    return lambda *words: chemnet_process(*words, cwd=home, env={"PYTHONPATH": str(PACKAGE / "src")})
+    return lambda *words: chemnet_process(*words, cwd=home, env=found_in(PACKAGE / "src"))
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +136,17 @@ def test_its_model_trains_through_the_entry_point(run: Run, preprocessed: Path) 
     assert "batch_0.npy" in entries(inferred.path)
 
 
+def test_its_step_makes_an_emulator_that_trains_and_predicts(run: Run) -> None:
+    words = ("general.results_dir=windows", "--json", "--quiet")
+    made = run("preprocess", "data_set.name=FreezeOut", "preprocess.window=5", *words)
+    assert made.code == 0, made.err
+    trained = run("train", "model.name=LinearEmulator", "general.results_dir=windows", *SHORT_RUN)
+    assert trained.code == 0, trained.err
+    assert trained.answer["summary"]["role"] == "direct_emulator"
+    inferred = run("infer", *words)
+    assert inferred.code == 0, inferred.err
+
+
 def test_its_model_trains_through_its_dotted_name(run_uninstalled: Run) -> None:
     source = f"data_set.name={DOTTED_DATASET}"
     preprocessed = run_uninstalled("preprocess", source, "general.results_dir=dotted", "--json")
@@ -138,6 +155,21 @@ def test_its_model_trains_through_its_dotted_name(run_uninstalled: Run) -> None:
     trained = run_uninstalled("train", *words)
     assert trained.code == 0, trained.err
     assert trained.answer["summary"]["model"] == DOTTED_MODEL
+    # who uses the result has to have named that code, too: it may come from anybody
+    infer = ("infer", "general.results_dir=dotted", "--json", "--quiet")
+    refused = run_uninstalled(*infer)
+    assert refused.code == 2
+    assert f"model.name: the class '{DOTTED_MODEL}' is neither" in refused.err
+    assert 'general.trust_plugins = ["chemnet_example_plugin"]' in refused.err
+    for word in (f"model.name={DOTTED_MODEL}", "general.trust_plugins=['chemnet_example_plugin']"):
+        assert run_uninstalled(*infer, word).code == 0
+
+
+def test_its_installed_model_needs_no_trust_under_its_dotted_name(run: Run, preprocessed: Path) -> None:
+    words = (f"model.name={DOTTED_MODEL}", "general.results_dir=results", *SHORT_RUN)
+    trained = run("train", *words)
+    assert trained.code == 0, trained.err
+    assert run("infer", f"infer.model_dir={trained.path.name}", "--json", "--quiet").code == 0
 
 
 def test_its_verb_reads_the_chain_and_writes_one_result(run: Run, home: Path, preprocessed: Path) -> None:

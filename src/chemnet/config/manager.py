@@ -6,7 +6,7 @@ import copy
 import functools
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +20,25 @@ from chemnet.errors import ConfigError
 PACKAGED_DEFAULTS = Path(__file__).with_name(plugins.DEFAULTS_FILE)
 USER_FILE = "chemnet_config.toml"
 _WORDS = "command line"
+_TRUST = ("general", "trust_plugins")
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One value that somebody set, and where: ``file:line``, the command line or Python."""
+    """One value that somebody set, and where: ``file:line``, the command line or Python.
+
+    What the user did not write, but a result holds, names no class that may be imported (`chemnet.plugins`).
+    """
 
     key: Key
     value: Any
     where: str
     folder: Path
+    by_user: bool = True
+
+    def class_names(self) -> list[str]:
+        """Return the dotted names of classes that it gives."""
+        return list(plugins.class_names(self.key[-1], self.value))
 
 
 class ConfigManager:
@@ -59,6 +68,18 @@ class ConfigManager:
             self._settings.append(Setting(key, value, f"{_WORDS} ({word})", Path.cwd()))
         self._merge()
 
+    @classmethod
+    def of_result(cls, file: Path, overrides: Iterable[str] = ()) -> ConfigManager:
+        """Merge a configuration that stands in a result; what it names does not count as the user's."""
+        manager = cls.__new__(cls)
+        manager.files = [file.resolve()]
+        manager._settings = [replace(setting, by_user=False) for setting in read_settings(file)]
+        for word in overrides:
+            key, value = parse_override(word)
+            manager._settings.append(Setting(key, value, f"{file} ({word})", file.parent, by_user=False))
+        manager._merge()
+        return manager
+
     def set(self, key: str, value: Any) -> None:
         """Set one dotted key, as ``set("model.name", "Autoencoder")``; quotes protect dots in a segment."""
         setting = Setting(split_key(key), value, "set_config", Path.cwd())
@@ -71,6 +92,7 @@ class ConfigManager:
 
     def _merge(self) -> None:
         """Build the schema, then the values and their origins."""
+        self._trust_what_the_user_named()
         self.schema = self._schema()
         values: dict[str, Any] = {}
         here = Path.cwd()
@@ -86,25 +108,27 @@ class ConfigManager:
             self._apply(values, setting)
         self.config = ConfigDict(values, schema=self.schema, chosen=self._chosen)
 
+    def _trust_what_the_user_named(self) -> None:
+        """Tell `chemnet.plugins` what may be imported, and what results name."""
+        packages: list[str] = []
+        for setting in self._settings:
+            for name in setting.class_names():
+                if setting.by_user:
+                    plugins.trust(name)
+                else:
+                    plugins.named_by_result(name, f"{setting.where}: {join_key(setting.key)}")
+            if setting.by_user and setting.key == _TRUST:
+                packages = _packages(setting)
+        plugins.trust(*packages)
+
     def _schema(self) -> Schema:
         """Collect chemnet's defaults, installed plugins' and those of packages that dotted names point to."""
         schema = _packaged_schema().copy()
-        named = [path for name in self._dotted_names() for path in plugins.defaults_beside(name)]
+        names = [name for setting in self._settings for name in setting.class_names()]
+        named = [path for name in names for path in plugins.defaults_beside(name)]
         for path in dict.fromkeys([*plugins.entry_point_defaults(), *named]):
             schema.add_file(path)
         return schema
-
-    def _dotted_names(self) -> list[str]:
-        """Return every dotted name that a setting gives to a key called `name`, `method` or `reducer`."""
-        named: list[str] = []
-        for setting in self._settings:
-            leaves: list[tuple[Key, Any]] = [(setting.key, setting.value)]
-            if isinstance(setting.value, dict):
-                leaves = list(flatten(setting.value, Schema(), setting.key))
-            for key, value in leaves:
-                if key and key[-1] in ("name", "method", "reducer") and plugins.is_dotted_name(value):
-                    named.append(value)
-        return named
 
     def _apply(self, values: dict[str, Any], setting: Setting) -> None:
         """Merge one setting, or each leaf of a table."""
@@ -114,15 +138,20 @@ class ConfigManager:
         for key, value in flatten(nested, self.schema):
             spec = self.schema.keys.get(key)
             if spec is None and not self.schema.is_open(key):
-                raise self._unknown(key, value, setting.where)
+                raise self._unknown(key, value, setting)
             if spec is not None:
                 value = _resolved(spec.accept(value, setting.where), spec.kinds, setting.folder)
             put(values, key, value)
             self.origins[key] = setting.where
             self._chosen.add(key)
 
-    def _unknown(self, key: Key, value: Any, where: str) -> ConfigError:
+    def _unknown(self, key: Key, value: Any, setting: Setting) -> ConfigError:
         """Return the error for a key outside the schema; a table given a plain value has its own words."""
+        foreign = [name for one in self._settings for name in one.class_names() if plugins.is_foreign(name)]
+        if foreign and not setting.by_user:
+            # a plugin that was not let in cannot tell what its keys are
+            return plugins.untrusted(foreign[0])
+        where = setting.where
         members = [join_key(candidate) for candidate in self.schema.keys if candidate[: len(key)] == key]
         if members and not isinstance(value, dict):
             return ConfigError(
@@ -164,6 +193,17 @@ def load_config(files: Sequence[str | Path] = (), overrides: Iterable[str] = ())
     return ConfigManager(files, overrides).config
 
 
+def load_result_config(file: Path, overrides: Iterable[str] = ()) -> ConfigDict:
+    """Merge a configuration that stands in a result: what it names imports nothing (`chemnet.plugins`).
+
+    Raises
+    ------
+    UntrustedNameError
+        When it has keys of a plugin that is not installed, and that the user has not named.
+    """
+    return ConfigManager.of_result(file, overrides).config
+
+
 def write_config(config: ConfigDict, path: Path) -> None:
     """Write a merged configuration as TOML."""
     header = "# The configuration that made this result. Pass it back with -c to reproduce the run.\n"
@@ -191,11 +231,30 @@ def read_settings(path: Path, seen: tuple[Path, ...] = ()) -> list[Setting]:
             f"{path}: extends = {extends!r} is no list of files", hint='write extends = ["other.toml"]'
         )
     settings = [one for name in extends for one in read_settings(path.parent / name, (*seen, path))]
-    places = scan(path.read_text(encoding="utf-8"))
+    places, by_user = scan(path.read_text(encoding="utf-8")), not _lies_in_result(path)
     for key, value in flatten(values, Schema()):
         line = next((places[key[:n]][0] for n in range(len(key), 0, -1) if key[:n] in places), 0)
-        settings.append(Setting(key, value, f"{path}:{line}", path.parent))
+        settings.append(Setting(key, value, f"{path}:{line}", path.parent, by_user))
     return settings
+
+
+def _lies_in_result(path: Path) -> bool:
+    """Return whether a file stands in a result or in the hidden directory of a run."""
+    from chemnet.results.directory import PARTIAL_PREFIX, RESULT_FILE
+
+    return path.parent.name.startswith(PARTIAL_PREFIX) or (path.parent / RESULT_FILE).is_file()
+
+
+def _packages(setting: Setting) -> list[str]:
+    """Return the packages and modules of ``general.trust_plugins``; what is no list the schema refuses."""
+    names = setting.value if isinstance(setting.value, (list, tuple)) else []
+    wrong = [name for name in names if not (isinstance(name, str) and plugins.is_module_name(name))]
+    if wrong:
+        raise ConfigError(
+            f"{setting.where}: general.trust_plugins holds {wrong[0]!r}, which is no package or module",
+            hint='write general.trust_plugins = ["my_package"]',
+        )
+    return list(names)
 
 
 def _resolved(value: Any, kinds: tuple[str, ...], folder: Path) -> Any:

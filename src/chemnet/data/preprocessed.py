@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from chemnet.data.description import DataDescription
+from chemnet.data.npy_files import open_npy
 from chemnet.data.preprocess.split_labels import SPLIT_NAMES
 from chemnet.data.scaling import AbundanceScaling, PhysicalScaling
 from chemnet.data.split import Split
@@ -58,7 +59,7 @@ class PreprocessedData:
     @cached_property
     def stoichiometry(self) -> np.ndarray:
         """Atoms of each element in each species, float64 `(n_species, n_elements)`."""
-        return np.load(self.directory.file("stoichiometry.npy"), allow_pickle=False)
+        return np.array(open_npy(self.directory.file("stoichiometry.npy")))
 
     def split(self, name: str) -> Split:
         """Return a split: "train", "validate" or "test".

@@ -1,12 +1,12 @@
-"""The contract between a model and chemnet, and what `@chem_model` adds to a class that keeps it.
+"""The contract between a model and chemnet: `ChemModel`, and what `@chem_model` makes of any other class.
 
-A model is a `torch.nn.Module` that states
+A model derives from `ChemModel`, or is any `torch.nn.Module`, and states
 
-- ``__init__(self, config, data)``: the merged configuration and a `DataDescription` of what it will be fed;
+- ``__init__(config, data)``: the merged configuration and a `DataDescription` of what it will be fed; a
+  `ChemModel` calls ``super().__init__(config, data)`` first;
 - ``forward(batch)``: the network itself;
-- ``train_batch(batch) -> (loss, diagnostics)``: one training step up to the loss; scalars in `diagnostics`
-  are averaged
-  over the epoch, weighted by rows, and reported; a 1-D tensor is summed over the epoch instead;
+- ``train_batch(batch) -> (loss, diagnostics)``: one training step up to the loss. Scalars in `diagnostics`
+  are averaged over the epoch, weighted by rows, and reported; a 1-D tensor is summed over the epoch instead;
 - ``infer_batch(batch) -> {name: tensor}``: one inference step; ``"latent"`` (or else the first tensor) is
   stored per row;
 - ``role``: one of `ROLES`; ``feed``: one of `FEEDS`.
@@ -16,26 +16,27 @@ A model is a `torch.nn.Module` that states
 (B, W-1, P), `dt` (B, W-1); ``physical[:, i]`` drives ``abundance[:, i] -> abundance[:, i + 1]``.
 
 An autoencoder also states ``encode(abundance) -> latent`` and ``decode(latent) -> abundance``. An emulator
-the trained autoencoder as a third argument of ``__init__``, keeps it out of its own weights, and states
+takes the trained autoencoder as a third argument of ``__init__``, keeps it out of its own weights, and states
 ``decode(latent)``. To be part of a `chemnet.Surrogate` an emulator also states ``advance(state, physical,
 dt) -> state``: one step of a dict of tensors that holds `latent` (B, L), in the autoencoder's latents, or the
 scaled abundances for a direct emulator; `physical` (B, P), `dt` (B,) [yr]. One with memory makes its first
-state in ``begin(latent) -> state``. Optional: ``validate_batch(batch)``, ``before_training(training)`` and
-``after_training(training)`` (`training.row_batches()` walks the training split in order, without gradients),
-``for_inference()``, ``make_optimizer(config)``, ``make_scheduler(config, optimizer)`` and a `criterion` set
-in ``__init__``. A model that ``before_training`` fits entirely states ``closed_form = True``: no gradient is
-taken then, and training is one pass that scores it.
+state in ``begin(latent) -> state``. `chemnet.models.emulators.emulator.Emulator` states all of that for a
+space and a step.
 
-`equip_model` refuses a class that breaks the contract and adds what is missing of `INJECTED`: nothing that
-the class (or a base class) defines is ever replaced.
+What else a model may state are the other methods of `ChemModel`: there they are with what they do by default.
+`equip_model` adds them to a plain `torch.nn.Module`, whose own `criterion` counts if ``__init__`` sets one;
+nothing that the class or a base class defines is ever replaced. A class that breaks the contract is refused.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from contextvars import ContextVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -43,7 +44,6 @@ from torch import Tensor, nn
 from chemnet.config import ConfigDict
 from chemnet.errors import ModelError, suggest
 from chemnet.models import recipe, weights
-from chemnet.progress import get_logger
 from chemnet.registry import MODELS
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ _REQUIRED: dict[str, tuple[str, ...]] = {
     "direct_emulator": (),
     "other": (),
 }
-_log = get_logger(__name__)
+# whether models are built to be trained; a context, since the members of an ensemble are built inside it
+_trains: ContextVar[bool] = ContextVar("trains", default=True)
 
 
 class TrainingRows(Protocol):
@@ -71,8 +72,91 @@ class TrainingRows(Protocol):
         ...
 
 
+class ChemModel(nn.Module, ABC):
+    """A model as chemnet trains, stores and uses it; what a subclass states is listed in this module.
+
+    Parameters
+    ----------
+    config
+        The merged configuration.
+    data
+        What the model will be fed.
+
+    Attributes
+    ----------
+    role, feed
+        One of `ROLES` and one of `FEEDS`; by default a model is fed by rows and has no part in a surrogate.
+    closed_form
+        Whether `before_training` fits the model entirely: no gradient is taken then, and training is one pass
+        that scores it.
+    config, data
+        What it was built from.
+    criterion
+        The loss that the configuration names, or `make_criterion` of the class; a model that is rebuilt for
+        predictions alone has none.
+    """
+
+    role: ClassVar[str] = "other"
+    feed: ClassVar[str] = "rows"
+    closed_form: ClassVar[bool] = False
+    criterion: nn.Module
+
+    def __init__(self, config: ConfigDict, data: DataDescription) -> None:
+        super().__init__()
+        self.config, self.data = config, data
+        if not _trains.get():
+            return
+        if type(self).make_criterion is not ChemModel.make_criterion:
+            recipe.warn_of_own(self, "criterion", config)
+        self.criterion = self.make_criterion(config, data)
+
+    @cached_property
+    def table(self) -> ConfigDict:
+        """The table ``[model.<Class>]`` of the model, or of the nearest base class that has one."""
+        tables, names = self.config["model"], [cls.__name__ for cls in type(self).__mro__]
+        return tables[next((name for name in names if name in tables), names[0])]
+
+    @abstractmethod
+    def forward(self, batch: Batch) -> Tensor:
+        """Return what the network makes of a batch."""
+
+    @abstractmethod
+    def train_batch(self, batch: Batch) -> StepResult:
+        """Return loss and diagnostics of one training batch."""
+
+    @abstractmethod
+    def infer_batch(self, batch: Batch) -> dict[str, Tensor]:
+        """Return named tensors, one row per row of the batch; ``"latent"`` is what is stored."""
+
+    def validate_batch(self, batch: Batch) -> StepResult:
+        """Return loss and diagnostics of one validation batch; by default those of `train_batch`."""
+        return self.train_batch(batch)
+
+    def before_training(self, training: TrainingRows) -> None:
+        """Learn statistics of the training split; by default none.
+
+        ``training.row_batches()`` walks it in order, without gradients.
+        """
+
+    def after_training(self, training: TrainingRows) -> None:
+        """Learn statistics of the training split, for the weights that are kept; by default none."""
+
+    def for_inference(self) -> nn.Module:
+        """Return the form that inference uses; by default the model itself in evaluation mode."""
+        return self.eval()
+
+    def make_criterion(self, config: ConfigDict, data: DataDescription) -> nn.Module:
+        """Return the loss; by default the one that ``[criterion]`` names."""
+        return recipe.make_criterion(config, data)
+
+    make_optimizer = recipe.make_optimizer
+    make_scheduler = recipe.make_scheduler
+    save = weights.save
+    load_weights = weights.load_weights
+
+
 def equip_model(cls: type[nn.Module]) -> type[nn.Module]:
-    """Check a model class and add what every model shares; the `prepare` hook of the `MODELS` registry.
+    """Check a model class, and add to a plain module what it lacks of `ChemModel`; `MODELS` calls it.
 
     Raises
     ------
@@ -80,11 +164,13 @@ def equip_model(cls: type[nn.Module]) -> type[nn.Module]:
         When the class is no `torch.nn.Module` or breaks the contract; the message names what is missing.
     """
     check_contract(cls)
+    if issubclass(cls, ChemModel):
+        return cls
     if "__init__" in cls.__dict__:
         cls.__init__ = _completed(cls.__init__)  # type: ignore[method-assign]
-    for name, function in INJECTED.items():
-        if not hasattr(cls, name):
-            setattr(cls, name, function)
+    for name in vars(ChemModel).keys() - ChemModel.__abstractmethods__ - {"table", "make_criterion"}:
+        if not (name.startswith("_") or hasattr(cls, name)):
+            setattr(cls, name, getattr(ChemModel, name))
     return cls
 
 
@@ -99,7 +185,7 @@ def check_contract(cls: type) -> None:
                 f"the model {cls.__name__} has {attribute} = {value!r}", hint=suggest(str(value), allowed)
             )
     wanted = ("train_batch", "infer_batch", *_REQUIRED[role])
-    abstract = getattr(cls, "__abstractmethods__", frozenset())
+    abstract: frozenset[str] = getattr(cls, "__abstractmethods__", frozenset())
     missing = [name for name in wanted if name in abstract or not callable(getattr(cls, name, None))]
     missing += sorted(abstract.difference(missing))
     if cls.forward is nn.Module.forward:
@@ -112,7 +198,7 @@ def check_contract(cls: type) -> None:
         )
 
 
-def build_model(config: ConfigDict, data: DataDescription, autoencoder: nn.Module | None = None) -> nn.Module:
+def build_model(config: ConfigDict, data: DataDescription, autoencoder: nn.Module | None = None) -> ChemModel:
     """Return a new model of the class that ``model.name`` asks for, shaped for `data`.
 
     Raises
@@ -129,6 +215,17 @@ def build_model(config: ConfigDict, data: DataDescription, autoencoder: nn.Modul
             f"the emulator {name} needs a trained autoencoder", hint="train an autoencoder first"
         )
     return cls(config, data, autoencoder)
+
+
+def rebuild_model(
+    config: ConfigDict, data: DataDescription, autoencoder: nn.Module | None = None
+) -> ChemModel:
+    """Return a model as `build_model` does, but for predictions alone: without its criterion."""
+    token = _trains.set(False)
+    try:
+        return build_model(config, data, autoencoder)
+    finally:
+        _trains.reset(token)
 
 
 def own_table(config: ConfigDict, name: str) -> dict[str, Any]:
@@ -150,7 +247,7 @@ def member_tables(config: ConfigDict, name: str) -> dict[str, dict[str, Any]]:
 
 
 def _completed(init: Callable[..., None]) -> Callable[..., None]:
-    """Wrap a model's constructor: it keeps what it was built from, and has a criterion afterwards."""
+    """Wrap a model's constructor: it keeps what it was built from, and has a criterion for its training."""
 
     @functools.wraps(init)
     def construct(
@@ -158,43 +255,14 @@ def _completed(init: Callable[..., None]) -> Callable[..., None]:
     ) -> None:
         init(self, config, data, *args, **kwargs)
         self.config, self.data = config, data  # type: ignore[assignment]
+        if not _trains.get():
+            return
         if hasattr(self, "criterion"):
             recipe.warn_of_own(self, "criterion", config)
         else:
             self.criterion = recipe.make_criterion(config, data)
 
     return construct
-
-
-def _validate_batch(self: nn.Module, batch: Batch) -> StepResult:
-    """Return loss and diagnostics of one validation batch; by default those of `train_batch`."""
-    return self.train_batch(batch)
-
-
-def _nothing(self: nn.Module, training: TrainingRows) -> None:
-    """Do nothing: this model learns no statistics of the training split."""
-
-
-def _for_inference(self: nn.Module) -> nn.Module:
-    """Return the form of the model that inference uses; by default the model itself in evaluation mode."""
-    return self.eval()
-
-
-INJECTED: dict[str, Any] = {
-    # a class that says nothing is fed by rows and plays no part in a surrogate
-    "role": "other",
-    "feed": "rows",
-    # learns by gradients
-    "closed_form": False,
-    "save": weights.save,
-    "load_weights": weights.load_weights,
-    "make_optimizer": recipe.make_optimizer,
-    "make_scheduler": recipe.make_scheduler,
-    "validate_batch": _validate_batch,
-    "before_training": _nothing,
-    "after_training": _nothing,
-    "for_inference": _for_inference,
-}
 
 
 @contextlib.contextmanager

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -76,6 +78,17 @@ def start_at_zero(layer: nn.Module) -> None:
         nn.init.zeros_(parameter)
 
 
+def remaining_distance(rate: Tensor, relative_dt: Tensor) -> Tensor:
+    """Return ``exp(-r softplus(k))``: what a relaxation at rate k leaves of the distance to its target.
+
+    Parameters
+    ----------
+    rate, relative_dt
+        k, any real number, and r, the time in units of the usual step; shapes that broadcast.
+    """
+    return torch.exp(-relative_dt * functional.softplus(rate))
+
+
 def folded(weight: Tensor, bias: Tensor | None, norm: nn.Module) -> list[nn.Module]:
     """Return the layers of ``norm(x weight^T + bias)`` in evaluation mode, with `norm` folded in.
 
@@ -118,6 +131,13 @@ def linear(weight: Tensor, bias: Tensor) -> nn.Linear:
     return layer.requires_grad_(False)
 
 
+def without_autocast(device_type: str) -> contextlib.AbstractContextManager[Any]:
+    """Return a context in which autocast is off on a kind of device; free where it is off already."""
+    if not torch.is_autocast_enabled(device_type):
+        return contextlib.nullcontext()
+    return torch.autocast(device_type, enabled=False)
+
+
 def full_precision_linear(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """Return ``inputs weight^T + bias`` in float32 even under autocast.
 
@@ -125,7 +145,7 @@ def full_precision_linear(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tenso
     """
     if not torch.is_autocast_enabled(inputs.device.type):
         return functional.linear(inputs, weight, bias)
-    with torch.autocast(inputs.device.type, enabled=False):
+    with without_autocast(inputs.device.type):
         return functional.linear(inputs.float(), weight.float(), bias.float())
 
 
@@ -134,7 +154,7 @@ class FullPrecisionLinear(nn.Module):
 
     def __init__(self, layer: nn.Module) -> None:
         super().__init__()
-        self.layer = layer
+        self.layer: Any = layer
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return `(..., n_out)` of `(..., n_in)`."""
@@ -170,12 +190,12 @@ def thinned(parts: Iterable[Tensor]) -> Tensor:
 
 def moments(parts: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
     """Return mean and standard deviation over the rows of all parts, at least one; float64, none is kept."""
-    rows, total, squares = 0, 0.0, 0.0
+    rows, total, squares = 0, torch.zeros(()), torch.zeros(())
     for part in parts:
         values = part.double()
         rows, total, squares = rows + len(values), total + values.sum(0), squares + values.square().sum(0)
-    mean = torch.as_tensor(total) / rows
-    return mean, (torch.as_tensor(squares) / rows - mean.square()).clamp_min(0.0).sqrt()
+    mean = total / rows
+    return mean, (squares / rows - mean.square()).clamp_min(0.0).sqrt()
 
 
 def _gathered(parts: Iterable[Tensor], largest: int | None) -> Tensor:

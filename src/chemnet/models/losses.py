@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from chemnet.errors import ConfigError, suggest
-from chemnet.models.fast import linear_square
+from chemnet.models.fast.choice import is_fast
 from chemnet.models.fast.row_loss import LARGEST_EXPONENTIATED, LN10, LinearRowLoss, RowForm, RowLoss
 from chemnet.models.layers import full_precision_linear
 
@@ -124,6 +124,8 @@ class ChemistryLoss(nn.Module):
         For an unknown error.
     """
 
+    stoichiometry: Tensor
+
     def __init__(
         self,
         stoichiometry: Tensor,
@@ -211,17 +213,16 @@ def apply_criterion(
 
 
 def apply_to_linear(
-    criterion: nn.Module, hidden: Tensor, weight: Tensor, bias: Tensor, target: Tensor
+    criterion: Any, hidden: Tensor, weight: Tensor, bias: Tensor, target: Tensor
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Return (loss, diagnostics) of ``hidden weight^T + bias``, which a criterion need not hold whole."""
     if hasattr(criterion, "of_linear"):
         return criterion.of_linear(hidden, weight, bias, target)
-    if linear_square.computes(criterion, hidden, weight, target):
-        return linear_square.LinearMeanSquare.apply(hidden, weight, bias, target)[0], {}
     return apply_criterion(criterion, full_precision_linear(hidden, weight, bias), target)
 
 
 def _fits_row_loss(values: Tensor, target: Tensor) -> bool:
     """Return whether `row_loss` takes these: rows of one precision, and a target without gradient."""
     exact = values.dtype == target.dtype and values.dtype in (torch.float32, torch.float64)
-    return exact and target.ndim > 1 and values.shape[:-1] == target.shape[:-1] and not target.requires_grad
+    rows = target.ndim > 1 and values.shape[:-1] == target.shape[:-1]
+    return is_fast() and exact and rows and not target.requires_grad

@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from torch import nn
 
-from chemnet.config import ConfigDict, load_config
+from chemnet.config import ConfigDict, load_result_config
 from chemnet.config.toml_text import toml_text
 from chemnet.errors import ModelError, ResultsError
-from chemnet.models.contract import build_model, member_tables, own_table
-from chemnet.models.recipe import keywords
+from chemnet.models.contract import ChemModel, member_tables, own_table, rebuild_model
 from chemnet.models.weights import BEST_WEIGHTS
 from chemnet.results import ResultDirectory
 
@@ -27,7 +25,7 @@ CONFIG_FILE = "model_config.toml"
 STOICHIOMETRY_FILE = "stoichiometry.npy"
 
 
-def write_model_file(folder: Path, model: nn.Module) -> None:
+def write_model_file(folder: Path, model: ChemModel) -> None:
     """Write name, role, feed, own configuration, weight shapes and data description of a model.
 
     The stoichiometric matrix `(n_species, n_elements)` goes into a file of its own.
@@ -74,16 +72,18 @@ def brings_autoencoder(result: ResultDirectory) -> bool:
 
 def data_of(result: ResultDirectory) -> DataDescription:
     """Return what a trained model was fed: species, scalings, window."""
+    from chemnet.data.npy_files import open_npy
     from chemnet.data.preprocessed import DataDescription
 
-    stoichiometry = np.load(result.file(STOICHIOMETRY_FILE), allow_pickle=False)
+    stoichiometry = np.array(open_npy(result.file(STOICHIOMETRY_FILE)))
     return DataDescription.from_dict({**read_model_file(result)["data"], "stoichiometry": stoichiometry})
 
 
-def load_trained(result: ResultDirectory, weights: str = BEST_WEIGHTS) -> nn.Module:
+def load_trained(result: ResultDirectory, weights: str = BEST_WEIGHTS) -> ChemModel:
     """Return the model of a training result with its weights, in evaluation mode on the CPU.
 
-    An emulator brings the very autoencoder that it was trained with, found by digest.
+    It has no criterion: predicting takes none. An emulator brings the very autoencoder that it was trained
+    with, found by digest.
 
     Parameters
     ----------
@@ -96,26 +96,26 @@ def load_trained(result: ResultDirectory, weights: str = BEST_WEIGHTS) -> nn.Mod
     ------
     ResultsError
         When a file is missing, or the autoencoder is gone or was trained again.
+    UntrustedNameError
+        When the model is neither chemnet's own nor that of an installed plugin, and the user did not name it.
     ModelError
         When the weights do not fit.
     """
     if result.verb != "train":
         raise ModelError(f"{result.name} is a result of `{result.verb}`, not a trained model")
     autoencoder = load_trained(result.parent("autoencoder")) if "autoencoder" in result.parents else None
-    model = build_model(load_config([result.file(CONFIG_FILE)]), data_of(result), autoencoder)
+    model = rebuild_model(load_result_config(result.file(CONFIG_FILE)), data_of(result), autoencoder)
     model.load_weights(result.file(weights))
     return model.eval()
 
 
 def _built_from(config: ConfigDict) -> dict[str, Any]:
-    """Return the part of a configuration that a model and its criterion are built from."""
-    name, criterion = config["model"]["name"], config["criterion"]["name"]
+    """Return the part of a configuration that a model is built from."""
+    name = config["model"]["name"]
     return {
         "model": {
             "name": name,
             name.rpartition(".")[2]: own_table(config, name),
             **member_tables(config, name),
-        },
-        "criterion": config["criterion"].to_dict(),
-        criterion: keywords(config, criterion),
+        }
     }

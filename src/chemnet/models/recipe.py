@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 from torch.optim import SGD, Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from chemnet.config import ConfigDict
 from chemnet.errors import ConfigError, ModelError
@@ -37,7 +38,7 @@ def make_criterion(config: ConfigDict, data: DataDescription) -> nn.Module:
         When there is no such class, or it refuses its keyword arguments.
     """
     name = config["criterion"]["name"]
-    cls = import_dotted(name, "criterion", "torch.nn")
+    cls = import_dotted(name, "criterion", "torch.nn", base=nn.Module)
     if hasattr(cls, "for_data"):
         return _call(cls.for_data, name, data, **keywords(config, name))
     return _call(cls, name, **keywords(config, name))
@@ -60,7 +61,7 @@ def make_optimizer(self: nn.Module, config: ConfigDict) -> Optimizer:
     options = keywords(config, table["name"])
     if table["lr"] is not False:
         options["lr"] = table["lr"]
-    cls = import_dotted(table["name"], "optimizer", "torch.optim")
+    cls = import_dotted(table["name"], "optimizer", "torch.optim", base=Optimizer)
     groups = parameter_groups(self, options.get("weight_decay", 0.0), table["decay_biases_and_norms"])
     # bound here, or it would be listed among the keywords of the table
     own = partial(cls, **_fused(cls, groups, options))
@@ -87,7 +88,7 @@ def make_scheduler(self: nn.Module, config: ConfigDict, optimizer: Optimizer) ->
     name = config["scheduler"]["name"]
     if name is False:
         return None
-    cls = import_dotted(name, "scheduler", "torch.optim.lr_scheduler")
+    cls = import_dotted(name, "scheduler", "torch.optim.lr_scheduler", base=LRScheduler)
     return _call(cls, name, optimizer, **keywords(config, name))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from chemnet.models.contract import Batch, evaluating
+from chemnet.models.contract import Batch, ChemModel, evaluating
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class ModelSummary:
         return "\n".join(lines)
 
 
-def summarise_model(model: nn.Module, name: str, batch: Batch) -> ModelSummary:
+def summarise_model(model: ChemModel, name: str, batch: Batch) -> ModelSummary:
     """Return the summary of a model, from one inference step on a sample batch."""
     layers: dict[str, tuple[str, str, tuple[int, ...]]] = {}
     hooks = [

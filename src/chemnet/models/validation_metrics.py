@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from chemnet.models.fast.kernels.choice import fits_kernels
+from chemnet.models.fast.choice import fits_kernels
+from chemnet.models.fast.kernels.blocks import each_part
 from chemnet.models.fast.row_loss import LN10
 
 # width of a bin of `dex_histogram` [dex] and its last edge; what lies beyond counts into the last bin
@@ -69,8 +70,10 @@ def _compiled_metrics(predicted: Tensor, target: Tensor, decades: float) -> dict
     """Return the metrics from one compiled pass."""
     from chemnet.models.fast.kernels.metrics import dex_metrics
 
-    counts = torch.zeros(round(DEX_LIMIT / DEX_BIN), dtype=torch.int64)
-    rows = (each.view(-1, each.shape[-1]).numpy() for each in (predicted, target))
-    single = (np.float32(decades), np.float32(1.0 / DEX_BIN))
-    sums = torch.tensor(dex_metrics(*rows, *single, counts.numpy())) / target.numel()
-    return {"mlae": sums[0], "mean_relative_error": sums[1], "dex_histogram": counts.float()}
+    x, truth = (each.view(-1, each.shape[-1]).numpy() for each in (predicted, target))
+    options = (np.float32(decades), np.float32(1.0 / DEX_BIN), round(DEX_LIMIT / DEX_BIN))
+    parts = each_part(x.shape, lambda part: dex_metrics(x[part], truth[part], *options))
+    total, relative, counts = (sum(each[1:], start=each[0]) for each in zip(*parts, strict=True))
+    sums = torch.tensor((total, relative)) / target.numel()
+    histogram = torch.from_numpy(counts).float()
+    return {"mlae": sums[0], "mean_relative_error": sums[1], "dex_histogram": histogram}

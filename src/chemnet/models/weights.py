@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
@@ -34,9 +35,7 @@ def load_weights(self: nn.Module, path: str | Path) -> None:
         When the file is missing or damaged, or its tensors do not fit; the message names each with both
         shapes.
     """
-    state = read_tensors(path)
-    check_shapes(state, self.state_dict(), str(path))
-    self.load_state_dict(state)
+    self.load_state_dict(fitted(read_tensors(path), self.state_dict(), str(path)))
 
 
 def write_tensors(
@@ -80,6 +79,37 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
         raise ModelError(
             f"{path} is no whole safetensors file: {error}", hint="train the model again"
         ) from error
+
+
+def fitted(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
+    """Return tensors of a file under the names of `wanted`; raise `ModelError` unless they fit.
+
+    Those of a criterion are left out where the model has none.
+    """
+    tensors = {
+        name: tensor
+        for name, tensor in renamed(found, wanted).items()
+        if name in wanted or "criterion" not in name.split(".")
+    }
+    check_shapes(tensors, wanted, source)
+    return tensors
+
+
+def renamed(found: Mapping[str, Tensor], wanted: Iterable[str]) -> dict[str, Tensor]:
+    """Return tensors with those that chemnet 0.1.0 called otherwise under the names `wanted` now.
+
+    Until then an emulator's tensors were named without the part that holds them, its space or its step.
+    """
+    names = set(wanted)
+    today = {_name_in_0_1_0(name): name for name in names}
+    return {name if name in names else today.get(name, name): tensor for name, tensor in found.items()}
+
+
+def _name_in_0_1_0(name: str) -> str:
+    """Return what chemnet 0.1.0 called a tensor."""
+    name = re.sub(r"\bstep\.from_forcing\b", "relaxation.from_drive", name)
+    name = re.sub(r"\bstep\.(from_latent|layers)\b", r"relaxation.\1", name)
+    return re.sub(r"\b(step|space)\.", "", name)
 
 
 def check_shapes(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], source: str) -> None:

@@ -12,8 +12,10 @@ import numpy as np
 from chemnet.config import ConfigDict
 from chemnet.data.inference.inference_dataset import State
 from chemnet.errors import ChemNetError
+from chemnet.plugins import named_by_result
 from chemnet.registry import VECTOR_DBS
 from chemnet.results import ResultDirectory
+from chemnet.results.directory import RESULT_FILE
 from chemnet.search.exact import nearest_rows
 from chemnet.search.known_states import KnownStates
 from chemnet.search.outliers import loneliest_rows
@@ -72,7 +74,8 @@ class DatabaseConnection:
     @cached_property
     def database(self) -> VectorDatabase:
         """The vector database, opened when first asked for."""
-        database_class = VECTOR_DBS.get(self.directory.summary["database"])
+        where = f"{self.directory.path / RESULT_FILE}: summary.database"
+        database_class = VECTOR_DBS.get(named_by_result(self.directory.summary["database"], where))
         return database_class(self.config, self.directory.path).connect()
 
     def __len__(self) -> int:

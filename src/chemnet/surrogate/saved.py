@@ -16,15 +16,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from chemnet.config import load_config
+from chemnet import plugins
+from chemnet.config import load_result_config
 from chemnet.config.manager import PACKAGED_DEFAULTS
 from chemnet.config.overrides import join_key
 from chemnet.config.toml_text import toml_text
 from chemnet.data.description import DataDescription
-from chemnet.errors import ConfigError, ModelError, suggest
-from chemnet.models.contract import build_model, member_tables, own_table
-from chemnet.models.emulators.latent_base import TRAINED_AUTOENCODER
-from chemnet.models.weights import BEST_WEIGHTS, check_shapes, read_tensors, write_tensors
+from chemnet.errors import ConfigError, ModelError, UntrustedNameError, suggest
+from chemnet.models.contract import member_tables, own_table, rebuild_model
+from chemnet.models.emulators.spaces.latent import TRAINED_AUTOENCODER
+from chemnet.models.weights import BEST_WEIGHTS, fitted, read_tensors, write_tensors
 from chemnet.registry import MODELS
 from chemnet.surrogate.predictor import Parts
 from chemnet.surrogate.trust.calibration import Judgement
@@ -84,11 +85,16 @@ def read_surrogate(folder: Path) -> Surrogate:
     ------
     ModelError
         When a file is missing or damaged, or the folder is of a later format.
+    UntrustedNameError
+        When it names a model that is neither chemnet's own nor that of an installed plugin.
     """
     content = _read_description(folder / SURROGATE_FILE)
     try:
         weights = folder / content.get("weights", WEIGHTS_FILE)
+        _note_class_names(content["networks"], folder / SURROGATE_FILE)
         return _restored(content, _read_weights(weights), folder, str(weights))
+    except UntrustedNameError:
+        raise
     except ConfigError as error:
         raise ModelError(f"{folder / SURROGATE_FILE}: {error.message}", hint=error.hint) from error
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
@@ -96,6 +102,15 @@ def read_surrogate(folder: Path) -> Surrogate:
         raise ModelError(
             f"{folder / SURROGATE_FILE} describes no surrogate: {_in_words(error)}", hint=_AGAIN
         ) from error
+
+
+def _note_class_names(networks: dict[str, Any], path: Path) -> None:
+    """Remember where the classes of networks are named, for the message that refuses one."""
+    for role, described in networks.items():
+        for name in plugins.class_names("name", described.get("model")):
+            plugins.named_by_result(name, f"{path}: networks.{role}.model")
+        for name in plugins.class_names("table", described.get("table")):
+            plugins.named_by_result(name, f"{path}: networks.{role}.table")
 
 
 def _restored(content: dict[str, Any], tensors: dict[str, Tensor], folder: Path, source: str) -> Surrogate:
@@ -212,7 +227,7 @@ def _rebuild(
             for key, tensor in tensors.items()
             if key.startswith(f"{role}.")
         }
-        check_shapes(state, _own_state(network), f"{source} ({role})")
+        state = fitted(state, _own_state(network), f"{source} ({role})")
         network.load_state_dict({**network.state_dict(), **state})
         built[role] = network.eval()
     encoder, emulator = built.get("encoder"), built["emulator"]
@@ -228,8 +243,8 @@ def _build(
     for key in getattr(MODELS.get(name), "file_keys", ()):
         if table[key] and (folder / table[key]).exists():
             table[key] = str(folder / table[key])
-    config = load_config([PACKAGED_DEFAULTS], [f'model.name="{name}"'])
+    config = load_result_config(PACKAGED_DEFAULTS, [f'model.name="{name}"'])
     own = name if name in config["model"] else name.rpartition(".")[2]
     for model, values in {own: table, **described.get("members", {})}.items():
         config = config.replace({join_key(("model", model, key)): value for key, value in values.items()})
-    return build_model(config, DataDescription.from_dict({**shared, **described["data"]}), autoencoder)
+    return rebuild_model(config, DataDescription.from_dict({**shared, **described["data"]}), autoencoder)

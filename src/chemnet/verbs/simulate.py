@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chemnet.config import ConfigDict, load_config
+from chemnet.config import ConfigDict, load_result_config
 from chemnet.errors import ResultsError, RunFailedError
 from chemnet.progress import get_logger, progress
 from chemnet.registry import chem_verb
@@ -136,7 +136,7 @@ def _unfinished_run(config: ConfigDict) -> Path | None:
 def _config_of(unfinished_run: Path, config: ConfigDict) -> ConfigDict:
     """Return the configuration that an unfinished run began with; only who works on it is today's."""
     _log.info("going on with %s as it was configured", unfinished_run.name)
-    begun = load_config([unfinished_run / "runtime_config.toml"])
+    begun = load_result_config(unfinished_run / "runtime_config.toml")
     return begun.replace({key: config.lookup(key) for key in _WORKER_KEYS})
 
 

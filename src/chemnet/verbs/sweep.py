@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from chemnet.config import ConfigDict, load_config
+from chemnet.config import ConfigDict, load_result_config
 from chemnet.errors import ResultsError
 from chemnet.progress import get_logger
 from chemnet.registry import MODELS, VERBS, chem_verb
@@ -135,7 +135,8 @@ def _unfinished_sweep(config: ConfigDict) -> Path | None:
 def _config_to_go_on_with(begun: Path, config: ConfigDict) -> ConfigDict:
     """Return the configuration that a sweep began with, with today's workers and today's number of trials."""
     today = [*_TODAY, *(["sweep.trials"] if ("sweep", "trials") in config.chosen else [])]
-    return load_config([begun / "runtime_config.toml"]).replace({key: config.lookup(key) for key in today})
+    began_with = load_result_config(begun / "runtime_config.toml")
+    return began_with.replace({key: config.lookup(key) for key in today})
 
 
 def _sweep(config: ConfigDict, begun: Path | None) -> ResultDirectory:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from chemnet.config import ConfigDict
+from chemnet.plugins import named_by_result
 from chemnet.progress import progress, under_way
 from chemnet.registry import REDUCERS, chem_verb
 from chemnet.results import ResultWriter, VerbResult
@@ -68,8 +69,9 @@ class UmapResult(VerbResult):
         from chemnet.data.npy_files import open_npy
 
         sample = open_npy(self.directory.file("fit_sample.npy"))
-        recipe = json.loads(self.directory.file("reducer.json").read_text(encoding="utf-8"))
-        reducer = REDUCERS.get(recipe.pop("reducer"))(**recipe)
+        file = self.directory.file("reducer.json")
+        recipe = json.loads(file.read_text(encoding="utf-8"))
+        reducer = REDUCERS.get(named_by_result(recipe.pop("reducer"), f"{file}: reducer"))(**recipe)
         reducer.fit(sample)
         return reducer
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from chemnet import plugins
 from chemnet.config import ConfigDict
 
 
@@ -58,6 +59,7 @@ class Verb(ABC):
         """Return the configuration with `run`'s arguments (None is none) over the keys of ``[table]``."""
         values = {key: str(value) if isinstance(value, Path) else value for key, value in given.items()}
         changes = {f"{table}.{key}": value for key, value in values.items() if value is not None}
+        plugins.trust(*plugins.class_names(table, changes))
         return self.config.replace(changes) if changes else self.config
 
     @abstractmethod

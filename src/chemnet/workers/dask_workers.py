@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Self
 
+from chemnet import plugins
 from chemnet.errors import ConfigError
 from chemnet.workers.interface import Workers
 
@@ -94,8 +95,8 @@ class DaskWorkers(Workers):
         return self._client.submit(_itself, value, pure=False)
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        """Let a worker call the function."""
-        return self._executor.submit(function, *arguments)
+        """Let a worker call the function, with the plugins that this process may import."""
+        return self._executor.submit(_called, plugins.trusted(), function, *arguments)
 
     def close(self) -> None:
         """Drop what was not begun and disconnect; processes of one's own end."""
@@ -103,6 +104,12 @@ class DaskWorkers(Workers):
         self._client.close()
         if self._cluster is not None:
             self._cluster.close()
+
+
+def _called(trusted: frozenset[str], function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function where the user's configuration was not read."""
+    plugins.trust(*trusted)
+    return function(*arguments)
 
 
 def _itself(value: Any) -> Any:

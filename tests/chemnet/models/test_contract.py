@@ -10,8 +10,10 @@ from torch import nn
 from chemnet.errors import ModelError
 from chemnet.models import contract, recipe
 from chemnet.models.autoencoders.autoencoder_base import AutoencoderBase
-from chemnet.models.emulators.emulator_base import EmulatorBase
-from chemnet.models.emulators.time_step import TimeStep
+from chemnet.models.emulators.emulator import Emulator
+from chemnet.models.emulators.spaces.space import Space
+from chemnet.models.emulators.steps.step import Step
+from chemnet.registry import MODELS
 
 
 class Complete(nn.Module):
@@ -56,11 +58,11 @@ def test_a_model_that_leaves_out_what_its_base_demands_is_refused_by_name() -> N
     halfway = type("Halfway", (AutoencoderBase,), {"encode": lambda self, abundance: abundance})
     with pytest.raises(ModelError, match=r"Halfway .* lacks decode"):
         contract.equip_model(halfway)
-    with pytest.raises(ModelError, match=r"Motionless .* lacks decode, encode, step"):
-        contract.equip_model(type("Motionless", (EmulatorBase,), {"role": "emulator"}))
+    with pytest.raises(ModelError, match="Motionless states no space and no step"):
+        type("Motionless", (Emulator,), {"role": "emulator"})
 
 
-@pytest.mark.parametrize("unfinished", [AutoencoderBase, EmulatorBase, TimeStep])
+@pytest.mark.parametrize("unfinished", [contract.ChemModel, AutoencoderBase, Space, Step])
 def test_a_base_alone_is_no_model(unfinished: type) -> None:
     with pytest.raises(TypeError, match="abstract"):
         unfinished()
@@ -86,7 +88,11 @@ def test_what_every_model_shares_is_added_and_nothing_is_replaced() -> None:
     assert model.role == "other"
     assert model.feed == "rows"
     assert model.make_optimizer is recipe.make_optimizer
-    assert all(hasattr(model, name) for name in contract.INJECTED)
+    shared = [
+        name for name in vars(contract.ChemModel) if name.startswith(("make_o", "make_s", "load", "val"))
+    ]
+    assert len(shared) == 4
+    assert all(getattr(model, name) is getattr(contract.ChemModel, name) for name in shared)
 
 
 def test_an_equipped_model_has_the_configured_criterion(tiny: Any, row_description: Any) -> None:
@@ -110,6 +116,26 @@ def test_a_models_own_criterion_wins_with_a_warning(
         model = contract.equip_model(type("Own", (Complete,), {"__init__": init}))(tiny(), row_description)
     assert isinstance(model.criterion, nn.MSELoss)
     assert "defines its own criterion" in caplog.text
+
+
+def test_a_model_that_makes_a_criterion_of_its_own_says_so(
+    tiny: Any, row_description: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    own = {"make_criterion": lambda self, config, data: nn.MSELoss(), "decode": None, "encode": None}
+    cls = type("Own", (AutoencoderBase,), own)
+    with caplog.at_level(logging.WARNING, logger="chemnet"):
+        logging.getLogger("chemnet").propagate = True
+        model = cls(tiny(), row_description, 3)
+    assert isinstance(model.criterion, nn.MSELoss)
+    assert "defines its own criterion" in caplog.text
+
+
+def test_the_table_of_a_model_is_that_of_its_class_or_of_the_nearest_base(
+    tiny: Any, row_description: Any
+) -> None:
+    base = MODELS.get("PCAAutoencoder")
+    model = type("Derived", (base,), {})(tiny({"model.PCAAutoencoder.latent_dim": 5}), row_description)
+    assert model.table["latent_dim"] == 5
 
 
 def test_an_emulator_is_not_built_without_an_autoencoder(tiny: Any, window_description: Any) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from chemnet.models import validation_metrics
-from chemnet.models.fast.kernels import choice
+from chemnet.models.fast import choice
 
 scaled = arrays(np.float32, (6, 3), elements=st.floats(0.0, 1.0, width=32))
 
@@ -54,7 +54,7 @@ def predictions(n_rows: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 def test_the_compiled_pass_gives_what_plain_operations_give(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled = validation_metrics.validation_metrics(*predictions(50), 20.0)
-    monkeypatch.setattr(choice, "MOST_THREADS", 0)
+    monkeypatch.setenv(choice.SWITCH, "0")
     plain = validation_metrics.validation_metrics(*predictions(50), 20.0)
     for name in ("mlae", "mean_relative_error"):
         torch.testing.assert_close(compiled[name], plain[name], rtol=1e-5, atol=0.0)

@@ -26,19 +26,16 @@ from chemnet.config import ConfigDict
 from chemnet.errors import ConfigError, suggest
 from chemnet.models import losses
 from chemnet.models.autoencoders.autoencoder_base import AutoencoderBase
-from chemnet.models.contract import Batch, StepResult, TrainingRows, evaluating
+from chemnet.models.contract import Batch, StepResult, TrainingRows
 from chemnet.models.fast.gelu import through
 from chemnet.models.fast.norm_gelu import normalised
 from chemnet.models.layers import (
-    LATENT_TAIL,
     FullPrecisionLinear,
     activation,
     folded,
     full_precision_linear,
     linear,
     normalisation,
-    robust_range,
-    thinned,
 )
 from chemnet.registry import chem_model
 
@@ -68,7 +65,7 @@ class Autoencoder(AutoencoderBase):
             raise ConfigError(
                 f"model.Autoencoder.output = {table['output']!r}", hint=suggest(table["output"], OUTPUTS)
             )
-        super().__init__(data, table["latent_dim"])
+        super().__init__(config, data, table["latent_dim"])
         self.output, self.latent_noise = table["output"], table["latent_noise"]
         widths = (data.n_species, *table["hidden"], self.latent_dim)
         self.weights = nn.ParameterList(_tied_weights(widths))
@@ -83,8 +80,6 @@ class Autoencoder(AutoencoderBase):
         self.activation = activation(table["activation"])
         self.latent_activation = activation(table["latent_activation"])
         self.dropout = nn.Dropout(table["dropout"])
-        self.register_buffer("latent_low", torch.zeros(self.latent_dim))
-        self.register_buffer("latent_high", torch.ones(self.latent_dim))
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the reconstruction `(B, S)`, scaled; in training with noise on the latents."""
@@ -110,11 +105,7 @@ class Autoencoder(AutoencoderBase):
         return latent.reshape(*abundance.shape[:-1], -1)
 
     def decode(self, latent: Tensor) -> Tensor:
-        """Return scaled abundances `(..., S)` of latents `(..., L)`.
-
-        They may leave [0, 1] a little, so that a loss through the decoder has gradients everywhere; clip
-        where values are used.
-        """
+        """Return scaled abundances `(..., S)` of latents `(..., L)`, which may leave [0, 1] a little."""
         rows = latent.reshape(-1, self.latent_dim)
         scaled = self._reconstruct(self.latent_low + rows * (self.latent_high - self.latent_low))
         return scaled.reshape(*latent.shape[:-1], -1)
@@ -133,11 +124,7 @@ class Autoencoder(AutoencoderBase):
 
     def after_training(self, training: TrainingRows) -> None:
         """Scale each latent by its own robust range over the training split, for the kept weights."""
-        with evaluating(self):
-            raw = thinned(self._bottleneck(batch["abundance"]) for batch in training.row_batches())
-            low, high = robust_range(raw, LATENT_TAIL)
-            self.latent_low.copy_(low)
-            self.latent_high.copy_(high)
+        self.learn_range(training, self._bottleneck)
 
     def for_inference(self) -> FoldedAutoencoder:
         """Return the same map with BatchNorm and latent scaling folded into the linear layers."""
@@ -247,7 +234,8 @@ def _decoder_layers(model: Autoencoder) -> list[nn.Module]:
 
 def _tied_weights(widths: Sequence[int]) -> list[nn.Parameter]:
     """Return one matrix `(n_out, n_in)` per encoder layer, initialised as PyTorch's linear layers."""
-    return [nn.Linear(n_in, n_out, bias=False).weight for n_in, n_out in pairwise(widths)]
+    # nn.Linear's own type of `weight` is Tensor
+    return [nn.Parameter(nn.Linear(n_in, n_out, bias=False).weight) for n_in, n_out in pairwise(widths)]
 
 
 def _norms(name: str, widths: Sequence[int]) -> list[nn.Module]:

@@ -20,7 +20,6 @@ from chemnet.config import ConfigDict
 from chemnet.errors import ConfigError
 from chemnet.models.autoencoders.autoencoder_base import AutoencoderBase
 from chemnet.models.contract import TrainingRows
-from chemnet.models.layers import LATENT_TAIL, robust_range, thinned
 from chemnet.registry import chem_model
 
 if TYPE_CHECKING:
@@ -53,12 +52,10 @@ class PCAAutoencoder(AutoencoderBase):
                 f"model.PCAAutoencoder.latent_dim = {latent_dim}, but there are {data.n_species} species",
                 hint="principal components are at most as many as species",
             )
-        super().__init__(data, latent_dim)
+        super().__init__(config, data, latent_dim)
         # parameters, so that they are counted; an emulator may train a copy of them along
         self.mean = nn.Parameter(torch.zeros(data.n_species), requires_grad=False)
         self.components = nn.Parameter(torch.eye(latent_dim, data.n_species), requires_grad=False)
-        self.register_buffer("latent_low", torch.zeros(latent_dim))
-        self.register_buffer("latent_high", torch.ones(latent_dim))
 
     def encode(self, abundance: Tensor) -> Tensor:
         """Return the latents `(..., L)` of scaled abundances `(..., S)`; training data fill about [0, 1]."""
@@ -74,10 +71,7 @@ class PCAAutoencoder(AutoencoderBase):
         mean, components, _ = principal_components(training, self.latent_dim)
         self.mean.copy_(mean)
         self.components.copy_(components)
-        raw = thinned(self._project(rows["abundance"]) for rows in training.row_batches())
-        low, high = robust_range(raw, LATENT_TAIL)
-        self.latent_low.copy_(low)
-        self.latent_high.copy_(high)
+        self.learn_range(training, self._project)
 
     def _project(self, abundance: Tensor) -> Tensor:
         """Return the components of scaled abundances before scaling, `(..., L)`."""
@@ -101,11 +95,11 @@ def principal_components(training: TrainingRows, n: int) -> tuple[Tensor, Tensor
 
 def moments(training: TrainingRows) -> tuple[Tensor, Tensor]:
     """Return mean `(S,)` and covariance `(S, S)` of the scaled abundances of the training split, float64."""
-    rows, total, product, origin = 0, 0.0, 0.0, None
+    rows, total, product, origin = 0, torch.zeros(()), torch.zeros(()), torch.zeros(())
     for batch in training.row_batches():
         abundance = batch["abundance"].double()
         # near the mean, so that little is lost when its square is taken away
-        origin = abundance.mean(0) if origin is None else origin
+        origin = origin if rows else abundance.mean(0)
         centred = abundance - origin
         rows, total, product = rows + len(centred), total + centred.sum(0), product + centred.T @ centred
     offset = total / rows

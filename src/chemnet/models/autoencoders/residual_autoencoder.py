@@ -20,15 +20,12 @@ from torch.nn import functional
 from chemnet.config import ConfigDict
 from chemnet.models.autoencoders.autoencoder_base import AutoencoderBase
 from chemnet.models.autoencoders.pca_autoencoder import principal_components
-from chemnet.models.contract import Batch, TrainingRows, evaluating
+from chemnet.models.contract import Batch, TrainingRows
 from chemnet.models.layers import (
-    LATENT_TAIL,
     FullPrecisionLinear,
     full_precision_linear,
     perceptron,
-    robust_range,
     start_at_zero,
-    thinned,
 )
 from chemnet.registry import chem_model
 
@@ -53,7 +50,7 @@ class ResidualAutoencoder(AutoencoderBase):
 
     def __init__(self, config: ConfigDict, data: DataDescription) -> None:
         table = config["model"]["ResidualAutoencoder"]
-        super().__init__(data, table["latent_dim"])
+        super().__init__(config, data, table["latent_dim"])
         n_species, hidden, dropout = data.n_species, table["hidden"], table["dropout"]
         self.latent_noise = table["latent_noise"]
         self.mean = nn.Parameter(torch.zeros(n_species))
@@ -66,8 +63,6 @@ class ResidualAutoencoder(AutoencoderBase):
         for network in (self.correct_latent, self.correct_output):
             start_at_zero(network[-1])
         self.correct_output[-1] = FullPrecisionLinear(self.correct_output[-1])
-        self.register_buffer("latent_low", torch.zeros(self.latent_dim))
-        self.register_buffer("latent_high", torch.ones(self.latent_dim))
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the reconstruction `(B, S)`, scaled; in training with noise on the latents."""
@@ -95,11 +90,7 @@ class ResidualAutoencoder(AutoencoderBase):
 
     def after_training(self, training: TrainingRows) -> None:
         """Scale each latent by its own robust range over the training split, for the kept weights."""
-        with evaluating(self):
-            raw = thinned(self._compress(rows["abundance"]) for rows in training.row_batches())
-            low, high = robust_range(raw, LATENT_TAIL)
-            self.latent_low.copy_(low)
-            self.latent_high.copy_(high)
+        self.learn_range(training, self._compress)
 
     def _compress(self, abundance: Tensor) -> Tensor:
         """Return the latents before scaling, `(..., L)`, of about unit variance."""

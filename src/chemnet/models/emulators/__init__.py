@@ -1,1 +1,1 @@
-"""Networks that advance latents or abundances by one time step."""
+"""Emulators: a space, a step that advances states in it, and the rollout around both."""

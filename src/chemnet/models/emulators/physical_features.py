@@ -73,6 +73,11 @@ class PhysicalFeatures(nn.Module):
         The features, in order.
     """
 
+    log_minimum: Tensor
+    log_range: Tensor
+    centre: Tensor
+    width: Tensor
+
     def __init__(self, data: DataDescription) -> None:
         super().__init__()
         self.physical_names = data.physical_names

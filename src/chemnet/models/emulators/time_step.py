@@ -11,8 +11,6 @@ length needs none of it: `FixedStep` sees nothing and lets every change pass.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-
 import torch
 from torch import Tensor, nn
 
@@ -22,16 +20,19 @@ from chemnet.models.layers import spread
 _SHORTEST = 1e-6
 
 
-class TimeStep(nn.Module, ABC):
-    """The usual time step of the training data [yr], which other steps are measured by.
+class FixedStep(nn.Module):
+    """Every step counts as the usual one.
 
     Attributes
     ----------
     n_features
         Width of `features`.
+    usual
+        The usual time step of the training data [yr], which other steps are measured by.
     """
 
-    n_features: int
+    n_features = 0
+    usual: Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,39 +44,22 @@ class TimeStep(nn.Module, ABC):
         if len(steps):
             self.usual.copy_(spread(steps).median())
 
-    @abstractmethod
     def relative(self, dt: Tensor) -> Tensor:
         """Return the time step in units of the usual one, `(...)`."""
-
-    @abstractmethod
-    def features(self, dt: Tensor) -> Tensor:
-        """Return what a network is shown of the time step, `(..., n_features)`."""
-
-    @abstractmethod
-    def gate(self, dt: Tensor) -> Tensor:
-        """Return the factor of the change in a step, `(..., 1)`."""
-
-
-class FixedStep(TimeStep):
-    """Every step counts as the usual one."""
-
-    n_features = 0
-
-    def relative(self, dt: Tensor) -> Tensor:
-        """Return ones `(...)`."""
         return torch.ones_like(dt)
 
     def features(self, dt: Tensor) -> Tensor:
-        """Return nothing, `(..., 0)`."""
+        """Return what a network is shown of the time step, `(..., n_features)`."""
         return dt.new_zeros(*dt.shape, 0)
 
     def gate(self, dt: Tensor) -> Tensor:
-        """Return ones, `(..., 1)`."""
-        return torch.ones_like(dt)[..., None]
+        """Return the factor of the change in a step, ``2 r / (1 + r)``, `(..., 1)`."""
+        relative = self.relative(dt)[..., None]
+        return 2.0 * relative / (1.0 + relative)
 
 
-class VariableStep(TimeStep):
-    """Steps of any length, in the units of the usual one."""
+class VariableStep(FixedStep):
+    """Steps of any length, in units of the usual one; shown is the logarithm."""
 
     n_features = 1
 
@@ -87,12 +71,7 @@ class VariableStep(TimeStep):
         """Return the decimal logarithm of the relative step, `(..., 1)`."""
         return self.relative(dt).clamp_min(_SHORTEST).log10()[..., None]
 
-    def gate(self, dt: Tensor) -> Tensor:
-        """Return ``2 r / (1 + r)``, `(..., 1)`."""
-        relative = self.relative(dt)[..., None]
-        return 2.0 * relative / (1.0 + relative)
 
-
-def time_step(use_dt: bool) -> TimeStep:
+def time_step(use_dt: bool) -> FixedStep:
     """Return how a model treats time steps, by its key ``use_dt``."""
     return VariableStep() if use_dt else FixedStep()

@@ -1,6 +1,6 @@
 """A rollout of a perceptron and its gradient by compiled loops over all steps, on a CPU.
 
-Shapes: B tracers, T steps, D of what drives a step, L latents; n_in and n_out of a layer.
+Shapes: B tracers, T steps, F of a step's forcing, L latents; n_in and n_out of a layer.
 
 PyTorch's operations take as long to start as a step's products take to compute. Here one call goes through
 all steps, with blocks of tracers on as many threads as PyTorch uses (`chemnet.models.fast.kernels.rollouts`).
@@ -21,9 +21,10 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from chemnet.models.fast.kernels.blocks import blocks_of, each_block
-from chemnet.models.fast.kernels.choice import MOST_THREADS
-from chemnet.models.fast.per_member import apply_each
+from chemnet.models.fast.per_member import each_member
 
+# with more threads than these and few tracers for each, the parallel products of PyTorch are faster
+_MOST_THREADS = 4
 # tracers are filled up to whole vectors, and so many at least are worth a thread
 _VECTOR = 8
 # without a gradient, tracers that are rolled out before their memory is used for the next ones
@@ -84,79 +85,62 @@ class _Plan:
     size: int
 
 
-def can_compile(drive: Tensor, steps: Tensor, *others: Tensor) -> bool:
-    """Return whether compiled loops take these tensors: float32 on a CPU, the drive without gradient.
+def can_compile(forcing: Tensor, steps: Tensor, *others: Tensor) -> bool:
+    """Return whether compiled loops take these tensors: float32 on a CPU, the forcing without gradient.
 
     They do where most threads have tracers of their own. With many threads and few tracers the parallel
     products of PyTorch are faster.
     """
-    every = (drive, steps, *others)
+    every = (forcing, steps, *others)
     return (
-        torch.get_num_threads() <= max(MOST_THREADS, len(drive) // _VECTOR)
+        torch.get_num_threads() <= max(_MOST_THREADS, len(forcing) // _VECTOR)
         and all(each.dtype == torch.float32 and each.device.type == "cpu" for each in every)
-        and not (drive.requires_grad or steps.requires_grad or torch.is_autocast_enabled("cpu"))
-        and drive.numel() > 0
+        and not (forcing.requires_grad or steps.requires_grad or torch.is_autocast_enabled("cpu"))
+        and forcing.numel() > 0
     )
 
 
 def compiled_rollout(
     form: RolloutForm,
     start: Tensor,
-    drive: Tensor,
+    forcing: Tensor,
     steps: Tensor,
     layers: Sequence[tuple[Tensor, Tensor]],
-    held: Tensor | None = None,
+    limits: Tensor | None = None,
 ) -> Tensor:
-    """Return latents `(B, T, L)` after each step.
+    """Return latents `(B, T, L)` after each step; parameters as for `chemnet.models.fast.rollout`.
 
-    Parameters
-    ----------
-    form
-        What a step does.
-    start, drive
-        `(B, L)` and `(B, T, D)`.
-    steps
-        Gates of the change, or relative time steps, `(B, T)`.
-    layers
-        Weight `(n_out, n_in)` and bias `(n_out,)` of each, the first one's inputs drive before latents.
-    held
-        Least and most that latents are held between after each step, `(2, L)`; the gradient passes through as
-        if they were free.
+    The gradient passes the limits as if latents were free.
     """
     matrices = [torch.cat([weight, bias[:, None]], dim=1) for weight, bias in layers]
-    if held is None:
+    if limits is None:
         bound = torch.full_like(start[:1], torch.inf)
-        held = torch.cat([-bound, bound])
+        limits = torch.cat([-bound, bound])
     at_once = len(start) if torch.is_grad_enabled() else _TRACERS_AT_ONCE
-    parts = zip(*(each.split(at_once) for each in (start, drive, steps)), strict=True)
-    rolled = [_rolled_out(form, *part, held, matrices) for part in parts]
+    shapes, rolled = [tuple(matrix.shape) for matrix in matrices], []
+    parts = zip(start.split(at_once), forcing.split(at_once), steps.split(at_once), strict=True)
+    for part in parts:
+        plan = _plan(form, len(part[0]), forcing.shape[1], shapes)
+        rolled.append(_CompiledRollout.apply(plan, *part, limits, *matrices)[0])
     return rolled[0] if len(rolled) == 1 else torch.cat(rolled)
 
 
-def _rolled_out(
-    form: RolloutForm, start: Tensor, drive: Tensor, steps: Tensor, held: Tensor, matrices: Sequence[Tensor]
-) -> Tensor:
-    """Return the latents of some tracers."""
-    plan = _plan(form, drive.shape[0], drive.shape[1], [tuple(matrix.shape) for matrix in matrices])
-    latents: Tensor = _CompiledRollout.apply(plan, start, drive, steps, held, *matrices)[0]
-    return latents
-
-
+@each_member
 class _CompiledRollout(torch.autograd.Function):
     """The rollout `(B, T, L)`, and its gradient by backpropagation through time."""
 
     @staticmethod
     def forward(
-        plan: _Plan, start: Tensor, drive: Tensor, steps: Tensor, held: Tensor, *matrices: Tensor
+        plan: _Plan, start: Tensor, forcing: Tensor, steps: Tensor, limits: Tensor, *matrices: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Roll out; what the gradient needs is returned as one piece of memory."""
         from chemnet.models.fast.kernels.activations import ACTIVATION_CODES
         from chemnet.models.fast.kernels.rollouts import roll_with_slopes
 
-        latents = start.new_empty(*drive.shape[:2], start.shape[1])
+        latents = start.new_empty(*forcing.shape[:2], start.shape[1])
         memory = start.new_empty(plan.size)
         packed, kept, out = _packed(matrices), memory.numpy(), latents.numpy()
-        form, n_steps, ranges = plan.form, drive.shape[1], held.contiguous().numpy()
+        form, n_steps, ranges = plan.form, forcing.shape[1], limits.contiguous().numpy()
 
         def roll(block: _Block) -> None:
             of, width = block.tracers, block.width
@@ -167,7 +151,7 @@ class _CompiledRollout(torch.autograd.Function):
                 block.layout,
                 ranges,
                 _columns(start[of].t(), width),
-                _columns(drive[of].permute(1, 2, 0), width),
+                _columns(forcing[of].permute(1, 2, 0), width),
                 _columns(steps[of].t(), width),
                 block.chunk,
                 kept[block.entering],
@@ -182,12 +166,12 @@ class _CompiledRollout(torch.autograd.Function):
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
         """Keep what the gradient needs; only the latents have one."""
-        plan, start, drive, steps, _, *matrices = inputs
+        plan, start, forcing, steps, _, *matrices = inputs
         ctx.mark_non_differentiable(output[1])
         # nor are zeros made up for it
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(steps, output[1], *matrices)
-        ctx.plan, ctx.n_drive, ctx.n_latents = plan, drive.shape[2], start.shape[1]
+        ctx.plan, ctx.n_forcing, ctx.n_latents = plan, forcing.shape[2], start.shape[1]
 
     @staticmethod
     @once_differentiable
@@ -198,7 +182,7 @@ class _CompiledRollout(torch.autograd.Function):
         steps, memory, *matrices = ctx.saved_tensors
         plan, n_steps = ctx.plan, steps.shape[1]
         packed, kept, given = (
-            _packed_back(matrices, ctx.n_drive),
+            _packed_back(matrices, ctx.n_forcing),
             memory.numpy(),
             gradient.contiguous().numpy(),
         )
@@ -228,11 +212,6 @@ class _CompiledRollout(torch.autograd.Function):
         parts = by_matrices.sum(0).split([matrix.numel() for matrix in matrices])
         shaped = [part.view_as(matrix) for part, matrix in zip(parts, matrices, strict=True)]
         return None, by_start, None, None, None, *shaped
-
-    @staticmethod
-    def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
-        """Roll out each of several networks by itself: their products are large enough."""
-        return apply_each(_CompiledRollout, info, in_dims, inputs)
 
 
 def _plan(form: RolloutForm, n_tracers: int, n_steps: int, shapes: Sequence[tuple[int, ...]]) -> _Plan:
@@ -282,12 +261,12 @@ def _packed(matrices: Sequence[Tensor]) -> NDArray[np.float32]:
     return torch.cat([matrix.flatten() for matrix in matrices]).numpy()
 
 
-def _packed_back(matrices: Sequence[Tensor], n_drive: int) -> NDArray[np.float32]:
-    """Return the gradient's matrices `(n_in, n_out)`, drive and biases left out, where `_packed` has them."""
+def _packed_back(matrices: Sequence[Tensor], n_forcing: int) -> NDArray[np.float32]:
+    """Return the gradient's matrices `(n_in, n_out)` where `_packed` has them, without forcing and biases."""
     packed = matrices[0].new_zeros(sum(matrix.numel() for matrix in matrices))
     at = 0
     for k, matrix in enumerate(matrices):
-        turned = matrix[:, (0 if k else n_drive) : -1].t()
+        turned = matrix[:, (0 if k else n_forcing) : -1].t()
         packed[at : at + turned.numel()] = turned.flatten()
         at += matrix.numel()
     return packed.numpy()

@@ -8,10 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from chemnet.models.fast.kernels.choice import fits_kernels
-from chemnet.models.fast.per_member import apply_each
+from chemnet.models.fast.choice import fits_kernels
+from chemnet.models.fast.kernels.blocks import each_part
+from chemnet.models.fast.per_member import each_member
 
 
+@each_member
 class GeluWithSlope(torch.autograd.Function):
     """The exact GELU of float32 values of any shape; the backward pass is one product with the slope."""
 
@@ -23,7 +25,8 @@ class GeluWithSlope(torch.autograd.Function):
         # one member's part of what an ensemble shares out may lie scattered
         whole = values.detach().contiguous()
         out, slope = torch.empty_like(whole), torch.empty_like(whole)
-        gelu_with_slope(*(each.view(-1).numpy() for each in (whole, out, slope)))
+        flat = [each.view(-1).numpy() for each in (whole, out, slope)]
+        each_part(flat[0].shape, lambda part: gelu_with_slope(*(each[part] for each in flat)))
         return out, slope
 
     @staticmethod
@@ -39,11 +42,6 @@ class GeluWithSlope(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor, *rest: Tensor) -> Tensor:
         """Return the gradient of the values."""
         return gradient * ctx.saved_tensors[0]
-
-    @staticmethod
-    def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
-        """Return activations and slopes of the members of an ensemble, one after another."""
-        return apply_each(GeluWithSlope, info, in_dims, inputs)
 
 
 def activated(hidden: Tensor, activation: nn.Module) -> Tensor:

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from chemnet.models.fast.choice import fits_kernels
 from chemnet.models.fast.gelu import activated
-from chemnet.models.fast.kernels.choice import fits_kernels
-from chemnet.models.fast.per_member import apply_each
+from chemnet.models.fast.kernels.blocks import each_part
+from chemnet.models.fast.per_member import each_member
 
 
 def normalised(hidden: Tensor, norm: nn.Module, activation: nn.Module) -> Tensor:
@@ -30,6 +31,7 @@ def normalised(hidden: Tensor, norm: nn.Module, activation: nn.Module) -> Tensor
     return out
 
 
+@each_member
 class BatchNormGelu(torch.autograd.Function):
     """GELU of BatchNorm with the batch's own statistics.
 
@@ -43,13 +45,13 @@ class BatchNormGelu(torch.autograd.Function):
         from chemnet.models.fast.kernels import normalisation
 
         # one member's part of what an ensemble shares out may lie scattered
-        rows, mean, variance = values.contiguous(), np.empty(values.shape[1]), np.empty(values.shape[1])
-        normalisation.column_moments(rows.numpy(), mean, variance)
+        rows = values.contiguous()
+        mean, variance = _moments(rows.numpy())
         gain = weight.numpy() / np.sqrt(variance + eps)
+        affine = _single(gain), _single(bias.numpy() - gain * mean)
         out, slope = torch.empty_like(rows), torch.empty_like(rows)
-        normalisation.gelu_of_affine(
-            rows.numpy(), _single(gain), _single(bias.numpy() - gain * mean), out.numpy(), slope.numpy()
-        )
+        x, y, dy = (each.numpy() for each in (rows, out, slope))
+        each_part(rows.shape, lambda part: normalisation.gelu_of_affine(x[part], *affine, y[part], dy[part]))
         return out, torch.from_numpy(mean), torch.from_numpy(variance), slope
 
     @staticmethod
@@ -74,22 +76,25 @@ class BatchNormGelu(torch.autograd.Function):
         incoming, n_rows = gradient.contiguous().numpy(), len(values)
         inverse = 1.0 / np.sqrt(variance + ctx.eps)
         gain = weight * inverse
-        total, moment = np.empty_like(mean), np.empty_like(mean)
-        normalisation.product_sums(incoming, slope, values, _single(mean), total, moment)
+        centre = _single(mean)
+        sums = each_part(
+            values.shape,
+            lambda part: normalisation.product_sums(incoming[part], slope[part], values[part], centre),
+        )
+        total, moment = sum(sums[1:], start=sums[0])
         # of the mean and the variance, through which every row acts on every other
         factor = -gain * inverse**2 * moment / n_rows
         constant = -gain * total / n_rows - factor * mean
         out = torch.empty_like(gradient, memory_format=torch.contiguous_format)
-        normalisation.normalised_gradient(
-            incoming, slope, values, _single(gain), _single(constant), _single(factor), out.numpy()
+        factors, given = (_single(gain), _single(constant), _single(factor)), out.numpy()
+        each_part(
+            values.shape,
+            lambda part: normalisation.normalised_gradient(
+                incoming[part], slope[part], values[part], *factors, given[part]
+            ),
         )
         by_weight, by_bias = (torch.from_numpy(_single(each)) for each in (moment * inverse, total))
         return out, by_weight, by_bias, None
-
-    @staticmethod
-    def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
-        """Return the activations of the members of an ensemble, one after another."""
-        return apply_each(BatchNormGelu, info, in_dims, inputs)
 
 
 def _fits(hidden: Tensor, norm: nn.Module, activation: nn.Module) -> bool:
@@ -109,18 +114,28 @@ def _fits(hidden: Tensor, norm: nn.Module, activation: nn.Module) -> bool:
     )
 
 
-def _learn_statistics(norm: nn.BatchNorm1d, mean: Tensor, variance: Tensor, n_rows: int) -> None:
+def _learn_statistics(norm: Any, mean: Tensor, variance: Tensor, n_rows: int) -> None:
     """Move the running statistics towards those of a batch, as BatchNorm does itself."""
-    assert norm.running_mean is not None
-    assert norm.running_var is not None
-    assert norm.num_batches_tracked is not None
-    assert norm.momentum is not None
     kept, unbiased = 1.0 - norm.momentum, variance * (n_rows / (n_rows - 1))
     with torch.no_grad():
         norm.num_batches_tracked += 1
         # no lerp_: the members of an ensemble cannot be at once in it
         norm.running_mean.mul_(kept).add_(mean.float(), alpha=norm.momentum)
         norm.running_var.mul_(kept).add_(unbiased.float(), alpha=norm.momentum)
+
+
+def _moments(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and biased variance `(W,)` float64 of the columns of `(B, W)` (parts: Chan et al. 1979)."""
+    from chemnet.models.fast.kernels.normalisation import column_moments
+
+    found = each_part(rows.shape, lambda part: (len(rows[part]), *column_moments(rows[part])))
+    n, mean, variance = found[0]
+    for more, other_mean, other_variance in found[1:]:
+        apart, n = other_mean - mean, n + more
+        share = more / n
+        mean = mean + share * apart
+        variance = (1.0 - share) * variance + share * other_variance + share * (1.0 - share) * apart**2
+    return mean, variance
 
 
 def _single(values: np.ndarray) -> np.ndarray:

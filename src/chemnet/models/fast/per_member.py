@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
+Function = TypeVar("Function", bound=type[torch.autograd.Function])
 
-def apply_each(
-    function: type[torch.autograd.Function], info: Any, in_dims: Sequence[Any], inputs: Sequence[Any]
-) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
-    """Return what the `vmap` of an autograd function returns: its outputs for every member, and their axes.
 
-    Parameters
-    ----------
-    function
-        Returns a tuple of tensors.
-    info, in_dims, inputs
-        What its `vmap` is given. An input that is a tuple has a tuple of axes, but only a tensor has a part
-        per member.
+def each_member(function: Function) -> Function:
+    """Give an autograd function, which returns a tuple of tensors, a `vmap` that calls it for each member.
+
+    An input that is a tuple has a tuple of axes, but only a tensor has a part per member.
     """
-    given = list(zip(inputs, in_dims, strict=True))
-    outputs = [
-        function.apply(*(_part(value, axis, member) for value, axis in given))
-        for member in range(info.batch_size)
-    ]
-    stacked = tuple(torch.stack(parts) for parts in zip(*outputs, strict=True))
-    return stacked, (0,) * len(stacked)
+
+    def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
+        given = list(zip(inputs, in_dims, strict=True))
+        outputs = [
+            function.apply(*(_part(value, axis, member) for value, axis in given))
+            for member in range(info.batch_size)
+        ]
+        stacked = tuple(torch.stack(parts) for parts in zip(*outputs, strict=True))
+        return stacked, (0,) * len(stacked)
+
+    function.vmap = staticmethod(vmap)  # type: ignore[assignment]
+    return function
 
 
 def _part(value: Any, axis: Any, member: int) -> Any:

@@ -17,13 +17,14 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from chemnet.models.fast.kernels.choice import fits_kernels
-from chemnet.models.fast.per_member import apply_each
+from chemnet.models.fast.choice import fits_kernels
+from chemnet.models.fast.kernels.blocks import each_part
+from chemnet.models.fast.per_member import each_member
 
 LN10 = math.log(10.0)
 # d = 1 is the whole scaled range: above it exponentials continue as straight lines, or float32 would overflow
 LARGEST_EXPONENTIATED = 1.0
-# values of a block on a CPU: its four float32 arrays, 2.7 MB, stay in the cache
+# values of a block on a CPU and one of its threads: its four float32 arrays, 2.7 MB, stay in the cache
 _BLOCK_VALUES = 170_000
 # a scaled abundance above 0 times this is no bound, 0 times this is a bound at 0
 _NO_BOUND = -1e30
@@ -54,7 +55,27 @@ class RowForm:
     scale: float
 
 
-class RowLoss(torch.autograd.Function):
+class _LossWithGradients(torch.autograd.Function):
+    """A function that returns the loss, two terms of it, and the gradients of its first inputs."""
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+        """Keep the gradients."""
+        ctx.mark_non_differentiable(*output[1:])
+        # or the backward pass would begin by filling gradients of the other outputs with zeros
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(*output[3:])
+        ctx.n_others = len(inputs) - len(output[3:])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, factor: Tensor, *rest: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of the first inputs."""
+        return *(times(gradient, factor) for gradient in ctx.saved_tensors), *(ctx.n_others * (None,))
+
+
+@each_member
+class RowLoss(_LossWithGradients):
     """`RowForm` of predictions `(..., S)`.
 
     ``apply(predicted, target, form, with_gradient)`` returns the loss, its mean and worst terms and the
@@ -73,27 +94,9 @@ class RowLoss(torch.autograd.Function):
             blocks.take(predicted[rows], target[rows], gradient[rows] if with_gradient else None)
         return *blocks.totals(), gradient
 
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-        """Keep the gradient."""
-        ctx.mark_non_differentiable(*output[1:])
-        # or the backward pass would begin by filling gradients of the other outputs with zeros
-        ctx.set_materialize_grads(False)
-        ctx.save_for_backward(output[3])
 
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, factor: Tensor, *rest: Tensor) -> tuple[Tensor | None, ...]:
-        """Return the gradient of the prediction."""
-        return times(ctx.saved_tensors[0], factor), None, None, None
-
-    @staticmethod
-    def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
-        """Return the losses of the members of an ensemble, one after another."""
-        return apply_each(RowLoss, info, in_dims, inputs)
-
-
-class LinearRowLoss(torch.autograd.Function):
+@each_member
+class LinearRowLoss(_LossWithGradients):
     """`RowForm` of the linear layer ``hidden weight^T + bias``, whose output is never held as a whole.
 
     ``apply(hidden, weight, bias, target, form)`` takes `(B, H)`, `(S, H)`, `(S,)` and `(B, S)`. It returns
@@ -118,24 +121,6 @@ class LinearRowLoss(torch.autograd.Function):
             gradients[2].add_(gradient.sum(0))
         return *blocks.totals(), *gradients
 
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-        """Keep the gradients."""
-        ctx.mark_non_differentiable(*output[1:])
-        ctx.set_materialize_grads(False)
-        ctx.save_for_backward(*output[3:])
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, factor: Tensor, *rest: Tensor) -> tuple[Tensor | None, ...]:
-        """Return the gradients of hidden values, weight and bias."""
-        return *(times(gradient, factor) for gradient in ctx.saved_tensors), None, None
-
-    @staticmethod
-    def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
-        """Return the losses of the members of an ensemble, one after another."""
-        return apply_each(LinearRowLoss, info, in_dims, inputs)
-
 
 class _Blocks:
     """Takes in predictions block by block; a block is some entries of the first axis.
@@ -152,7 +137,8 @@ class _Blocks:
         self.form = form
         self.n_rows = max(1, like.numel() // like.shape[-1])
         # on a GPU many small kernels would cost more than the traffic that they save
-        n_blocks = math.ceil(like.numel() / _BLOCK_VALUES) if like.device.type == "cpu" else 1
+        at_once = _BLOCK_VALUES * torch.get_num_threads()
+        n_blocks = math.ceil(like.numel() / at_once) if like.device.type == "cpu" else 1
         self.size = math.ceil(len(like) / max(1, n_blocks))
         shape = (self.size, *like.shape[1:])
         self.difference, self.error, self._slope = (like.new_empty(shape) for _ in range(3))
@@ -193,8 +179,12 @@ class _Blocks:
 
         rows = (each.reshape(-1, each.shape[-1]).contiguous() for each in (predicted, target))
         form, slope = self.form, gradient.view(-1, gradient.shape[-1])
-        options = (form.power, *_POLYNOMIALS[form.error], form.scale / self.n_rows, form.worst_weight)
-        self._add(*polynomial_errors(*(each.numpy() for each in (*rows, slope)), *map(F, options)))
+        numbers = (form.power, *_POLYNOMIALS[form.error], form.scale / self.n_rows, form.worst_weight)
+        options, arrays = tuple(map(F, numbers)), [each.numpy() for each in (*rows, slope)]
+        for sums in each_part(
+            slope.shape, lambda part: polynomial_errors(*(each[part] for each in arrays), *options)
+        ):
+            self._add(*sums)
 
     def _add(self, errors: Tensor | float, worst: Tensor | float) -> None:
         """Add a block's sum of errors and of the largest ones."""

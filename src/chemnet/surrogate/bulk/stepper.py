@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from chemnet.errors import DataError
-from chemnet.models.emulators.emulator_base import LATENT
+from chemnet.models.emulators.steps.step import LATENT
 from chemnet.surrogate import input_checks
 from chemnet.surrogate.engine.fused_predictor import FusedPredictor
 

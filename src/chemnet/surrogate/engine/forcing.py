@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chemnet.data.description import DataDescription
-from chemnet.models.emulators.emulator_base import EmulatorBase
+from chemnet.models.emulators.emulator import Emulator
 from chemnet.models.emulators.physical_features import PhysicalFeatures, Term
 from chemnet.models.emulators.time_step import FixedStep, VariableStep
 from chemnet.surrogate.engine.packing import Array, Layer, as_float64
@@ -42,25 +42,27 @@ class Driving:
     usual: float
 
 
-def driving_of(emulator: EmulatorBase, data: DataDescription) -> tuple[Driving, Array] | None:
+def driving_of(emulator: Emulator, data: DataDescription) -> tuple[Driving, Array] | None:
     """Return what drives an emulator, and the gains `(D' + L,)` of its inputs that its first layer takes up.
 
     D' counts the time step where it is shown. None for a time step that the kernels do not know.
     """
-    usual = {FixedStep: 0.0, VariableStep: float(emulator.time_step.usual)}.get(type(emulator.time_step))
+    time_step = emulator.step.time_step
+    usual = {FixedStep: 0.0, VariableStep: float(time_step.usual)}.get(type(time_step))
     if usual is None:
         return None
-    features = getattr(emulator, "features", None)
+    features = getattr(emulator.step, "features", None)
     terms, centre, width = _plain_terms(data) if features is None else _learnt_terms(features)
     table = np.column_stack([np.array([tuple(map(float, term)) for term in terms]), centre])
-    gains = np.ones(len(terms) + emulator.time_step.n_features + emulator.latent_dim)
+    gains = np.ones(len(terms) + time_step.n_features + emulator.latent_dim)
     gains[: len(terms)] = 1.0 / width
     return Driving(bounded(table), _limits(data), usual), gains
 
 
-def ranges_of(emulator: EmulatorBase) -> Floats:
+def ranges_of(emulator: Emulator) -> Floats:
     """Return least and most of standardised latents, their centre and width, `(4, L)`."""
-    rows = (emulator.low, emulator.high, emulator.centre, emulator.width)
+    space = emulator.space
+    rows = (space.low, space.high, space.centre, space.width)
     return bounded(np.stack([as_float64(row) for row in rows]))
 
 

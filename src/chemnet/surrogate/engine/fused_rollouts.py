@@ -16,12 +16,13 @@ from torch import Tensor
 
 from chemnet.compiling import announce_compilation
 from chemnet.data.description import DataDescription
-from chemnet.models.emulators.direct_emulator import DirectEmulator
-from chemnet.models.emulators.direct_relaxation import DirectRelaxation
-from chemnet.models.emulators.emulator_base import LATENT
-from chemnet.models.emulators.latent_emulator import LatentEmulator
-from chemnet.models.emulators.latent_relaxation import LatentRelaxation
-from chemnet.models.emulators.latent_rnn import MEMORY, LatentRNN
+from chemnet.models.emulators.emulator import Emulator
+from chemnet.models.emulators.spaces.abundance import AbundanceSpace, StandardisedAbundanceSpace
+from chemnet.models.emulators.spaces.latent import LatentSpace
+from chemnet.models.emulators.steps.recurrent import MEMORY, RecurrentStep
+from chemnet.models.emulators.steps.relaxation import RelaxationStep
+from chemnet.models.emulators.steps.residual import ResidualStep
+from chemnet.models.emulators.steps.step import LATENT
 from chemnet.models.fast.kernels.blocks import in_blocks
 from chemnet.surrogate.engine import rollout_kernels
 from chemnet.surrogate.engine.forcing import Driving, Floats, absorb, driving_of, ranges_of
@@ -182,16 +183,28 @@ class RecurrentRollout:
 def fused_rollout(emulator: Any, data: DataDescription) -> FusedRollout | None:
     """Return the fused rollout of an emulator, or None for a kind that has none.
 
-    Only the classes themselves are known: one that is derived from them may do something else.
+    Only what chemnet's own classes do is known: what is derived from them may do something else.
     """
-    build = _BUILDERS.get(type(emulator))
+    build = _BUILDERS.get(type(emulator.step)) if is_composition(emulator) else None
     found = driving_of(emulator, data) if build is not None else None
     return build(emulator, *found) if build is not None and found is not None else None
 
 
+def is_composition(emulator: Any) -> bool:
+    """Return whether an emulator's class composes a space and a step of chemnet, and states nothing else."""
+    own = [cls for cls in type(emulator).__mro__ if issubclass(cls, Emulator) and cls is not Emulator]
+    return (
+        isinstance(emulator, Emulator)
+        and type(emulator.space) in _SPACES
+        and not any(
+            callable(value) for cls in own for value in vars(cls).values() if not isinstance(value, type)
+        )
+    )
+
+
 def _residual(emulator: Any, driving: Driving, gains: Any) -> FusedRollout | None:
     """Return the rollout of a residual perceptron."""
-    layers = layers_of(emulator.change)
+    layers = layers_of(emulator.step.change)
     if layers is None:
         return None
     network = pack(filled([absorb(layers[0], gains), *layers[1:]]))
@@ -200,23 +213,24 @@ def _residual(emulator: Any, driving: Driving, gains: Any) -> FusedRollout | Non
 
 def _relaxing(emulator: Any, driving: Driving, gains: Any) -> FusedRollout:
     """Return the rollout of a relaxation."""
-    net = emulator.relaxation
-    drive = Layer.of(net.from_drive)
+    net = emulator.step
+    drive = Layer.of(net.from_forcing)
     matrix = np.concatenate([drive.matrix, as_float64(net.from_latent.weight).T])
     layers = [absorb(Layer(matrix, drive.bias, "silu"), gains)]
     for linear in net.layers[:-1]:
         layer = Layer.of(linear)
         layers.append(Layer(layer.matrix, layer.bias, "silu"))
-    layers.append(_halves(Layer.of(net.layers[-1]), net.latent_dim))
+    layers.append(_halves(Layer.of(net.layers[-1]), emulator.latent_dim))
     return PerceptronRollout(rollout_kernels.RELAXING, pack(layers), driving, ranges_of(emulator))
 
 
 def _recurrent(emulator: Any, driving: Driving, gains: Any) -> FusedRollout | None:
     """Return the rollout of a gated recurrent unit."""
-    look, head = layers_of(emulator.look), layers_of(emulator.change)
+    step = emulator.step
+    look, head = layers_of(step.look), layers_of(step.change)
     if look is None or head is None:
         return None
-    cell = emulator.cell
+    cell = step.cell
     new, old = (
         Layer(as_float64(weight).T, as_float64(bias))
         for weight, bias in ((cell.weight_ih, cell.bias_ih), (cell.weight_hh, cell.bias_hh))
@@ -233,10 +247,9 @@ def _halves(layer: Layer, latent_dim: int) -> Layer:
     return Layer(matrix, np.concatenate([part.bias for part in parts]))
 
 
+_SPACES = (LatentSpace, AbundanceSpace, StandardisedAbundanceSpace)
 _BUILDERS: dict[type, Callable[[Any, Driving, Any], FusedRollout | None]] = {
-    LatentEmulator: _residual,
-    DirectEmulator: _residual,
-    LatentRelaxation: _relaxing,
-    DirectRelaxation: _relaxing,
-    LatentRNN: _recurrent,
+    ResidualStep: _residual,
+    RelaxationStep: _relaxing,
+    RecurrentStep: _recurrent,
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from chemnet.compiling import inner_kernel, kernel
+from chemnet.models.fast.kernels.activations import remaining_distance
 from chemnet.models.fast.kernels.elementary import LOG2_10, LOG2_E, LOG10_2, F, exp2, log2, tanh
 from chemnet.surrogate.engine.perceptron_kernels import memory_for, run_perceptron
 
@@ -52,8 +53,7 @@ def _keep(rates, relative, is_variable):
     """Replace rates k by what a relaxation keeps of the distance, ``exp(-relative softplus(k))``."""
     if is_variable:
         for j in range(rates.shape[0]):
-            grown = F(1.0) + exp2(rates[j] * LOG2_E)
-            rates[j] = exp2(-relative * log2(grown))
+            rates[j] = remaining_distance(rates[j], relative)[0]
     else:
         for j in range(rates.shape[0]):
             # with relative = 1 it is a logistic function
@@ -166,7 +166,7 @@ def roll_recurrent(
     out,
     memory_out,
 ):
-    """Carry cells with a memory along their histories; see `chemnet.models.emulators.latent_rnn`.
+    """Carry cells with a memory along their histories; see `chemnet.models.emulators.steps.recurrent`.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from chemnet.models.emulators.ensemble_base import call_each, stacked_state
+from chemnet.models.emulators.ensembles.stacked import call_each, stacked_state
 from chemnet.surrogate.carrying import carry, stepwise
 from chemnet.surrogate.engine.fused_predictor import FusedPredictor
 from chemnet.surrogate.predictor import Parts, State

@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from chemnet.errors import ModelError
-from chemnet.models.contract import build_model
+from chemnet.models.contract import rebuild_model
 from chemnet.models.model_file import brings_autoencoder, data_of, load_trained, read_model_file, role_of
 from chemnet.models.weights import check_shapes
 from chemnet.results import ResultDirectory
@@ -46,7 +46,7 @@ def parts_together(results: Sequence[ResultDirectory]) -> Parts:
     name, kind = ENSEMBLES[role], members[0].config["model"]["name"]
     table = {"name": name, f"{name}.member": kind, f"{name}.size": len(members)}
     config = members[0].config.replace({f"model.{key}": value for key, value in table.items()})
-    ensemble: nn.Module = build_model(config, data_of(first), autoencoder)
+    ensemble: nn.Module = rebuild_model(config, data_of(first), autoencoder)
     for place, member, result in zip(ensemble.members, members, results, strict=True):  # type: ignore[arg-type]
         check_shapes(member.state_dict(), place.state_dict(), f"{result.name} beside {first.name}")
         place.load_state_dict(member.state_dict())

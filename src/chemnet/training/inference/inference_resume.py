@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from chemnet.config import ConfigDict, load_config
+from chemnet.config import ConfigDict, load_result_config
 from chemnet.data.inference.inference_writer import PROGRESS_FILE
 from chemnet.errors import ResultsError
 from chemnet.progress import get_logger
@@ -34,7 +34,7 @@ def resumed(config: ConfigDict) -> tuple[ConfigDict, Path]:
     if is_running(path):
         raise ResultsError(f"{path.name} is running still", hint="wait for it, or stop that process first")
     _log.info("going on with %s as it was configured", path.name)
-    begun = load_config([path / "runtime_config.toml"])
+    begun = load_result_config(path / "runtime_config.toml")
     return begun.replace({key: config.lookup(key) for key in _TODAY}), path
 
 

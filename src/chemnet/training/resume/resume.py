@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chemnet.config import ConfigDict, load_config
+from chemnet.config import ConfigDict, load_result_config
 from chemnet.config.overrides import join_key
 from chemnet.errors import ConfigError, ResultsError
 from chemnet.progress import get_logger
@@ -71,7 +71,7 @@ def find_resumed(config: ConfigDict) -> Resumed | None:
     _check_is_training(path)
     found = read_state(path)
     in_place = path if path.name.startswith(PARTIAL_PREFIX) else None
-    return Resumed(found, in_place, load_config([path / CONFIG_FILE]))
+    return Resumed(found, in_place, load_result_config(path / CONFIG_FILE))
 
 
 def config_to_go_on_with(config: ConfigDict, resumed: Resumed | None) -> ConfigDict:

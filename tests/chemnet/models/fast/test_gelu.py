@@ -5,13 +5,7 @@ import torch
 from torch import nn
 
 from chemnet.models.fast import gelu
-from chemnet.models.fast.kernels import choice
 from chemnet.models.fast.norm_gelu import normalised
-
-
-@pytest.fixture(autouse=True)
-def _any_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "MOST_THREADS", 10_000)
 
 
 def values() -> torch.Tensor:

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from chemnet.models.fast import norm_gelu
-from chemnet.models.fast.kernels import choice
 
 
 def layer(width: int = 5) -> nn.BatchNorm1d:
@@ -57,7 +56,6 @@ def test_outputs_gradients_and_statistics_are_those_of_double_precision(n_rows: 
 def test_it_is_what_training_on_a_cpu_computes_with(monkeypatch: pytest.MonkeyPatch) -> None:
     used: list[Any] = []
     monkeypatch.setattr(norm_gelu.BatchNormGelu, "apply", lambda *args: used.append(args) or 1 / 0)
-    monkeypatch.setattr(choice, "MOST_THREADS", 10_000)
     with pytest.raises(ZeroDivisionError):
         norm_gelu.normalised(rows(), layer(), nn.GELU())
 

@@ -11,15 +11,9 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
 from chemnet.models import losses
-from chemnet.models.fast import gelu, linear_square, norm_gelu, row_loss
-from chemnet.models.fast.kernels import choice
+from chemnet.models.fast import gelu, norm_gelu, row_loss
 
 N_MEMBERS = 3
-
-
-@pytest.fixture(autouse=True)
-def _any_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "MOST_THREADS", 10_000)
 
 
 class Network(nn.Module):
@@ -60,7 +54,6 @@ def used(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     kernels: list[Any] = [
         gelu.GeluWithSlope,
         norm_gelu.BatchNormGelu,
-        linear_square.LinearMeanSquare,
         row_loss.LinearRowLoss,
     ]
     for function in kernels:
@@ -74,9 +67,9 @@ def used(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     ("build", "make_criterion", "kernels"),
     [
         # inside vmap no value says that it has a gradient, and GELU alone is left to PyTorch
-        (without_norm, nn.MSELoss, {"LinearMeanSquare"}),
+        (without_norm, nn.MSELoss, set()),
         (without_norm, chemistry_loss, {"LinearRowLoss"}),
-        (with_norm, nn.MSELoss, {"BatchNormGelu", "LinearMeanSquare"}),
+        (with_norm, nn.MSELoss, {"BatchNormGelu"}),
     ],
 )
 def test_members_have_the_losses_and_gradients_of_each_alone(

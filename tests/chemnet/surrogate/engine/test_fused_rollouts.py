@@ -15,7 +15,8 @@ from chemnet.training.parallel.devices import cpu_threads
 
 FUSED = ["LatentEmulator", "LatentRelaxation", "LatentRNN", "DirectEmulator", "DirectRelaxation"]
 # largest difference of any abundance after 300 steps [dex]; a random memory magnifies rounding most
-TOLERANCE = {"LatentRNN": 1e-4}
+# 300 steps of an untrained recurrence multiply the rounding, which differs from processor to processor
+TOLERANCE = {"LatentRNN": 5e-4}
 USUAL_TOLERANCE = 2e-5
 
 
@@ -89,9 +90,14 @@ def test_a_network_without_a_fused_rollout_is_carried_the_plain_way(make_parts, 
     assert torch.equal(found, expected)
 
 
-def test_a_class_derived_from_a_known_one_is_not_taken_for_it(make_parts):
+def test_what_states_a_method_of_its_own_is_not_taken_for_what_it_derives_from(make_parts):
     emulator = make_parts("LatentEmulator").emulator
-    emulator.__class__ = type("Own", (type(emulator),), {})
+    cls, step = type(emulator), type(emulator.step)
+    emulator.__class__ = type("Renamed", (cls,), {})
+    assert fused_rollout(emulator, emulator.data) is not None
+    emulator.__class__ = type("Own", (cls,), {"advance": cls.advance})
+    assert fused_rollout(emulator, emulator.data) is None
+    emulator.__class__, emulator.step.__class__ = cls, type("OwnStep", (step,), {})
     assert fused_rollout(emulator, emulator.data) is None
 
 

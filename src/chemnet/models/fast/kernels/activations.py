@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from chemnet.compiling import inner_kernel, kernel
-from chemnet.models.fast.kernels.elementary import F, erf_half, exp2, tanh
+from chemnet.models.fast.kernels.elementary import LOG2_E, F, erf_half, exp2, log2, tanh
 
 ACTIVATION_CODES = {"none": 0, "gelu": 1, "silu": 2, "relu": 3, "tanh": 4}
 _LOG2_OF_NORMAL = F(-0.5 * np.log2(np.e))
@@ -17,6 +17,13 @@ def gelu_and_slope(x):
     """Return GELU and its derivative at one value."""
     below = F(0.5) + erf_half(x)
     return x * below, below + x * (_NORMAL_AT_0 * exp2(_LOG2_OF_NORMAL * x * x))
+
+
+@inner_kernel
+def remaining_distance(rate, relative):
+    """Return ``exp(-r softplus(k))`` (see `chemnet.models.layers`), and the logistic function of k."""
+    grown = exp2(rate * LOG2_E)
+    return exp2(-relative * log2(F(1.0) + grown)), grown / (F(1.0) + grown)
 
 
 @kernel

@@ -9,8 +9,8 @@ from chemnet.models.fast.kernels.elementary import LOG2_10, F, exp2
 
 
 @kernel
-def dex_metrics(predicted, target, decades, bins_per_dex, counts):
-    """Return the sums of errors in dex and of relative errors, and add each error to its bin.
+def dex_metrics(predicted, target, decades, bins_per_dex, n_bins):
+    """Return the sums of errors in dex and of relative errors, and how many errors fall into each bin.
 
     Parameters
     ----------
@@ -20,11 +20,12 @@ def dex_metrics(predicted, target, decades, bins_per_dex, counts):
         Decades between the abundance floor and 1, float32.
     bins_per_dex
         Bins of the histogram per dex, float32.
-    counts
-        Histogram, `(bins,)` int64; errors beyond its end count into the last bin.
+    n_bins
+        Bins of the histogram, which is int64; errors beyond its end count into the last bin.
     """
     n_rows, n_species = predicted.shape
-    last = len(counts) - 1
+    counts = np.zeros(n_bins, np.int64)
+    last = n_bins - 1
     places = np.empty(n_species, np.int32)
     total, total_relative = 0.0, 0.0
     for i in range(n_rows):
@@ -42,4 +43,4 @@ def dex_metrics(predicted, target, decades, bins_per_dex, counts):
             counts[places[j]] += 1
         total += row
         total_relative += row_relative
-    return total, total_relative
+    return total, total_relative, counts

@@ -18,9 +18,10 @@ _ROWS_PER_SUM = 64
 
 
 @kernel
-def column_moments(values, mean, variance):
-    """Fill `mean` and the biased `variance` `(W,)` float64 of the columns of `values` `(B, W)`."""
+def column_moments(values):
+    """Return mean and biased variance `(W,)` float64 of the columns of `values` `(B, W)`."""
     n_rows, width = values.shape
+    mean, variance = np.empty(width), np.empty(width)
     total, squares = np.zeros(width), np.zeros(width)
     part, part_squares = np.empty(width, F), np.empty(width, F)
     # sums about a row, since squares about 0 would cancel where the mean is large
@@ -40,6 +41,7 @@ def column_moments(values, mean, variance):
         shift = total[j] / n_rows
         mean[j] = about[j] + shift
         variance[j] = max(squares[j] / n_rows - shift * shift, 0.0)
+    return mean, variance
 
 
 @kernel
@@ -52,14 +54,11 @@ def gelu_of_affine(values, gain, offset, out, slope):
 
 
 @kernel
-def product_sums(gradient, slope, values, mean, total, moment):
-    """Fill `total` with the column sums of ``g = gradient slope``, `moment` with ``g (values - mean)``'s.
-
-    Both are `(W,)` float64.
-    """
+def product_sums(gradient, slope, values, mean):
+    """Return the column sums of ``g = gradient slope`` and of ``g (values - mean)``, `(2, W)` float64."""
     n_rows, width = values.shape
-    total[:] = 0.0
-    moment[:] = 0.0
+    sums = np.zeros((2, width))
+    total, moment = sums
     part, part_moment = np.empty(width, F), np.empty(width, F)
     for first in range(0, n_rows, _ROWS_PER_SUM):
         part[:] = F(0.0)
@@ -72,6 +71,7 @@ def product_sums(gradient, slope, values, mean, total, moment):
         for j in range(width):
             total[j] += part[j]
             moment[j] += part_moment[j]
+    return sums
 
 
 @kernel

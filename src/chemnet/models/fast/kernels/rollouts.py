@@ -1,9 +1,9 @@
 """Kernels of training on a CPU: a rollout over all its steps, and its gradient through time.
 
-Shapes: B cells (a multiple of a vector's length), T steps, D of what drives a step, L latents, K layers.
+Shapes: B cells (a multiple of a vector's length), T steps, F of a step's forcing, L latents, K layers.
 
-    z' = z + r f([drive, z])                                            residual: r is a gate
-    (c, k) = f([drive, z]),  z' = c + (z - c) exp(-r softplus(k))       relaxing: r is a relative time step
+    z' = z + r f([forcing, z])                                            residual: r is a gate
+    (c, k) = f([forcing, z]),  z' = c + (z - c) exp(-r softplus(k))       relaxing: r is a relative time step
 
 Cells are the last axis of everything: BLAS is fastest so, and every loop between its products is one over
 whole vectors. Each layer is given a row of ones below its inputs, so that biases are a column of the
@@ -19,8 +19,8 @@ from __future__ import annotations
 import numpy as np
 
 from chemnet.compiling import inner_kernel, kernel
-from chemnet.models.fast.kernels.activations import activate_with_slope
-from chemnet.models.fast.kernels.elementary import LOG2_E, F, exp2, log2
+from chemnet.models.fast.kernels.activations import activate_with_slope, remaining_distance
+from chemnet.models.fast.kernels.elementary import F
 
 # rows of cells that loops with a factor per cell go over at a time: long enough for vectors
 _ROWS = 8
@@ -73,10 +73,9 @@ def _relax(latents, answer, relative, kept, by_rate):
             by_rate[first : first + size],
         )
         for j in range(rate.shape[0]):
-            grown = exp2(rate[j] * LOG2_E)
-            left = exp2(-relative[j] * log2(F(1.0) + grown))
+            left, logistic = remaining_distance(rate[j], relative[j])
             remains[j] = left
-            slope[j] = left * relative[j] * (grown / (F(1.0) + grown))
+            slope[j] = left * relative[j] * logistic
     for j in range(n):
         apart = targets[j] - latents[j]
         latents[j] = targets[j] - apart * kept[j]
@@ -114,17 +113,17 @@ def _run_layers(code, matrices, layout, chunk, step, work, entering, slopes, ans
 
 
 @inner_kernel
-def _hold(latents, ranges):
-    """Hold latents `(L, B)` between least and most `(2, L)`."""
+def _clamp(latents, limits):
+    """Clamp latents `(L, B)` to least and most `(2, L)`."""
     for j in range(latents.shape[0]):
-        row, least, most = latents[j], ranges[0, j], ranges[1, j]
+        row, least, most = latents[j], limits[0, j], limits[1, j]
         for cell in range(row.shape[0]):
             row[cell] = min(max(row[cell], least), most)
 
 
 @kernel
 def roll_with_slopes(
-    relaxes, code, matrices, layout, ranges, start, drive, steps, chunk, entering, slopes, moves, out
+    relaxes, code, matrices, layout, limits, start, forcing, steps, chunk, entering, slopes, moves, out
 ):
     """Roll out cells, keeping what the gradient needs.
 
@@ -134,10 +133,10 @@ def roll_with_slopes(
         Whether the step is a relaxation, and the activation of the hidden layers.
     matrices, layout
         The perceptron; matrices `(n_out, n_in)`.
-    ranges
-        Least and most that latents are held in, `(2, L)`.
-    start, drive, steps
-        `(L, B)`, `(T, D, B)`, and r `(T, B)`.
+    limits
+        Least and most that latents are clamped to, `(2, L)`.
+    start, forcing, steps
+        `(L, B)`, `(T, F, B)`, and r `(T, B)`.
     chunk
         Steps that are kept side by side.
     entering
@@ -149,25 +148,25 @@ def roll_with_slopes(
     out
         Latents after each step `(cells, T, L)`, written for as many cells as it has.
     """
-    n_steps, n_drive, n_cells = drive.shape
+    n_steps, n_forcing, n_cells = forcing.shape
     n_latents, n_layers = start.shape[0], layout.shape[0]
     # the rows below each layer's inputs stay ones
     work = np.ones(np.sum(layout[:, 0]) * n_cells, F)
     answer = np.empty((layout[n_layers - 1, 1], n_cells), F)
     repeated = np.empty(_ROWS * n_cells, F)
     first = _matrix(work, 0, layout[0, 0], n_cells)
-    latents = first[n_drive : n_drive + n_latents]
+    latents = first[n_forcing : n_forcing + n_latents]
     latents[:] = start
     _clear_end(entering, layout, n_steps, chunk, chunk * n_cells)
     for i in range(n_steps):
-        first[:n_drive] = drive[i]
+        first[:n_forcing] = forcing[i]
         _run_layers(code, matrices, layout, chunk, i, work, entering, slopes, answer)
         _repeated(steps[i], repeated)
         if relaxes:
             _relax(latents.reshape(-1), answer.reshape(-1), repeated, moves[i, 0], moves[i, 1])
         else:
             _add_scaled(latents.reshape(-1), answer.reshape(-1), repeated)
-        _hold(latents, ranges)
+        _clamp(latents, limits)
         for cell in range(out.shape[0]):
             after = out[cell, i]
             for j in range(n_latents):
@@ -249,7 +248,7 @@ def roll_back(
     relaxes, layout, steps, chunk, entering, slopes, moves
         As there.
     matrices
-        `(n_in, n_out)`, where the layout says, without the rows of biases and drive.
+        `(n_in, n_out)`, where the layout says, without the rows of biases and forcing.
     gradient
         Of the latents after each step `(cells, T, L)`.
     by_matrices, by_start

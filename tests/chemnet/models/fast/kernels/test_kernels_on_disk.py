@@ -35,6 +35,6 @@ def test_a_kernel_of_the_engine_expires_with_the_elementary_functions_of_trainin
     shutil.copytree(Path(chemnet.__file__).parent, tmp_path / "chemnet")
     assert run(tmp_path) == ["1.0", "0"]
     assert run(tmp_path) == ["1.0", "1"]
-    other = tmp_path / "chemnet" / "models" / "kernels" / "elementary.py"
+    other = tmp_path / "chemnet" / "models" / "fast" / "kernels" / "elementary.py"
     other.write_text(other.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     assert run(tmp_path) == ["1.0", "0"]

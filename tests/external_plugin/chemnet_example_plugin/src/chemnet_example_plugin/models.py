@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from chemnet import ConfigDict, chem_model
+from chemnet import ChemModel, ConfigDict, chem_model
 from chemnet.data.preprocessed import DataDescription
 
 
 @chem_model
-class LinearAutoencoder(nn.Module):
+class LinearAutoencoder(ChemModel):
     """One linear map down and its own linear map back, trained on the mean square error.
 
     Parameters
@@ -26,12 +26,16 @@ class LinearAutoencoder(nn.Module):
     feed = "rows"
 
     def __init__(self, config: ConfigDict, data: DataDescription) -> None:
-        super().__init__()
-        table = config["model"]["LinearAutoencoder"]
-        self.latent_penalty = table["latent_penalty"]
-        self.encoder = nn.Linear(data.n_species, table["latent_dim"])
-        self.decoder = nn.Linear(table["latent_dim"], data.n_species)
-        self.criterion = nn.MSELoss()
+        super().__init__(config, data)
+        # the table [model.LinearAutoencoder]
+        latent_dim = self.table["latent_dim"]
+        self.latent_penalty = self.table["latent_penalty"]
+        self.encoder = nn.Linear(data.n_species, latent_dim)
+        self.decoder = nn.Linear(latent_dim, data.n_species)
+
+    def make_criterion(self, config: ConfigDict, data: DataDescription) -> nn.Module:
+        """Return the mean square error, whatever ``[criterion]`` names."""
+        return nn.MSELoss()
 
     def encode(self, abundance: Tensor) -> Tensor:
         """Map scaled abundances ``(..., species)`` to latents ``(..., latent_dim)``."""

@@ -1,0 +1,1 @@
+"""Several emulators of one kind as one model."""

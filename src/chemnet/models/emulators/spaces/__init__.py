@@ -1,0 +1,1 @@
+"""What an emulator advances: an autoencoder's latents, or the scaled abundances themselves."""

@@ -1,0 +1,1 @@
+"""How an emulator advances a state by one time step: one network per file."""
