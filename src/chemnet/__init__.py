@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from chemnet.caches import ensure_caches
 from chemnet.config import ConfigDict
 from chemnet.core import ChemNet
 from chemnet.errors import ChemNetError
@@ -11,6 +12,7 @@ from chemnet.registry import chem_dataset, chem_model, chem_verb
 from chemnet.verbs.verb import Verb
 
 if TYPE_CHECKING:
+    __version__: str
     from chemnet.data.chem_dataset import ChemDataset
     from chemnet.data.inference.inference_dataset import InferenceDataset
     from chemnet.models.contract import ChemModel
@@ -27,10 +29,14 @@ __all__ = [
     "InferenceDataset",
     "Surrogate",
     "Verb",
+    "__version__",
     "chem_dataset",
     "chem_model",
     "chem_verb",
 ]
+
+# before anybody imports Numba or Matplotlib
+ensure_caches()
 
 # imported when first asked for: they need NumPy or torch, which `import chemnet` does not load
 _LAZY = {
@@ -46,6 +52,10 @@ _PACKAGES = ("chemistry", "data", "evaluation", "models", "plots", "search", "su
 def __getattr__(name: str) -> Any:
     import importlib
 
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("chemnet")
     if name in _LAZY:
         return getattr(importlib.import_module(_LAZY[name]), name)
     if name in _PACKAGES:

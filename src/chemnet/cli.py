@@ -22,6 +22,7 @@ EXIT_WRONG_USE = 2
 EXIT_FAILED = 3
 EXIT_INTERRUPTED = 130
 _OVERRIDE = re.compile(r"[^-/\\=\s][^/\\=\s]*=")
+_SPACED = re.compile(r"(?P<key>(?<!\S)[^-/\\=\s][^/\\=\s]*)(\s+=\s*|=\s+)(?P<value>\S+)")
 _NEGATIVE_NUMBER = re.compile(r"-[\d.]")
 _COMMON = ("config_files", "overrides", "debug", "json", "quiet", "verbose")
 
@@ -55,6 +56,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         # whoever read our output has gone; keep the interpreter from complaining at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_DONE
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        _print_error(
+            f"{place}{error.strerror or error}\n  hint: look at the disk, the path and its permissions", debug
+        )
+        return EXIT_FAILED
     except Exception as error:
         _print_error(
             f"unexpected {type(error).__name__}: {error}\n  hint: a defect of chemnet or of a plugin; "
@@ -125,13 +132,19 @@ def _parse(verb_class: Any, name: str, words: list[str]) -> argparse.Namespace:
             (overrides if _OVERRIDE.match(word) and not is_value else rest).append(word)
     args, stray = parser.parse_known_intermixed_args(rest)
     if stray:
-        raise _stray_word(verb_class, name, stray)
+        raise _stray_word(verb_class, name, stray, words)
     args.overrides = overrides
     return args
 
 
-def _stray_word(verb_class: Any, name: str, stray: Sequence[str]) -> ConfigError:
+def _stray_word(verb_class: Any, name: str, stray: Sequence[str], words: Sequence[str]) -> ConfigError:
     """Return the error for words that mean nothing; most are configuration keys written as options."""
+    spaced = _SPACED.search(" ".join(words))
+    if spaced:
+        return ConfigError(
+            f"chemnet {name} has no use for '{spaced.group().strip()}'",
+            hint=f"no space stands before or after '=': {spaced['key']}={spaced['value']}",
+        )
     word, separator, value = stray[0].partition("=")
     if not separator:
         value = stray[1] if len(stray) > 1 else "..."

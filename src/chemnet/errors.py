@@ -60,6 +60,10 @@ class NotFoundError(ChemNetError):
     exit_code = 1
 
 
+class MissingPackageError(ChemNetError):
+    """A package that a plain install leaves out and this configuration needs."""
+
+
 class RunFailedError(ChemNetError):
     """A computation that was well posed and failed: a loss that is not finite, a solver that gave up."""
 
@@ -74,13 +78,15 @@ def nearest(word: str, allowed: Iterable[str], count: int = 3) -> list[str]:
 
 
 def suggest(word: str, allowed: Iterable[str]) -> str:
-    """Return a hint with the near misses of `word` and the allowed words.
+    """Return a hint with the near misses of `word` and the allowed words; empty where none are.
 
     Of many words near misses stand alone, and without any only the first words are listed.
     """
     names = sorted(set(allowed))
+    if not names:
+        return ""
     near = nearest(word, names)
-    listed = ", ".join(names[:_LISTED]) or "none"
+    listed = ", ".join(names[:_LISTED])
     if not near:
         more = f", ... ({len(names)} in all)" if len(names) > _LISTED else ""
         return f"allowed: {listed}{more}"

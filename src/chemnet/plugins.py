@@ -122,8 +122,7 @@ def import_dotted(
     UntrustedNameError
         When a result names it: something else than chemnet's own, registered or installed classes of `base`.
     """
-    if not is_dotted_name(name):
-        raise _undotted(name, kind, home)
+    require_dotted(name, kind, home)
     if not _is_shipped(name):
         if not is_trusted(name):
             return _already_here(name, kind, base, known)
@@ -207,10 +206,12 @@ def _told_by(name: str) -> str:
     return f"{_named_in_results[name]}: " if name in _named_in_results else ""
 
 
-def _undotted(name: str, kind: str, home: str | None) -> ConfigError:
-    """Return the error for a name without dots; the hint is the dotted name that `home` has."""
+def require_dotted(name: str, kind: str, home: str | None = None) -> None:
+    """Refuse a name without dots; only then `home` is imported, for the hint; see `import_dotted`."""
+    if is_dotted_name(name):
+        return
     near = nearest(name, _public_names(importlib.import_module(home)), 1) if home else []
-    return ConfigError(
+    raise ConfigError(
         f"the {kind} '{name}' is no dotted name package.module.Class",
         hint=f"write {home}.{near[0]}"
         if near

@@ -8,11 +8,14 @@ is asked for; classes from elsewhere join through a decorator, a dotted name or 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
-from typing import Any, Generic, TypeVar, overload
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from chemnet import plugins
 from chemnet.errors import ConfigError, suggest
+
+if TYPE_CHECKING:
+    from chemnet.config import ConfigDict
 
 T = TypeVar("T", bound=type)
 
@@ -106,7 +109,7 @@ class Registry(Generic[T]):
         if name not in self._classes:
             plugins.load_entry_points()
         if name not in self._classes:
-            raise ConfigError(f"no {self.kind} is called '{name}'", hint=suggest(name, self.names()))
+            raise self._unknown(name)
         return self._classes[name]
 
     def _import_dotted(self, name: str) -> T:
@@ -116,6 +119,21 @@ class Registry(Generic[T]):
         if not any(held is cls for held in self._classes.values()):
             cls = self._add(cls, name)
         return cls
+
+    def check(self, name: str) -> None:
+        """Raise for a short name that nobody registered; nothing is imported for one that is known.
+
+        Raises
+        ------
+        ConfigError
+            With near misses. Dotted names are left to `get`.
+        """
+        if name not in self and "." not in name and name not in self.names():
+            raise self._unknown(name)
+
+    def _unknown(self, name: str) -> ConfigError:
+        """Return the error for a name that nobody registered."""
+        return ConfigError(f"no {self.kind} is called '{name}'", hint=suggest(name, self.names()))
 
     def names(self) -> list[str]:
         """Return every known name: chemnet's own, plugins' and those registered in this process."""
@@ -175,7 +193,10 @@ _BUILTIN_VERBS: dict[str, tuple[str, str]] = {
         "chemnet.verbs.network",
         "describe a chemical network, and draw the graph around a species",
     ),
-    "config": ("chemnet.verbs.config", "print the merged configuration, or explain one key"),
+    "config": (
+        "chemnet.verbs.config",
+        "print the merged configuration, explain one key, or set one in a file",
+    ),
     "results": ("chemnet.verbs.results", "list results with status, component and lineage"),
     "preprocess": (
         "chemnet.verbs.preprocess",
@@ -220,6 +241,34 @@ VERBS: Registry = Registry(
     name_attribute="cli_name",
     base="chemnet.verbs.verb:Verb",
 )
+
+
+#: key of the configuration -> where the class that it names is registered
+_NAMED_BY: dict[str, Registry] = {
+    "data_set.name": DATASETS,
+    "model.name": MODELS,
+    "preprocess.method": PREPROCESSING,
+    "umap.reducer": REDUCERS,
+    "vector_db.name": VECTOR_DBS,
+}
+
+
+def check_names(config: ConfigDict, tables: Iterable[str]) -> None:
+    """Refuse short names in some tables of a configuration that nobody registered.
+
+    Raises
+    ------
+    ConfigError
+        Naming the key, with near misses.
+    """
+    for key, registry in _NAMED_BY.items():
+        if key.partition(".")[0] in tables:
+            try:
+                registry.check(config.lookup(key))
+            except ConfigError as error:
+                raise ConfigError(
+                    f"{key} = {config.lookup(key)!r}: {error.message}", hint=error.hint
+                ) from error
 
 
 def verb_descriptions() -> dict[str, str]:

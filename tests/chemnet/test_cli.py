@@ -1,5 +1,6 @@
 """The command line: words, exit codes, messages."""
 
+import importlib.metadata
 import json
 import re
 import subprocess
@@ -149,6 +150,54 @@ def test_a_log_file_that_cannot_be_written_is_named(capsys):
 def test_options_before_the_verb_are_explained(words, capsys):
     assert main(words) == 2
     assert "the verb comes first" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", ["train.epochs = 5", "train.epochs= 5", "train.epochs =5"])
+def test_spaces_round_the_sign_are_explained(words, capsys):
+    assert main(["train", "general.seed=3", *words.split()]) == 2
+    told = capsys.readouterr().err
+    assert words in told
+    assert "train.epochs=5" in told
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["train", "model.name=Autoencodr"], "model.name = 'Autoencodr': no model is called"),
+        (["train", "general.device=gpu"], "general.device = 'gpu' is not allowed"),
+        (["preprocess", "preprocess.method=sequental"], "did you mean 'sequential'?"),
+        (["preprocess", "data_set.name=TracerTabel"], "did you mean 'TracerTable'?"),
+        (["umap", "umap.reducer=umpa"], "did you mean 'umap'"),
+        (["save_to_database", "vector_db.name=chroma"], "did you mean 'chromadb'?"),
+        (["model", "model.name=LatentEmulater"], "did you mean 'LatentEmulator'"),
+    ],
+)
+def test_wrong_names_are_told_before_inputs_are_looked_for(words, told, tmp_path, capsys):
+    assert main([*words, f"general.results_dir={tmp_path}"]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_an_optimizer_without_its_module_is_told_before_inputs_are_looked_for(tmp_path, capsys):
+    assert main(["train", "optimizer.name=adam", f"general.results_dir={tmp_path}"]) == 2
+    told = capsys.readouterr().err
+    assert "the optimizer 'adam' is no dotted name" in told
+    assert "write torch.optim.Adam" in told
+
+
+def test_a_benchmark_without_an_emulator_says_how_one_is_made(tmp_path, capsys):
+    assert main(["benchmark", f"general.results_dir={tmp_path}"]) == 2
+    assert "chemnet train model.name=LatentEmulator" in capsys.readouterr().err
+
+
+def test_a_name_among_no_results_is_answered_with_the_verb_that_makes_one(tmp_path, capsys):
+    assert main(["infer", "infer.model_dir=ae", f"general.results_dir={tmp_path}"]) == 2
+    assert "hint: run `chemnet train` first" in capsys.readouterr().err
+
+
+def test_the_package_knows_its_version():
+    import chemnet
+
+    assert chemnet.__version__ == importlib.metadata.version("chemnet")
 
 
 def test_a_value_may_begin_with_a_minus(monkeypatch):

@@ -122,5 +122,9 @@ def test_python_runs_the_same_chain_and_its_results_print_and_reload(workspace: 
 def test_a_named_component_wins_over_the_newest_result(chain: Any) -> None:
     chosen = chemnet.ChemNet(chain.config, overrides=["infer.model_dir=autoencoder"]).config
     assert resolve_input(chosen, "infer.model_dir", verb="train").path == chain.path("train")
-    newest = chemnet.ChemNet(chain.config).config
+    newest = chemnet.ChemNet(chain.config, overrides=["train.component=false"]).config
     assert resolve_input(newest, "infer.model_dir", verb="train").path == chain.path("train_emulator")
+    # the file names the component that it trains
+    assert resolve_input(chemnet.ChemNet(chain.config).config, "infer.model_dir", "train").path == chain.path(
+        "train"
+    )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import textwrap
+import tomllib
 from pathlib import Path
 
 import pytest
+from workspace import Workspace
 
 from chemnet.config import Schema, load_config
 from chemnet.config.manager import PACKAGED_DEFAULTS
@@ -62,7 +65,7 @@ def test_every_configuration_loads(page: Path, tmp_path: Path) -> None:
     for number, text in enumerate(blocks(page, "toml")):
         path = tmp_path / f"{number}.toml"
         path.write_text(text, encoding="utf-8")
-        load_config([path])
+        assert load_config([path]).chosen, text
 
 
 @pytest.mark.parametrize("page", PAGES, ids=by_path)
@@ -78,3 +81,34 @@ def test_the_readme_begins_with_the_two_commands() -> None:
         "bash .setup_dev.sh && .venv/bin/chemnet demo\n",
         "bash .setup_dev.sh && .venv/bin/python -m pytest\n",
     ]
+
+
+def indented_block(page: Path, language: str) -> str:
+    """The first code block of a page that stands inside a list."""
+    found = re.search(
+        rf"^( +)```{language}\n(.*?)^\1```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    assert found
+    return textwrap.dedent(found.group(2))
+
+
+def test_the_first_change_of_contributing_trains(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = workspace.folder / "first_change"
+    package.mkdir()
+    (package / "__init__.py").write_text(indented_block(ROOT / "CONTRIBUTING.md", "python"), encoding="utf-8")
+    keys = indented_block(ROOT / "CONTRIBUTING.md", "toml")
+    (package / "default_config.toml").write_text(keys, encoding="utf-8")
+    monkeypatch.syspath_prepend(workspace.folder)
+    workspace.result("preprocess")
+    trained = workspace.run("train", "model.name=first_change.LinearAutoencoder", "train.epochs=1")
+    assert trained.code == 0, trained.err
+    # 12 species, 14 latents: two matrices and their biases
+    assert trained.answer["summary"]["parameters"] == 2 * 12 * 14 + 12 + 14
+
+
+def test_the_citation_and_the_changelog_name_the_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert f"\nversion: {project['version']}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\n## {project['version']}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")

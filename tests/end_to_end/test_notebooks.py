@@ -26,4 +26,6 @@ def test_a_notebook_is_committed_executed_and_without_errors(path: Path) -> None
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 def test_a_notebook_runs_again(path: Path, tmp_path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, timeout=900, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    client = NotebookClient(notebook, timeout=900, resources={"metadata": {"path": str(tmp_path)}})
+    executed = [cell for cell in client.execute().cells if cell.cell_type == "code"]
+    assert all(cell.execution_count for cell in executed)

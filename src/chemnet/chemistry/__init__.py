@@ -7,9 +7,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from chemnet.chemistry.network.network import Network, NetworkSpecies, Reaction
     from chemnet.chemistry.network.species import Species, parse_species
+    from chemnet.chemistry.network.species_sums import summed_abundances
     from chemnet.chemistry.network.stoichiometry import stoichiometric_matrix
 
-__all__ = ["Network", "NetworkSpecies", "Reaction", "Species", "parse_species", "stoichiometric_matrix"]
+__all__ = [
+    "Network",
+    "NetworkSpecies",
+    "Reaction",
+    "Species",
+    "parse_species",
+    "stoichiometric_matrix",
+    "summed_abundances",
+]
 
 # imported when first asked for: readers of species names need no network, and nothing here needs Numba yet
 _LAZY = {
@@ -19,6 +28,7 @@ _LAZY = {
     "Species": "chemnet.chemistry.network.species",
     "parse_species": "chemnet.chemistry.network.species",
     "stoichiometric_matrix": "chemnet.chemistry.network.stoichiometry",
+    "summed_abundances": "chemnet.chemistry.network.species_sums",
 }
 
 

@@ -69,7 +69,7 @@ class ConfigDict(Mapping[str, Any]):
             name = join_key((*self._prefix, key))
             raise ConfigError(
                 f"the configuration has no key '{name}'",
-                hint=f"every key needs a default in a default_config.toml; {suggest(key, self._values)}",
+                hint=suggest(key, self._values) or "every key needs a default in a default_config.toml",
             ) from None
 
     def get(self, key: str, default: Any = _MISSING) -> Any:

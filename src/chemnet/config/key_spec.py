@@ -3,8 +3,9 @@
 The default's type is the schema. The comment above a key may begin with a marker in brackets that says more
 than the default can: ``[path]``, ``[result]``, ``[name]``, ``[str]``, ``[int]``, ``[float]``, ``[list]``,
 alternatives such as ``[float or false]``, limits such as ``[int >= 1]`` or ``[float > 0 <= 1]``, the items of
-a list as ``[list of int >= 1]`` or ``[non-empty list of int >= 1]``, or ``[one of: a, b]``. A default of
-``false`` with a marker means "not set". Numbers are finite, and paths, results and names are not empty.
+a list as ``[list of int >= 1]`` or ``[non-empty list of int >= 1]``, or ``[one of: a, b, c:<index>]``. A
+default of ``false`` with a marker means "not set". Numbers are finite, and paths, results and names are not
+empty.
 """
 
 from __future__ import annotations
@@ -179,7 +180,7 @@ class KeySpec:
 
     def _accept_text(self, value: Any, kind: str, where: str) -> Any:
         """Return a string, bool or table when it is one of the choices, and what must not be empty is not."""
-        if self.choices and value not in self.choices:
+        if self.choices and not any(_is_choice(value, choice) for choice in self.choices):
             near = nearest(str(value), self.choices, 1)
             raise ConfigError(
                 f"{where}: {join_key(self.key)} = {value!r} is not allowed; {self.allowed}",
@@ -258,6 +259,12 @@ _PLAIN_KINDS: tuple[tuple[str, type], ...] = (
     ("list", list),
     ("table", dict),
 )
+
+
+def _is_choice(value: Any, choice: str) -> bool:
+    """Return whether a value is one of the allowed; ``<index>`` in that one stands for any whole number."""
+    pattern = re.escape(choice).replace("<index>", r"\d+")
+    return isinstance(value, str) and re.fullmatch(pattern, value) is not None
 
 
 def _is_finite(value: Any) -> bool:

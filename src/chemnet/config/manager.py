@@ -13,8 +13,9 @@ from typing import Any
 from chemnet import plugins
 from chemnet.config.config_dict import ConfigDict, put
 from chemnet.config.overrides import join_key, parse_override, split_key
-from chemnet.config.schema import Key, Schema, flatten, read_toml, scan
+from chemnet.config.schema import Key, Schema, flatten, read_toml, scan, toml_source
 from chemnet.config.toml_text import toml_text
+from chemnet.config.whole_file import write_whole
 from chemnet.errors import ConfigError
 
 PACKAGED_DEFAULTS = Path(__file__).with_name(plugins.DEFAULTS_FILE)
@@ -207,7 +208,7 @@ def load_result_config(file: Path, overrides: Iterable[str] = ()) -> ConfigDict:
 def write_config(config: ConfigDict, path: Path) -> None:
     """Write a merged configuration as TOML."""
     header = "# The configuration that made this result. Pass it back with -c to reproduce the run.\n"
-    path.write_text(header + toml_text(config.to_dict()), encoding="utf-8")
+    write_whole(path, header + toml_text(config.to_dict()))
 
 
 def read_settings(path: Path, seen: tuple[Path, ...] = ()) -> list[Setting]:
@@ -231,7 +232,7 @@ def read_settings(path: Path, seen: tuple[Path, ...] = ()) -> list[Setting]:
             f"{path}: extends = {extends!r} is no list of files", hint='write extends = ["other.toml"]'
         )
     settings = [one for name in extends for one in read_settings(path.parent / name, (*seen, path))]
-    places, by_user = scan(path.read_text(encoding="utf-8")), not _lies_in_result(path)
+    places, by_user = scan(toml_source(path)), not _lies_in_result(path)
     for key, value in flatten(values, Schema()):
         line = next((places[key[:n]][0] for n in range(len(key), 0, -1) if key[:n] in places), 0)
         settings.append(Setting(key, value, f"{path}:{line}", path.parent, by_user))

@@ -14,6 +14,18 @@ from chemnet.config.overrides import join_key, split_key
 from chemnet.errors import ConfigError, nearest
 
 _HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(#.*)?$")
+# what stands in tomllib's message or in the line -> what was meant
+_CAUSES = (
+    (
+        r"^Unescaped '\\'|^Invalid hex value",
+        "a backslash begins an escape: write the path in single quotes, 'C:\\data', or with /",
+    ),
+    (r"^\s*(- )?[\w.-]+:(\s|$)", "this looks like YAML; TOML writes key = value below a [table]"),
+    (r"^\s*\{|^\s*\"[^\"]*\"\s*:", "this looks like JSON; TOML writes key = value below a [table]"),
+    (r"=\s*(True|False)\b", "TOML writes true and false, in small letters"),
+    (r"=\s*(None|null)\b", "TOML knows no None: false means not set"),
+    (r"^Cannot (overwrite|declare|mutate|redefine)", "this key or table is given twice; join them"),
+)
 _ASSIGNMENT = re.compile(r"""\s*((?:"[^"]*"|'[^']*'|[A-Za-z0-9_.-])+)\s*=""")
 
 
@@ -27,7 +39,7 @@ class Schema:
     def add_file(self, path: Path) -> None:
         """Add the keys of a `default_config.toml`."""
         values = read_toml(path)
-        places = scan(path.read_text(encoding="utf-8"))
+        places = scan(toml_source(path))
         for key, value in _leaves(values, self):
             line, comment = places.get(key, (0, ""))
             self.keys[key] = key_spec(key, value, comment, f"{path.name}:{line}")
@@ -66,17 +78,33 @@ def read_toml(path: Path) -> dict[str, Any]:
         When the file is missing or is not TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(toml_source(path))
     except FileNotFoundError as error:
         raise ConfigError(f"no such configuration file: {path}", hint="check the path after -c") from error
     except IsADirectoryError as error:
         raise ConfigError(
             f"{path} is a folder, not a configuration file", hint="name a .toml file"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"{path} is not valid TOML: {error}", hint='strings need quotes: key = "value"'
-        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}", hint=_cause(path, str(error))) from error
+
+
+def toml_source(path: Path) -> str:
+    """Return the text of a TOML file; the byte-order mark that some editors put in front is left out."""
+    return path.read_text(encoding="utf-8-sig")
+
+
+def _cause(path: Path, error: str) -> str:
+    """Return the likely reason why a file is no TOML, as a hint."""
+    if path.suffix.lower() not in (".toml", ""):
+        return f"-c takes a TOML file; a table of tracers is named by data_set.path={path.name}"
+    if "codec can't decode" in error:
+        return "save the file as UTF-8"
+    number = re.search(r"at line (\d+)", error)
+    lines = [line for line in toml_source(path).splitlines() if line.strip()]
+    line = toml_source(path).splitlines()[int(number.group(1)) - 1] if number else (lines or [""])[-1]
+    found = (hint for pattern, hint in _CAUSES if re.search(pattern, f"{error}\n{line}", re.MULTILINE))
+    return next(found, 'strings need quotes: key = "value"')
 
 
 def scan(text: str) -> dict[Key, tuple[int, str]]:

@@ -84,9 +84,12 @@ class ChemDataset(ABC):
         Columns of the source that are left out, to tell the user.
     checks_values
         Whether `read` itself refuses values that no tracer can have; where it does not, the caller does.
+    follows_keys
+        Whether `read` follows the keys of ``[data_set]`` that say what numbers mean, such as `time_unit`.
     """
 
     checks_values: ClassVar[bool] = False
+    follows_keys: ClassVar[bool] = False
 
     species: tuple[str, ...]
     physical_names: tuple[str, ...]
@@ -128,6 +131,13 @@ class ChemDataset(ABC):
         empty = np.empty((block.n_rows, 0))
         return TracerBlock(block.time, block.physical, empty, block.offsets, block.tracer_ids)
 
+    def unread_conditions(self, tracers: Sequence[int]) -> dict[str, tuple[float, float]]:
+        """Return least and largest value of conditions that the source has and `physical_names` leaves out.
+
+        Override it where the source knows such: a surrogate cannot learn what depends on them.
+        """
+        return {}
+
     @property
     def digest(self) -> str:
         """Digest of everything that `read` returns; override it where the source has a cheaper one."""
@@ -135,7 +145,7 @@ class ChemDataset(ABC):
         for tracers in tracer_groups(self.lengths, self.n_columns):
             block = self.read(tracers)
             for values in (block.time, block.physical, block.abundance):
-                digest.update(np.ascontiguousarray(values))
+                digest.update(np.ascontiguousarray(values).data)
         return digest.hexdigest()
 
     @property

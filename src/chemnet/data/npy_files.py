@@ -11,8 +11,6 @@ import numpy as np
 
 from chemnet.errors import ResultsError
 
-_COPIED_AT_A_TIME = 1 << 22
-
 
 class NpyAppender:
     """Write one ``.npy`` file row by row block, without knowing its length beforehand.
@@ -43,27 +41,31 @@ class NpyAppender:
     ) -> NpyAppender:
         """Go on behind the first `rows` rows of a file that was never closed; what follows them is dropped.
 
+        Those rows stay where they are: whoever is killed here has lost none of them.
+
         Raises
         ------
         ResultsError
-            When it holds fewer rows.
+            When it holds fewer rows, or rows of another type.
         """
         path = Path(path)
-        begun = path.with_name(f"{path.name}.begun")
-        path.rename(begun)
-        again = cls(path, dtype, row_shape)
-        size = rows * int(np.prod(row_shape, dtype=np.int64)) * again.dtype.itemsize
-        with begun.open("rb") as old:
-            old.seek(again.header_bytes)
-            left = size
-            while left and (part := old.read(min(left, _COPIED_AT_A_TIME))):
-                again._file.write(part)
-                left -= len(part)
-        if left:
-            again.close()
-            raise ResultsError(f"{path} is cut off", hint="the unfinished result is damaged: start afresh")
-        begun.unlink()
-        again._rows = rows
+        again = cls.__new__(cls)
+        again.dtype, again._row_shape, again._rows = np.dtype(dtype), tuple(row_shape), rows
+        again._file = path.open("r+b")
+        try:
+            np.lib.format.read_magic(again._file)
+            shape, _, found = np.lib.format.read_array_header_2_0(again._file)
+            again.header_bytes = again._file.tell()
+            end = again.header_bytes + rows * int(np.prod(row_shape, dtype=np.int64)) * again.dtype.itemsize
+            if (found, shape[1:]) != (again.dtype, again._row_shape) or again._file.seek(0, 2) < end:
+                raise ValueError(f"it holds fewer than {rows} rows of the right type")
+        except ValueError as error:
+            again._file.close()
+            raise ResultsError(
+                f"{path} is damaged: {error}", hint="the unfinished result is damaged: start afresh"
+            ) from error
+        again._file.truncate(end)
+        again._file.seek(end)
         return again
 
     def flush(self) -> None:

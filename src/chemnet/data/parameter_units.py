@@ -10,6 +10,7 @@ UNITS = {
     "gasTemp": "K",
     "dustTemp": "K",
     "zeta": "1.3e-17 s$^{-1}$",
+    **dict.fromkeys(("N_total", "N_H2", "N_CO", "N_C"), "cm$^{-2}$"),
 }
 
 
@@ -32,4 +33,15 @@ def with_unit(name: str) -> str:
     >>> with_unit("Density")
     'Density [cm^-3]'
     """
-    return axis_label(name).replace("$^{", "^").replace("}$", "")
+    return f"{name} [{plain_unit(name)}]" if name in UNITS else name
+
+
+def plain_unit(name: str) -> str:
+    """Return ``"cm^-3"``, the unit of a parameter in plain text; empty when it is not known.
+
+    Examples
+    --------
+    >>> plain_unit("Density"), plain_unit("redshift")
+    ('cm^-3', '')
+    """
+    return UNITS.get(name, "").replace("$^{", "^").replace("}$", "")

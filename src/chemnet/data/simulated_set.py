@@ -1,11 +1,11 @@
 """The set that `chemnet simulate` makes: plain HDF5 arrays that say where they come from.
 
-Layout: `physical` (tracers, steps, 4) with attributes `names` and `units`; `abundances` (tracers, steps,
-species) float32; `time` (tracers, steps) [yr]; `steps` (tracers,), the number of rows that count: tracers
-that are shorter than the longest are padded with NaN; `species`; `tracer_id`, `model` (position in the set
-before failures were left out), `family`, `pre_phase`; `stoichiometry` (species, elements) with attribute
-`elements`; `statistics` (tracers, counts) with attribute `names`: what the solver did; provenance as
-attributes of the file.
+Layout: `physical` (tracers, steps, 4 or more) with attributes `names` and `units`; `abundances` (tracers,
+steps, species) float32; `time` (tracers, steps) [yr]; `steps` (tracers,), the number of rows that count:
+tracers that are shorter than the longest are padded with NaN; `species`; `tracer_id`, `model` (position in
+the set before failures were left out), `family`, `pre_phase`; `stoichiometry` (species, elements) with
+attribute `elements`; `statistics` (tracers, counts) with attribute `names`: what the solver did; provenance
+as attributes of the file.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from chemnet.chemistry.network.species_sums import summed_abundances
 from chemnet.chemistry.network.stoichiometry import element_names, stoichiometric_matrix
-from chemnet.chemistry.tracers import PHYSICAL_NAMES, PHYSICAL_UNITS, Tracer
+from chemnet.chemistry.tracers import FURTHER_CONDITIONS, PHYSICAL_NAMES, PHYSICAL_UNITS, Tracer
 from chemnet.errors import DataError
 
 ABUNDANCE_UNIT = "n(species)/n(H nuclei)"
+SIMULATED_FORMAT = "chemnet simulated tracers"
 TIME_UNIT = "yr (1 yr = 3.16e7 s)"
 _TEXT = h5py.string_dtype()
 
@@ -41,21 +43,29 @@ class SimulatedWriter:
         How many tracers will be added, and the length of the longest.
     provenance
         What made the set: plain values, written as attributes.
+    physical_names
+        Names of the physical columns.
     """
 
     def __init__(
-        self, path: Path, species: Sequence[str], n_tracers: int, n_steps: int, provenance: Mapping[str, Any]
+        self,
+        path: Path,
+        species: Sequence[str],
+        n_tracers: int,
+        n_steps: int,
+        provenance: Mapping[str, Any],
+        physical_names: Sequence[str] = PHYSICAL_NAMES,
     ) -> None:
         self._file = h5py.File(path, "w", track_order=False)
         self._added = 0
-        self._file.attrs.update({"format": "chemnet simulated tracers", **provenance})
-        self._create_arrays(n_tracers, n_steps, len(species))
+        self._file.attrs.update({"format": SIMULATED_FORMAT, **provenance})
+        self._create_arrays(n_tracers, n_steps, len(species), physical_names)
         self._file.create_dataset("species", data=list(species), dtype=_TEXT)
         elements = element_names(species)
         matrix = stoichiometric_matrix(species, elements).astype(np.int8)
         self._file.create_dataset("stoichiometry", data=matrix).attrs["elements"] = list(elements)
 
-    def _create_arrays(self, n_tracers: int, n_steps: int, n_species: int) -> None:
+    def _create_arrays(self, n_tracers: int, n_steps: int, n_species: int, names: Sequence[str]) -> None:
         """Make room for every tracer; a chunk is one tracer, as they are read."""
         create = self._file.create_dataset
         packed: dict[str, Any] = {
@@ -64,9 +74,10 @@ class SimulatedWriter:
             "shuffle": True,
             "fillvalue": np.nan,
         }
-        shape = (n_tracers, n_steps, len(PHYSICAL_NAMES))
+        units = {**dict(zip(PHYSICAL_NAMES, PHYSICAL_UNITS, strict=True)), **FURTHER_CONDITIONS}
+        shape = (n_tracers, n_steps, len(names))
         physical = create("physical", shape, "f8", chunks=(1, *shape[1:]), **packed)
-        physical.attrs["names"], physical.attrs["units"] = list(PHYSICAL_NAMES), list(PHYSICAL_UNITS)
+        physical.attrs["names"], physical.attrs["units"] = list(names), [units[name] for name in names]
         shape = (n_tracers, n_steps, n_species)
         abundances = create("abundances", shape, "f4", chunks=(1, *shape[1:]), **packed)
         abundances.attrs["units"] = ABUNDANCE_UNIT
@@ -82,7 +93,7 @@ class SimulatedWriter:
         tracer: Tracer,
         model: int,
         abundances: NDArray[np.floating],
-        statistics: Mapping[str, int] | None = None,
+        statistics: Mapping[str, float] | None = None,
     ) -> None:
         """Write the next tracer.
 
@@ -178,9 +189,23 @@ class SimulatedSet:
         """Return the physical parameters of one tracer, shape ``(steps, n_physical)``."""
         return self._file["physical"][tracer, : self._steps[tracer]]
 
-    def abundances(self, tracer: int) -> NDArray[np.float32]:
-        """Return the abundances of one tracer, shape ``(steps, n_species)``."""
-        return self._file["abundances"][tracer, : self._steps[tracer]]
+    def abundances(self, tracer: int, species: Sequence[str] | None = None) -> NDArray[np.floating]:
+        """Return the abundances of one tracer, shape ``(steps, n_species)``.
+
+        Parameters
+        ----------
+        tracer
+            Its position in the set.
+        species
+            Names to return instead of all, ``$H2O`` for the ice of surface and bulk together.
+
+        Raises
+        ------
+        DataError
+            A name asks for none of the species.
+        """
+        values = self._file["abundances"][tracer, : self._steps[tracer]]
+        return values if species is None else summed_abundances(values, species, self.species)
 
     @property
     def n_rows(self) -> int:

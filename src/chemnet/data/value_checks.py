@@ -58,7 +58,9 @@ def check_physical(physical: np.ndarray, names: Sequence[str], place: Place) -> 
         raise DataError(
             f"{place(row)}: column '{names[column]}' is {physical[row, column]:.6g}; physical parameters are "
             "scaled by their logarithm and must be positive",
-            hint="replace zeros by the smallest meaningful value, or drop it from data_set.physical",
+            hint="replace zeros by the smallest meaningful value, or drop it from data_set.physical"
+            if physical[row, column] == 0
+            else f'if it holds logarithms set data_set.log_columns = ["{names[column]}"]',
         )
 
 
@@ -92,7 +94,8 @@ def clip_abundance(abundance: np.ndarray, names: Sequence[str], place: Place) ->
         raise DataError(
             f"{place(row)}: abundance of '{names[column]}' is {abundance[row, column]:.6g} "
             f"(allowed: up to {LARGEST_ABUNDANCE:g})",
-            hint="abundances are relative to H nuclei; divide number densities by the density of H nuclei",
+            hint="abundances are relative to H nuclei; number densities become such with "
+            'data_set.abundance_per = "particle", which divides by the H nuclei in all species',
         )
     if abundance.min() >= 0:
         return 0
@@ -101,7 +104,8 @@ def clip_abundance(abundance: np.ndarray, names: Sequence[str], place: Place) ->
         raise DataError(
             f"{place(row)}: abundance of '{names[column]}' is negative: {abundance[row, column]:.6g} "
             f"(allowed from a solver's noise: above -{NEGATIVE_TOLERANCE:g})",
-            hint="check the run that made this tracer",
+            hint="check the run that made this tracer; if these are logarithms set "
+            'data_set.log_columns = ["abundances"]',
         )
     negative = abundance < 0
     abundance[negative] = 0.0

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from chemnet.chemistry.formats.row_files import ReadingOptions
 from chemnet.chemistry.network.network import Network
 from chemnet.chemistry.simulation.plan import SOLVER_OPTIONS, network_digest
 from chemnet.config import ConfigDict
@@ -58,7 +59,7 @@ def named_network(config: ConfigDict, surrogate: Surrogate) -> Network | None:
     name = config["benchmark"]["solver_network"]
     if not name:
         return None
-    network = Network.read(name)
+    network = Network.read(name, ReadingOptions.of(config["network"]))
     if set(network.species_names) != set(surrogate.species):
         raise ConfigError(
             f"benchmark.solver_network = {str(name)!r}: {network.name} has other species than the surrogate",
@@ -69,8 +70,9 @@ def named_network(config: ConfigDict, surrogate: Surrogate) -> Network | None:
 
 def _by_parent(data_result: ResultDirectory) -> tuple[Network, Mapping[str, Any]]:
     """Return what the configuration of the parent names."""
-    options = data_result.parent("simulate").config["simulate"]
-    return Network.read(options["network"]), options
+    config = data_result.parent("simulate").config
+    options = config["simulate"]
+    return Network.read(options["network"], ReadingOptions.of(config["network"])), options
 
 
 def _by_file(data_result: ResultDirectory) -> tuple[Network, Mapping[str, Any]]:
@@ -85,7 +87,8 @@ def _by_file(data_result: ResultDirectory) -> tuple[Network, Mapping[str, Any]]:
             "file that it wrote"
         ) from None
     # sets of before know the name of their network alone
-    network = Network.read(made_by.get("network_source", made_by["network"]))
+    reading = ReadingOptions.of(json.loads(made_by.get("network_options", "{}")))
+    network = Network.read(made_by.get("network_source", made_by["network"]), reading)
     if network_digest(network) != made_by["network_digest"]:
         raise DataError(f"the network {network.name} is not the one any more that made {path.name}")
     return network, json.loads(made_by["solver_options"])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from chemnet.errors import ConfigError, suggest
+from chemnet.chemistry.network.species_sums import positions_of
+from chemnet.errors import ConfigError, DataError
 
 # shown where a network has them: what carries the elements, and what telescopes see
 WELL_KNOWN = ("CO", "#CO", "H2O", "#H2O", "C+", "HCO+", "NH3", "CH3OH", "#CH3OH", "E-", "OH", "H2")
@@ -42,9 +43,10 @@ def example_species(
 
 def check_species(asked: Sequence[str], species: Sequence[str]) -> None:
     """Raise a ConfigError for the first of the species asked for that a surrogate does not have."""
-    unknown = [name for name in asked if name not in species]
-    if unknown:
-        raise ConfigError(
-            f"benchmark.species: the surrogate has no species '{unknown[0]}'",
-            hint=suggest(unknown[0], species),
-        )
+    for name in asked:
+        try:
+            positions_of(name, species)
+        except DataError as error:
+            raise ConfigError(
+                f"benchmark.species: the surrogate has no species '{name}'", hint=error.hint
+            ) from error

@@ -56,7 +56,7 @@ def read_model_file(result: ResultDirectory) -> dict[str, Any]:
     path = result.file(MODEL_FILE)
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ResultsError(f"{path} is damaged: {error}", hint="train the model again") from error
 
 

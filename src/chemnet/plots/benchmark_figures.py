@@ -148,15 +148,15 @@ def draw_error_map(physical: Array, error: Array, names: Sequence[str]) -> Figur
     columns = [list(names).index(name) for name in ("Density", "gasTemp")]
     logs = np.log10(np.maximum(physical[:, columns], 1e-30))
     edges = [_map_edges(logs[:, i], _MAP_CELL[i]) for i in range(2)]
-    count = np.histogram2d(*logs.T, bins=edges)[0]
-    total = np.histogram2d(*logs.T, bins=edges, weights=error)[0]
+    count = np.histogramdd(logs, bins=edges)[0]
+    total = np.histogramdd(logs, bins=edges, weights=error)[0]
     mean = np.where(count > 0, total / np.maximum(count, 1), np.nan)
     with figure_style():
         figure = Figure(figsize=(10.0, 4.8), layout="constrained")
         left, right = figure.subplots(1, 2)
         drawn = [10.0**edge for edge in edges]
         shown = left.pcolormesh(*drawn, mean.T, cmap="viridis", vmin=0.0, vmax=np.nanquantile(mean, 0.98))
-        bar = {"location": "bottom", "aspect": 35}
+        bar: Any = {"location": "bottom", "aspect": 35}
         figure.colorbar(shown, ax=left, label="mLAE of the full rollout [dex]", extend="max", **bar)
         shown = right.pcolormesh(*drawn, np.where(count > 0, count, np.nan).T, cmap="cividis", norm=LogNorm())
         figure.colorbar(shown, ax=right, label="states scored", **bar)
@@ -287,7 +287,7 @@ def _draw_species(axis: Axes, shown: Trajectories, column: int) -> None:
 def _trajectory_legend(names: Sequence[str]) -> list[Line2D]:
     """Return one entry per history, and one per line style."""
     entries = [Line2D([], [], color=COLOURS[i % len(COLOURS)], label=name) for i, name in enumerate(names)]
-    styles = [("-", "truth"), ("--", "surrogate")]
+    styles: Any = [("-", "truth"), ("--", "surrogate")]
     return entries + [
         Line2D([], [], color="#555555", linestyle=style, label=label) for style, label in styles
     ]

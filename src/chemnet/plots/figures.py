@@ -10,12 +10,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
+from matplotlib.rcsetup import cycler
 
 from chemnet.data.parameter_units import axis_label
 
@@ -26,8 +28,8 @@ COLOUR_MAP = "viridis"
 #: a column whose 5th and 95th percentile differ by more than this factor is shown on a logarithmic scale
 LOG_RATIO = 30.0
 PANEL_SIZE = (4.6, 3.5)  # [inch]
-_STYLE = {
-    "axes.prop_cycle": mpl.cycler(color=COLOURS),
+_STYLE: Any = {
+    "axes.prop_cycle": cycler(color=COLOURS),
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.edgecolor": "#555555",
@@ -98,9 +100,9 @@ def _panels(count: int, columns: int = 3) -> tuple[Figure, list[Axes]]:
     """Return a figure with `count` panels in rows of at most `columns`."""
     across = min(count, columns)
     down = math.ceil(count / across)
-    figure = Figure(figsize=(PANEL_SIZE[0] * across, PANEL_SIZE[1] * down), layout="constrained")
+    figure = Figure(figsize=(PANEL_SIZE[0] * across, PANEL_SIZE[1] * down))
     # room between a colour bar's label and the next panel
-    figure.get_layout_engine().set(wspace=0.08, hspace=0.08, w_pad=0.08, h_pad=0.08)
+    figure.set_layout_engine("constrained", wspace=0.08, hspace=0.08, w_pad=0.08, h_pad=0.08)
     axes = figure.subplots(down, across, squeeze=False).ravel().tolist()
     for spare in axes[count:]:
         spare.remove()
@@ -147,9 +149,15 @@ def _draw_embedding(figure: Figure, axis: Axes, embedding: np.ndarray, values: n
     shade = Shade.of(values)
     size = float(np.clip(4e4 / max(len(embedding), 1), 0.6, 14.0))  # fewer points, larger points
     shown = np.where(values > 0, values, shade.low) if shade.logarithmic else values
-    points = axis.scatter(
-        *embedding.T, c=shown, s=size, norm=shade.norm(), cmap=COLOUR_MAP, linewidths=0, rasterized=True
-    )
+    look: Any = {
+        "c": shown,
+        "s": size,
+        "norm": shade.norm(),
+        "cmap": COLOUR_MAP,
+        "linewidths": 0,
+        "rasterized": True,
+    }
+    points = axis.scatter(*embedding.T, **look)
     figure.colorbar(points, ax=axis, label=label, shrink=0.9, pad=0.02 if embedding.shape[1] == 2 else 0.12)
     labels = [f"component {number + 1}" for number in range(embedding.shape[1])]
     axis.set(xlabel=labels[0], ylabel=labels[1], title=name)
@@ -170,7 +178,7 @@ def histograms(columns: Mapping[str, np.ndarray], title: str) -> Figure:
                 bins = np.geomspace(values.min(), values.max(), 41)
             else:
                 bins = np.histogram_bin_edges(values, 40)
-            axis.hist(values, bins=bins, color=COLOURS[0])
+            axis.hist(values, bins=bins.tolist(), color=COLOURS[0])
             axis.set(xlabel=label, ylabel="states")
         figure.suptitle(title, fontsize=12)
     return figure

@@ -88,8 +88,8 @@ def _draw_side(axes: Axes, middle: Text, neighbours: Sequence[Neighbour], side: 
         name = _draw_name(axes, side * 0.42, height, one.name, "left" if side > 0 else "right")
         edge, inner = ((1.0, 0.5), (0.0, 0.5)) if side < 0 else ((0.0, 0.5), (1.0, 0.5))
         # text boxes are coordinate systems, so that arrows end at them however long the names are
-        ends = [(inner, middle), (edge, name)] if side > 0 else [(edge, name), (inner, middle)]
-        _draw_arrow(axes, *ends, width, bend=0.12 * side * np.sign(height - 0.5))
+        (start, end) = ((inner, middle), (edge, name)) if side > 0 else ((edge, name), (inner, middle))
+        _draw_arrow(axes, start, end, width, bend=0.12 * side * np.sign(height - 0.5))
         axes.text(
             side * 0.62,
             height,
@@ -122,8 +122,8 @@ def _draw_arrow(
             "arrowstyle": "-|>",
             "color": "#a0aec0",
             "linewidth": width,
-            "shrinkA": _BOX_PADDING * first.get_fontsize() + 1.0,
-            "shrinkB": _BOX_PADDING * second.get_fontsize() + 1.0,
+            "shrinkA": _BOX_PADDING * float(first.get_fontsize()) + 1.0,
+            "shrinkB": _BOX_PADDING * float(second.get_fontsize()) + 1.0,
             "connectionstyle": f"arc3,rad={bend}",
         },
         zorder=1,

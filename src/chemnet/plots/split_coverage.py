@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chemnet.chemistry.tracers import PHYSICAL_NAMES, PHYSICAL_UNITS
+from chemnet.chemistry.tracers import FURTHER_CONDITIONS, PHYSICAL_NAMES, PHYSICAL_UNITS
 from chemnet.data.preprocess.split_labels import SPLIT_NAMES
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _BINS = 60
 _COLOURS = ("#4477AA", "#EE6677", "#228833")  # Paul Tol's bright scheme: distinct without colour vision
-_UNITS = dict(zip(PHYSICAL_NAMES, PHYSICAL_UNITS, strict=True))
+_UNITS = {**dict(zip(PHYSICAL_NAMES, PHYSICAL_UNITS, strict=True)), **FURTHER_CONDITIONS}
 
 
 def draw_coverage(data: PreprocessedData) -> Figure:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -42,10 +43,10 @@ def _draw_curves(axis: Axes, trials: Sequence[Mapping[str, Any]], monitor: str) 
     """Draw the figure of every trial against the epoch, the best on top."""
     for place, trial in reversed(list(enumerate(trials))):
         curve = trial["curve"]
-        style = {"color": _BEST, "linewidth": 1.8} if place == 0 else {"color": _OTHERS, "linewidth": 0.8}
+        colour, width = (_BEST, 1.8) if place == 0 else (_OTHERS, 0.8)
         label = f"trial {trial['number']}" if place == 0 else None
         marker = "o" if len(curve) == 1 else None
-        axis.plot(range(1, len(curve) + 1), curve, label=label, marker=marker, **style)
+        axis.plot(range(1, len(curve) + 1), curve, label=label, marker=marker, color=colour, linewidth=width)
     if all(score > 0 for trial in trials for score in trial["curve"]):
         axis.set_yscale("log")
     axis.set(xlabel="epoch", ylabel=monitor, title="learning curves")
@@ -57,7 +58,7 @@ def _draw_scores(axis: Axes, trials: Sequence[Mapping[str, Any]], key: str, moni
     values = [trial["values"][key] for trial in trials]
     scores = [trial["score"] for trial in trials]
     if all(type(value) in (int, float) for value in values):
-        if Shade.of(values).logarithmic or _spans_decades(values):
+        if Shade.of(np.asarray(values)).logarithmic or _spans_decades(values):
             axis.set_xscale("log")
     else:
         names = list(dict.fromkeys(map(str, sorted(values, key=str))))

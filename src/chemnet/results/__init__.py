@@ -1,7 +1,13 @@
 """Result directories: born hidden, whole when they have their name, and aware of what they were made from."""
 
 from chemnet.results.directory import ParentRef, ResultDirectory, list_results
-from chemnet.results.finding import find_most_recent_results_dir, named_result, resolve_input
+from chemnet.results.finding import (
+    find_input,
+    find_most_recent_results_dir,
+    named_result,
+    newest_input,
+    resolve_input,
+)
 from chemnet.results.result import Answer, VerbResult
 from chemnet.results.writer import ResultWriter, create_results_dir
 
@@ -12,8 +18,10 @@ __all__ = [
     "ResultWriter",
     "VerbResult",
     "create_results_dir",
+    "find_input",
     "find_most_recent_results_dir",
     "list_results",
     "named_result",
+    "newest_input",
     "resolve_input",
 ]

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from chemnet.config import ConfigDict
 from chemnet.config.schema import read_toml
 from chemnet.errors import ResultsError, suggest
-from chemnet.results.lineage import FileRecord, ParentRef
+from chemnet.progress import get_logger
+from chemnet.results.lineage import FileRecord, ParentRef, file_digest
 
-RESULT_FILE = "result.toml"
+RESULT_FILE, CONFIG_FILE = "result.toml", "runtime_config.toml"
 # of the files that verbs write; raised when an older chemnet's results can no longer be read
 FORMAT = 1
 PARTIAL_PREFIX = ".partial-"
@@ -24,6 +26,8 @@ DONE = "done"
 _GLANCE = 300
 # files up to this size are read again whenever a result is used; of larger ones the size must do [bytes]
 _QUICK_DIGEST_LIMIT = 4 * 2**20
+_T = TypeVar("_T")
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,8 @@ class ResultDirectory:
         What the verb noted: a few plain values.
     parents
         The results that it was made from, by role.
+    config_digest
+        Digest of its configuration; empty in older results.
     """
 
     path: Path
@@ -55,6 +61,7 @@ class ResultDirectory:
     summary: dict[str, Any]
     parents: dict[str, ParentRef]
     files: dict[str, FileRecord] = field(repr=False)
+    config_digest: str = ""
 
     @classmethod
     def open(cls, path: str | Path) -> ResultDirectory:
@@ -70,23 +77,29 @@ class ResultDirectory:
         try:
             return cls(
                 path=path,
-                verb=info["verb"],
-                component=info["component"] or None,
-                status=info["status"],
-                created=info["created"],
+                verb=_typed(info, "verb", str),
+                component=_typed(info, "component", str) or None,
+                status=_typed(info, "status", str),
+                created=_typed(info, "created", str),
                 wall_time_s=float(info["wall_time_s"]),
-                digest=info["digest"],
-                versions=info["versions"],
-                summary=info["summary"],
+                digest=_typed(info, "digest", str),
+                versions=_typed(info, "versions", dict),
+                summary=_typed(info, "summary", dict),
                 parents={
-                    name: ParentRef(Path(p["path"]), p["digest"]) for name, p in info["parents"].items()
+                    name: ParentRef(Path(_typed(p, "path", str)), _typed(p, "digest", str))
+                    for name, p in _typed(info, "parents", dict).items()
                 },
-                files={name: FileRecord(f["size"], f["digest"]) for name, f in info["files"].items()},
+                files={
+                    _inside(name): FileRecord(_typed(f, "size", int), _typed(f, "digest", str))
+                    for name, f in _typed(info, "files", dict).items()
+                },
+                config_digest=str(info.get("config_digest", "")),
             )
         except KeyError as error:
-            raise ResultsError(
-                f"{path / RESULT_FILE} has no entry {error}", hint="the result is damaged; make it again"
-            ) from error
+            what = f"has no entry {error}"
+        except (TypeError, ValueError, OverflowError) as error:
+            what = f"is damaged: {error}"
+        raise ResultsError(f"{path / RESULT_FILE} {what}", hint="the result is damaged; make it again")
 
     @property
     def name(self) -> str:
@@ -96,7 +109,12 @@ class ResultDirectory:
     @cached_property
     def config(self) -> ConfigDict:
         """The configuration that made this result, as it was: keys may have come and gone since."""
-        return ConfigDict(read_toml(self.file("runtime_config.toml")))
+        return ConfigDict(read_toml(self.file(CONFIG_FILE)))
+
+    @property
+    def keeps_config(self) -> bool:
+        """Whether the configuration is there still."""
+        return (self.path / CONFIG_FILE).is_file()
 
     def file(self, name: str) -> Path:
         """Return the path of one of the result's files.
@@ -120,7 +138,7 @@ class ResultDirectory:
         Parameters
         ----------
         every_byte
-            Read large files too; otherwise their size must do.
+            Read large files and the configuration too; of the files the size must do otherwise.
 
         Raises
         ------
@@ -131,10 +149,16 @@ class ResultDirectory:
             path = self.file(name)
             read = every_byte or record.size <= _QUICK_DIGEST_LIMIT
             if not (record.describes(path) if read else path.stat().st_size == record.size):
-                raise ResultsError(
-                    f"{path} changed after `{self.verb}` wrote it (other size or digest)",
-                    hint=f"run `chemnet {self.verb}` again; results are never edited in place",
-                )
+                raise self._changed(path)
+        if every_byte and self.config_digest and file_digest(self.file(CONFIG_FILE)) != self.config_digest:
+            raise self._changed(self.path / CONFIG_FILE)
+
+    def _changed(self, path: Path) -> ResultsError:
+        """Return the error for a file that is not what it was."""
+        return ResultsError(
+            f"{path} changed after `{self.verb}` wrote it (other size or digest)",
+            hint=f"run `chemnet {self.verb}` again; results are never edited in place",
+        )
 
     def parent(self, role: str) -> ResultDirectory:
         """Return the result that this one was made from: the very one, by digest, wherever it stands now.
@@ -147,8 +171,7 @@ class ResultDirectory:
         if role not in self.parents:
             raise ResultsError(f"{self.name} has no parent '{role}'", hint=suggest(role, self.parents))
         reference = self.parents[role]
-        candidates = [reference.path, self.path.parent / reference.path.name]
-        for candidate in chain(map(_opened, dict.fromkeys(candidates)), _all_in(self.path.parent)):
+        for candidate in chain(self._near(reference), _all_in(self.path.parent)):
             if candidate is not None and candidate.digest == reference.digest:
                 candidate.verify(every_byte=False)
                 return candidate
@@ -157,6 +180,24 @@ class ResultDirectory:
             "which is gone or has changed",
             hint=f"bring that result back, or run `chemnet {self.verb}` again on the new one",
         )
+
+    def lineage(self) -> Iterator[ResultDirectory]:
+        """Yield this result and all that it was made from, nearest first, as far as that is still there."""
+        generation, seen = [self], {self.digest}
+        while generation:
+            yield from generation
+            found = (
+                one for child in generation for ref in child.parents.values() for one in child._near(ref)
+            )
+            generation = list({one.digest: one for one in found if one.digest not in seen}.values())
+            seen.update(one.digest for one in generation)
+
+    def _near(self, reference: ParentRef) -> Iterator[ResultDirectory]:
+        """Yield what a reference means, by digest, where it was and beside this result."""
+        for place in dict.fromkeys([reference.path, self.path.parent / reference.path.name]):
+            found = _opened(place)
+            if found is not None and found.digest == reference.digest:
+                yield found
 
 
 def _read_info(path: Path) -> dict[str, Any]:
@@ -170,7 +211,7 @@ def _read_info(path: Path) -> dict[str, Any]:
         )
     try:
         info = tomllib.loads((path / RESULT_FILE).read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ResultsError(
             f"{path / RESULT_FILE} is damaged: {error}", hint="make the result again"
         ) from error
@@ -182,6 +223,22 @@ def _read_info(path: Path) -> dict[str, Any]:
     return info
 
 
+def _typed(table: Any, key: str, kind: type[_T]) -> _T:
+    """Return an entry of a table, which must be of this type."""
+    if not isinstance(table, dict):
+        raise TypeError(f"{table!r} stands where a table is expected")
+    if not isinstance(table[key], kind):
+        raise TypeError(f"{key} = {table[key]!r} is no {kind.__name__}")
+    return table[key]
+
+
+def _inside(name: str) -> str:
+    """Return the name of a file of the result: who copies one would write to where another name leads."""
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise ValueError(f"the file {name!r} lies outside of the result")
+    return name
+
+
 def _opened(path: Path) -> ResultDirectory | None:
     """Open a result, or return None when there is none."""
     try:
@@ -190,8 +247,24 @@ def _opened(path: Path) -> ResultDirectory | None:
         return None
 
 
+@functools.cache
+def _say_left_out(message: str) -> None:
+    """Warn of a result that cannot be read, once."""
+    _log.warning("left out: %s", message)
+
+
+def _listed(path: Path) -> ResultDirectory | None:
+    """Open a folder of the results folder, or return None; one that should be a result is named."""
+    try:
+        return ResultDirectory.open(path)
+    except ResultsError as error:
+        if (path / RESULT_FILE).exists():
+            _say_left_out(error.message)
+        return None
+
+
 def list_results(results_dir: str | Path, verb: str | None = None) -> list[ResultDirectory]:
-    """Return every whole result under `results_dir`, oldest first; what is broken is left out.
+    """Return every whole result under `results_dir`, oldest first; what is broken is left out, and named.
 
     Parameters
     ----------
@@ -204,7 +277,7 @@ def list_results(results_dir: str | Path, verb: str | None = None) -> list[Resul
     if not results_dir.is_dir():
         return []
     paths = (path for path in results_dir.iterdir() if not path.name.startswith("."))
-    opened = (_opened(path) for path in paths if verb is None or _seems_of(path, verb))
+    opened = (_listed(path) for path in paths if verb is None or _seems_of(path, verb))
     found = (result for result in opened if result is not None and verb in (None, result.verb))
     return sorted(found, key=lambda result: result.created)
 

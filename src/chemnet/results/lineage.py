@@ -20,7 +20,7 @@ from typing import Any
 _BLOCK = 1 << 18
 _XXH3 = "xxh3_128"
 # files that a result grows while it is used, or that only describe it
-NOT_HASHED = frozenset({"result.toml", "runtime_config.toml"})
+NOT_HASHED = frozenset({"result.toml", "runtime_config.toml", "running.toml"})
 
 
 @dataclass(frozen=True)

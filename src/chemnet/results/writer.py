@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import shutil
@@ -16,13 +17,21 @@ from typing import Any
 from chemnet.config import ConfigDict
 from chemnet.config.manager import write_config
 from chemnet.config.toml_text import toml_text
-from chemnet.errors import ResultsError
+from chemnet.errors import ResultsError, RunFailedError
 from chemnet.progress import get_logger
-from chemnet.results.directory import FORMAT, PARTIAL_PREFIX, RESULT_FILE, ResultDirectory
-from chemnet.results.lineage import combined_digest, parent_table, record_files
-from chemnet.results.partial import mark_ended, mark_running
+from chemnet.results.directory import CONFIG_FILE, FORMAT, PARTIAL_PREFIX, RESULT_FILE, ResultDirectory
+from chemnet.results.lineage import combined_digest, file_digest, parent_table, record_files
+from chemnet.results.partial import OwnedRun
 
-CONFIG_FILE = "runtime_config.toml"
+_DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
+_FULL, _TOO_LARGE = os.strerror(errno.ENOSPC), os.strerror(errno.EFBIG)
+_SIGNS_OF_DISK = {
+    _FULL: _FULL,
+    _TOO_LARGE: _TOO_LARGE,
+    "disk is full": _FULL,
+    "disk I/O error": os.strerror(errno.EIO),
+    " requested and ": _FULL,
+}
 _PACKAGES = ("chemnet", "numpy", "torch", "numba", "h5py")
 _log = get_logger(__name__)
 
@@ -49,7 +58,7 @@ class ResultWriter:
     living
         Subfolders whose files change in normal use and carry no digest.
     resume
-        A hidden directory of an unfinished run to go on in.
+        An unfinished run to go on with, which is this process's.
 
     Raises
     ------
@@ -72,7 +81,7 @@ class ResultWriter:
         parents: Mapping[str, Any] | None = None,
         keep_on_error: bool = False,
         living: tuple[str, ...] = (),
-        resume: Path | None = None,
+        resume: OwnedRun | None = None,
     ) -> None:
         self.config = config
         self.verb = verb
@@ -80,13 +89,24 @@ class ResultWriter:
         self.parents = dict(parents or {})
         self.summary: dict[str, Any] = {}
         self.keep_on_error = keep_on_error
-        self.result: ResultDirectory | None = None
+        self._result: ResultDirectory | None = None
         self._living = living
         self._started = time.perf_counter()
-        self.path = self._reopen(resume) if resume else self._make(Path(config["general"]["results_dir"]))
+        self.path = resume.path if resume else self._make(Path(config["general"]["results_dir"]))
         self._final = self.path.with_name(self.path.name.removeprefix(PARTIAL_PREFIX))
-        write_config(config, self.path / CONFIG_FILE)
-        mark_running(self.path, verb)
+        try:
+            self._run = resume or OwnedRun(self.path, verb)
+            write_config(config, self.path / CONFIG_FILE)
+        except OSError as error:
+            if resume is None:
+                shutil.rmtree(self.path, ignore_errors=True)
+            raise _cannot_write(self.path, str(error.strerror)) from error
+
+    @property
+    def result(self) -> ResultDirectory:
+        """The finished result: after the block, or after `finish`."""
+        assert self._result is not None, "the result is not finished yet"
+        return self._result
 
     def _make(self, results_dir: Path) -> Path:
         """Make the hidden directory of a new result."""
@@ -101,33 +121,44 @@ class ResultWriter:
             ) from error
         return results_dir / name
 
-    def _reopen(self, path: Path) -> Path:
-        """Take over the hidden directory of an unfinished run."""
-        if not path.name.startswith(PARTIAL_PREFIX) or not path.is_dir():
-            raise ResultsError(
-                f"{path} is no unfinished result", hint="`chemnet results` lists unfinished runs"
-            )
-        return path
-
     def __enter__(self) -> ResultWriter:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self.result is not None:
+        if self._result is not None:
             return
         if kind is None:
-            self.finish()
-        elif self.keep_on_error:
-            mark_ended(self.path)
+            try:
+                self.finish()
+                return
+            except BaseException as failure:
+                self._leave()
+                self._tell_of_disk(failure)
+                raise
+        self._leave()
+        self._tell_of_disk(error)
+
+    def _leave(self) -> None:
+        """Keep or remove the hidden directory of a run that failed."""
+        if self.keep_on_error:
+            self._run.end()
             _log.info("unfinished result kept in %s", self.path)
         else:
             shutil.rmtree(self.path, ignore_errors=True)
+            self._run.end()
+
+    def _tell_of_disk(self, error: BaseException | None) -> None:
+        """Raise the error of a library again in plain words, where the disk is what failed."""
+        while error is not None:
+            told = disk_fault(error)
+            if told:
+                raise _cannot_write(self.path, told) from error
+            error = error.__cause__ or error.__context__
 
     def finish(self, status: str = "done") -> ResultDirectory:
         """Hash, describe and reveal the directory; after this `path` is its final place."""
-        mark_ended(self.path)
         files = record_files(self.path, self._living)
         identity = (self.verb, *sorted(parent.digest for parent in self.parents.values()))
         info = {
@@ -138,17 +169,36 @@ class ResultWriter:
             "created": datetime.now(UTC).isoformat(timespec="microseconds"),
             "wall_time_s": round(time.perf_counter() - self._started, 3),
             "digest": combined_digest(files, *identity),
+            # apart: equal results may have been asked for in other words
+            "config_digest": file_digest(self.path / CONFIG_FILE),
             "versions": dict(_versions()),
             "summary": _toml_ready(self.summary),
             "parents": parent_table(self.parents),
             "files": {name: {"size": record.size, "digest": record.digest} for name, record in files.items()},
         }
         _write_synced(self.path / RESULT_FILE, info)
-        self.path.rename(self._final)
+        self._run.reveal(self._final)
         _sync_folder(self._final.parent)
         self.path = self._final
-        self.result = ResultDirectory.open(self._final)
-        return self.result
+        self._result = ResultDirectory.open(self._final)
+        return self._result
+
+
+def disk_fault(error: BaseException) -> str | None:
+    """Return what the disk refused, in words, or None for any other error."""
+    if isinstance(error, OSError) and error.errno in _DISK_FAULTS:
+        return os.strerror(error.errno)
+    # HDF5, safetensors and SQLite have errors of their own, NumPy counts what was written
+    text = str(error)
+    return next((told for sign, told in _SIGNS_OF_DISK.items() if sign in text), None)
+
+
+def _cannot_write(path: Path, why: str) -> RunFailedError:
+    """Return the error for a folder that takes nothing more."""
+    return RunFailedError(
+        f"cannot write in {path}: {why}",
+        hint="free some space there, or set general.results_dir to another disk",
+    )
 
 
 def create_results_dir(config: ConfigDict, verb: str, **kwargs: Any) -> ResultWriter:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from chemnet.chemistry.network.species_sums import TOTAL_ICE, positions_of
 from chemnet.errors import DataError, nearest
 from chemnet.progress import get_logger
 
@@ -76,6 +77,12 @@ def read_abundances(
     unknown = [name for name in given if name not in set(species)]
     if unknown:
         near = nearest(unknown[0], species)
+        if unknown[0].startswith(TOTAL_ICE):
+            parts = [species[i] for i in positions_of(unknown[0], species)]
+            raise DataError(
+                f"{_origin(source)}: {unknown[0]!r} is a sum, and the model must know its parts",
+                hint=f"give {' and '.join(parts)}",
+            )
         raise DataError(
             f"{_origin(source)}: unknown species {', '.join(map(repr, unknown[:5]))}",
             hint=f"did you mean {' or '.join(near)}?" if near else f"the model knows {len(species)} species",

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from chemnet.errors import ConfigError, DataError
+from chemnet.extras import require
 from chemnet.registry import REDUCERS
 
 _PLACING_NEIGHBOURS = 5
@@ -111,6 +112,7 @@ class PCAReducer(Reducer):
 
     def _fit(self, sample: np.ndarray) -> np.ndarray:
         """Find the principal components."""
+        require("sklearn", "umap.reducer = 'pca'")
         from sklearn.decomposition import PCA
 
         settings = {"n_components": self.n_components, "random_state": self.seed} | self.options
@@ -192,6 +194,7 @@ class UMAPReducer(LayoutReducer):
 
 def _umap_class() -> Any:
     """Import UMAP; that it misses TensorFlow, which only its parametric form needs, is no news."""
+    require("umap", "umap.reducer = 'umap'")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Tensorflow not installed", category=ImportWarning)
         from umap import UMAP
@@ -204,6 +207,7 @@ class TSNEReducer(LayoutReducer):
 
     def _lay_out(self, sample: np.ndarray) -> np.ndarray:
         """Lay the sample out."""
+        require("sklearn", "umap.reducer = 'tsne'")
         from sklearn.manifold import TSNE
 
         settings = {

@@ -85,7 +85,12 @@ def configured_surrogate(config: ConfigDict) -> Surrogate:
     if table["members"]:
         return _configured_ensemble(config)
     emulator = resolve_input(
-        config, "surrogate.emulator", "train", is_emulator, "trained emulator", "chemnet train"
+        config,
+        "surrogate.emulator",
+        "train",
+        is_emulator,
+        "trained emulator",
+        "chemnet train model.name=LatentEmulator train.component=emulator",
     )
     chosen = {
         role: resolve_input(config, f"surrogate.{role}", "train", _is_autoencoder, "trained autoencoder")

@@ -207,7 +207,7 @@ def _read_description(path: Path) -> dict[str, Any]:
                 f"{path} has format {content['format']}; this chemnet reads up to {FORMAT}",
                 hint="update chemnet",
             )
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError) as error:
+    except (OSError, ValueError, RecursionError, KeyError) as error:
         raise ModelError(f"{path} cannot be read: {_in_words(error)}", hint=_AGAIN) from error
     return content
 

@@ -102,5 +102,4 @@ def keep_best(best: TrialRecord, component: str | bool) -> ResultDirectory:
         for file in trial.files:
             shutil.copy2(trial.file(file), writer.path / file)
         writer.summary.update(trial.summary)
-    assert writer.result is not None
     return writer.result

@@ -50,6 +50,7 @@ class Search(ABC):
         """Let go of files that are held open."""
 
 
+# not Optuna's GridSampler: it draws the points in random order, and one twice where two workers ask at once
 @dataclass(frozen=True)
 class Grid(Search):
     """Every combination of some alternatives, in order."""

@@ -56,7 +56,7 @@ class BenchmarkResult(VerbResult):
 
 
 @chem_verb
-class Benchmark(Verb):
+class Benchmark(Verb[BenchmarkResult]):
     """Score a surrogate."""
 
     cli_name = "benchmark"
@@ -122,7 +122,6 @@ def benchmark(config: ConfigDict) -> ResultDirectory:
             surrogate=surrogate.name,
             tracers=metrics["data"]["tracers"],
         )
-    assert writer.result is not None
     return writer.result
 
 
@@ -221,6 +220,7 @@ def _trajectories(
     """Return a typical and the worst tracer, truth and surrogate."""
     import numpy as np
 
+    from chemnet.chemistry.network.species_sums import summed_abundances
     from chemnet.evaluation.examples import example_species, example_tracers
     from chemnet.plots.benchmark_figures import Trajectories
 
@@ -229,7 +229,6 @@ def _trajectories(
     ids = evaluation.source.split.tracer_ids
     histories = evaluation.source.read(np.array([ids.index(tracer) for tracer in chosen.values()]))
     species = example_species(table["species"], surrogate.species, rollout["by_species"])
-    columns = [surrogate.species.index(name) for name in species]
     predicted = surrogate.emulate(histories.physical, histories.abundance[:, 0], histories.dt)
     ended = ~histories.valid[..., None]
     return Trajectories(
@@ -238,8 +237,8 @@ def _trajectories(
             for title, tracer in chosen.items()
         ],
         time=histories.time,
-        truth=np.where(ended, np.nan, histories.abundance[..., columns]),
-        predicted=np.where(ended, np.nan, predicted[..., columns]),
+        truth=np.where(ended, np.nan, summed_abundances(histories.abundance, species, surrogate.species)),
+        predicted=np.where(ended, np.nan, summed_abundances(predicted, species, surrogate.species)),
         species=species,
         floor=table["floor"],
     )

@@ -50,7 +50,7 @@ class CompareResult(VerbResult):
 
 
 @chem_verb
-class Compare(Verb):
+class Compare(Verb[CompareResult]):
     """Put benchmarks side by side."""
 
     cli_name = "compare"
@@ -114,7 +114,6 @@ def compare(config: ConfigDict) -> ResultDirectory:
         (writer.path / TABLE_FILE).write_text("\n".join(table) + "\n", encoding="utf-8")
         save_figure(draw_comparison(scores), writer.path / CURVES_FILE)
         writer.summary.update({name: score["rollout"]["mlae"] for name, score in scores.items()})
-    assert writer.result is not None
     return writer.result
 
 

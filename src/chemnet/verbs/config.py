@@ -1,43 +1,86 @@
-"""`chemnet config`: what the merged configuration says, and who said it."""
+"""`chemnet config`: what the merged configuration says, who said it, and setting a key of a file."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import Any
 
 from chemnet.config import ConfigManager
 from chemnet.config.toml_text import toml_text
+from chemnet.errors import ConfigError
 from chemnet.registry import chem_verb
 from chemnet.results import Answer
 from chemnet.verbs.verb import Verb
 
 
 @chem_verb
-class Config(Verb):
-    """Print the merged configuration, or explain one key."""
+class Config(Verb[Answer]):
+    """Print the merged configuration, explain one key, or set one in a file."""
 
     cli_name = "config"
-    description = "print the merged configuration, or explain one key"
+    description = "print the merged configuration, explain one key, or set one in a file"
     tables = ("general",)
-    examples = ("chemnet config --explain train.epochs", "chemnet config train.epochs=20 > run.toml")
+    examples = (
+        "chemnet config --explain train.epochs",
+        "chemnet config train.epochs=20 > run.toml",
+        "chemnet config --set train.epochs 20 -c run.toml",
+    )
 
     #: set by whoever built the configuration, so that origins can be told
     manager: ConfigManager | None = None
 
     @staticmethod
     def setup_parser(parser: argparse.ArgumentParser) -> None:
-        """Add ``--explain KEY``."""
-        parser.add_argument(
+        """Add ``--explain KEY`` and ``--set KEY VALUE``."""
+        what = parser.add_mutually_exclusive_group()
+        what.add_argument(
             "--explain", metavar="KEY", help="meaning, value and origin of one key: train.epochs"
         )
+        what.add_argument(
+            "--set",
+            dest="setting",
+            nargs=2,
+            metavar=("KEY", "VALUE"),
+            help="write one key into the file after -c, whose comments and order stay as they are",
+        )
 
-    def run(self, explain: str | None = None) -> Answer:
-        """Return the merged configuration as TOML text, or what is known of the key `explain`."""
-        if explain is None:
-            content = self.config.to_dict()
-            return Answer(content, toml_text(content).rstrip())
+    def run(self, explain: str | None = None, setting: Sequence[Any] | None = None) -> Answer:
+        """Return the merged configuration as TOML text, what is known of a key, or the file that was changed.
+
+        Parameters
+        ----------
+        explain
+            A dotted key.
+        setting
+            A dotted key and the value that the configuration file is to give it.
+
+        Raises
+        ------
+        ConfigError
+            For a key that does not exist, a value of the wrong type, or no single file to write into.
+        """
         manager = self.manager or ConfigManager()
-        return _explanation(manager.explain(explain))
+        if setting is not None:
+            return _set(manager, *setting)
+        if explain is not None:
+            return _explanation(manager.explain(explain))
+        content = self.config.to_dict()
+        return Answer(content, toml_text(content).rstrip())
+
+
+def _set(manager: ConfigManager, key: str, value: Any) -> Answer:
+    """Write a key into the configuration's only file."""
+    from chemnet.config.edit import set_in_file
+
+    if len(manager.files) != 1:
+        raise ConfigError(
+            f"--set {key}: {len(manager.files) or 'no'} configuration files are given, one is written",
+            hint=f"chemnet config --set {key} {value} -c FILE",
+        )
+    (path,) = manager.files
+    written = set_in_file(path, key, value)
+    return Answer({"path": str(path), "key": key, "value": written}, f"{path}: {key} = {written!r}", path)
 
 
 def _explanation(facts: dict[str, Any]) -> Answer:

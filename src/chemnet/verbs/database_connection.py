@@ -28,7 +28,7 @@ def open_database(config: ConfigDict) -> DatabaseConnection:
 
 
 @chem_verb
-class OpenDatabase(Verb):
+class OpenDatabase(Verb["DatabaseConnection"]):
     """Open a database of known states."""
 
     cli_name = "database_connection"

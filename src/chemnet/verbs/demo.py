@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from chemnet.config import ConfigDict, ConfigManager
+from chemnet.extras import require
 from chemnet.progress import get_logger
 from chemnet.registry import VERBS, chem_verb
 from chemnet.results import Answer
@@ -50,7 +51,7 @@ class DemoRun:
 
 
 @chem_verb
-class Demo(Verb):
+class Demo(Verb[Answer]):
     """Run every step from tracers to a lookup on a small set."""
 
     cli_name = "demo"
@@ -65,6 +66,8 @@ class Demo(Verb):
         folder
             Where recipes and results go; wins over ``demo.folder``.
         """
+        for package in ("umap", "bokeh", "chromadb"):
+            require(package, "`chemnet demo`, which shows every verb (chemnet[all]),")
         place = Path(folder or self.config["demo"]["folder"]).resolve()
         place.mkdir(parents=True, exist_ok=True)
         for recipe in (RECIPE, EMULATOR_RECIPE):
@@ -230,7 +233,8 @@ def _what_is_next(demo: DemoRun) -> list[str]:
             f"chemnet lookup -c {recipe} --id {demo.neighbours.to_dict()['query']['id']}",
         ),
         ("see what was made from what", f"chemnet results -c {recipe} --tree"),
-        ("simulate more tracers", f"chemnet simulate -c {recipe} simulate.n_tracers=1000"),
+        ("simulate more tracers", f"chemnet config --set simulate.n_tracers 1000 -c {recipe}"),
+        ("", f"chemnet simulate -c {recipe}"),
         ("and train on them", f"chemnet preprocess -c {recipe}"),
         ("", f"chemnet train -c {recipe}"),
         ("", f"chemnet train -c {emulator_recipe}"),

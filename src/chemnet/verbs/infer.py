@@ -12,6 +12,7 @@ from chemnet.progress import get_logger
 from chemnet.registry import DATASETS, chem_verb
 from chemnet.results import ResultDirectory, ResultWriter, VerbResult, resolve_input
 from chemnet.results.directory import DONE
+from chemnet.results.partial import OwnedRun
 from chemnet.verbs.verb import Verb
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class InferResult(VerbResult):
 
 
 @chem_verb
-class Infer(Verb):
+class Infer(Verb[InferResult]):
     """Run a trained model over data."""
 
     cli_name = "infer"
@@ -97,9 +98,10 @@ class Infer(Verb):
         begun = None
         if config["infer"]["resume"] is not False:
             config, begun = resumed(config)
-        trained = resolve_input(config, "infer.model_dir", verb="train", what="trained model")
+        from_splits = config["infer"]["source"] == "preprocess"
+        trained = resolve_input(config, "infer.model_dir", "train", None, "trained model", None, from_splits)
         parents = {"train": trained}
-        if config["infer"]["source"] == "preprocess":
+        if from_splits:
             parents["preprocess"] = _data_result(config, trained)
         used = {"infer.model_dir": str(trained.path)}
         if "preprocess" in parents:
@@ -109,7 +111,7 @@ class Infer(Verb):
 
 
 def infer(
-    config: ConfigDict, parents: dict[str, ResultDirectory], begun: Path | None = None
+    config: ConfigDict, parents: dict[str, ResultDirectory], begun: OwnedRun | None = None
 ) -> ResultDirectory:
     """Run the model over the source and write the infer result.
 
@@ -120,7 +122,7 @@ def infer(
     parents
         ``"train"``, and ``"preprocess"`` unless raw tracers are read.
     begun
-        The hidden directory of an unfinished run to go on with.
+        An unfinished run to go on with.
 
     Raises
     ------
@@ -139,7 +141,7 @@ def infer(
 
     table, trained = config["infer"], parents["train"]
     device = choose_device(config["general"]["device"])
-    loaded = load_trained(trained, weights_file(table["weights"]))
+    loaded: Any = load_trained(trained, weights_file(table["weights"]))
     model, wanted, role = loaded.for_inference().to(device), loaded.data, loaded.role
     _say_what_happens(trained, role)
     source = _source(config, parents, wanted)
@@ -170,7 +172,6 @@ def infer(
             device=str(device),
             splits=list(source.splits),
         )
-    assert writer.result is not None
     return writer.result
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -25,7 +25,7 @@ _log = get_logger(__name__)
 
 
 @chem_verb
-class Lookup(Verb):
+class Lookup(Verb["LookupAnswer"]):
     """Find the known states nearest to a given one, or the loneliest."""
 
     cli_name = "lookup"
@@ -94,7 +94,7 @@ class Lookup(Verb):
                 f"lookup answers one query at a time; given: {', '.join(kinds) or 'none'}",
                 hint="give exactly one of --id, --vector, --abundances, --outliers",
             )
-        answers = {
+        answers: dict[str, Callable[..., LookupAnswer]] = {
             "id": self._by_id,
             "vector": self._by_vector,
             "abundances": self._by_abundances,

@@ -11,7 +11,7 @@ from chemnet.verbs.verb import Verb
 
 
 @chem_verb
-class Model(Verb):
+class Model(Verb[Answer]):
     """Summarise a model: the configured one on the newest data, or a trained one."""
 
     cli_name = "model"

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chemnet.errors import DataError, ResultsError, suggest
+from chemnet.errors import DataError, ResultsError
 from chemnet.registry import chem_verb
 from chemnet.results import ResultWriter, VerbResult
 from chemnet.verbs.verb import Verb
@@ -16,9 +16,13 @@ from chemnet.verbs.verb import Verb
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from chemnet.chemistry.formats import NetworkParts
+    from chemnet.chemistry.formats.row_files import ReadingOptions
+    from chemnet.chemistry.network.naming import Naming
     from chemnet.chemistry.network.neighbourhood import Neighbourhood
     from chemnet.chemistry.network.network import NetworkSpecies
     from chemnet.chemistry.network.survey import Survey
+    from chemnet.chemistry.rates.comparison import Comparison
 
 SURVEY_FILE = "survey.json"
 OVERVIEW_FILE = "overview.png"
@@ -44,6 +48,14 @@ class NetworkResult(VerbResult):
 
         found = (Neighbourhood.from_dict(values) for values in self._content["neighbourhoods"])
         return {around.species: around for around in found}
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """What the other network changes, where one was given."""
+        from chemnet.chemistry.rates.comparison import Comparison
+
+        values = self._content.get("comparison")
+        return None if values is None else Comparison.from_dict(values)
 
     @property
     def graphs(self) -> dict[str, Path]:
@@ -83,7 +95,8 @@ class NetworkResult(VerbResult):
     def __str__(self) -> str:
         pictures = [OVERVIEW_FILE, *(path.name for path in self.graphs.values())]
         rows = [("result", str(self.path)), ("pictures", ", ".join(pictures))]
-        return "\n".join([str(self.survey), *(f"{title:<16} {text}" for title, text in rows)])
+        compared = [] if self.comparison is None else [str(self.comparison)]
+        return "\n".join([str(self.survey), *compared, *(f"{title:<16} {text}" for title, text in rows)])
 
     @property
     def _content(self) -> dict[str, Any]:
@@ -92,7 +105,7 @@ class NetworkResult(VerbResult):
 
 
 @chem_verb
-class Network(Verb):
+class Network(Verb[NetworkResult]):
     """Read a network, describe it and draw what surrounds some of its species."""
 
     cli_name = "network"
@@ -110,8 +123,16 @@ class Network(Verb):
         parser.add_argument(
             "--species", action="append", metavar="NAME", help="draw what surrounds this species; repeatable"
         )
+        parser.add_argument(
+            "--compare", metavar="FILE", help="list what another network adds, misses or gives another rate"
+        )
 
-    def run(self, path: str | None = None, species: str | Sequence[str] | None = None) -> NetworkResult:
+    def run(
+        self,
+        path: str | None = None,
+        species: str | Sequence[str] | None = None,
+        compare: str | None = None,
+    ) -> NetworkResult:
         """Describe a network and return the result.
 
         Parameters
@@ -120,6 +141,8 @@ class Network(Verb):
             File, folder or name of a shipped network; as `network.path`.
         species
             One name or several, in any spelling; as `network.species`.
+        compare
+            Another network to compare it with; as `network.compare`.
 
         Raises
         ------
@@ -128,21 +151,26 @@ class Network(Verb):
         """
         given = {
             "network.path": _absolute(path),
+            "network.compare": _absolute(compare),
             "network.species": [species] if isinstance(species, str) else species and list(species),
         }
         config = self.config.replace({key: value for key, value in given.items() if value is not None})
         options = config["network"]
 
         from chemnet.chemistry.formats import read_parts
+        from chemnet.chemistry.formats.row_files import ReadingOptions
         from chemnet.chemistry.network.neighbourhood import neighbourhood
         from chemnet.chemistry.network.survey import survey
 
-        species_rows, reactions, name = read_parts(options["path"])
-        found = survey(species_rows, reactions, name)
-        around = [neighbourhood(reactions, one) for one in _chosen(options["species"], species_rows, name)]
+        reading = ReadingOptions.of(options)
+        parts = read_parts(options["path"], reading)
+        noticed = {"notes": parts.reading.notes, "skipped": parts.reading.skipped}
+        found = survey(parts.species, parts.reactions, parts.name, **noticed)
+        chosen = _chosen(options["species"], parts.species, parts.name, reading.naming)
+        around = [neighbourhood(parts.reactions, one) for one in chosen]
+        compared = _compared(parts, options["compare"], reading) if options["compare"] else None
         with ResultWriter(config, verb="network") as writer:
-            _write(writer, found, around, options["neighbours"])
-        assert writer.result is not None
+            _write(writer, found, around, options["neighbours"], compared)
         return NetworkResult(writer.result)
 
 
@@ -151,26 +179,48 @@ def _absolute(path: str | None) -> str | None:
     return str(Path(path).resolve()) if path is not None and Path(path).exists() else path
 
 
-def _chosen(wanted: Iterable[str], species: Sequence[NetworkSpecies], network: str) -> list[str]:
+def _compared(parts: NetworkParts, other: str, reading: ReadingOptions) -> Comparison:
+    """Return what another network changes."""
+    from chemnet.chemistry.network.network import Network as Reactions
+    from chemnet.chemistry.rates.comparison import compare_networks
+
+    ours = Reactions.from_parts(parts.species, parts.reactions, parts.name)
+    return compare_networks(ours, Reactions.read(other, reading))
+
+
+def _chosen(
+    wanted: Iterable[str], species: Sequence[NetworkSpecies], network: str, naming: Naming
+) -> list[str]:
     """Return the network's own names of the species that were asked for."""
-    from chemnet.chemistry.network.species import is_species, standard_name
+    from chemnet.chemistry.network.species_sums import TOTAL_ICE, positions_of
 
     known = [one.name for one in species]
-    chosen = []
+    chosen: list[str] = []
     for name in wanted:
-        spellings = (name, standard_name(name) if is_species(name) else "", name.upper())
-        match = next((spelling for spelling in spellings if spelling in known), None)
-        if match is None:
-            raise DataError(f"network {network!r} has no species {name!r}", hint=suggest(name, known))
-        chosen.append(match)
+        described = name if name in known or name.startswith(TOTAL_ICE) else naming.described(name)
+        try:
+            chosen += [known[place] for place in positions_of(described, known)]
+        except DataError as error:
+            raise DataError(f"network {network!r} has no species {name!r}", hint=error.hint) from error
     return list(dict.fromkeys(chosen))
 
 
-def _write(writer: ResultWriter, found: Survey, around: Sequence[Neighbourhood], neighbours: int) -> None:
+def _write(
+    writer: ResultWriter,
+    found: Survey,
+    around: Sequence[Neighbourhood],
+    neighbours: int,
+    compared: Comparison | None,
+) -> None:
     """Write the description and the pictures into the result."""
     from chemnet.plots.network_graph import draw_neighbourhood, draw_survey
 
-    content = {"survey": found.to_dict(), "neighbourhoods": [one.to_dict() for one in around]}
+    content: dict[str, Any] = {
+        "survey": found.to_dict(),
+        "neighbourhoods": [one.to_dict() for one in around],
+    }
+    if compared is not None:
+        content["comparison"] = compared.to_dict()
     (writer.path / SURVEY_FILE).write_text(json.dumps(content, indent=2), encoding="utf-8")
     draw_survey(found).savefig(writer.path / OVERVIEW_FILE, dpi=_DPI)
     for one in around:
@@ -184,7 +234,15 @@ def _write(writer: ResultWriter, found: Survey, around: Sequence[Neighbourhood],
         "imbalances": len(found.imbalances),
         "duplicates": len(found.duplicates),
         "refused": len(found.refused),
+        "skipped": len(found.skipped),
+        "joined": found.n_joined,
     }
+    if compared is not None:
+        writer.summary |= {
+            "added": len(compared.added),
+            "missing": len(compared.missing),
+            "other_rate": len(compared.changed),
+        }
 
 
 def _graph_file(species: str) -> str:

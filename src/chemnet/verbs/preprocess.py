@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from chemnet.config import ConfigDict
 from chemnet.registry import DATASETS, PREPROCESSING, chem_verb
-from chemnet.results import ResultDirectory, ResultWriter, VerbResult, find_most_recent_results_dir
+from chemnet.results import ResultDirectory, ResultWriter, VerbResult, newest_input
 from chemnet.verbs.verb import Verb
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class PreprocessResult(VerbResult):
 
 
 @chem_verb
-class Preprocess(Verb):
+class Preprocess(Verb[PreprocessResult]):
     """Read raw tracers, split them, scale them and write the splits."""
 
     cli_name = "preprocess"
@@ -80,22 +80,32 @@ class Preprocess(Verb):
 
 
 def _newest_simulated(config: ConfigDict) -> ResultDirectory | None:
-    """Return the newest result of `simulate` where the table reader was given no path."""
+    """Return the newest result of `simulate` that the configuration means where it names no table."""
     options = config["data_set"]
     if options["path"] is not False or options["name"] != "TracerTable":
         return None
-    return find_most_recent_results_dir(config, "simulate")
+    found = newest_input(config, "data_set.path", "simulate")
+    if found is not None:
+        found.announce("data_set.path")
+    return None if found is None else found.result
 
 
 def _summary(metadata: dict[str, Any]) -> dict[str, Any]:
-    """Return the few values that are printed."""
+    """Return what was understood of the data, in the few values that are printed."""
     scaling = metadata["scaling"]
     ranges = zip(metadata["physical_names"], scaling["physical_min"], scaling["physical_max"], strict=True)
+    counts = metadata["counts"].values()
     summary = {
+        "tracers": sum(count["tracers"] for count in counts),
+        "rows": sum(count["rows"] for count in counts),
+        "time": _time(metadata["observed"]),
         "species": len(metadata["species"]),
-        "elements": " ".join(metadata["elements"]),
+        "totals_per_H": ", ".join(
+            f"{name} {_range(*total[::2])}" for name, total in metadata["totals"].items()
+        ),
+        "charge_per_H": _range(*metadata["charge"]),
         "method": metadata["method"],
-        **{name: f"{low:.3g} .. {high:.3g}" for name, low, high in ranges},
+        **{name: _with_unit(_range(low, high), name) for name, low, high in ranges},
     }
     if metadata["unread_columns"]:
         summary["left_out"] = ", ".join(metadata["unread_columns"])
@@ -108,3 +118,23 @@ def _summary(metadata: dict[str, Any]) -> dict[str, Any]:
         words = [f"{counts[unit]} {unit}" for unit in ("tracers", "rows", "windows") if counts[unit]]
         summary[name] = ", ".join(words) + (f" ({outside} outside the training range)" if outside else "")
     return summary
+
+
+def _time(observed: dict[str, Any]) -> str:
+    """Return how long tracers last and how long their steps are."""
+    if observed["time_step"] is None:
+        return "single rows"
+    return f"{observed['time_span']:.4g} yr at most, in steps of {_range(*observed['time_step'])} yr"
+
+
+def _range(low: float, high: float) -> str:
+    """Return a range as text; one number where that says it to three figures."""
+    words = [f"{low:.3g}", f"{high:.3g}"]
+    return " .. ".join(dict.fromkeys(words))
+
+
+def _with_unit(text: str, name: str) -> str:
+    """Return values of a parameter with its unit, where that is known."""
+    from chemnet.data.parameter_units import plain_unit
+
+    return f"{text} {plain_unit(name)}".rstrip()

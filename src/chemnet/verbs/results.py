@@ -15,7 +15,7 @@ from chemnet.verbs.verb import Verb
 
 
 @chem_verb
-class Results(Verb):
+class Results(Verb[Answer]):
     """List the results in `general.results_dir`."""
 
     cli_name = "results"
@@ -50,8 +50,8 @@ class Results(Verb):
         results_dir = Path(self.config["general"]["results_dir"])
         results = list_results(results_dir)
         partial = [_partial_row(path) for path in list_partial(results_dir)]
-        content = {"results_dir": str(results_dir), "results": [_row(result) for result in results] + partial}
-        if not content["results"]:
+        rows = [_row(result) for result in results] + partial
+        if not rows:
             raise NotFoundError(
                 f"no results in {results_dir}",
                 hint="`chemnet demo` makes some; general.results_dir says where they are looked for",
@@ -59,8 +59,8 @@ class Results(Verb):
         if tree:
             text = "\n".join(_tree_lines(results) + [f"{row['name']}  [{row['status']}]" for row in partial])
         else:
-            text = _table(content["results"])
-        return Answer(content, text, results_dir)
+            text = _table(rows)
+        return Answer({"results_dir": str(results_dir), "results": rows}, text, results_dir)
 
     def _clean(self) -> Answer:
         """Delete what unfinished runs left, and tell which."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from chemnet.config import ConfigDict, load_config
 from chemnet.progress import progress
 from chemnet.registry import VECTOR_DBS, chem_verb
 from chemnet.results import ResultWriter, VerbResult
@@ -26,11 +27,18 @@ class DatabaseResult(VerbResult):
 
     verb = "save_to_database"
 
-    def connect(self) -> DatabaseConnection:
-        """Open the database for searching."""
+    def connect(self, config: ConfigDict | None = None) -> DatabaseConnection:
+        """Open the database for searching.
+
+        Parameters
+        ----------
+        config
+            Says how to search and where a server or a folder outside the result is; by default
+            ``./chemnet_config.toml`` or the packaged defaults. What the result names counts for nothing.
+        """
         from chemnet.search.connection import DatabaseConnection
 
-        return DatabaseConnection(self.directory, self.directory.config)
+        return DatabaseConnection(self.directory, config or load_config())
 
     def plot(self) -> Figure:
         """Return histograms of the known states: what physical parameters and times the database covers."""
@@ -43,7 +51,7 @@ class DatabaseResult(VerbResult):
 
 
 @chem_verb
-class SaveToDatabase(Verb):
+class SaveToDatabase(Verb[DatabaseResult]):
     """Store latents in a vector database."""
 
     cli_name = "save_to_database"

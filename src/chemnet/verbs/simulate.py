@@ -10,16 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chemnet.config import ConfigDict, load_result_config
+from chemnet.config.whole_file import write_whole
 from chemnet.errors import ResultsError, RunFailedError
 from chemnet.progress import get_logger, progress
 from chemnet.registry import chem_verb
 from chemnet.results import ResultWriter, VerbResult
-from chemnet.results.partial import is_running, unfinished
+from chemnet.results.partial import OwnedRun, unfinished
 from chemnet.verbs.verb import Verb
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from chemnet.chemistry.network.rate_options import RateOptions
     from chemnet.chemistry.simulation.outcomes import FinishedTracers
     from chemnet.chemistry.simulation.plan import SimulationPlan
     from chemnet.chemistry.tracers import Tracer
@@ -64,7 +66,7 @@ class SimulateResult(VerbResult):
 
 
 @chem_verb
-class Simulate(Verb):
+class Simulate(Verb[SimulateResult]):
     """Make tracers, integrate the chemistry along them and store both."""
 
     cli_name = "simulate"
@@ -106,7 +108,7 @@ class Simulate(Verb):
         config = self.with_arguments("simulate", given)
         unfinished_run = _unfinished_run(config)
         if unfinished_run is not None:
-            config = _config_of(unfinished_run, config)
+            config = _config_of(unfinished_run.path, config)
         plan = _make_plan(config)
         keep = unfinished_run is not None
         with ResultWriter(config, verb="simulate", resume=unfinished_run, keep_on_error=keep) as writer:
@@ -122,15 +124,10 @@ def _absolute(path: str | None) -> str | None:
     return str(Path(path).resolve()) if path is not None and Path(path).exists() else path
 
 
-def _unfinished_run(config: ConfigDict) -> Path | None:
-    """Return the hidden directory that `simulate.resume` names, or None."""
+def _unfinished_run(config: ConfigDict) -> OwnedRun | None:
+    """Return the run that `simulate.resume` names, or None."""
     wanted = config["simulate"]["resume"]
-    if wanted is False:
-        return None
-    path = unfinished(config, "simulate", str(wanted))
-    if is_running(path):
-        raise ResultsError(f"{path.name} is running still", hint="wait for it, or stop that process first")
-    return path
+    return None if wanted is False else unfinished(config, "simulate", str(wanted))
 
 
 def _config_of(unfinished_run: Path, config: ConfigDict) -> ConfigDict:
@@ -142,29 +139,41 @@ def _config_of(unfinished_run: Path, config: ConfigDict) -> ConfigDict:
 
 def _make_plan(config: ConfigDict) -> SimulationPlan:
     """Read or generate all that the integration needs, so that bad input stops the run here."""
+    from chemnet.chemistry.formats.row_files import ReadingOptions
     from chemnet.chemistry.network.initial_abundances import initial_abundances
     from chemnet.chemistry.network.network import Network
     from chemnet.chemistry.simulation.plan import SOLVER_OPTIONS, SimulationPlan
 
     options = config["simulate"]
-    network = Network.read(options["network"])
+    reading = ReadingOptions.of(config["network"])
+    network = Network.read(options["network"], reading).with_rates(_rate_options(config))
+    initial = {reading.naming.described(name): value for name, value in options["initial"].to_dict().items()}
     plan = SimulationPlan(
         network=network,
         tracers=_tracers(config),
-        initial=initial_abundances(network, options["initial"].to_dict()),
+        initial=initial_abundances(network, initial),
         options={name: options[name] for name in SOLVER_OPTIONS},
     )
     plan.check_temperatures()
     return plan
 
 
+def _rate_options(config: ConfigDict) -> RateOptions:
+    """Return the grain model and the factors of rates."""
+    from chemnet.chemistry.network.rate_options import GrainModel, RateOptions
+
+    options = config["simulate"]
+    return RateOptions(GrainModel(**options["grain"].to_dict()), options["rates"]["scale"].to_dict())
+
+
 def _tracers(config: ConfigDict) -> list[Tracer]:
     """Return the user's tracers, or generated ones."""
-    from chemnet.chemistry.tracers import generate_tracers, read_tracers
+    from chemnet.chemistry.tracers import generate_tracers
+    from chemnet.data.readers.forcing import read_tracers
 
     options = config["simulate"]
     if options["tracers"] is not False:
-        return read_tracers(options["tracers"])
+        return read_tracers(options["tracers"], config)
     return generate_tracers(
         options["n_tracers"],
         config["general"]["seed"],
@@ -181,7 +190,7 @@ def _check_same_plan(folder: Path, plan: SimulationPlan) -> None:
     path = folder / _PLAN_FILE
     digests = plan.digests()
     if not path.is_file():
-        path.write_text(json.dumps(digests, indent=2), encoding="utf-8")
+        write_whole(path, json.dumps(digests, indent=2))
         return
     begun = json.loads(path.read_text(encoding="utf-8"))
     changed = [part for part, digest in digests.items() if begun.get(part) != digest]
@@ -250,9 +259,11 @@ def _gather(config: ConfigDict, plan: SimulationPlan, finished: FinishedTracers,
     good = [index for index, reason in outcomes if not reason]
     hidden = folder / f".{TRACERS_FILE}"
     names = plan.network.species_names
-    with SimulatedWriter(hidden, names, len(good), plan.longest, _provenance(config, plan)) as writer:
+    provenance, parameters = _provenance(config, plan), plan.physical_names
+    with SimulatedWriter(hidden, names, len(good), plan.longest, provenance, parameters) as writer:
         for index in good:
             outcome = finished.load(index)
+            assert outcome.abundances is not None  # none of the failed ones
             writer.add(plan.tracers[index], index, outcome.abundances, outcome.statistics)
     hidden.replace(folder / TRACERS_FILE)
 
@@ -265,16 +276,22 @@ def _failure(plan: SimulationPlan, index: int, reason: str) -> dict[str, Any]:
 
 def _provenance(config: ConfigDict, plan: SimulationPlan) -> dict[str, Any]:
     """Return what made the set, without anything that differs between equal runs."""
+    from dataclasses import asdict
     from importlib.metadata import version
+
+    from chemnet.chemistry.formats.row_files import ReadingOptions
 
     options = config["simulate"]
     return {
         "chemnet_version": version("chemnet"),
         "network": plan.network.name,
         "network_source": str(options["network"]),
+        "network_options": json.dumps(asdict(ReadingOptions.of(config["network"]))),
         "seed": config["general"]["seed"],
         "tracers": "generated" if options["tracers"] is False else Path(options["tracers"]).name,
         "solver_options": json.dumps(dict(plan.options)),
+        "grain": json.dumps(asdict(plan.network.rate_options.grain)),
+        "rate_scale": json.dumps(dict(plan.network.rate_options.scale)),
         **{f"{part.replace(' ', '_')}_digest": digest for part, digest in plan.digests().items()},
     }
 

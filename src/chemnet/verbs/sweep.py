@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from chemnet.config import ConfigDict, load_result_config
 from chemnet.errors import ResultsError
+from chemnet.extras import require
 from chemnet.progress import get_logger
 from chemnet.registry import MODELS, VERBS, chem_verb
 from chemnet.results import ResultDirectory, ResultWriter, VerbResult
-from chemnet.results.partial import is_running, unfinished
+from chemnet.results.partial import OwnedRun, unfinished
 from chemnet.sweeps.space import Choice, Space, grid, read_space, with_space_words
 from chemnet.verbs.train import Train, TrainResult, find_inputs, refuse_wrong_names
 from chemnet.verbs.verb import Verb
@@ -61,7 +62,7 @@ class SweepResult(VerbResult):
 
 
 @chem_verb
-class Sweep(Verb):
+class Sweep(Verb[SweepResult]):
     """Train with every combination of some values, or with values that Optuna draws."""
 
     cli_name = "sweep"
@@ -117,39 +118,50 @@ class Sweep(Verb):
         config = self.with_arguments("sweep", given)
         begun = _unfinished_sweep(config)
         if begun is not None:
-            config = _config_to_go_on_with(begun, config)
+            config = _config_to_go_on_with(begun.path, config)
         return SweepResult(_sweep(config, begun))
 
 
-def _unfinished_sweep(config: ConfigDict) -> Path | None:
-    """Return the hidden directory that ``sweep.resume`` names, or None."""
+def _unfinished_sweep(config: ConfigDict) -> OwnedRun | None:
+    """Return the run that ``sweep.resume`` names, or None."""
     wanted = config["sweep"]["resume"]
-    if wanted is False:
-        return None
-    path = unfinished(config, "sweep", str(wanted))
-    if is_running(path):
-        raise ResultsError(f"{path.name} is running still", hint="wait for it, or stop that process first")
-    return path
+    return None if wanted is False else unfinished(config, "sweep", str(wanted))
 
 
 def _config_to_go_on_with(begun: Path, config: ConfigDict) -> ConfigDict:
-    """Return the configuration that a sweep began with, with today's workers and today's number of trials."""
-    today = [*_TODAY, *(["sweep.trials"] if ("sweep", "trials") in config.chosen else [])]
+    """Return the configuration that a sweep began with, with today's workers, tracker and number of trials.
+
+    Raises
+    ------
+    ResultsError
+        When its study is in a storage that today's configuration does not name.
+    """
+    today = [*_TODAY, *(f"mlflow.{key}" for key in config["mlflow"])]
+    today += ["sweep.trials"] if ("sweep", "trials") in config.chosen else []
     began_with = load_result_config(begun / "runtime_config.toml")
+    storage = began_with["sweep"]["storage"]
+    if storage and storage != config["sweep"]["storage"]:
+        raise ResultsError(
+            f"{begun.name} keeps its study in {storage}, which your configuration does not name",
+            hint=f"if it is yours, set sweep.storage={storage}",
+        )
     return began_with.replace({key: config.lookup(key) for key in today})
 
 
-def _sweep(config: ConfigDict, begun: Path | None) -> ResultDirectory:
+def _sweep(config: ConfigDict, begun: OwnedRun | None) -> ResultDirectory:
     """Check everything, train the trials that are left, and write the result."""
     space = read_space(config)
     if config["sweep"]["trials"] is False:
         grid(space)  # refuses ranges
+    else:
+        require("optuna", "drawing trials (sweep.trials)")
     _warn_of_moving_scores(config, space)
     config, inputs = _with_inputs(config, space)
     from chemnet.sweeps.run_trials import run_trials, tracked
+    from chemnet.training.loop.tracking import tracked_where_possible
 
     # a sweep that goes on is what one in one go would be
-    config = config.replace({"sweep.resume": False})
+    config = tracked_where_possible(config.replace({"sweep.resume": False}))
     component = config["train"]["component"] or config["model"]["name"]
     with ResultWriter(config, "sweep", component, parents=inputs, resume=begun) as writer:
         try:
@@ -161,7 +173,6 @@ def _sweep(config: ConfigDict, begun: Path | None) -> ResultDirectory:
         except KeyboardInterrupt:
             _log.warning("interrupted; to go on:\n  chemnet sweep sweep.resume=latest")
             raise
-    assert writer.result is not None
     return writer.result
 
 

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from chemnet.config import ConfigDict
 from chemnet.errors import ModelError, ResultsError
+from chemnet.plugins import require_dotted
 from chemnet.progress import get_logger
 from chemnet.registry import DATASETS, MODELS, VERBS, chem_verb
 from chemnet.results import (
     ResultDirectory,
     VerbResult,
+    find_input,
     find_most_recent_results_dir,
     named_result,
     resolve_input,
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
     from chemnet.training.loop.handlers import Watch
 
+# where PyTorch has what the tables of the recipe name
+_HOMES = {"optimizer": "torch.optim", "criterion": "torch.nn", "scheduler": "torch.optim.lr_scheduler"}
 _log = get_logger(__name__)
 
 
@@ -60,7 +64,7 @@ class TrainResult(VerbResult):
 
 
 @chem_verb
-class Train(Verb):
+class Train(Verb[TrainResult]):
     """Train the model that ``[model]`` describes."""
 
     cli_name = "train"
@@ -125,13 +129,16 @@ class Train(Verb):
 
 def _train(config: ConfigDict, watch: Watch | None = None) -> TrainResult:
     """Find the inputs, then train."""
+    from chemnet.training.loop.tracking import tracked_where_possible
+
     refuse_wrong_names(config)
+    config = tracked_where_possible(config)
     from chemnet.training.loop.train_component import train_component
     from chemnet.training.parallel.distributed import process_group
     from chemnet.training.resume.resume import check_inputs, check_start, config_to_go_on_with, find_resumed
 
     group = process_group(config["general"]["device"])
-    resumed = find_resumed(config)
+    resumed = find_resumed(config, group)
     check_start(config, resumed)
     begun = config_to_go_on_with(config, resumed)
     inputs = group.agreed(lambda: find_inputs(begun))
@@ -145,6 +152,8 @@ def refuse_wrong_names(config: ConfigDict) -> None:
 
     Raises
     ------
+    ConfigError
+        For a part of the recipe without a dotted name.
     ResultsError
         For a training to go on with, or an input, that is not there.
     ModelError
@@ -152,6 +161,9 @@ def refuse_wrong_names(config: ConfigDict) -> None:
     """
     from chemnet.training.resume.resumable import training_to_resume
 
+    for part, home in _HOMES.items():
+        if config[part]["name"]:
+            require_dotted(config[part]["name"], part, home)
     table, resumed = config["train"], training_to_resume(config)
     for key, verb in Train.inputs.items():
         wanted = config.lookup(key)
@@ -163,7 +175,7 @@ def refuse_wrong_names(config: ConfigDict) -> None:
             f"no weights file {weights}", hint="train.model_weights_file names a .safetensors file"
         )
     if resumed is None and table["mode"] == "component" and table["preprocess_dir"] is False:
-        resolve_input(config, "train.preprocess_dir", verb="preprocess")
+        find_input(config, "train.preprocess_dir", verb="preprocess")
 
 
 def find_inputs(config: ConfigDict) -> dict[str, ResultDirectory]:
@@ -187,6 +199,7 @@ def find_inputs(config: ConfigDict) -> dict[str, ResultDirectory]:
         fits=lambda result: is_autoencoder_for(result, data_result),
         what="autoencoder for these species, scalings and splits",
         make_with="chemnet train model.name=Autoencoder",
+        same_data=False,  # it fits the very result that is trained on
     )
     return {"preprocess": data_result, "autoencoder": autoencoder}
 

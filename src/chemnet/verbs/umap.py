@@ -77,7 +77,7 @@ class UmapResult(VerbResult):
 
 
 @chem_verb
-class Umap(Verb):
+class Umap(Verb[UmapResult]):
     """Reduce latents to two or three dimensions."""
 
     cli_name = "umap"

@@ -6,14 +6,19 @@ import argparse
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from chemnet import plugins
 from chemnet.config import ConfigDict
+from chemnet.registry import check_names
+
+Result = TypeVar("Result")
 
 
-class Verb(ABC):
+class Verb(ABC, Generic[Result]):
     """One thing that chemnet does, on the command line and as a method of `chemnet.ChemNet`.
+
+    ``class Count(Verb[CountResult])`` says what its `run` returns: a `VerbResult` or an `Answer`.
 
     Register a subclass with `@chem_verb`. Heavy packages are imported inside `run`: listing verbs stays fast.
 
@@ -45,8 +50,9 @@ class Verb(ABC):
 
     def __init__(self, config: ConfigDict) -> None:
         self.config = config
+        check_names(config, self.tables or (self.cli_name,))
 
-    @staticmethod  # noqa: B027  (most verbs have no options of their own)
+    @staticmethod
     def setup_parser(parser: argparse.ArgumentParser) -> None:
         """Add the options that only this verb has; their `dest` are keyword arguments of `run`."""
 
@@ -63,7 +69,7 @@ class Verb(ABC):
         return self.config.replace(changes) if changes else self.config
 
     @abstractmethod
-    def run(self, **kwargs: Any) -> Any:
+    def run(self, *args: Any, **kwargs: Any) -> Result:
         """Do the work and return a result that prints itself; an argument wins over the configuration key."""
 
     def run_cli(self, args: argparse.Namespace) -> Any:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from chemnet.config import ConfigDict
-from chemnet.errors import ConfigError, ResultsError, suggest
+from chemnet.errors import ConfigError, DataError, ResultsError
+from chemnet.extras import require
 from chemnet.progress import get_logger
 from chemnet.registry import chem_verb
 from chemnet.results import ResultWriter, VerbResult, resolve_input
@@ -53,7 +54,7 @@ class VisualizeResult(VerbResult):
 
 
 @chem_verb
-class Visualize(Verb):
+class Visualize(Verb[VisualizeResult]):
     """Make an interactive page of a reduced latent space."""
 
     cli_name = "visualize"
@@ -75,6 +76,7 @@ class Visualize(Verb):
             When ``visualize.species`` names a species that the data does not have.
         """
         config = self.with_arguments("visualize", {"umap_dir": umap_dir})
+        require("bokeh", "`chemnet visualize`")
         umap = resolve_input(config, "visualize.umap_dir", "umap")
         from chemnet.plots.pages import embedding_page
         from chemnet.verbs.umap import UmapResult
@@ -150,16 +152,17 @@ def _abundances(
     """Return the species to colour by and their abundances ``(rows, species)``; none when they are gone."""
     import numpy as np
 
-    unknown = [name for name in wanted if name not in states.species]
-    if unknown:
-        raise ConfigError(
-            f"visualize.species: no species is called {unknown[0]!r}",
-            hint=suggest(unknown[0], states.species),
-        )
+    from chemnet.chemistry.network.species_sums import positions_of, summed_abundances
+
+    for name in wanted:
+        try:
+            positions_of(name, states.species)
+        except DataError as error:
+            raise ConfigError(f"visualize.species: no species is called {name!r}", hint=error.hint) from error
     species = list(wanted or states.species)
     try:
         truth = states.truth(rows)
     except ResultsError as error:
         _log.warning("the page has no species to colour by: %s", error.message)
         return [], np.empty((len(rows), 0))
-    return species, truth[:, [states.species.index(name) for name in species]]
+    return species, summed_abundances(truth, species, states.species)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from chemnet.config import ConfigDict
 from chemnet.errors import ConfigError
+from chemnet.extras import require
 from chemnet.progress import get_logger
 from chemnet.workers.interface import Workers
 from chemnet.workers.local import worker_count
@@ -32,6 +33,7 @@ def open_workers(config: ConfigDict, otherwise: Callable[[], Workers]) -> Worker
             f"general.dask = {wanted!r} is no address",
             hint='allowed: false, "local", or the address of a scheduler such as "tcp://10.0.0.1:8786"',
         )
+    require("distributed", f"general.dask = {wanted!r}")
     from chemnet.workers.dask_workers import DaskWorkers
 
     if wanted == LOCAL:

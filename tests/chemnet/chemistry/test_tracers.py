@@ -1,4 +1,4 @@
-"""Tracers: what the generators promise, and what the readers refuse."""
+"""Tracers: what the generators promise, and what no tracer can be."""
 
 from __future__ import annotations
 
@@ -6,19 +6,15 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pyarrow import parquet
 
 from chemnet.chemistry.tracers import (
     DEFAULT_WEIGHTS,
     FAMILIES,
-    PHYSICAL_NAMES,
     Tracer,
     generate_tracers,
-    read_tracers,
 )
 from chemnet.chemistry.tracers.density import collapse_profile
 from chemnet.errors import ConfigError, DataError
@@ -188,125 +184,3 @@ def test_time_that_is_not_finite_is_refused() -> None:
 def test_empty_tracers_are_refused(steps: int, words: str) -> None:
     with pytest.raises(DataError, match=words):
         Tracer("a", TIME[:steps], PHYSICAL[:steps])
-
-
-# --- a user's own files ------------------------------------------------------------------------
-
-
-def write_csv(path: Path, header: str = "Tracer,Time,Density,Radfield,Av,gasTemp", rows: str = "") -> Path:
-    rows = rows or "\n".join(
-        ",".join(str(value) for value in (name, time, *row))
-        for name in ("north", "south")
-        for time, row in zip(TIME, PHYSICAL, strict=True)
-    )
-    path.write_text(f"{header}\n{rows}\n")
-    return path
-
-
-def check_two_tracers(tracers: list[Tracer]) -> None:
-    assert [tracer.tracer_id for tracer in tracers] == ["north", "south"]
-    for tracer in tracers:
-        np.testing.assert_array_equal(tracer.time, TIME)
-        np.testing.assert_array_equal(tracer.physical, PHYSICAL)
-
-
-def test_csv_is_read_in_order_of_appearance(tmp_path: Path) -> None:
-    check_two_tracers(read_tracers(write_csv(tmp_path / "t.csv")))
-
-
-def test_column_case_and_further_columns_do_not_matter(tmp_path: Path) -> None:
-    rows = "\n".join(
-        f"{row[3]},x,{time},{row[0]},{row[1]},{row[2]}" for time, row in zip(TIME, PHYSICAL, strict=True)
-    )
-    path = write_csv(tmp_path / "t.csv", "GASTEMP,note,time,density,radfield,AV", rows)
-    np.testing.assert_array_equal(read_tracers(path)[0].physical, PHYSICAL)
-
-
-def test_parquet_is_read(tmp_path: Path) -> None:
-    columns = {"Tracer": ["north"] * 3 + ["south"] * 3, "Time": np.tile(TIME, 2)}
-    columns |= {name: np.tile(PHYSICAL[:, i], 2) for i, name in enumerate(PHYSICAL_NAMES)}
-    parquet.write_table(pa.table(columns), tmp_path / "t.parquet")
-    check_two_tracers(read_tracers(tmp_path / "t.parquet"))
-
-
-def test_plain_hdf5_is_read_with_its_own_column_order_and_padding(tmp_path: Path) -> None:
-    order = [3, 0, 1, 2]
-    physical = np.stack([PHYSICAL, PHYSICAL])[:, :, order]
-    time = np.stack([TIME, TIME])
-    physical[1, 2:], time[1, 2:] = np.nan, np.nan
-    with h5py.File(tmp_path / "t.h5", "w") as file:
-        file["physical"], file["time"] = physical, time
-        file["physical"].attrs["names"] = [PHYSICAL_NAMES[i] for i in order]
-        file["tracer_id"] = ["north", "south"]
-    north, south = read_tracers(tmp_path / "t.h5")
-    np.testing.assert_array_equal(north.physical, PHYSICAL)
-    np.testing.assert_array_equal(south.physical, PHYSICAL[:2])
-
-
-def test_pandas_table_of_uclchem_users_is_read(made_table: Path, made_tracers) -> None:
-    tracers = read_tracers(made_table)
-    assert [tracer.tracer_id for tracer in tracers] == [str(i) for i in range(12)]
-    np.testing.assert_allclose([t.physical for t in tracers], made_tracers.physical)
-
-
-def test_generated_tracers_survive_a_round_trip_through_csv(tmp_path: Path) -> None:
-    tracers = generate_tracers(2, 0, n_steps=5)
-    rows = "\n".join(
-        f"{t.tracer_id},{time!r}," + ",".join(map(repr, row.tolist()))
-        for t in tracers
-        for time, row in zip(t.time.tolist(), t.physical, strict=True)
-    )
-    again = read_tracers(write_csv(tmp_path / "t.csv", rows=rows))
-    np.testing.assert_array_equal([t.physical for t in again], [t.physical for t in tracers])
-
-
-@pytest.mark.parametrize(
-    ("header", "rows", "words"),
-    [
-        ("Tracer,Time,Density,Radfield,gasTemp", "a,0,1,1,10\na,1,1,1,10", "has no column 'Av'"),
-        (
-            "Tracer,Time,Density,Radfield,Av,gasTemp",
-            "a,0,1,1,1,10\na,1,1,one,1,10",
-            "row 1, column 'Radfield': 'one'",
-        ),
-        (
-            "Tracer,Time,Density,Radfield,Av,gasTemp",
-            "a,0,1,1,1,10\na,1,1,,1,10",
-            "'a', step 1: Radfield is nan",
-        ),
-        (
-            "Tracer,Time,Density,Radfield,Av,gasTemp",
-            "a,0,1,1,1,10\na,1,-2,1,1,10",
-            "'a', step 1: Density is -2",
-        ),
-        (
-            "Tracer,Time,Density,Radfield,Av,gasTemp",
-            "a,0,1,1,1,10\na,0,1,1,1,10",
-            "'a', step 1: time does not",
-        ),
-        ("Tracer,Time,Density,Radfield,Av,gasTemp", "a,0,1,1,1,10", "'a' has 1 step;"),
-        ("Tracer,Time,Density,Radfield,Av,gasTemp", "a,0,1,1\na", "no table of comma-separated values"),
-    ],
-)
-def test_bad_tables_are_refused_by_name(tmp_path: Path, header: str, rows: str, words: str) -> None:
-    with pytest.raises(DataError, match=words):
-        read_tracers(write_csv(tmp_path / "t.csv", header, rows))
-
-
-def test_missing_and_damaged_files_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no tracer file"):
-        read_tracers(tmp_path / "nowhere.csv")
-    (tmp_path / "empty.csv").write_text("Time,Density,Radfield,Av,gasTemp\n")
-    with pytest.raises(DataError, match="holds no tracers"):
-        read_tracers(tmp_path / "empty.csv")
-    for name, magic in (("cut.h5", b"\x89HDF\r\n\x1a\n"), ("cut.parquet", b"PAR1")):
-        (tmp_path / name).write_bytes(magic + b"\0" * 40)
-        with pytest.raises(DataError, match="damaged"):
-            read_tracers(tmp_path / name)
-
-
-def test_hdf5_without_tracers_says_what_it_looked_for(tmp_path: Path) -> None:
-    with h5py.File(tmp_path / "other.h5", "w") as file:
-        file["velocity"] = np.zeros(3)
-    with pytest.raises(DataError, match="holds velocity; chemnet looks for datasets 'physical' and 'time'"):
-        read_tracers(tmp_path / "other.h5")

@@ -107,6 +107,49 @@ def test_a_file_that_is_no_toml_is_named(write, text):
         load_config([path])
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "cause"),
+    [
+        ("run.toml", '[data_set]\npath = "C:\\data\\a.h5"\n', "backslash begins an escape"),
+        ("run.toml", '[data_set]\npath = "C:\\Users\\me"\n', "backslash begins an escape"),
+        ("run.toml", "general:\n  seed: 3\n", "looks like YAML"),
+        ("run.toml", '{"general": {"seed": 3}}\n', "looks like JSON"),
+        ("run.toml", "[simulate]\npandas_layout = True\n", "small letters"),
+        ("run.toml", "[train]\ncomponent = None\n", "false means not set"),
+        ("run.toml", "[train]\nepochs = 3\nepochs = 4\n", "given twice"),
+        ("run.toml", "[train]\nepochs = 3\n[train]\nbatch_size = 4\n", "given twice"),
+        ("run.toml", "[train]\ncomponent = first\n", "strings need quotes"),
+        ("tracers.csv", "Time,Density\n0,1e4\n", "data_set.path=tracers.csv"),
+    ],
+)
+def test_a_file_that_is_no_toml_is_told_what_it_may_be(write, name, text, cause):
+    with pytest.raises(ConfigError) as caught:
+        load_config([write(name, text)])
+    assert cause in caught.value.hint
+
+
+def test_a_table_or_a_file_in_another_encoding_is_no_configuration(tmp_path):
+    for name, cause in (("tracers.h5", "data_set.path=tracers.h5"), ("run.toml", "as UTF-8")):
+        (tmp_path / name).write_bytes("[general]\nseed = 3\n".encode("utf-16"))
+        with pytest.raises(ConfigError) as caught:
+            load_config([tmp_path / name])
+        assert cause in caught.value.hint
+
+
+def test_a_byte_order_mark_is_no_fault(tmp_path):
+    (tmp_path / "run.toml").write_text("[general]\nseed = 3\n", encoding="utf-8-sig")
+    assert load_config([tmp_path / "run.toml"])["general"]["seed"] == 3
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:x", "cuda:", "mps"])
+def test_a_device_that_is_none_is_told_with_the_allowed_ones(device):
+    with pytest.raises(
+        ConfigError, match=r"general\.device = .*one of 'auto', 'cpu', 'cuda', 'cuda:<index>'"
+    ):
+        load_config(overrides=[f"general.device={device}"])
+    assert load_config(overrides=["general.device=cuda:12"])["general"]["device"] == "cuda:12"
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r"no such configuration file: .*absent\.toml"):
         load_config([tmp_path / "absent.toml"])

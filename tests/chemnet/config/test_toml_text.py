@@ -9,17 +9,14 @@ from hypothesis import strategies as st
 from chemnet.config import load_config
 from chemnet.config.toml_text import toml_text
 
-plain = (
-    st.booleans()
-    | st.integers(-(2**63), 2**63 - 1)
-    | st.floats(allow_nan=False)
-    | st.text(st.characters(exclude_categories=["Cs"]))
-)
+names = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+plain = st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | names
 values = st.recursive(
     plain,
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
+    max_leaves=6,
 )
-documents = st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), values)
+documents = st.dictionaries(names, values, max_size=3)
 
 
 @given(documents)

@@ -74,3 +74,33 @@ def test_arrays_that_are_no_maps_stay_as_they_are():
     values = np.arange(12.0).reshape(3, 4)
     let_go(values[1:])
     assert values.sum() == 66.0
+
+
+# who is killed closes nothing
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_rows_that_are_gone_on_from_stay_where_they_are(tmp_path):
+    path = tmp_path / "rows.npy"
+    first = NpyAppender(path, np.dtype("<f4"), (2,))
+    first.append(np.arange(10, dtype="<f4").reshape(5, 2))
+    first.flush()
+    file = path.stat().st_ino
+    # each of these is killed before it has written anything
+    for _ in range(3):
+        NpyAppender.reopened(path, np.dtype("<f4"), 3, (2,)).flush()
+        assert path.stat().st_ino == file
+    with NpyAppender.reopened(path, np.dtype("<f4"), 3, (2,)) as again:
+        again.append(np.full((1, 2), 9, dtype="<f4"))
+    np.testing.assert_array_equal(np.load(path), [[0, 1], [2, 3], [4, 5], [9, 9]])
+    assert [one.name for one in tmp_path.iterdir()] == ["rows.npy"]
+    first.close()
+
+
+@pytest.mark.parametrize("damage", ["short", "type", "header"])
+def test_a_file_that_cannot_be_gone_on_with_is_named(tmp_path, damage):
+    path = tmp_path / "rows.npy"
+    with NpyAppender(path, np.dtype("<f8" if damage == "type" else "<f4")) as file:
+        file.append(np.zeros(2 if damage == "short" else 9, dtype=file.dtype))
+    if damage == "header":
+        path.write_bytes(b"\x00" * 200)
+    with pytest.raises(ResultsError, match=r"rows\.npy is damaged"):
+        NpyAppender.reopened(path, np.dtype("<f4"), 3)

@@ -1,5 +1,6 @@
 """Result directories: hidden until whole, found by fit, never stale."""
 
+import errno
 import json
 import shutil
 import signal
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from chemnet.config import load_config
-from chemnet.errors import ResultsError
+from chemnet.errors import ResultsError, RunFailedError
 from chemnet.results import (
     ResultDirectory,
     ResultWriter,
@@ -59,9 +60,10 @@ def test_a_failed_run_leaves_nothing(config):
 def test_a_run_that_can_be_resumed_stays_hidden(config):
     with pytest.raises(ValueError, match="boom"), ResultWriter(config, "train", keep_on_error=True) as writer:
         raise ValueError("boom")
-    assert unfinished(config, "train", "latest") == writer.path
+    run = unfinished(config, "train", "latest")
+    assert run.path == writer.path
     assert find_most_recent_results_dir(config, "train") is None
-    with ResultWriter(config, "train", resume=writer.path) as again:
+    with ResultWriter(config, "train", resume=run) as again:
         pass
     assert again.path.name == writer.path.name.removeprefix(".partial-")
     assert list(list_partial(again.path.parent)) == []
@@ -247,3 +249,108 @@ def test_a_parent_in_its_place_is_found_without_a_look_at_other_results(make, mo
     child = make("train", parents={"preprocess": parent})
     monkeypatch.setattr("chemnet.results.directory.list_results", None)
     assert child.parent("preprocess").path == parent.path
+
+
+@pytest.mark.parametrize("name", ["../../precious", "/etc/passwd"])
+def test_a_file_that_lies_outside_of_the_result_is_refused(make, name):
+    result = make()
+    description = result.path / "result.toml"
+    description.write_text(description.read_text().replace("file.txt", name))
+    with pytest.raises(ResultsError, match="lies outside of the result"):
+        ResultDirectory.open(result.path)
+
+
+def damaged(result, old, new):
+    description = result.path / "result.toml"
+    content = description.read_bytes()
+    assert old in content
+    description.write_bytes(content.replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"train", b"tr\xffin"),
+        (b'verb = "train"', b"verb = 3"),
+        (b"created = ", b"created = 1979-05-27\nold = "),
+        (b"wall_time_s = ", b"wall_time_s = [1]\nold = "),
+        (b"wall_time_s = ", b"wall_time_s = 1" + b"0" * 400 + b"\nold = "),
+        (b"[versions]", b"[version]"),
+        (b"[summary]", b'summary = "x"\n[old]'),
+        (b"size = 7", b'size = "7"'),
+        (b"format = 1", b"format = 1\ndeep = " + b"[" * 5000 + b"]" * 5000),
+    ],
+)
+def test_one_damaged_result_is_left_out_and_named_and_hides_no_other(config, make, caplog, old, new):
+    good, bad = make(), make()
+    damaged(bad, old, new)
+    with pytest.raises(ResultsError, match=r"result\.toml"):
+        ResultDirectory.open(bad.path)
+    for _ in range(2):
+        assert [result.path for result in list_results(good.path.parent)] == [good.path]
+    assert caplog.text.count("left out: ") == 1
+    assert bad.name in caplog.text
+    assert resolve_input(config, "infer.model_dir", "train").path == good.path
+
+
+def test_a_folder_that_is_no_result_is_no_damaged_one(make, caplog):
+    result = make()
+    (result.path.parent / "notes").mkdir()
+    assert len(list_results(result.path.parent)) == 1
+    assert not caplog.text
+
+
+class LibraryError(Exception):
+    """An error of a library that says in its own words that the disk is full."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError(
+            "Can't write data (file write failed: errno = 28, error message = 'No space left on device')"
+        ),
+        LibraryError("I/O error: No space left on device (os error 28)"),
+        LibraryError("(sqlite3.OperationalError) database or disk is full"),
+        OSError("4096 requested and 512 written"),
+    ],
+)
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_full_disk_is_named_with_the_folder(config, error, keep):
+    writer = ResultWriter(config, "train", keep_on_error=keep)
+
+    def save():
+        with writer:
+            try:
+                raise error
+            except Exception as caught:
+                raise ValueError("could not save") from caught
+
+    with pytest.raises(RunFailedError, match=r"cannot write in .*-train-.*: No space left on device"):
+        save()
+    assert writer.path.exists() == keep
+
+
+LIMITED = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
+from chemnet.cli import main
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.parametrize("limit", [10, 5_000, 20_000])
+def test_a_disk_that_takes_no_more_ends_a_verb_in_one_line_and_leaves_nothing(
+    tiny_preprocessed, tmp_path, limit
+):
+    data = Path(str(tiny_preprocessed.config["data_set"]["path"]))
+    words = ["preprocess", f"data_set.path={data}", f"general.results_dir={tmp_path}", "preprocess.window=8"]
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(limit), *words, "--quiet"], capture_output=True, text=True
+    )
+    assert done.returncode == 3, done.stderr
+    assert f"cannot write in {tmp_path}" in done.stderr
+    assert "File too large" in done.stderr
+    assert "defect" not in done.stderr
+    assert list(tmp_path.iterdir()) == []

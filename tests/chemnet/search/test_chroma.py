@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -135,7 +137,68 @@ def test_an_embedded_database_may_stand_in_a_folder_of_its_own(tmp_path):
     database = ChromaDatabase(config, tmp_path / "result").create(4)
     database.insert(IDS[:3], VECTORS[:3])
     database.close()
-    again = ChromaDatabase(load_config(), tmp_path / "result").connect()
+    again = ChromaDatabase(config, tmp_path / "result").connect()
     assert len(again) == 3
     again.close()
     assert (tmp_path / "shared" / "chroma.sqlite3").is_file()
+    with pytest.raises(ResultsError, match="your configuration does not name") as caught:
+        ChromaDatabase(load_config(), tmp_path / "result").connect()
+    assert caught.value.hint == f"if it is yours, set vector_db.path={tmp_path / 'shared'}"
+
+
+def plant(result, **changes):
+    """Let a result name another place, as somebody would who wants this machine to go there."""
+    file = result / "collection.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+
+
+def test_a_host_that_only_the_result_names_is_never_called(filled, tmp_path):
+    result = shutil.copytree(filled, tmp_path / "result")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.2)
+        plant(result, host="127.0.0.1", port=listener.getsockname()[1])
+        with pytest.raises(ResultsError, match=r"collection\.json says that the database is at 127\.0\.0\.1"):
+            ChromaDatabase(load_config(), result).connect()
+        with pytest.raises(TimeoutError):
+            listener.accept()
+
+
+def test_a_folder_that_only_the_result_names_is_neither_made_nor_read(filled, tmp_path):
+    result = shutil.copytree(filled, tmp_path / "result")
+    for folder in (tmp_path / "new", filled / "database"):
+        plant(result, folder=str(folder))
+        with pytest.raises(ResultsError, match="nothing was opened"):
+            ChromaDatabase(load_config(), result).connect()
+    assert not (tmp_path / "new").exists()
+
+
+def test_files_stay_inside_the_result(filled, tmp_path):
+    result = shutil.copytree(filled, tmp_path / "result")
+    shutil.rmtree(result / "database")
+    (result / "database").symlink_to(filled / "database")
+    with pytest.raises(ResultsError, match="leads out of the result"):
+        ChromaDatabase(load_config(), result).connect()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "\x00"])
+def test_a_damaged_note_is_named(filled, tmp_path, text):
+    (tmp_path / "collection.json").write_text(text)
+    with pytest.raises(ResultsError, match=r"collection\.json is damaged"):
+        ChromaDatabase(load_config(), tmp_path).connect()
+
+
+@pytest.mark.parametrize("damage", ["zeros", "cut", "text"])
+def test_broken_files_are_told_in_plain_words(filled, tmp_path, damage):
+    result = shutil.copytree(filled, tmp_path / "result")
+    for file in (result / "database").rglob("*"):
+        if file.is_file():
+            size = file.stat().st_size
+            content = {"zeros": bytes(size), "cut": file.read_bytes()[: size // 3], "text": b"no database"}
+            file.write_bytes(content[damage])
+
+    def search():
+        ChromaDatabase(load_config(), result).connect().search_by_vector(VECTORS[0], k=3)
+
+    with pytest.raises(ResultsError, match=f"{result}") as caught:
+        search()
+    assert "save_to_database" in caught.value.hint

@@ -7,7 +7,7 @@ import pytest
 
 import chemnet
 from chemnet.config import load_config
-from chemnet.data.readers.conventions import standard_initial
+from chemnet.data.readers.initial_row import initial_row
 from chemnet.errors import ModelError, ResultsError
 from chemnet.results import list_results
 from chemnet.surrogate.loading import SHIPPED, compose, configured_surrogate, shipped_names
@@ -78,7 +78,7 @@ def test_shipped_surrogates_load_by_name_from_any_folder(tmp_path, monkeypatch):
 
 def test_the_shipped_uclchem_emulates_its_standard_start_and_conserves() -> None:
     surrogate = chemnet.Surrogate.load("uclchem")
-    start = standard_initial(surrogate.species)[None]
+    start = initial_row(True, surrogate.species)[None]
     physical = np.tile([[1e5, 0.1, 3.0, 15.0]], (1, 40, 1)).reshape(1, 40, 4)
     abundance = surrogate.emulate(physical, start).astype(float)
     drift = abundance @ surrogate.data.stoichiometry / (start @ surrogate.data.stoichiometry) - 1.0

@@ -83,7 +83,7 @@ def test_a_reconstruction_is_written_in_abundances_when_asked_for(
 def test_an_emulator_is_rolled_out_from_the_first_state_of_each_tracer(
     tiny: Any, emulator: TrainResult, autoencoder: TrainResult
 ) -> None:
-    states = infer(tiny(), split="test").dataset
+    states = infer(tiny(), split="test", model_dir=emulator.path).dataset
     encoded = infer(tiny(), split="test", model_dir=autoencoder.path).dataset
     assert states.ids.tolist() == encoded.ids.tolist()
     first = np.asarray(states.rows["step"]) == 0
@@ -123,10 +123,12 @@ def test_raw_tracers_without_a_species_of_the_model_are_refused(
     assert sorted(results_dir.iterdir()) == before
 
 
-def test_the_newest_model_is_taken_and_a_named_one_wins(
+def test_the_configured_component_is_taken_and_a_named_one_wins(
     tiny: Any, autoencoder: TrainResult, emulator: TrainResult
 ) -> None:
-    assert infer(tiny()).directory.parents["train"].path == emulator.path
+    of_emulator = infer(tiny({"train.component": "emulator"}))
+    assert of_emulator.directory.parents["train"].path == emulator.path
+    assert infer(tiny()).directory.parents["train"].path == autoencoder.path
     named = infer(tiny({"infer.model_dir": "autoencoder"}))
     assert named.directory.parents["train"].path == autoencoder.path
     assert named.directory.config["infer"]["model_dir"] == str(autoencoder.path)
@@ -136,7 +138,7 @@ def test_what_is_done_with_the_model_is_said(
     tiny: Any, emulator: TrainResult, autoencoder: TrainResult, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level("INFO", logger="chemnet"):
-        infer(tiny())
+        infer(tiny(), model_dir=emulator.path)
         assert f"rolling out the emulator {emulator.directory.name}" in caplog.text
         infer(tiny(), model_dir=autoencoder.path)
     assert f"encoding with the autoencoder {autoencoder.directory.name}" in caplog.text

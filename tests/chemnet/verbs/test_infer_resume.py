@@ -95,3 +95,23 @@ def test_without_an_unfinished_run_there_is_nothing_to_go_on_with(
 ) -> None:
     with pytest.raises(ResultsError, match="no unfinished"):
         Infer(tiny()).run(resume="latest")
+
+
+# who is killed closes nothing
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_death_at_the_start_of_a_resume_loses_no_finished_batch(
+    tiny: Any, autoencoder: TrainResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tiny({"infer.batch_size": 40})
+    whole = Infer(config).run()
+    broken_off(config, monkeypatch, after=5)
+    for _ in range(3):
+        with monkeypatch.context() as patch:
+
+            def die(*arguments: Any, **keywords: Any) -> Any:
+                raise KeyboardInterrupt
+
+            patch.setattr(inference_writer.np, "fromfile", die)
+            with pytest.raises(KeyboardInterrupt):
+                Infer(config).run(resume="latest")
+    assert files_of(Infer(config).run(resume="latest")) == files_of(whole)

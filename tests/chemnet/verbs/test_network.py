@@ -70,6 +70,47 @@ def test_result_reloads_and_plots(tmp_path, network):
         again.plot("OH")
 
 
+CHANGED = """\
+1:NN:C:OH:CO:H:::2:1.00e-10:0.00:0.0:10:100:L:C:"":"":1.00e-10:0.00:0.0:101:300:L:C:"":"":
+2:PH:CO:PHOTON:C:O:::1:4.00e-10:0.00:3.5:10:41000:L:C:"":"":
+4:NN:C:NO:CO:N:::1:1.00e-10:0.00:0.0:10:300:L:C:"":"":
+"""
+
+
+def test_comparison_lists_what_another_network_changes(tmp_path, network):
+    other = tmp_path / "other.txt"
+    other.write_text(CHANGED, encoding="utf-8")
+    answer = chemnet("network", network, "--compare", other, "--json", results(tmp_path)).answer
+    found = answer["comparison"]
+    assert found["added"] == ["other.txt:3: C + NO -> CO + N (TWOBODY)"]
+    assert found["missing"] == ["small.txt:3: SI+ + E- -> SI (TWOBODY)"]
+    assert [one["reaction"] for one in found["changed"]] == []  # CO shields itself, whatever its alpha
+    assert found["n_same"] == 2
+    assert (found["new_species"], found["lost_species"]) == (["NO", "N"], ["SI+", "E-", "SI"])
+    other.write_text(CHANGED.replace("2:1.00e-10", "2:3.00e-10"), encoding="utf-8")
+    made = ChemNet(overrides=(results(tmp_path),)).network(path=str(network), compare=str(other))
+    (change,) = made.comparison.changed
+    assert (change.ratio, change.temperature) == (pytest.approx(3.0), 10.0)
+    assert "x 3 at 10 K" in str(made)
+    assert VerbResult.load(made.path).comparison == made.comparison
+
+
+def test_keys_say_how_a_network_is_read(tmp_path):
+    path = tmp_path / "net.txt"
+    path.write_text(
+        UMIST.replace("CO", "C18O") + '5:NN:Qx:OH:CO:H:::1:1e-10:0:0:10:300:L:C:"":"":\n', encoding="utf-8"
+    )
+    outcome = chemnet("network", path, results(tmp_path))
+    assert outcome.code == 2
+    assert "'C18O' is not a species name" in outcome.err
+    assert "network.skip_unreadable=true" in outcome.err
+    words = ("network.composition.C18O='C[18O]'", "network.skip_unreadable=true")
+    answer = chemnet("network", path, *words, "--species", "C18O", "--json", results(tmp_path)).answer
+    assert answer["neighbourhoods"][0]["species"] == "C[18O]"
+    assert "18O" in answer["survey"]["elements"]
+    assert len(answer["survey"]["skipped"]) == answer["summary"]["skipped"] == 3
+
+
 def test_without_a_species_the_overview_is_the_figure(tmp_path, network):
     made = ChemNet(overrides=(results(tmp_path),)).network(path=str(network))
     assert made.graphs == {}

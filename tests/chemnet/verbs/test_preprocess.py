@@ -27,7 +27,7 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_command_writes_a_result_and_sums_it_up(made_table: Path, results: Path) -> None:
     outcome = chemnet("preprocess", f"data_set.path={made_table}")
     assert outcome.code == 0, outcome.err
-    for words in ("species   12", "H HE C O", "train     10 tracers, 300 rows, 10 windows", "Density"):
+    for words in ("H 1, HE 0.1, C 0.000177, O 0.000334", "10 tracers, 300 rows, 10 windows", " cm^-3"):
         assert words in outcome.out
     (folder,) = results.iterdir()
     assert {path.name for path in folder.iterdir()} >= {

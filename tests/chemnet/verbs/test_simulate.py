@@ -25,7 +25,7 @@ from chemnet.chemistry.simulation.outcomes import FinishedTracers
 from chemnet.chemistry.simulation.simulate import worker_count
 from chemnet.chemistry.tracers import generate_tracers
 from chemnet.errors import ConfigError, DataError, ResultsError, RunFailedError
-from chemnet.results import VerbResult
+from chemnet.results import VerbResult, list_results
 from chemnet.verbs.simulate import SimulateResult
 
 N_TRACERS = 12
@@ -135,9 +135,10 @@ def test_pandas_layout_is_written_on_request(tmp_path: Path) -> None:
         assert table["Model"].unique().tolist() == simulated.models.tolist()
 
 
-def test_preprocess_takes_the_newest_simulated_set(chem: ChemNet) -> None:
-    chem.simulate()
-    newest = chem.simulate(n_tracers=20)
+def test_preprocess_takes_the_newest_set_that_was_simulated_as_configured(chem: ChemNet) -> None:
+    chem.simulate(n_tracers=20)
+    newest = chem.simulate()
+    chem.simulate(n_tracers=3)
     chem.set_config("preprocess.window", 4)
     result = chem.preprocess()
     assert result.directory.parent("simulate").digest == newest.directory.digest
@@ -231,6 +232,19 @@ def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_happened(
     assert not (tmp_path / "results" / partial.name).exists()
     whole = chemnet(*words_for(tmp_path), "--json").path / "tracers.h5"
     assert resumed.read_bytes() == whole.read_bytes()
+
+
+def test_of_two_that_resume_one_run_at_once_one_goes_on_and_the_other_is_refused(tmp_path: Path) -> None:
+    stop_in_the_middle(tmp_path, signal.SIGKILL)
+    pair = [start(tmp_path, "simulate.resume=latest") for _ in range(2)]
+    told = [process.communicate(timeout=120)[1] for process in pair]
+    codes = [process.returncode for process in pair]
+    assert sorted(codes) == [0, 2], told
+    assert "is running still: process" in told[codes.index(2)]
+    (result,) = list_results(tmp_path / "results", "simulate")
+    result.verify()
+    whole = chemnet(*words_for(tmp_path), "--json").path / "tracers.h5"
+    assert result.file("tracers.h5").read_bytes() == whole.read_bytes()
 
 
 def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from trainings import EMULATOR, same, train, weights_of, without_times
 
 from chemnet.config import ConfigDict, load_config
 from chemnet.errors import ConfigError
+from chemnet.models.recipe import make_criterion
 from chemnet.results import VerbResult
 from chemnet.training.loop.training_report import write_curves
 from chemnet.verbs.train import TrainResult
@@ -62,6 +63,8 @@ def test_the_same_seed_gives_the_same_bits(tiny: Any, autoencoder: TrainResult) 
 def test_validation_is_the_mean_over_the_whole_split(autoencoder: TrainResult, tiny_data: Any) -> None:
     abundance = torch.from_numpy(tiny_data.split("validate").abundance)
     model = autoencoder.load_model("last")
+    # loading builds none
+    model.criterion = make_criterion(autoencoder.directory.config, model.data)
     with torch.no_grad():
         loss, _ = model.validate_batch({"abundance": abundance})
     # in batches of 64 the split of 90 rows is two batches

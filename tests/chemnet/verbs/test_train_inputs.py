@@ -58,10 +58,11 @@ def test_mode_both_preprocesses_where_nothing_fits_and_only_then(tiny: Any, resu
 def test_an_empty_validation_split_must_be_wanted(tiny: Any) -> None:
     from chemnet.verbs.preprocess import Preprocess
 
-    Preprocess(tiny({"preprocess.validate_size": 0.0, "preprocess.test_size": 0.1})).run()
+    settings = {"preprocess.validate_size": 0.0, "preprocess.test_size": 0.1}
+    Preprocess(tiny(settings)).run()
     with pytest.raises(DataError, match="the validate split holds no rows"):
-        train(tiny())
-    assert train(tiny({"train.monitor": "train_loss"})).summary["epochs"] == 3
+        train(tiny(settings))
+    assert train(tiny({**settings, "train.monitor": "train_loss"})).summary["epochs"] == 3
 
 
 def test_an_emulator_finds_its_autoencoder_and_keeps_to_it(tiny: Any, autoencoder: TrainResult) -> None:
@@ -87,20 +88,21 @@ def test_an_emulator_needs_an_autoencoder_that_has_not_seen_its_test_tracers(
 ) -> None:
     from chemnet.verbs.preprocess import Preprocess
 
-    same_tracers = Preprocess(
-        tiny({"preprocess.split_file": str(autoencoder.directory.parent("preprocess").path)})
-    ).run()
-    assert train(tiny(EMULATOR)).directory.parent("preprocess").path == same_tracers.path
+    split = {"preprocess.split_file": str(autoencoder.directory.parent("preprocess").path)}
+    same_tracers = Preprocess(tiny(split)).run()
+    assert train(tiny({**EMULATOR, **split})).directory.parent("preprocess").path == same_tracers.path
     Preprocess(tiny({"general.seed": 5})).run()
     with pytest.raises(ResultsError, match="no autoencoder for these species, scalings and splits"):
-        train(tiny(EMULATOR))
+        train(tiny({**EMULATOR, "general.seed": 5}))
 
 
 def test_rows_without_order_cannot_feed_windows(tiny: Any, autoencoder: TrainResult) -> None:
     from chemnet.verbs.preprocess import Preprocess
 
-    timeless = Preprocess(tiny({"preprocess.method": "timeless"})).run()
-    assert train(tiny(EMULATOR)).directory.parent("preprocess").path != timeless.path
+    method = {"preprocess.method": "timeless"}
+    timeless = Preprocess(tiny(method)).run()
+    with pytest.raises(ResultsError, match=r"preprocess\.method"):
+        train(tiny({**EMULATOR, **method}))
     with pytest.raises(ResultsError, match="is not a preprocess result with windows"):
         train(tiny(EMULATOR), preprocess_dir=timeless.path)
-    assert train(tiny()).directory.parent("preprocess").path == timeless.path
+    assert train(tiny(method)).directory.parent("preprocess").path == timeless.path

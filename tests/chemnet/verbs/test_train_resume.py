@@ -82,9 +82,9 @@ def test_a_killed_run_goes_on_from_its_last_epoch(
 ) -> None:
     whole = train(tiny({"train.epochs": 4}))
     killed = kill_in_third_epoch(tiny({"train.epochs": 4}), results_dir, monkeypatch)
-    # the line of an epoch whose state was never written
+    # the line of an epoch whose state was never written, and half a line behind it
     with (killed / "metrics.jsonl").open("a") as lines:
-        lines.write(json.dumps({"epoch": 3, "validate_loss": -1.0}) + "\n")
+        lines.write(json.dumps({"epoch": 3, "validate_loss": -1.0}) + "\n" + '{"epoch": 4, "val')
     name = {"path": str(killed), "name": killed.name, "latest": "latest"}[wanted]
     resumed = train(tiny({"train.epochs": 4}), resume=name)
     assert without_times(resumed) == without_times(whole)
@@ -148,12 +148,26 @@ def test_a_running_training_cannot_be_resumed(
 ) -> None:
     def resume_myself() -> Any:
         (partial,) = results_dir.glob(".partial-*")
-        with pytest.raises(ResultsError, match="still being trained"):
+        with pytest.raises(ResultsError, match="is running still"):
             train(tiny(), resume=partial)
         return 1.0
 
     failing_at(monkeypatch, 10, resume_myself)
     train(tiny())
+
+
+@pytest.mark.parametrize("file", ["resume.safetensors", "runtime_config.toml", "metrics.jsonl"])
+def test_a_finished_training_that_was_changed_does_not_go_on(
+    tiny: Any, autoencoder: TrainResult, results_dir: Path, file: str
+) -> None:
+    path = results_dir / autoencoder.path.name / file
+    content = bytearray(path.read_bytes())
+    content[-20] ^= 1
+    path.write_bytes(content)
+    before = sorted(results_dir.iterdir())
+    with pytest.raises(ResultsError, match=f"{file} changed after `train` wrote it"):
+        train(tiny({"train.epochs": 9}), resume=path.parent)
+    assert sorted(results_dir.iterdir()) == before
 
 
 def test_a_run_is_not_resumed_on_other_data(

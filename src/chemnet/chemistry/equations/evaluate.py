@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chemnet.chemistry.equations.structure import THIRD_REACTANT, Equations, SignedSum
-from chemnet.chemistry.rates.constants import LAYER_TRANSMISSION, MONOLAYER
+from chemnet.chemistry.rates.constants import LAYER_TRANSMISSION
 from chemnet.chemistry.rates.table import N_FACTORS, Factor
 from chemnet.compiling import compiled, inner
 
@@ -16,7 +16,6 @@ SURFACE_FLOOR = 1e-30
 """Least abundance of ice that a flux is divided by."""
 ELECTRON_LIMIT = 1e-14
 """Below this abundance of electrons ions stop freezing out: no electron is left to neutralise them."""
-_LAYER_GAIN = 0.5 / MONOLAYER
 _LOG_TRANSMISSION = math.log(LAYER_TRANSMISSION)
 
 _PER_SURFACE = Factor.PER_SURFACE.value
@@ -144,34 +143,34 @@ def _state(equations: Equations, k: Array, y: Array) -> tuple[Array, Array, Arra
     f[0, 0] = 1.0
     surface = _total(y, equations.surface)
     if equations.n_border == 4:
-        _three_phase_factors(surface, _total(y, equations.bulk), f)
+        _three_phase_factors(surface, _total(y, equations.bulk), equations.monolayer, f)
         swap = 0.0
         for r in range(equations.n_swap):
             swap += k[r] * x[equations.reactants[0, r]]
         swap *= f[0, _BULK_EXPOSED]
         f[0, _SWAP], f[1, _SWAP], f[3, _SWAP] = swap / surface, -swap / surface**2, 1.0 / surface
     else:
-        _two_phase_factors(surface, f)
+        _two_phase_factors(surface, equations.monolayer, f)
     return x, dx, f
 
 
 @inner(_nrt=False)
-def _three_phase_factors(surface: float, bulk: float, f: Array) -> None:
+def _three_phase_factors(surface: float, bulk: float, monolayer: float, f: Array) -> None:
     """Fill the factors of a network with bulk ice."""
     f[0, _PER_SURFACE] = 1.0 / surface
     f[1, _PER_SURFACE] = -1.0 / surface**2
-    layers = max(bulk / MONOLAYER, 1.0)
+    layers = max(bulk / monolayer, 1.0)
     f[0, _BULK_EXPOSED] = 1.0 / layers
     f[0, _BULK_PHOTON] = LAYER_TRANSMISSION ** (1.0 + 0.5 * layers)
     if layers > 1.0:
-        f[2, _BULK_EXPOSED] = -MONOLAYER / bulk**2
-        f[2, _BULK_PHOTON] = f[0, _BULK_PHOTON] * _LOG_TRANSMISSION * 0.5 / MONOLAYER
+        f[2, _BULK_EXPOSED] = -monolayer / bulk**2
+        f[2, _BULK_PHOTON] = f[0, _BULK_PHOTON] * _LOG_TRANSMISSION * 0.5 / monolayer
 
 
 @inner(_nrt=False)
-def _two_phase_factors(surface: float, f: Array) -> None:
+def _two_phase_factors(surface: float, monolayer: float, f: Array) -> None:
     """Fill the smooth factors of a network whose ice is one phase: only its two top layers take part."""
-    top = 2.0 * MONOLAYER
+    top = 2.0 * monolayer
     f[0, _PER_SURFACE] = 1.0 / (surface + top)
     f[1, _PER_SURFACE] = -1.0 / (surface + top) ** 2
     f[0, _TOP_LAYERS] = top / (surface + top)
@@ -237,9 +236,10 @@ def _shift_layers(equations: Equations, y: Array, rate: Array) -> None:
     """Move ice between surface and bulk as the surface as a whole gains or loses (Garrod & Pauly 2011)."""
     gain = rate[equations.n + 3]
     larger = max(_total(y, equations.surface), _total(y, equations.bulk))
+    layer_gain = 0.5 / equations.monolayer
     for s in range(equations.surface.size):
         top, low = equations.surface[s], equations.under[s]
-        buried = gain * _LAYER_GAIN * y[top] if gain >= 0.0 else gain * y[low] / larger
+        buried = gain * layer_gain * y[top] if gain >= 0.0 else gain * y[low] / larger
         rate[top] -= buried
         rate[low] += buried
 
@@ -250,10 +250,11 @@ def _add_layer_shift(equations: Equations, y: Array, gain: float, values: Array)
     surface, bulk = _total(y, equations.surface), _total(y, equations.bulk)
     larger = max(surface, bulk)
     by = np.zeros(5)
+    layer_gain = 0.5 / equations.monolayer
     for s in range(equations.surface.size):
         top, low = equations.surface[s], equations.under[s]
         if gain >= 0.0:
-            by[0], by[2] = gain * _LAYER_GAIN, _LAYER_GAIN * y[top]
+            by[0], by[2] = gain * layer_gain, layer_gain * y[top]
         else:
             by[1], by[2] = gain / larger, y[low] / larger
             by[3 if surface > bulk else 4] = -gain * y[low] / larger**2

@@ -50,7 +50,7 @@ class Equations(NamedTuple):
     Jacobian's values. These derivatives are, over reactions, by the first and by the second reactant, and
     then those that `further` lists as (reaction, slot). `reactants` (4, m) holds three positions in the
     extended state and the factor. `shift` holds the places of the layer shift's derivatives by #i, @i, Y, S
-    and B in row #i, then in row @i.
+    and B in row #i, then in row @i. `monolayer` is the abundance of one layer of ice.
     """
 
     n: int
@@ -69,6 +69,7 @@ class Equations(NamedTuple):
     assembly: SignedSum
     shift: NDArray[np.int32]
     ones: NDArray[np.int32]
+    monolayer: float
 
 
 class _Pattern:
@@ -135,6 +136,7 @@ def compile_equations(
         assembly=_signed_sum([(int(rank[place]), *rest) for place, *rest in terms], len(entries)),
         shift=rank[np.array(shift, np.int32)].reshape(-1, 10),
         ones=rank[np.array(ones, np.int32)],
+        monolayer=network.rate_options.grain.monolayer,
     )
     return equations, entries[:, 0].copy(), entries[:, 1].copy()
 
@@ -232,5 +234,7 @@ def _signed_sum(terms: Iterable[tuple[int, int, int]], n_outputs: int) -> Signed
     return SignedSum(
         n_copied,
         int(np.argmin(negated[n_copied:])),
-        start.astype(np.uint32), (start[:-1] + plus).astype(np.uint32), np.array(index, np.uint32)
+        start.astype(np.uint32),
+        (start[:-1] + plus).astype(np.uint32),
+        np.array(index, np.uint32),
     )

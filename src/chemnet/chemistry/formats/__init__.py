@@ -1,39 +1,99 @@
-"""Readers of network files; each offers `matches(path)` and `read(path)`."""
+"""Readers of network files; each offers `matches(path)` and `read(path, reading)`."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib import import_module, resources
 from pathlib import Path
 from types import ModuleType
 
-from chemnet.chemistry.network.network import NetworkSpecies, Reaction
+from chemnet.chemistry.formats.foreign import what_it_is
+from chemnet.chemistry.formats.row_files import Reading, ReadingOptions
+from chemnet.chemistry.network.naming import accidental_elements, refuse_accidents
+from chemnet.chemistry.network.network import NetworkSpecies, Reaction, check_reaction
 from chemnet.errors import DataError, suggest
 
-FORMATS = ("native", "uclchem", "krome", "umist", "kida")
+FORMATS = ("native", "uclchem", "krome", "umist", "kida", "osu")
 """Reader modules of this package, in the order in which they are asked."""
 
 
-def read_parts(path: str | Path) -> tuple[list[NetworkSpecies], list[Reaction], str]:
+@dataclass(frozen=True)
+class NetworkParts:
+    """What a reader returned.
+
+    Attributes
+    ----------
+    species, reactions
+        The parts of the network.
+    name
+        Its name: that of the file or folder.
+    format
+        The reader that recognised it, one of `FORMATS`.
+    reading
+        What was noticed and left out.
+    """
+
+    species: list[NetworkSpecies]
+    reactions: list[Reaction]
+    name: str
+    format: str
+    reading: Reading
+
+
+def read_parts(path: str | Path, options: ReadingOptions | None = None) -> NetworkParts:
     """Read species and reactions from a file, a folder, or a network that chemnet ships.
 
     Parameters
     ----------
     path
         Path to read, or the name of a shipped network.
+    options
+        How names, ranges and unreadable rows are taken.
 
     Returns
     -------
-    tuple
-        Species, reactions, and the network's name.
+    NetworkParts
+        Species, reactions, the network's name, and what was noticed.
 
     Raises
     ------
     DataError
-        If nothing is there or no format recognises the content.
+        If nothing is there, no format recognises the content, rows cannot be read, or a name reads as a
+        formula by accident.
     """
     place = _place(path)
-    species, reactions = detect_format(place).read(place)
-    return species, reactions, place.stem
+    module, reading = detect_format(place), Reading(options)
+    species, reactions = module.read(place, reading)
+    if reading.options.skip_unreadable:
+        species, reactions = _usable(species, reactions, reading)
+    where: dict[str, str] = {}
+    for reaction in reactions:
+        for name in (*reaction.reactants, *reaction.products):
+            where.setdefault(name, reaction.source)
+    refuse_accidents([one.name for one in species], where)
+    return NetworkParts(species, reactions, _name(place), module.__name__.rpartition(".")[2], reading)
+
+
+def _usable(
+    species: list[NetworkSpecies], reactions: list[Reaction], reading: Reading
+) -> tuple[list[NetworkSpecies], list[Reaction]]:
+    """Leave out the rows that do not balance or name what is no species, and list them."""
+    doubted = accidental_elements(one.name for one in species)
+    kept = [one for one in species if one.name not in doubted]
+    known, usable = {one.name: one for one in kept}, []
+    for reaction in reactions:
+        try:
+            check_reaction(reaction, known)
+        except DataError as error:
+            reading.skipped.append(error.message)
+        else:
+            usable.append(reaction)
+    return kept, usable
+
+
+def _name(place: Path) -> str:
+    """Return what a file or folder is called, without its endings."""
+    return place.with_suffix("").stem if place.suffix == ".gz" else place.stem
 
 
 def read_standard_abundances(path: str | Path) -> dict[str, float]:
@@ -67,10 +127,14 @@ def detect_format(path: Path) -> ModuleType:
         module = import_module(f"{__name__}.{name}")
         if module.matches(path):
             return module
+    known = what_it_is(path)
+    formats = (
+        "give a UCLCHEM folder (species.csv and reactions.csv), a UMIST, KIDA, OSU or KROME file, "
+        "or chemnet's own format"
+    )
     raise DataError(
-        f"{path}: not a network that chemnet can read",
-        hint="give a UCLCHEM folder (species.csv and reactions.csv), a UMIST, KIDA or KROME file, "
-        "or chemnet's own format",
+        f"{path}: not a network that chemnet can read" + (f": {known[0]}" if known else ""),
+        hint=f"{known[1]}; else {formats}" if known else formats,
     )
 
 

@@ -16,6 +16,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from chemnet.chemistry.formats.rate_functions import RATE_FUNCTIONS
 from chemnet.errors import DataError
 
 FUNCTIONS: dict[str, tuple[int, Callable[..., NDArray[np.float64]]]] = {
@@ -28,6 +29,7 @@ FUNCTIONS: dict[str, tuple[int, Callable[..., NDArray[np.float64]]]] = {
     "max": (2, np.maximum),
 }
 FUNCTIONS |= {f"d{name}": entry for name, entry in FUNCTIONS.items() if entry[0] == 1}
+FUNCTIONS |= RATE_FUNCTIONS
 
 _BINARY: dict[type[ast.operator], Callable[..., NDArray[np.float64]]] = {
     ast.Add: operator.add,
@@ -41,6 +43,9 @@ _TOKEN = re.compile(
     r"|(?P<name>[a-z_]\w*)|(?P<symbol>\*\*|[-+*/(),]))"
 )
 _DEEPEST = 200
+_LONGEST = 20_000
+# Fortran's own integers have 10 [digits]
+_MOST_DIGITS = 18
 
 
 @lru_cache(maxsize=8192)
@@ -55,8 +60,14 @@ def parse_arithmetic(text: str) -> ast.expr:
     Raises
     ------
     DataError
-        The text is no arithmetic, calls an unknown function, or holds integers that Fortran would round.
+        The text is no arithmetic, too long or too deep, calls an unknown function, or holds integers that
+        Fortran would round.
     """
+    if len(text) > _LONGEST:
+        raise DataError(
+            f"{text[:60]!r}... has {len(text)} characters; {_LONGEST} are allowed",
+            hint="split it with variables (@var in KROME)",
+        )
     try:
         tree = ast.parse(_in_python(text), mode="eval").body
     except (SyntaxError, RecursionError, MemoryError) as error:
@@ -114,6 +125,10 @@ def _in_python(text: str) -> str:
         if match["real"]:
             piece = piece.replace("d", "e")
         elif match["integer"]:
+            if len(piece) > _MOST_DIGITS:
+                raise DataError(
+                    f"{piece[:20]}... is an integer of {len(piece)} digits", hint="write it as in 1d30"
+                )
             piece = str(int(piece))
         pieces.append(piece)
         position = match.end()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ INPUTS = {
     "state_zeta": "cosmic-ray ionisation rate [s^-1]",
     "state_radfield": "UV field [Habing]",
     "get_hnuclei": "density of H nuclei [cm^-3]",
+    "state_tdust": "dust temperature [K]",
 }
 """Names that an expression takes from the physical state; a file cannot define them."""
 
@@ -50,9 +51,30 @@ SHORTCUTS = {
     "user_crflux": "state_zeta",
     "user_zeta": "state_zeta",
     "user_g0": "state_radfield",
+    "user_tdust": "state_tdust",
 }
 """KROME's temperature shortcuts (Grassi et al. 2014) and the usual names of its user variables."""
 
+# stands for the expression itself among the names of its variables
+_WHOLE = ""
+DUST_CHARGING = "state_radfield*exp(-1.8d0*state_av)*sqrt(tgas)/n_of_e"
+"""G sqrt(T) / n_e, which charges grains; G behind the extinction as photodesorption sees it."""
+_DENSITY = "n_of_"
+"""Begins the name of the density of one species [cm^-3]; `n_of_all` is that of all particles."""
+_ALL = "n_of_all"
+_LEAST = 1e-30  # an abundance that is not zero, so that a rate may divide by it
+_N = r"n\s*(?:\(\s*(?:1?\s*:\s*(?:nmols|krome_nmols)?)\s*\))?"
+_REWRITTEN = (
+    (re.compile(r"\bn\s*\(\s*(?:krome_)?idx_(\w+)\s*\)"), rf"{_DENSITY}\1"),
+    (re.compile(rf"\bsum\s*\(\s*{_N}\s*\)"), _ALL),
+    (re.compile(rf"\bdissh2_martin96\s*\(\s*{_N}\s*,"), "dissh2_martin96(get_hnuclei,"),
+    (
+        re.compile(rf"\b(dissh2h2?_hunter23)\s*\(\s*{_N}\s*,"),
+        rf"\1(get_hnuclei,{_DENSITY}h,{_DENSITY}h2,",
+    ),
+    (re.compile(rf"\b(\w+_recombination_on_dust)\s*\(\s*{_N}\s*,"), rf"\1({DUST_CHARGING},"),
+)
+"""What KROME writes with its array of densities, and the names that stand for it here."""
 _NUCLEI = re.compile(r"get_hnuclei\s*\(\s*n\s*(?:\(\s*:\s*\))?\s*\)")
 
 
@@ -76,6 +98,12 @@ class RateExpression:
         """Which of `INPUTS` the value depends on."""
         return frozenset(_names_below(self.text, dict(self.definitions))) & frozenset(INPUTS)
 
+    @property
+    def densities(self) -> frozenset[str]:
+        """Species whose densities the value depends on, in chemnet's spelling; `*` is all of the gas."""
+        names = _names_below(self.text, dict(self.definitions))
+        return frozenset(_species(name) for name in names if name.startswith(_DENSITY))
+
     def __call__(
         self,
         Tgas: ArrayLike,
@@ -83,6 +111,8 @@ class RateExpression:
         zeta: ArrayLike = 1.0,
         radfield: ArrayLike = 1.0,
         density: ArrayLike | None = None,
+        dust_temperature: ArrayLike | None = None,
+        abundances: Mapping[str, ArrayLike] | None = None,
     ) -> NDArray[np.float64]:
         """Evaluate the rate coefficient.
 
@@ -97,7 +127,11 @@ class RateExpression:
         radfield
             UV field [Habing].
         density
-            Density of H nuclei [cm^-3]; needed only where `inputs` has "get_hnuclei".
+            Density of H nuclei [cm^-3]; needed only where `inputs` has "get_hnuclei", or with abundances.
+        dust_temperature
+            Dust temperature [K]; None: that of the gas.
+        abundances
+            Abundances relative to H nuclei of all species in `densities`.
 
         Returns
         -------
@@ -107,17 +141,30 @@ class RateExpression:
         Raises
         ------
         DataError
-            The expression depends on the density and none is given.
+            The expression depends on the density or an abundance and none is given.
         """
-        state = {"tgas": Tgas, "state_av": Av, "state_radfield": radfield}
+        dust = Tgas if dust_temperature is None else dust_temperature
+        state = {"tgas": Tgas, "state_av": Av, "state_radfield": radfield, "state_tdust": dust}
         values = {name: np.asarray(value, dtype=np.float64) for name, value in state.items()}
         values["state_zeta"] = np.asarray(zeta, dtype=np.float64) * COSMIC_RAY_UNIT
         if density is not None:
-            values["get_hnuclei"] = np.asarray(density, dtype=np.float64)
+            values["get_hnuclei"] = nuclei = np.asarray(density, dtype=np.float64)
+            values |= self._densities(abundances or {}, nuclei)
         shape = np.broadcast_shapes(*(value.shape for value in values.values()))
         with np.errstate(all="ignore"):
             result = _value(self.text, dict(self.definitions), values)
         return np.broadcast_to(np.asarray(result, dtype=np.float64), shape).copy()
+
+    def _densities(
+        self, abundances: Mapping[str, ArrayLike], nuclei: NDArray[np.float64]
+    ) -> dict[str, NDArray[np.float64]]:
+        """Return the densities [cm^-3] that the value depends on, by their name in the text."""
+        names = _names_below(self.text, dict(self.definitions)) if abundances else []
+        return {
+            name: np.maximum(abundances[_species(name)], _LEAST) * nuclei
+            for name in names
+            if name.startswith(_DENSITY)
+        }
 
 
 def compile_expression(text: str, scope: Mapping[str, str] | None = None) -> RateExpression:
@@ -154,44 +201,70 @@ def compile_expression(text: str, scope: Mapping[str, str] | None = None) -> Rat
 
 
 def _normal(text: str) -> str:
-    """Return an expression in small letters, without a Fortran comment, its one known call resolved."""
-    return _NUCLEI.sub("get_hnuclei", text.split("!")[0].strip().lower())
+    """Return an expression in small letters, without comment, KROME's array of densities resolved."""
+    text = _NUCLEI.sub("get_hnuclei", text.split("!")[0].strip().lower())
+    for pattern, name in _REWRITTEN:
+        text = pattern.sub(name, text)
+    return text
 
 
-def _names_below(text: str, known: Mapping[str, str], above: tuple[str, ...] = ()) -> set[str]:
-    """Return every name that an expression depends on, directly or through variables and shortcuts."""
-    found: set[str] = set()
-    for name in variable_names(parse_arithmetic(_normal(text))):
-        if name in found:
-            continue
-        if name in above:
-            raise DataError(f"variable {name!r} is defined by itself", hint="rename one of the two")
-        found.add(name)
-        if name in known or name in SHORTCUTS:
-            found |= _names_below(known.get(name, SHORTCUTS.get(name, "")), known, (*above, name))
-        elif name not in INPUTS:
-            raise _unknown_name(name, {*known, *INPUTS, *SHORTCUTS})
-    return found
+def _species(name: str) -> str:
+    """Return the species of a name such as `n_of_hj`: KROME writes j for each + and k for each -."""
+    if name == _ALL:
+        return "*"
+    body = name.removeprefix(_DENSITY).upper()
+    bare = body[:1] + body[1:].rstrip("JK")
+    charge = body[len(bare) :].replace("J", "+").replace("K", "-")
+    return "E-" if body == "E" else bare + charge
+
+
+def _names_below(text: str, known: Mapping[str, str]) -> list[str]:
+    """Return every name that an expression depends on, each behind those that it depends on itself."""
+    # a walk without recursion: a file may chain thousands of variables
+    begun: dict[str, Iterator[str]] = {_WHOLE: _names_in(text)}
+    found: dict[str, None] = {}
+    while begun:
+        name, rest = next(reversed(begun.items()))
+        below = next(rest, None)
+        if below is None:
+            del begun[name]
+            found[name] = None
+        elif below in begun:
+            raise DataError(f"variable {below!r} is defined by itself", hint="rename one of the two")
+        elif below not in found:
+            begun[below] = _names_of(below, known)
+    del found[_WHOLE]
+    return list(found)
+
+
+def _names_in(text: str) -> Iterator[str]:
+    """Yield the names in an expression."""
+    return iter(variable_names(parse_arithmetic(_normal(text))))
+
+
+def _names_of(name: str, known: Mapping[str, str]) -> Iterator[str]:
+    """Yield the names in the definition of a variable or shortcut; none for a part of the physical state."""
+    if name in known or name in SHORTCUTS:
+        return _names_in(known.get(name, SHORTCUTS.get(name, "")))
+    if name not in INPUTS and not name.startswith(_DENSITY):
+        raise _unknown_name(name, {*known, *INPUTS, *SHORTCUTS})
+    return iter(())
 
 
 def _value(
     text: str, known: Mapping[str, str], values: dict[str, NDArray[np.float64]]
 ) -> NDArray[np.float64]:
-    """Evaluate an expression; its variables are evaluated once and kept in `values` under @name."""
-
-    def lookup(name: str) -> NDArray[np.float64]:
-        if name in values:
-            return values[name]
-        if f"@{name}" not in values:
-            if name not in known and name not in SHORTCUTS:
-                raise DataError(
-                    f"a rate depends on the {INPUTS[name]}, which is not given",
-                    hint="pass it, or take the reaction out",
-                )
-            values[f"@{name}"] = _value(known.get(name, SHORTCUTS.get(name, "")), known, values)
-        return values[f"@{name}"]
-
-    return evaluate(parse_arithmetic(text), lookup)
+    """Evaluate an expression; each of its variables is evaluated once and kept in `values`."""
+    for name in _names_below(text, known):
+        if name in known or name in SHORTCUTS:
+            definition = parse_arithmetic(known.get(name, SHORTCUTS.get(name, "")))
+            values[name] = evaluate(definition, values.__getitem__)
+        elif name not in values:
+            raise DataError(
+                f"a rate depends on the {INPUTS.get(name, 'density of a species')}, which is not given",
+                hint="pass it, or take the reaction out",
+            )
+    return evaluate(parse_arithmetic(text), values.__getitem__)
 
 
 def _unknown_name(name: str, known: set[str]) -> DataError:

@@ -22,15 +22,13 @@ from pathlib import Path
 
 from chemnet.chemistry.formats.expressions import INPUTS, RateExpression, compile_expression
 from chemnet.chemistry.formats.row_files import (
-    data_lines,
-    decimal,
+    Reading,
     network_species,
-    read_rows,
-    species_names,
     split_partner,
 )
 from chemnet.chemistry.network.network import NetworkSpecies, Reaction
 from chemnet.errors import DataError, suggest
+from chemnet.text_files import data_lines, number
 
 DEFAULT_FORMAT = ("idx", "r", "r", "r", "p", "p", "p", "p", "tmin", "tmax", "rate")
 """Columns of a file without an `@format` line."""
@@ -45,6 +43,16 @@ _MARKS = frozenset(
     {"notabnext", "notab_next"}
     | {f"{block}_{end}" for block in _BLOCKS for end in ("start", "begin", "stop", "end")}
 )
+_BEGIN, _END = ("start", "begin"), ("stop", "end")
+_CODE_BLOCKS = {
+    "cooling": "",
+    "heating": "",
+    "reactionmodifier": "changes rates",
+    "odemodifier": "changes the rate equations",
+    "ode": "changes the rate equations",
+    "surface": "describes reactions on surfaces",
+}
+"""Blocks of Fortran and what they change; cooling changes nothing where temperatures are given."""
 _MOST_REACTANTS = 3
 _EXAMINED = 200
 
@@ -60,13 +68,15 @@ def matches(path: Path) -> bool:
     return any(len(row) == len(DEFAULT_FORMAT) and row[0].strip().isdigit() for row in rows)
 
 
-def read(path: Path) -> tuple[list[NetworkSpecies], list[Reaction]]:
+def read(path: Path, reading: Reading | None = None) -> tuple[list[NetworkSpecies], list[Reaction]]:
     """Read a network file of KROME.
 
     Parameters
     ----------
     path
         File such as KROME's `networks/react_primordial`.
+    reading
+        How names, ranges and unreadable rows are taken, and the variables of the host program.
 
     Returns
     -------
@@ -79,8 +89,8 @@ def read(path: Path) -> tuple[list[NetworkSpecies], list[Reaction]]:
         Rows with a wrong number of columns, a bad limit, a name that is no formula or a rate that is no
         arithmetic of known names, and @ lines that chemnet does not support; each is named by file and line.
     """
-    file = _KromeFile()
-    reactions = read_rows(path, data_lines(path, _COMMENTS), file.line)
+    file = _KromeFile(reading or Reading())
+    reactions = file.reading.read_rows(path, data_lines(path, _COMMENTS), file.line)
     return network_species(reactions, file.ghosts), reactions
 
 
@@ -88,27 +98,46 @@ def read(path: Path) -> tuple[list[NetworkSpecies], list[Reaction]]:
 class _KromeFile:
     """What the lines read so far say about the next one."""
 
+    reading: Reading
     columns: tuple[str, ...] = DEFAULT_FORMAT
     variables: dict[str, str] = field(default_factory=dict)
     ghosts: list[str] = field(default_factory=list)
     in_comment: bool = False
+    block: str = ""
     needs_spectrum: bool = False
 
     def line(self, text: str, where: str) -> list[Reaction]:
         """Take one line: a directive changes the state, a row gives a reaction."""
         text = text.strip()
-        if self._is_comment(text):
+        if self._is_comment(text) or self._is_in_block(text, where):
             return []
         if text.startswith("@"):
             self._directive(text[1:], where)
             return []
-        return [self._reaction(text, where)]
+        reaction = self._reaction(text, where)
+        if reaction.t_max < reaction.t_min:
+            self.reading.notice("rows whose limits leave no temperature (>x,.LE.x) never count", where)
+            return []
+        return [reaction]
 
     def _is_comment(self, text: str) -> bool:
         """Whether a line is inside a comment of the form /* ... */."""
         opened = self.in_comment or text.startswith("/*")
         self.in_comment = opened and "*/" not in text
         return opened
+
+    def _is_in_block(self, text: str, where: str) -> bool:
+        """Whether a line belongs to a block of Fortran; one that changes rates is refused where it begins."""
+        word, _, end = text.lstrip("@").lower().rpartition("_")
+        if text.startswith("@") and word in _CODE_BLOCKS and end in _BEGIN + _END:
+            self.block = word if end in _BEGIN else ""
+            if end in _BEGIN and _CODE_BLOCKS[word]:
+                raise DataError(
+                    f"{where}: the block @{word} {_CODE_BLOCKS[word]}, in Fortran that chemnet does not run",
+                    hint="put what it does into the rates; or leave it out with network.skip_unreadable=true",
+                )
+            return True
+        return bool(self.block)
 
     def _directive(self, text: str, where: str) -> None:
         """Obey a line that starts with @."""
@@ -119,7 +148,9 @@ class _KromeFile:
             "var": self._define,
             "ghost": self._add_ghosts,
             "common": _ignore,
+            "commons": _ignore,
             "group": _ignore,
+            "cooling": _ignore,
         }
         if colon and word in actions:
             actions[word](rest, where)
@@ -157,7 +188,7 @@ class _KromeFile:
 
     def _add_ghosts(self, rest: str, where: str) -> None:
         """Remember the species of an @ghost line."""
-        self.ghosts.extend(species_names(map(_krome_name, rest.split(",")), where))
+        self.ghosts.extend(self.reading.names(map(_krome_name, rest.split(",")), where))
 
     def _reaction(self, text: str, where: str) -> Reaction:
         """Make the reaction of one row."""
@@ -169,47 +200,66 @@ class _KromeFile:
                 hint="complete the row, or put the right @format line above it",
             )
         row = list(zip(self.columns, fields, strict=True))
-        reactants = _side(row, "r", where)
+        reactants = self._side(row, "r", where)
         if not 1 <= len(reactants) <= _MOST_REACTANTS:
             raise DataError(
                 f"{where}: {len(reactants)} reacting species", hint=f"a row has 1 to {_MOST_REACTANTS}"
             )
+        products = self._side(row, "p", where)
         t_min, t_max = _limits(row, where)
+        rate = next(value for name, value in row if name in ("rate", "k"))
         return Reaction(
             reactants=reactants,
-            products=_side(row, "p", where),
+            products=products,
             kind="EXPRESSION",
             alpha=1.0,
             t_min=t_min,
             t_max=t_max,
+            outside=self.reading.outside("zero"),
             reference="KROME",
             source=where,
-            expression=self._rate(next(value for name, value in row if name in ("rate", "k")), where),
+            expression=self._rate(rate, f"{' + '.join(reactants)} -> {' + '.join(products)}", where),
         )
 
-    def _rate(self, text: str, where: str) -> RateExpression:
-        """Compile the rate of a row."""
-        if text.lower() == "auto" or text.startswith("@") or "energy_ev" in text.lower():
+    def _side(self, row: list[tuple[str, str]], column: str, where: str) -> tuple[str, ...]:
+        """Return the species in the R or P columns of a row."""
+        names = [_krome_name(value) for name, value in row if name == column]
+        return self.reading.names(split_partner(names, _PARTNERS)[0], where)
+
+    def _rate(self, text: str, reaction: str, where: str) -> RateExpression:
+        """Compile the rate of a row; a rate that the user gives for the reaction comes first."""
+        given = {name: str(value) for name, value in self.reading.options.variables.items()}
+        text = given.get(reaction, text)
+        if _is_cross_section(text):
+            text = given.get("auto", text)
+        if _is_cross_section(text):
             raise DataError(
                 f"{where}: the rate {text!r} is a cross-section over photon energy, "
                 "and chemnet's radiation field has no spectrum",
-                hint="replace it by a rate, as in 5.6d-10*user_G0*exp(-3.7*user_Av)",
+                hint="give a rate, here or by key: "
+                f"network.variables = {{ '{reaction}' = '5.6d-10*user_G0*exp(-3.7*user_Av)' }}",
             )
         try:
-            return compile_expression(text, self.variables)
+            rate = compile_expression(text, self.variables | given)
         except DataError as error:
             block = " (in a photo or X-ray block)" if self.needs_spectrum else ""
             raise DataError(f"{where}: rate{block}: {error.message}", hint=error.hint) from error
+        if rate.densities:
+            self.reading.notice(
+                "rates that depend on abundances keep, over each row of a tracer, their value at its "
+                "beginning",
+                where,
+            )
+        return rate
+
+
+def _is_cross_section(text: str) -> bool:
+    """Whether a rate is a cross-section over photon energy, from a database, a file or a formula."""
+    return text.lower() == "auto" or text.startswith("@") or "energy_ev" in text.lower()
 
 
 def _ignore(rest: str, where: str) -> None:
     """Leave a line that says nothing about rates or species."""
-
-
-def _side(row: list[tuple[str, str]], column: str, where: str) -> tuple[str, ...]:
-    """Return the species in the R or P columns of a row."""
-    names = [_krome_name(value) for name, value in row if name == column]
-    return species_names(split_partner(names, _PARTNERS)[0], where)
 
 
 def _krome_name(name: str) -> str:
@@ -224,14 +274,18 @@ def _limits(row: list[tuple[str, str]], where: str) -> tuple[float, float]:
     texts = dict(row)
     t_min = _limit(texts.get("tmin", ""), 0.0, "Tmin", where)
     t_max = _limit(texts.get("tmax", ""), math.inf, "Tmax", where)
-    if t_max < t_min:
+    if math.nextafter(t_max, math.inf) < t_min:
         raise DataError(f"{where}: Tmin = {t_min:g} K is above Tmax = {t_max:g} K", hint="swap the two")
     return t_min, t_max
 
 
 def _limit(text: str, otherwise: float, what: str, where: str) -> float:
-    """Return one limit of a temperature range [K]; its comparison sign makes no difference here."""
+    """Return one limit of a temperature range [K]; `<` and `>` leave the limit itself out."""
     text = text.strip().upper()
-    for sign in _COMPARISONS:
-        text = text.removeprefix(sign)
-    return otherwise if text.strip() in _NO_LIMIT else decimal(text, what, where)
+    sign = next((one for one in _COMPARISONS if text.startswith(one)), "")
+    text = text.removeprefix(sign).strip()
+    if text in _NO_LIMIT:
+        return otherwise
+    value = number(text, what, where)
+    beyond = {".LT.": -math.inf, "<": -math.inf, ".GT.": math.inf, ">": math.inf}.get(sign)
+    return value if beyond is None else math.nextafter(value, beyond)

@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from chemnet.chemistry.formats.csv_tables import table_file
 from chemnet.chemistry.formats.grain_rows import bulk_of, grain_rows, tunnelling_mass
 from chemnet.chemistry.formats.native_tables import (
     FORMAT,
@@ -26,10 +27,12 @@ from chemnet.chemistry.formats.native_tables import (
     VERSION,
     read_table,
 )
-from chemnet.chemistry.formats.row_files import decimal, read_rows, species_names
+from chemnet.chemistry.formats.row_files import Reading
 from chemnet.chemistry.network.network import NetworkSpecies, Reaction
+from chemnet.chemistry.network.parts import OUTSIDE
 from chemnet.chemistry.network.species import parse_species
 from chemnet.errors import DataError, suggest
+from chemnet.text_files import number, read_text
 
 _HEADER_KEYS: Mapping[str, type] = {
     "format": str,
@@ -48,18 +51,20 @@ def matches(path: Path) -> bool:
     """Whether `path` is a folder in chemnet's own format, or the `network.toml` of one."""
     file = _header_file(path)
     try:
-        return file.name == HEADER and tomllib.loads(file.read_text(encoding="utf-8")).get("format") == FORMAT
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return file.name == HEADER and tomllib.loads(read_text(file)).get("format") == FORMAT
+    except (DataError, tomllib.TOMLDecodeError):
         return False
 
 
-def read(path: Path) -> tuple[list[NetworkSpecies], list[Reaction]]:
+def read(path: Path, reading: Reading | None = None) -> tuple[list[NetworkSpecies], list[Reaction]]:
     """Read the network in the folder `path`.
 
     Parameters
     ----------
     path
         The folder, or its `network.toml`.
+    reading
+        How names, ranges and unreadable rows are taken.
 
     Returns
     -------
@@ -71,9 +76,10 @@ def read(path: Path) -> tuple[list[NetworkSpecies], list[Reaction]]:
     DataError
         A file is missing, a key or column is unknown, or a row cannot be read; names file and line.
     """
+    reading = reading or Reading()
     header, folder = _read_header(path)
-    species, freeze_as = _read_species(folder / "species.csv")
-    reactions = _read_reactions(folder / "reactions.csv")
+    species, freeze_as = _read_species(table_file(folder, "species.csv"), reading)
+    reactions = _read_reactions(table_file(folder, "reactions.csv"), reading)
     if header.get("generate_grain_rows", False):
         reactions = [_with_tunnelling_mass(one) for one in reactions]
         reactions += grain_rows(species, freeze_as, reactions)
@@ -109,7 +115,7 @@ def initial_abundances(path: Path) -> dict[str, float]:
                 f"{_header_file(path)}: initial abundance of {name!r} is {value!r}",
                 hint="give a finite number of 0 or more, relative to H nuclei",
             )
-    return {species_names([name], HEADER)[0]: float(value) for name, value in given.items()}
+    return {Reading().names([name], HEADER)[0]: float(value) for name, value in given.items()}
 
 
 def _header_file(path: Path) -> Path:
@@ -121,8 +127,8 @@ def _read_header(path: Path) -> tuple[dict[str, Any], Path]:
     """Return the checked content of `network.toml` and the folder that holds the two tables."""
     file = _header_file(path)
     try:
-        header = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        header = tomllib.loads(read_text(file))
+    except tomllib.TOMLDecodeError as error:
         raise DataError(f"{file}: cannot be read ({error})", hint="it must be TOML text in UTF-8") from error
     for key, value in header.items():
         if key not in _HEADER_KEYS:
@@ -144,13 +150,13 @@ def _read_header(path: Path) -> tuple[dict[str, Any], Path]:
     return header, folder
 
 
-def _read_species(file: Path) -> tuple[list[NetworkSpecies], dict[str, tuple[str, ...]]]:
+def _read_species(file: Path, reading: Reading) -> tuple[list[NetworkSpecies], dict[str, tuple[str, ...]]]:
     """Return the species, and what each becomes when it freezes out."""
     species: list[NetworkSpecies] = []
     freeze_as: dict[str, tuple[str, ...]] = {}
-    for number, row in read_table(file, SPECIES_COLUMNS, needed=("name",)):
-        where = f"{file.name}:{number}"
-        name = _one_name(row["name"], where)
+    for line, row in read_table(file, SPECIES_COLUMNS, needed=("name",)):
+        where = f"{file.name}:{line}"
+        name = _one_name(row["name"], where, reading)
         species.append(
             NetworkSpecies(
                 name=name,
@@ -164,19 +170,21 @@ def _read_species(file: Path) -> tuple[list[NetworkSpecies], dict[str, tuple[str
             )
         )
         if row.get("freeze_as"):
-            freeze_as[name] = _side(row["freeze_as"], where)
+            freeze_as[name] = _side(row["freeze_as"], where, reading)
     return species, freeze_as
 
 
-def _read_reactions(file: Path) -> list[Reaction]:
+def _read_reactions(file: Path, reading: Reading) -> list[Reaction]:
     """Return the rows of the reaction table."""
     rows = dict(read_table(file, REACTION_COLUMNS, needed=("reaction", "kind", "alpha")))
-    return read_rows(
-        file, ((number, str(number)) for number in rows), lambda at, where: [_reaction(rows[int(at)], where)]
+    return reading.read_rows(
+        file,
+        ((line, str(line)) for line in rows),
+        lambda at, where: [_reaction(rows[int(at)], where, reading)],
     )
 
 
-def _reaction(row: Mapping[str, str], where: str) -> Reaction:
+def _reaction(row: Mapping[str, str], where: str, reading: Reading) -> Reaction:
     """Make a reaction of one row."""
     sides = row["reaction"].split("->")
     if len(sides) != 2:
@@ -187,9 +195,11 @@ def _reaction(row: Mapping[str, str], where: str) -> Reaction:
         raise DataError(f"{where}: unknown reaction type {row['kind']!r}", hint=suggest(row["kind"], KINDS))
     if row.get("extrapolate", "") not in _TRUTH:
         raise DataError(f"{where}: extrapolate is {row['extrapolate']!r}", hint="write yes or no")
+    if row.get("outside", "") not in ("", *OUTSIDE):
+        raise DataError(f"{where}: outside is {row['outside']!r}", hint=suggest(row["outside"], OUTSIDE))
     return Reaction(
-        reactants=_side(sides[0], where),
-        products=_side(sides[1], where),
+        reactants=_side(sides[0], where, reading),
+        products=_side(sides[1], where, reading),
         kind=row["kind"],
         alpha=_number(row, "alpha", where, 0.0),
         beta=_number(row, "beta", where, 0.0),
@@ -197,6 +207,8 @@ def _reaction(row: Mapping[str, str], where: str) -> Reaction:
         t_min=_number(row, "t_min", where, 0.0),
         t_max=_number(row, "t_max", where, math.inf),
         extrapolate=_TRUTH[row.get("extrapolate", "")],
+        outside=reading.outside(row.get("outside") or OUTSIDE[0]),
+        partner=row.get("partner", ""),
         reduced_mass=_number(row, "reduced_mass", where, 0.0),
         reference=row.get("reference", ""),
         source=where,
@@ -213,17 +225,17 @@ def _with_tunnelling_mass(reaction: Reaction) -> Reaction:
 def _number(row: Mapping[str, str], column: str, where: str, default: float) -> float:
     """Return a figure, or the default where the field is empty or the table has no such column."""
     text = row.get(column, "")
-    return decimal(text, column, where) if text else default
+    return number(text, column, where) if text else default
 
 
-def _side(text: str, where: str) -> tuple[str, ...]:
+def _side(text: str, where: str, reading: Reading) -> tuple[str, ...]:
     """Return the species of one side of a reaction, separated by plus signs with blanks around them."""
-    return species_names(text.split(" + "), where)
+    return reading.names(text.split(" + "), where)
 
 
-def _one_name(text: str, where: str) -> str:
+def _one_name(text: str, where: str, reading: Reading) -> str:
     """Return the one species name in a field."""
-    names = species_names([text], where)
+    names = reading.names([text], where)
     if not names:
         raise DataError(f"{where}: a species without a name", hint="remove the row or name the species")
     return names[0]

@@ -6,14 +6,14 @@ import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from chemnet.chemistry.formats.row_files import data_lines
+from chemnet.chemistry.formats import csv_tables
 from chemnet.chemistry.network.network import REACTION_KINDS
 from chemnet.errors import DataError, suggest
 
 FORMAT = "chemnet"
 VERSION = 1
 HEADER = "network.toml"
-KINDS = tuple(kind for kind in REACTION_KINDS if kind != "EXPRESSION")
+KINDS = tuple(kind for kind in REACTION_KINDS if kind not in ("EXPRESSION", "GAR", "ED"))
 """Reaction types that the table can hold."""
 SPECIES_COLUMNS = (
     "name",
@@ -37,6 +37,8 @@ REACTION_COLUMNS = (
     "extrapolate",
     "reduced_mass",
     "reference",
+    "outside",
+    "partner",
 )
 
 
@@ -46,7 +48,7 @@ def read_table(file: Path, known: Sequence[str], needed: Sequence[str]) -> list[
     Parameters
     ----------
     file
-        The table; lines that begin with `!` are comments.
+        The table; see `csv_tables.read_table`.
     known, needed
         Columns that it may have, and those that it must have.
 
@@ -55,30 +57,15 @@ def read_table(file: Path, known: Sequence[str], needed: Sequence[str]) -> list[
     DataError
         The table is empty, a column is unknown or missing, or a row has too few or too many fields.
     """
-    lines = data_lines(file, ("!",))
-    if not lines:
-        raise DataError(
-            f"{file}: the table is empty", hint=f"the first line names the columns: {','.join(known)}"
-        )
-    columns = _fields(lines[0][1])
+    columns, rows = csv_tables.read_table(file)
     for name in columns:
         if name not in known:
-            raise DataError(f"{file.name}:{lines[0][0]}: unknown column {name!r}", hint=suggest(name, known))
+            raise DataError(f"{file.name}: unknown column {name!r}", hint=suggest(name, known))
     missing = [name for name in needed if name not in columns]
     if missing:
         raise DataError(
-            f"{file.name}:{lines[0][0]}: column {missing[0]!r} is missing",
-            hint=f"columns are {', '.join(known)}",
+            f"{file.name}: column {missing[0]!r} is missing", hint=f"columns are {', '.join(known)}"
         )
-    rows = []
-    for number, line in lines[1:]:
-        fields = _fields(line)
-        if len(fields) != len(columns):
-            raise DataError(
-                f"{file.name}:{number}: {len(fields)} fields, but the table has {len(columns)} columns",
-                hint="separate fields by commas; put a field that holds a comma in double quotes",
-            )
-        rows.append((number, dict(zip(columns, fields, strict=True))))
     return rows
 
 
@@ -98,8 +85,3 @@ def write_table(file: Path, columns: Sequence[str], rows: Iterable[Sequence[str]
         writer = csv.writer(handle, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows(rows)
-
-
-def _fields(line: str) -> list[str]:
-    """Return the fields of one line of comma-separated text."""
-    return [field.strip() for field in next(csv.reader([line]))]

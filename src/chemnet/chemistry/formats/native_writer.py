@@ -91,4 +91,6 @@ def _reaction_fields(reaction: Reaction) -> list[str]:
         "yes" if reaction.extrapolate else "no",
         repr(reaction.reduced_mass),
         reaction.reference,
+        reaction.outside,
+        reaction.partner,
     ]

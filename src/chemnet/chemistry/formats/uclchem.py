@@ -1,46 +1,61 @@
-"""UCLCHEM's format: a folder that holds `species.csv` and `reactions.csv` (written by MakeRates)."""
+"""UCLCHEM's format: a folder that holds `species.csv` and `reactions.csv` (written by MakeRates).
+
+Columns are known by name, in any case, with blanks or underscores, apart by commas, semicolons or tabs; the
+released version writes 14 columns of reactions and 7 of species, older and development versions others.
+"""
 
 from __future__ import annotations
 
-import csv
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from chemnet.chemistry.formats.csv_tables import read_table, table_file
+from chemnet.chemistry.formats.expressions import RateExpression, compile_expression
+from chemnet.chemistry.formats.grain_rates import encounter_desorption, recombination_on_grains
+from chemnet.chemistry.formats.row_files import Reading
 from chemnet.chemistry.network.network import REACTION_KINDS, NetworkSpecies, Reaction
 from chemnet.errors import DataError, suggest
+from chemnet.text_files import number
 
 SUMS = frozenset({"BULK", "SURFACE"})
 """Names that UCLCHEM lists as species but that are totals over phases."""
 
+SPECIES_FILE, REACTIONS_FILE = "species.csv", "reactions.csv"
+
 _EMPTY = frozenset({"", "NAN"})
 _PHOTON = "PHOTON"  # a product of radiative association
-_KEYWORDS = frozenset(REACTION_KINDS) - {"TWOBODY", "IONPOL1", "IONPOL2", "EXPRESSION"}
+_KEYWORDS = {kind: kind for kind in REACTION_KINDS if kind not in ("TWOBODY", "EXPRESSION")} | {
+    "IONOPOL1": "IONPOL1",
+    "IONOPOL2": "IONPOL2",
+}
 _REACTANTS = ("Reactant 1", "Reactant 2", "Reactant 3")
 _PRODUCTS = ("Product 1", "Product 2", "Product 3", "Product 4")
-_NUMBERS = ("Alpha", "Beta", "Gamma", "T_min", "T_max")
+_RATES = ("Alpha", "Beta", "Gamma", "T_min", "T_max")
+_NEEDED_OF_SPECIES = ("NAME", "MASS", "BINDING ENERGY")
+_OTHER_OF_SPECIES = ("ENTHALPY", "SOLID FRACTION", "MONO FRACTION", "VOLCANO FRACTION")
+_OTHER_OF_REACTIONS = ("reduced_mass", "extrapolate")
+_UNUSED = ("Ix", "Iy", "Iz", "SYMMETRY FACTOR", "SYMMETRYFACTOR", "exothermicity")
+"""Columns of the development version for what chemnet does not compute (heating, prefactors from inertia)."""
+_OVERRIDES = ("DESORPTION PREFACTOR", "DIFFUSION BARRIER", "DIFFUSION PREFACTOR")
 
 
 def matches(path: Path) -> bool:
-    """Whether `path` is a folder in UCLCHEM's format."""
-    files = (path / "species.csv", path / "reactions.csv")
-    if not all(file.is_file() for file in files):
-        return False
-    heads = [_first_line(file) for file in files]
-    return heads[0].upper().startswith("NAME,") and heads[1].startswith("Reactant 1,")
+    """Whether `path` is a folder in UCLCHEM's format, or the table of reactions in one."""
+    species, reactions = _files(path)
+    if path.is_dir() and not reactions.is_file():
+        return species.is_file() and _has_columns(species, _NEEDED_OF_SPECIES)
+    return reactions.is_file() and _has_columns(reactions, _REACTANTS[:1])
 
 
-def _first_line(file: Path) -> str:
-    """Return the header of a table."""
-    with file.open(encoding="utf-8") as stream:
-        return stream.readline()
-
-
-def read(path: Path) -> tuple[list[NetworkSpecies], list[Reaction]]:
+def read(path: Path, reading: Reading | None = None) -> tuple[list[NetworkSpecies], list[Reaction]]:
     """Read the folder `path`.
 
     Parameters
     ----------
     path
-        Folder with `species.csv` and `reactions.csv`.
+        Folder with `species.csv` and `reactions.csv`, or the latter.
+    reading
+        How names, ranges and unreadable rows are taken.
 
     Returns
     -------
@@ -50,41 +65,101 @@ def read(path: Path) -> tuple[list[NetworkSpecies], list[Reaction]]:
     Raises
     ------
     DataError
-        If a column is missing, a figure is no number or a reaction type is unknown; names file and line.
+        If a table or a column is missing, a figure is no number or a reaction type is unknown; names file and
+        line.
     """
+    reading = reading or Reading()
+    species_file, reactions_file = _files(path)
+    for there, file, missing in (
+        (reactions_file, species_file, SPECIES_FILE),
+        (species_file, reactions_file, REACTIONS_FILE),
+    ):
+        if not file.is_file():
+            raise DataError(
+                f"{there}: {missing} is missing beside it",
+                hint="UCLCHEM's MakeRates writes the two together: species with masses and binding "
+                "energies, reactions",
+            )
     species = [
-        _species(row, where)
-        for row, where in _rows(path / "species.csv", ("NAME", "MASS", "BINDING ENERGY"))
-        if row["NAME"] not in SUMS
+        _species(row, where, reading)
+        for where, row in _rows(species_file, _NEEDED_OF_SPECIES, (*_OTHER_OF_SPECIES, *_OVERRIDES), reading)
+        if row["NAME"].upper() not in SUMS
     ]
-    needed = (*_REACTANTS, *_PRODUCTS, *_NUMBERS)
-    reactions = [_reaction(row, where) for row, where in _rows(path / "reactions.csv", needed)]
+    rows = dict(_rows(reactions_file, (*_REACTANTS, *_PRODUCTS, *_RATES), _OTHER_OF_REACTIONS, reading))
+    known = {one.name: one for one in species}
+    numbered = [(int(where.rpartition(":")[2]), where) for where in rows]
+    reactions = reading.read_rows(
+        reactions_file, numbered, lambda _, where: [_reaction(rows[where], where, known, reading)]
+    )
     return species, reactions
 
 
-def _rows(file: Path, needed: tuple[str, ...]) -> list[tuple[dict[str, str], str]]:
-    """Return each row as a mapping, with its `file:line`."""
-    with file.open(newline="", encoding="utf-8") as handle:
-        reader = csv.DictReader(handle)
-        missing = [name for name in needed if name not in (reader.fieldnames or ())]
-        if missing:
-            raise DataError(
-                f"{file}: column {missing[0]!r} is missing (found: {', '.join(reader.fieldnames or ())})",
-                hint="write the file with UCLCHEM's MakeRates, or add the column",
-            )
-        return [
-            (
-                {key: (value or "").strip() for key, value in row.items() if key},
-                f"{file.name}:{reader.line_num}",
-            )
-            for row in reader
-        ]
+def _files(path: Path) -> tuple[Path, Path]:
+    """Return the two tables that `path` stands for."""
+    if path.is_dir():
+        return table_file(path, SPECIES_FILE), table_file(path, REACTIONS_FILE)
+    return table_file(path.parent, SPECIES_FILE), path
 
 
-def _species(row: dict[str, str], where: str) -> NetworkSpecies:
+def _has_columns(file: Path, names: Iterable[str]) -> bool:
+    """Whether a file is a table with these columns."""
+    try:
+        with_names, _ = read_table(file, _canonical)
+    except DataError:
+        return False
+    return set(names) <= set(with_names)
+
+
+def _canonical(name: str) -> str:
+    """Return a column's name as released versions of UCLCHEM write it; unknown names stay."""
+    return _TITLES.get(_plain(name), name)
+
+
+def _plain(name: str) -> str:
+    """Return a name in small letters, with blanks for underscores."""
+    return " ".join(name.lower().replace("_", " ").split())
+
+
+_TITLES = {
+    _plain(name): name
+    for group in (
+        *(_REACTANTS, _PRODUCTS, _RATES, _OTHER_OF_REACTIONS),
+        *(_NEEDED_OF_SPECIES, _OTHER_OF_SPECIES, _OVERRIDES, _UNUSED),
+    )
+    for name in group
+}
+
+
+def _rows(
+    file: Path, needed: tuple[str, ...], other: tuple[str, ...], reading: Reading
+) -> list[tuple[str, dict[str, str]]]:
+    """Return each row as its `file:line` and a mapping from column to field."""
+    columns, rows = read_table(file, _canonical)
+    missing = [name for name in needed if name not in columns]
+    if missing:
+        raise DataError(
+            f"{file}: column {missing[0]!r} is missing (found: {', '.join(columns)})",
+            hint="write the file with UCLCHEM's MakeRates, or add the column",
+        )
+    unknown = [name for name in columns if name and name not in {*needed, *other, *_UNUSED}]
+    if unknown:
+        reading.notice(f"columns of {file.name} that are not used: {', '.join(unknown)}", f"{file.name}:1")
+    return [(f"{file.name}:{line}", row) for line, row in rows]
+
+
+def _species(row: dict[str, str], where: str, reading: Reading) -> NetworkSpecies:
     """Make a species of one row."""
+    changed = [name for name in _OVERRIDES if _number(row, name, where) != 0.0]
+    if changed:
+        reading.notice(
+            f"{' and '.join(changed)} of the table not used: ice hops over half of its binding "
+            f"energy, at the frequency "
+            "of Hasegawa et al. (1992)",
+            where,
+        )
+    (name,) = reading.names([row["NAME"]], where) or _nameless(where)
     return NetworkSpecies(
-        name=row["NAME"],
+        name=name,
         mass=_number(row, "MASS", where),
         binding_energy=_number(row, "BINDING ENERGY", where),
         enthalpy=_number(row, "ENTHALPY", where),
@@ -95,48 +170,77 @@ def _species(row: dict[str, str], where: str) -> NetworkSpecies:
     )
 
 
-def _reaction(row: dict[str, str], where: str) -> Reaction:
+def _nameless(where: str) -> tuple[str]:
+    """Refuse a species without a name."""
+    raise DataError(f"{where}: a species without a name", hint="remove the row or name the species")
+
+
+def _reaction(
+    row: dict[str, str], where: str, known: Mapping[str, NetworkSpecies], reading: Reading
+) -> Reaction:
     """Make a reaction of one row."""
-    reactants = [row[name] for name in _REACTANTS if row[name].upper() not in _EMPTY]
-    kind = _take_kind(reactants, where)
-    alpha, beta, gamma, t_min, t_max = (_number(row, name, where) for name in _NUMBERS)
+    left = [row[name] for name in _REACTANTS if row[name].upper() not in _EMPTY]
+    kind, reactants = _take_kind(left, where, frozenset(known), reading)
+    right = [row[name] for name in _PRODUCTS if row[name].upper() not in _EMPTY | {_PHOTON}]
+    for column in _RATES:
+        if row[column].upper() in _EMPTY:
+            raise DataError(f"{where}: column {column!r} is empty", hint="write a number")
+    alpha, beta, gamma, t_min, t_max = (_number(row, name, where) for name in _RATES)
+    products = reading.names(right, where)
+    if kind == "ED" and len(reactants) == 1:
+        reactants, products = (*reactants, *reactants), (*products, *reactants)
     return Reaction(
-        reactants=tuple(reactants),
-        products=tuple(row[name] for name in _PRODUCTS if row[name].upper() not in _EMPTY | {_PHOTON}),
+        reactants=reactants,
+        products=products,
         kind=kind,
         alpha=alpha,
         beta=beta,
         gamma=gamma,
         t_min=t_min,
         t_max=t_max,
-        extrapolate=row.get("extrapolate", "").lower() == "true",
+        extrapolate=row.get("extrapolate", "").lower() in ("true", "1", "1.0"),
+        outside=reading.outside("zero"),
         reduced_mass=_number(row, "reduced_mass", where),
         reference="UCLCHEM",
         source=where,
+        expression=_expression(kind, alpha, reactants, known, where),
     )
 
 
-def _take_kind(reactants: list[str], where: str) -> str:
-    """Remove the keyword from the reactants and return it; a row without one is a two-body reaction."""
-    for name in reactants[1:]:
-        if name in _KEYWORDS:
-            reactants.remove(name)
-            return name
-    if len(reactants) > 2:
-        raise DataError(
-            f"{where}: unknown reaction type {reactants[2]!r}", hint=suggest(reactants[2], sorted(_KEYWORDS))
-        )
-    return "TWOBODY"
+def _expression(
+    kind: str, alpha: float, reactants: Sequence[str], known: Mapping[str, NetworkSpecies], where: str
+) -> RateExpression | None:
+    """Return the rate of a kind that has no formula of its own in the solver."""
+    if kind == "GAR":
+        return compile_expression(recombination_on_grains(reactants, alpha, where))
+    if kind == "ED":
+        return compile_expression(encounter_desorption(reactants, alpha, known, where))
+    return None
+
+
+def _take_kind(
+    left: list[str], where: str, known: frozenset[str], reading: Reading
+) -> tuple[str, tuple[str, ...]]:
+    """Return the kind and the reactants of a row; a row without a keyword is a two-body reaction."""
+    keyword = next((name for name in left[1:] if name.upper() in _KEYWORDS), None)
+    if keyword is not None:
+        left = [name for name in left if name != keyword]
+        return _KEYWORDS[keyword.upper()], reading.names(left, where)
+    strange = left[2:] or [name for name in left[1:] if not _is_listed(name, known, reading)]
+    if strange:
+        raise DataError(f"{where}: unknown reaction type {strange[0]!r}", hint=suggest(strange[0], _KEYWORDS))
+    return "TWOBODY", reading.names(left, where)
+
+
+def _is_listed(name: str, known: frozenset[str], reading: Reading) -> bool:
+    """Whether a name stands in the species table."""
+    try:
+        return reading.naming.standard(name) in known
+    except DataError:
+        return False
 
 
 def _number(row: dict[str, str], column: str, where: str) -> float:
     """Return a figure; an absent or empty optional one is 0."""
     text = row.get(column, "")
-    if text.upper() in _EMPTY:
-        return 0.0
-    try:
-        return float(text)
-    except ValueError:
-        raise DataError(
-            f"{where}: column {column!r} holds {text!r}, which is no number", hint="write a decimal number"
-        ) from None
+    return 0.0 if text.upper() in _EMPTY else number(text, column, where)

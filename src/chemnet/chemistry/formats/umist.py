@@ -7,26 +7,26 @@ One reaction a line, fields separated by colons, text in double quotes:
 
 Types CP (cosmic-ray protons), CR (cosmic-ray photons) and PH (UV photons) name their partner as second
 reactant; all others are Kooij-Arrhenius reactions of two species. A row with two to four temperature ranges
-becomes that many reactions. UMIST normalises its cosmic-ray rates to 1.36e-17 s^-1; they are taken as they
-are, as UCLCHEM does.
+becomes that many reactions. As in the code that UMIST publishes with RATE22 (circumstellar envelopes, 2024),
+the range nearest to the temperature counts, and its fit goes on beyond the last limit. UMIST normalises its
+cosmic-ray rates to 1.36e-17 s^-1; they are taken as they are, as UCLCHEM does.
 """
 
 from __future__ import annotations
 
 import csv
+import functools
 from pathlib import Path
 
 from chemnet.chemistry.formats.row_files import (
-    data_lines,
-    decimal,
+    Reading,
     network_species,
-    read_rows,
     require_reactants,
-    species_names,
     split_partner,
 )
 from chemnet.chemistry.network.network import NetworkSpecies, Reaction
 from chemnet.errors import DataError, suggest
+from chemnet.text_files import data_lines, number
 
 PARTNER_TYPES = {"CP": "CRP", "CR": "CRPHOT", "PH": "PHOTON"}
 """Types with a partner that is no species; the partner's name is also chemnet's kind."""
@@ -51,13 +51,15 @@ def matches(path: Path) -> bool:
     )
 
 
-def read(path: Path) -> tuple[list[NetworkSpecies], list[Reaction]]:
+def read(path: Path, reading: Reading | None = None) -> tuple[list[NetworkSpecies], list[Reaction]]:
     """Read a file of the UMIST database.
 
     Parameters
     ----------
     path
         File in the format of RATE12 or RATE22.
+    reading
+        How names, ranges and unreadable rows are taken.
 
     Returns
     -------
@@ -70,27 +72,35 @@ def read(path: Path) -> tuple[list[NetworkSpecies], list[Reaction]]:
         Rows with an unknown type, a wrong number of columns, a bad number or a name that is no formula; each
         is named by file and line.
     """
-    reactions = read_rows(path, data_lines(path, _COMMENTS), _reactions)
+    reading = reading or Reading()
+    rows = functools.partial(_reactions, reading)
+    reactions = reading.read_rows(path, data_lines(path, _COMMENTS), rows)
     return network_species(reactions), reactions
 
 
-def _reactions(line: str, where: str) -> list[Reaction]:
+def _reactions(reading: Reading, line: str, where: str) -> list[Reaction]:
     """Make the reactions of one row: one for each temperature range."""
     fields = next(csv.reader([line.strip()], delimiter=":", quotechar='"'))
+    if fields[-1].strip().startswith(_COMMENTS):
+        fields.pop()
+    while len(fields) > _FIXED and not fields[-1].strip():
+        fields.pop()  # empty fields at the end of a line mean nothing
     if len(fields) < _FIXED + 5:
         raise DataError(
             f"{where}: {len(fields)} columns, but a UMIST row has at least {_FIXED + 5}",
             hint="columns: "
             "number:type:R1:R2:P1:P2:P3:P4:NTR:alpha:beta:gamma:Tl:Tu:ST:accuracy:DOI:reference",
         )
-    kind, reactants, products = _participants(fields, where)
+    kind, reactants, products = _participants(reading, fields, where)
     return [
-        _one_range(fields, block, kind, reactants, products, where)
+        _one_range(reading, fields, block, kind, reactants, products, where)
         for block in range(_n_ranges(fields, where))
     ]
 
 
-def _participants(fields: list[str], where: str) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+def _participants(
+    reading: Reading, fields: list[str], where: str
+) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
     """Return chemnet's kind, the reactants and the products of a row."""
     code = fields[1].strip()
     if code not in TWO_BODY_TYPES and code not in PARTNER_TYPES:
@@ -107,7 +117,7 @@ def _participants(fields: list[str], where: str) -> tuple[str, tuple[str, ...], 
         )
     require_reactants(names, code, 2 if kind == "TWOBODY" else 1, where)
     left_over, _ = split_partner(fields[4:8], ["PHOTON"])
-    return kind, species_names(names, where), species_names(left_over, where)
+    return kind, reading.names(names, where), reading.names(left_over, where)
 
 
 def _n_ranges(fields: list[str], where: str) -> int:
@@ -120,7 +130,7 @@ def _n_ranges(fields: list[str], where: str) -> int:
         )
     # the last block may end after Tu: hand-made files often leave the notes out
     needed = _FIXED + _BLOCK * (int(text) - 1) + 5
-    if len(fields) < needed or len(fields) > _FIXED + _BLOCK * int(text) + 1:
+    if len(fields) < needed or len(fields) > _FIXED + _BLOCK * int(text):
         raise DataError(
             f"{where}: {len(fields)} columns do not fit {text} temperature range(s)",
             hint=f"each range has {_BLOCK} columns: alpha:beta:gamma:Tl:Tu:ST:accuracy:DOI:reference",
@@ -129,6 +139,7 @@ def _n_ranges(fields: list[str], where: str) -> int:
 
 
 def _one_range(
+    reading: Reading,
     fields: list[str],
     block: int,
     kind: str,
@@ -139,7 +150,7 @@ def _one_range(
     """Make the reaction of one temperature range."""
     columns = fields[_FIXED + _BLOCK * block : _FIXED + _BLOCK * (block + 1)]
     titles = ("alpha", "beta", "gamma", "Tl", "Tu")
-    values = [decimal(text, title, where) for text, title in zip(columns, titles, strict=False)]
+    values = [number(text, title, where) for text, title in zip(columns, titles, strict=False)]
     alpha, beta, gamma, t_min, t_max = values
     if t_max < t_min:
         raise DataError(f"{where}: Tl = {t_min:g} K is above Tu = {t_max:g} K", hint="swap the two")
@@ -153,6 +164,7 @@ def _one_range(
         gamma=gamma,
         t_min=t_min,
         t_max=t_max,
+        outside=reading.outside("extrapolate"),
         reference="; ".join(["UMIST", *notes]),
         source=where,
     )

@@ -1,8 +1,9 @@
 """The chemical elements: standard atomic weights and how their symbols are written in capitals.
 
 Weights are the abridged standard atomic weights (conventional values where a range is given) of the IUPAC
-Commission on Isotopic Abundances and Atomic Weights: Prohaska et al. 2022, Pure Appl. Chem. 94, 573. The mass
-of deuterium is from AME2020 (Wang et al. 2021), the electron's from CODATA 2018 (Tiesinga et al. 2021).
+Commission on Isotopic Abundances and Atomic Weights: Prohaska et al. 2022, Pure Appl. Chem. 94, 573. The
+masses of deuterium and of the other isotopes are from AME2020 (Wang et al. 2021), the electron's from CODATA
+2018 (Tiesinga et al. 2021).
 """
 
 from __future__ import annotations
@@ -26,8 +27,25 @@ ATOMIC_WEIGHTS: dict[str, float] = {
 }  # fmt: skip
 """Standard atomic weight [amu] by symbol in normal spelling; elements without a weight are absent."""
 
-WEIGHTS_IN_CAPITALS: dict[str, float] = {symbol.upper(): weight for symbol, weight in ATOMIC_WEIGHTS.items()}
-"""The same weights [amu] by symbol in capitals, which is how `Species.elements` names an element."""
+ISOTOPE_MASSES: dict[str, float] = {
+    "13C": 13.00335484, "15N": 15.00010890, "17O": 16.99913176, "18O": 17.99915961, "25Mg": 24.98583697,
+    "26Mg": 25.98259297, "26Al": 25.98689188, "29Si": 28.97649466, "30Si": 29.97377014, "33S": 32.97145891,
+    "34S": 33.96786701, "36S": 35.96708070, "37Cl": 36.96590257,
+}  # fmt: skip
+"""Mass [amu] of the isotopes that have a place in formulas, as in `[13C]O`; deuterium is D."""
+
+WEIGHTS_IN_CAPITALS: dict[str, float] = {
+    symbol.upper(): weight for symbol, weight in {**ATOMIC_WEIGHTS, **ISOTOPE_MASSES}.items()
+}
+"""Weights [amu] of elements and isotopes in capitals, which is how `Species.elements` names them."""
+
+COMMON_ELEMENTS = frozenset(
+    [
+        *("H", "D", "HE", "LI", "C", "N", "O", "F", "NE", "NA", "MG", "AL"),
+        *("SI", "P", "S", "CL", "AR", "CA", "TI", "CR", "MN", "FE", "NI"),
+    ]
+)
+"""Elements of networks for interstellar gas, stars and atmospheres; another one needs its atom beside it."""
 
 _SPLIT_IN_CAPITALS = frozenset("HDBCNOFPS")
 
@@ -45,5 +63,7 @@ def symbols_in_capitals() -> frozenset[str]:
     ['CL', 'HE', 'NI']
     """
     return frozenset(
-        symbol for symbol in WEIGHTS_IN_CAPITALS if len(symbol) == 1 or not set(symbol) <= _SPLIT_IN_CAPITALS
+        symbol
+        for symbol in map(str.upper, ATOMIC_WEIGHTS)
+        if len(symbol) == 1 or not set(symbol) <= _SPLIT_IN_CAPITALS
     )

@@ -13,15 +13,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from chemnet.chemistry.network.balance import balanced_freeze, imbalance
 from chemnet.chemistry.network.parts import REACTION_KINDS, NetworkSpecies, Reaction
+from chemnet.chemistry.network.rate_options import STANDARD_GRAIN, RateOptions, scale_factors
 from chemnet.chemistry.network.stoichiometry import charges, element_names, stoichiometric_matrix
 from chemnet.errors import DataError, suggest
+from chemnet.progress import get_logger
 
 if TYPE_CHECKING:
+    from chemnet.chemistry.formats.row_files import ReadingOptions
     from chemnet.chemistry.solver import Solution
 
 __all__ = ["REACTION_KINDS", "Network", "NetworkSpecies", "Reaction"]
 
-_GRAIN_CHARGE_KINDS = frozenset({"FREEZE", "THERM", "DESOH2", "DESCR", "DEUVCR"})
+_log = get_logger(__name__)
+_GRAIN_CHARGE_KINDS = frozenset({"FREEZE", "THERM", "DESOH2", "DESCR", "DEUVCR", "GAR"})
 """The grain takes or gives the charge that these rows seem to lose."""
 
 
@@ -42,6 +46,7 @@ class Network:
         self.reactions = reactions
         self.name = name
         self.standard_abundances = dict(standard_abundances or {})
+        self.rate_options = RateOptions()
 
     def __repr__(self) -> str:
         return f"Network({self.name!r}, {len(self.species)} species, {len(self.reactions)} reactions)"
@@ -82,11 +87,11 @@ class Network:
             )
         known = {one.name: one for one in species}
         for reaction in reactions:
-            _check_reaction(reaction, known)
+            check_reaction(reaction, known)
         return cls(tuple(species), tuple(reactions), name, standard_abundances)
 
     @classmethod
-    def read(cls, path: str | Path) -> Network:
+    def read(cls, path: str | Path, options: ReadingOptions | None = None) -> Network:
         """Read a network in any supported format, told apart by content, or one that chemnet ships, by name.
 
         Parameters
@@ -94,6 +99,8 @@ class Network:
         path
             A file or folder (UCLCHEM, UMIST, KIDA, KROME or chemnet's own format), or a name such as
             `"collapse"`.
+        options
+            How names, temperature ranges and unreadable rows are taken; the keys of `[network]`.
 
         Raises
         ------
@@ -103,8 +110,31 @@ class Network:
         """
         from chemnet.chemistry.formats import read_parts, read_standard_abundances
 
-        species, reactions, name = read_parts(path)
-        return cls.from_parts(species, reactions, name, read_standard_abundances(path))
+        parts = read_parts(path, options)
+        for line in parts.reading.notes:
+            _log.warning("network %s: %s", parts.name, line)
+        if parts.reading.skipped:
+            _log.warning(
+                "network %s: %d of %d rows are left out, as network.skip_unreadable asks; `chemnet "
+                "network` lists them",
+                parts.name, len(parts.reading.skipped), parts.reading.rows,
+            )  # fmt: skip
+        return cls.from_parts(parts.species, parts.reactions, parts.name, read_standard_abundances(path))
+
+    def with_rates(self, options: RateOptions) -> Network:
+        """Return the same network with another grain model, or with some rates scaled.
+
+        Raises
+        ------
+        DataError
+            A factor names no reaction of the network.
+        """
+        scale_factors(self.reactions, options.scale)
+        if options.grain != STANDARD_GRAIN and any(one.kind == "ED" for one in self.reactions):
+            _log.warning("network %s: rows of type ED keep the standard grain model", self.name)
+        network = Network(self.species, self.reactions, self.name, self.standard_abundances)
+        network.rate_options = options
+        return network
 
     @cached_property
     def species_names(self) -> tuple[str, ...]:
@@ -173,7 +203,8 @@ class Network:
         ----------
         tracer
             Arrays of shape (steps,): `time` [yr], `Density` [H nuclei cm^-3], `Radfield` [Habing], `Av`
-            [mag], `gasTemp` [K]; optionally `zeta` [1.3e-17 s^-1] and `dustTemp` [K].
+            [mag], `gasTemp` [K]; optionally `zeta` [1.3e-17 s^-1], `dustTemp` [K] and the column densities
+            [cm^-2] that shield, `N_total` (H nuclei), `N_H2`, `N_CO` and `N_C`, in place of those from Av.
         initial
             Abundances relative to H nuclei at the first step, shape (n_species,), or a mapping from species
             to abundance.
@@ -198,8 +229,21 @@ class Network:
         return solve(self, tracer, initial, uclchem_compatible=uclchem_compatible, **options)
 
 
-def _check_reaction(reaction: Reaction, known: Mapping[str, NetworkSpecies]) -> None:
-    """Refuse a reaction of unknown kind, with unknown species or out of balance."""
+def check_reaction(reaction: Reaction, known: Mapping[str, NetworkSpecies]) -> None:
+    """Refuse a reaction of unknown kind, with unknown species or out of balance.
+
+    Parameters
+    ----------
+    reaction
+        The reaction.
+    known
+        Species by name.
+
+    Raises
+    ------
+    DataError
+        Naming the row and what is wrong with it.
+    """
     where = reaction.source or "reaction"
     if reaction.kind not in REACTION_KINDS:
         raise DataError(

@@ -32,8 +32,18 @@ REACTION_KINDS = (
     "IONPOL1",
     "IONPOL2",
     "EXPRESSION",
+    "GAR",
+    "ED",
 )
-"""UCLCHEM's keywords, KIDA's ion-polar formulae 4 and 5, and KROME's rate expressions."""
+"""UCLCHEM's keywords, KIDA's ion-polar formulae 4 and 5, and KROME's rate expressions.
+
+GAR is the recombination of ions on grains, ED the desorption of H2 that encounters H2; their rates are
+expressions.
+"""
+
+
+OUTSIDE = ("zero", "clamp", "extrapolate")
+"""What a reaction does beyond the last limit of its rows."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +108,12 @@ class Reaction:
         Range [K] within which a gas-phase row is valid.
     extrapolate
         Whether the row is used outside that range too.
+    outside
+        What else happens beyond the last limit of all rows of one reaction: `zero` or `clamp`, the rate at
+        that limit (`extrapolate` is the same as the field of that name).
+    partner
+        What else the reaction counts as, where one kind stands for several processes: KIDA's CRP rows are
+        photons made by cosmic rays (`CRPHOT`) with the formula of direct ionisation.
     reduced_mass
         Reduced mass for tunnelling [amu]; 0 where the formula needs none.
     reference, source
@@ -120,6 +136,8 @@ class Reaction:
     reference: str = ""
     source: str = ""
     expression: Callable[..., NDArray[np.float64]] | None = None
+    outside: str = "zero"
+    partner: str = ""
 
     def __str__(self) -> str:
         return f"{' + '.join(self.reactants)} -> {' + '.join(self.products) or 'nothing'} ({self.kind})"

@@ -9,13 +9,19 @@ Reading rules, in this order:
 3. A trailing run of ``+`` or ``-`` is the charge (``He++``: 2; ``Fe2+`` is a dimer of charge 1, like
    ``H2+``).
 4. Isomer and state labels belong to the name, not to the formula: ``l-``, ``c-``, ``o-``, ``p-``, ``cis-``,
-   ... (also ``c_C3H2``, and single letters as in ``lC3H``), ``_ortho``, ``_para``, ..., ``*``, and term
-   symbols as in ``O(1D)``.
+   ... (also ``C-C3H2``, ``c_C3H2``, and single letters as in ``lC3H``), ``_ortho``, ``_para``, ..., ``*``,
+   and term symbols as in ``O(1D)``.
 5. What is left is a formula: symbols, counts, groups in parentheses with a count (``CH3(CH2)2OH``). If it
    holds a lower-case letter, it is in normal spelling (``Co`` cobalt, ``CO`` carbon monoxide). Without one it
    is in UCLCHEM's capitals: two-letter symbols win (``SI``, ``CL``, ``NA``) unless both letters are light
    elements (``CO``, ``CS``, ``HS``, ``SN`` are two atoms each), see
    `chemnet.chemistry.network.elements.symbols_in_capitals`.
+6. An isotope stands in brackets: ``[13C]O``, ``H[13C]O+``, ``C[18O]``; it is an element of its own. Without
+   brackets a number that reads as the mass number of the atom behind it (``C18O``, ``H13CO+``) or, for N and
+   heavier ones, before it (``CO18``) is refused: it would be 18 carbons.
+7. A name that is no formula carries one in braces: ``PAH{C54H18}-``, ``CHX{CH}``; with ``{}`` its atoms do
+not
+   count, like those of a grain. `chemnet.chemistry.network.naming` makes such names.
 """
 
 from __future__ import annotations
@@ -29,6 +35,7 @@ from functools import lru_cache
 from chemnet.chemistry.network.elements import (
     ATOMIC_WEIGHTS,
     ELECTRON_MASS,
+    ISOTOPE_MASSES,
     WEIGHTS_IN_CAPITALS,
     symbols_in_capitals,
 )
@@ -47,9 +54,16 @@ _SURFACE_SUFFIXES = frozenset({"ice", "surface", "dust"})
 _STATE_SUFFIXES = frozenset({"ortho", "para", "meta", "cis", "trans", "anti", "gauche", "excited"})
 _GRAIN = re.compile(r"GRAIN(0|\++|-+)?", re.IGNORECASE)
 _PREFIX = re.compile(
-    r"(?:(?:cis|trans|anti|gauche|ortho|para|meta|cyc|lin|[a-zEZ\d])[-_]|[lcopmti](?=[A-Z(]))"
+    r"(?:(?:cis|trans|anti|gauche|ortho|para|meta|cyc|lin|[a-zEZ\d])[-_]|[lcopmti](?=[A-Z(])"
+    r"|(?:CIS|TRANS|ANTI|GAUCHE|ORTHO|PARA|META|CYC|LIN|[A-Z])-(?=[A-Z([]))"
 )
+_DESCRIPTORS = ("E-", "Z-")  # of double bonds: capitals on purpose
 _CHARGE = re.compile(r"\++$|-+$")
+_ISOTOPE = re.compile(r"\[(\d+[A-Za-z]{1,2})\]")
+_DECLARED = re.compile(r"([^{}]+)\{([^{}]*)\}(\++|-+|)")
+_ISOTOPES = frozenset(map(str.upper, ISOTOPE_MASSES))
+_CHAIN_FORMER = "C"  # 13 carbons in a row do exist, 15 nitrogens do not
+_MOST_PER_OTHER = 3  # oxides of metals (Al12O18) have less than this per other atom
 _STATE_MARK = re.compile(r"(?:\(\d[SPDFG]?\)|\*)(?=[+-]*$)")
 
 
@@ -156,7 +170,8 @@ def standard_name(name: str) -> str:
         return ELECTRON
     body, _ = _take_phase(species.name)
     prefix = match.group() if (match := _PREFIX.match(body)) else ""
-    capitals = {"gas": "", "surface": "#", "bulk": "@"}[species.phase] + prefix + body[len(prefix) :].upper()
+    label = prefix if prefix in _DESCRIPTORS else prefix.lower()
+    capitals = {"gas": "", "surface": "#", "bulk": "@"}[species.phase] + label + body[len(prefix) :].upper()
     if parse_species(capitals).elements != species.elements:
         raise DataError(
             f"species {name!r} has no unambiguous name in capitals: {capitals!r} reads as another formula",
@@ -174,7 +189,11 @@ def _dissect(name: str) -> tuple[tuple[tuple[str, int], ...], int, str, str]:
     if grain := _GRAIN.fullmatch(body):
         mark = grain.group(1) or ""
         return (), mark.count("+") - mark.count("-"), phase, ""
-    if name.upper() in REACTION_PARTNERS:
+    if declared := _DECLARED.fullmatch(body):
+        label, formula, run = declared.groups()
+        elements, _, _, isomers = _dissect(formula) if formula else ((), 0, "", "")
+        return elements, run.count("+") - run.count("-"), phase, label + isomers
+    if name.upper() in REACTION_PARTNERS and name not in ATOMIC_WEIGHTS:
         raise _refusal(name, "this word stands for a reaction partner or a sum, not for a species")
     body, isomer = _take_labels(body)
     run = match.group() if (match := _CHARGE.search(body)) else ""
@@ -215,12 +234,21 @@ def _count_atoms(name: str, formula: str) -> dict[str, int]:
     """Return the atoms by element of a bare formula, groups expanded."""
     symbols = frozenset(ATOMIC_WEIGHTS) if re.search("[a-z]", formula) else symbols_in_capitals()
     stack: list[Counter[str]] = [Counter()]
+    written_behind: list[tuple[str, str]] = []
     position = 0
     while position < len(formula):
         symbol = _symbol_at(formula, position, symbols)
         rest = formula[position + len(symbol) :]
+        if isotope := _ISOTOPE.match(formula, position):
+            symbol = _isotope(name, isotope.group(1))
+            rest = formula[isotope.end() :]
+            position += isotope.end() - isotope.start() - len(symbol)
         if symbol:
             count = _leading_count(name, rest)
+            following = _symbol_at(rest, len(count), symbols)
+            _refuse_isotope(name, symbol, count, {f"{count}{following}", f"{count[-2:]}{following}"})
+            if count and f"{count}{symbol}".upper() in _ISOTOPES and symbol.upper() != _CHAIN_FORMER:
+                written_behind.append((symbol, count))
             stack[-1][symbol.upper()] += int(count or 1)
             position += len(symbol) + len(count)
         elif formula[position] == "(":
@@ -237,7 +265,29 @@ def _count_atoms(name: str, formula: str) -> dict[str, int]:
         raise _refusal(name, "a parenthesis is not closed")
     if not stack[0]:
         raise _refusal(name, "there is no element in it")
+    for symbol, count in written_behind:
+        if int(count) > _MOST_PER_OTHER * (sum(stack[0].values()) - int(count) + 1):
+            _refuse_isotope(name, symbol, count, {f"{count}{symbol}"})
     return dict(stack[0])
+
+
+def _isotope(name: str, written: str) -> str:
+    """Return the isotope inside brackets in capitals."""
+    if written.upper() not in _ISOTOPES:
+        raise _refusal(name, f"{written!r} is no isotope that chemnet knows ({', '.join(ISOTOPE_MASSES)})")
+    return written.upper()
+
+
+def _refuse_isotope(name: str, symbol: str, count: str, readings: Iterable[str]) -> None:
+    """Refuse a count that is the mass number of an atom beside it."""
+    isotope = next((one.upper() for one in readings if one.upper() in _ISOTOPES), "")
+    if count and isotope:
+        raise DataError(
+            f"{name!r} is not a species name: {count} would be a number of {symbol} atoms, but reads as the "
+            f"isotope {isotope}",
+            hint=f"write the isotope in brackets, as in {_bracketed(name)}, or map the name: "
+            f"{_KEY} = {{ {_quoted(name)} = '{_bracketed(name)}' }}",
+        )
 
 
 def _symbol_at(formula: str, position: int, symbols: Iterable[str]) -> str:
@@ -254,9 +304,35 @@ def _leading_count(name: str, text: str) -> str:
     return digits
 
 
+_KEY = "network.composition"
+
+
+def _bracketed(name: str) -> str:
+    """Return a name with its first isotope in brackets; that of carbon monoxide where it has none."""
+    for isotope in ISOTOPE_MASSES:
+        mass, symbol = re.fullmatch(r"(\d+)(\D+)", isotope).groups()  # type: ignore[union-attr]
+        for written in (f"({isotope})", f"^{isotope}", isotope, f"{symbol}{mass}"):
+            for text in (written, written.upper()):
+                if text in name:
+                    return name.replace(text, f"[{isotope}]", 1)
+    return "[13C]O"
+
+
+def _quoted(name: str) -> str:
+    """Return a name as a key of TOML."""
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else f"'{name}'"
+
+
 def _refusal(name: str, reason: str) -> DataError:
     """Return the error for a name that is no species."""
-    return DataError(
-        f"{name!r} is not a species name: {reason}",
-        hint="write symbols with counts, as in CH3OH, SIO+, SiO+, #H2O (surface), @H2O (bulk), E- (electron)",
-    )
+    hint = "write symbols with counts, as in CH3OH, SIO+, SiO+, #H2O (surface), @H2O (bulk), E- (electron)"
+    if re.match(r"[#@^(]?\d", name):
+        hint = (
+            f"write an isotope in brackets, as in {_bracketed(name)}, or map the name: "
+            f"{_KEY} = {{ {_quoted(name)} = '{_bracketed(name)}' }}"
+        )
+    elif re.match(r"[JKbsgm][A-Zc(]", name):
+        hint = f"if {name[0]!r} marks ice: network.ice_prefixes = {{ {name[0]} = 'surface' }} (or 'bulk')"
+    elif re.fullmatch(r"[#@]?[A-Z]\w*[+-]*", name):
+        hint += f"; for a group of species declare what it is made of: {_KEY} = {{ {_quoted(name)} = 'CH' }}"
+    return DataError(f"{name!r} is not a species name: {reason}", hint=hint)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chemnet.chemistry.network.elements import WEIGHTS_IN_CAPITALS
+from chemnet.chemistry.network.naming import refuse_accidents
 from chemnet.chemistry.network.species import parse_species
 from chemnet.errors import DataError, suggest
 
@@ -23,14 +24,16 @@ def element_names(species: Iterable[str]) -> tuple[str, ...]:
     Raises
     ------
     DataError
-        A name is no formula.
+        A name is no formula, or reads as one by accident (`naming.accidental_elements`).
 
     Examples
     --------
     >>> element_names(["CO", "H2O", "SIO", "E-"])
     ('H', 'C', 'O', 'SI')
     """
-    return _by_weight(parse_species(name).elements for name in species)
+    names = list(species)
+    refuse_accidents(names)
+    return _by_weight(parse_species(name).elements for name in names)
 
 
 def stoichiometric_matrix(
@@ -56,7 +59,7 @@ def stoichiometric_matrix(
     Raises
     ------
     DataError
-        A name is no formula, or an element is unknown.
+        A name is no formula, or reads as one by accident; or an element is unknown.
 
     Examples
     --------
@@ -66,7 +69,7 @@ def stoichiometric_matrix(
            [0., 0., 0.]])
     """
     atoms = [parse_species(name).elements for name in species]
-    columns = _by_weight(atoms) if elements is None else tuple(element.upper() for element in elements)
+    columns = element_names(species) if elements is None else tuple(element.upper() for element in elements)
     for element in columns:
         if element not in WEIGHTS_IN_CAPITALS:
             raise DataError(f"unknown element {element!r}", hint=suggest(element, WEIGHTS_IN_CAPITALS))

@@ -6,7 +6,7 @@ A survey takes the parts that a reader returns, so it also describes networks th
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from chemnet.chemistry.network.balance import imbalance
 from chemnet.chemistry.network.network import Network, NetworkSpecies, Reaction
 from chemnet.chemistry.network.stoichiometry import element_names
+from chemnet.chemistry.rates.joined_ranges import JoinedRanges, join_ranges
 from chemnet.errors import DataError
 
 TEMPERATURES = (10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
@@ -49,7 +50,17 @@ class Survey:
     refused
         Why `Network` refuses rows; empty for a network that can be used.
     duplicates
-        Rows with the same reaction, kind and overlapping temperature ranges.
+        Rows that give one reaction twice over one temperature range, and what becomes of them.
+    n_joined
+        Number of gaps between temperature ranges of one reaction that are joined.
+    holes
+        Those of them that are wider than a way of printing (10-100, 101-300).
+    overlaps
+        Rows of one reaction whose temperature ranges overlap.
+    notes
+        What was chosen where the file left a choice.
+    skipped
+        Rows that were left out, with the reason.
     """
 
     name: str
@@ -65,6 +76,11 @@ class Survey:
     n_grain_charges: int
     refused: tuple[str, ...]
     duplicates: tuple[str, ...]
+    n_joined: int = 0
+    holes: tuple[str, ...] = ()
+    overlaps: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
 
     @property
     def n_species(self) -> int:
@@ -107,13 +123,25 @@ class Survey:
             ("in no reaction", " ".join(self.unused) or "none"),
             ("imbalances", _several(self.imbalances)),
             ("grain charges", f"{self.n_grain_charges} rows between gas and ice leave charge on the grain"),
+            ("gaps", f"{self.n_joined} between the ranges of one reaction, joined at the nearer row"),
+            ("real holes", _several(self.holes)),
+            ("overlaps", _several(self.overlaps)),
             ("duplicates", _several(self.duplicates)),
             ("refused", _several(self.refused)),
         ]
+        rows += [("noticed", _several(self.notes))] if self.notes else []
+        rows += [("left out", _several(self.skipped))] if self.skipped else []
         return "\n".join(f"{title:<16} {text}" for title, text in rows)
 
 
-def survey(species: Sequence[NetworkSpecies], reactions: Sequence[Reaction], name: str = "network") -> Survey:
+def survey(
+    species: Sequence[NetworkSpecies],
+    reactions: Sequence[Reaction],
+    name: str = "network",
+    *,
+    notes: Sequence[str] = (),
+    skipped: Sequence[str] = (),
+) -> Survey:
     """Describe a network.
 
     Parameters
@@ -122,6 +150,8 @@ def survey(species: Sequence[NetworkSpecies], reactions: Sequence[Reaction], nam
         What `chemnet.chemistry.formats.read_parts` returns.
     name
         What to call it.
+    notes, skipped
+        What the reader noticed and left out.
 
     Returns
     -------
@@ -137,6 +167,7 @@ def survey(species: Sequence[NetworkSpecies], reactions: Sequence[Reaction], nam
     imbalances, n_grain_charges = _imbalances(reactions, known)
     formed, destroyed, used = _fates(reactions)
     limited = [one for one in reactions if _has_range(one)]
+    ranges = join_ranges(reactions)
     return Survey(
         name=name,
         elements=element_names(known),
@@ -150,7 +181,15 @@ def survey(species: Sequence[NetworkSpecies], reactions: Sequence[Reaction], nam
         imbalances=imbalances,
         n_grain_charges=n_grain_charges,
         refused=_refused(species, reactions),
-        duplicates=_duplicates(reactions),
+        duplicates=_duplicates(reactions, ranges),
+        n_joined=ranges.n_joined,
+        holes=tuple(
+            f"{_place(reactions[row])}{reactions[row]}: none from {low:g} to {high:g} K"
+            for row, _, low, high in ranges.holes
+        ),
+        overlaps=_overlaps(reactions, ranges),
+        notes=tuple(notes),
+        skipped=tuple(skipped),
     )
 
 
@@ -255,22 +294,24 @@ def _why_refused(species: Sequence[NetworkSpecies], reaction: Reaction) -> str:
     return ""
 
 
-def _duplicates(reactions: Sequence[Reaction]) -> tuple[str, ...]:
-    """Describe rows that give one reaction twice at some temperature."""
-    same: defaultdict[tuple[Any, ...], list[Reaction]] = defaultdict(list)
+def _duplicates(reactions: Sequence[Reaction], ranges: JoinedRanges) -> tuple[str, ...]:
+    """Describe rows that give one reaction twice over one range."""
     found = []
-    for reaction in reactions:
-        group = same[(tuple(sorted(reaction.reactants)), tuple(sorted(reaction.products)), reaction.kind)]
-        earlier = next((other for other in group if _overlap(reaction, other)), None)
-        if earlier is not None:
-            found.append(f"{_place(reaction)}{reaction} repeats {earlier.source or 'an earlier row'}")
-        group.append(reaction)
+    for first, second, same in ranges.repeated:
+        one, earlier = reactions[second], reactions[first].source or "an earlier row"
+        fate = ", counted once" if same else " with other numbers: they add up"
+        found.append(f"{_place(one)}{one} repeats {earlier}{fate}")
     return tuple(found)
 
 
-def _overlap(one: Reaction, other: Reaction) -> bool:
-    """Whether some temperature is inside the ranges of both reactions."""
-    return min(one.t_max, other.t_max) > max(one.t_min, other.t_min)
+def _overlaps(reactions: Sequence[Reaction], ranges: JoinedRanges) -> tuple[str, ...]:
+    """Describe rows of one reaction whose ranges overlap."""
+    found = []
+    for first, second in ranges.overlaps:
+        one, other = reactions[first], reactions[second]
+        limits = (f"{row.t_min:g}-{row.t_max:g}" for row in (one, other))
+        found.append(f"{_place(other)}{other}: {' and '.join(limits)} K; the narrower range counts")
+    return tuple(found)
 
 
 def _place(reaction: Reaction) -> str:

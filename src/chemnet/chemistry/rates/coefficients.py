@@ -7,11 +7,18 @@ import math
 from numpy.typing import NDArray
 
 from chemnet.chemistry.rates import constants as const
+from chemnet.chemistry.rates.constants import NUCLEI_PER_MAGNITUDE
 from chemnet.chemistry.rates.grain import h2_formation, sticking_coefficient
 from chemnet.chemistry.rates.photo import c_ionisation, co_dissociation, columns, h2_dissociation
 from chemnet.chemistry.rates.table import (
     ALPHA,
+    BARRIER_1,
+    BARRIER_2,
     BETA,
+    COLUMN_C,
+    COLUMN_CO,
+    COLUMN_H2,
+    COLUMN_NUCLEI,
     DENSITY,
     DENSITY_POWER,
     DUST_TEMPERATURE,
@@ -19,12 +26,15 @@ from chemnet.chemistry.rates.table import (
     ENERGY_2,
     EXPRESSION,
     EXTINCTION,
+    FIT_MAX,
+    FIT_MIN,
     FORMULA,
     FREQUENCY_1,
     FREQUENCY_2,
     GAMMA,
     GAS_TEMPERATURE,
     RADIATION,
+    SCALE,
     SHARE,
     SPEED,
     T_MAX,
@@ -74,7 +84,7 @@ def rate_coefficients(
         The compiled reactions.
     conditions
         Density [cm^-3], radiation field [Habing], Av [mag], gas and dust temperature [K], zeta [1.3e-17
-        s^-1].
+        s^-1]; where there are ten, columns of H nuclei, H2, CO and C [cm^-2] that shield, or NaN.
     c_abundance
         Abundance of C, which shields its own ionisation.
     cr_yield
@@ -89,18 +99,22 @@ def rate_coefficients(
     h2_on_gas = h2_formation(t_gas, conditions[DUST_TEMPERATURE])
     h2_on_dust = h2_formation(conditions[DUST_TEMPERATURE], conditions[DUST_TEMPERATURE])
     for r in range(k.size):
-        if t_gas < table.parameters[r, T_MIN] or t_gas > table.parameters[r, T_MAX]:
+        if t_gas < table.parameters[r, T_MIN] or t_gas >= table.parameters[r, T_MAX]:
             k[r] = 0.0
             continue
+        t_fit, log_fit = t_gas, log_t
+        if t_gas < table.parameters[r, FIT_MIN] or t_gas > table.parameters[r, FIT_MAX]:
+            t_fit = min(max(t_gas, table.parameters[r, FIT_MIN]), table.parameters[r, FIT_MAX])
+            log_fit = math.log(t_fit / 300.0)
         formula = table.integers[r, FORMULA]
         if formula == _ARRHENIUS:
             value = table.parameters[r, ALPHA] * math.exp(
-                table.parameters[r, BETA] * log_t - table.parameters[r, GAMMA] / t_gas
+                table.parameters[r, BETA] * log_fit - table.parameters[r, GAMMA] / t_fit
             )
         elif formula <= _EXPRESSION:
-            value = _gas_coefficient(table, r, formula, t_gas, expressions)
+            value = _gas_coefficient(table, r, formula, t_fit, expressions)
         elif formula <= _C_PHOTON:
-            value = _radiation_coefficient(table, r, formula, conditions, c_abundance)
+            value = _radiation_coefficient(table, r, formula, conditions, t_fit, c_abundance)
         elif formula <= _SURFACE_SWAP:
             value = _exchange_coefficient(table, r, formula, conditions)
         elif formula == _H2_DESORPTION:
@@ -111,7 +125,7 @@ def rate_coefficients(
             value = _surface_coefficient(table, r, formula, conditions, cr_yield)
         for _ in range(table.integers[r, DENSITY_POWER]):
             value *= density
-        k[r] = value
+        k[r] = value * table.parameters[r, SCALE]
 
 
 @inner
@@ -132,6 +146,7 @@ def _radiation_coefficient(
     r: int,
     formula: int,
     conditions: NDArray,  # type: ignore[type-arg]
+    t_fit: float,
     c_abundance: float,
 ) -> float:
     """Return what cosmic rays, their photons and the UV field do."""
@@ -140,7 +155,7 @@ def _radiation_coefficient(
         return table.parameters[r, ALPHA] * zeta
     if formula == _CRPHOT:
         yield_ = table.parameters[r, ALPHA] * table.parameters[r, GAMMA] / (1.0 - const.ALBEDO)
-        return yield_ * zeta * (conditions[GAS_TEMPERATURE] / 300.0) ** table.parameters[r, BETA]
+        return yield_ * zeta * (t_fit / 300.0) ** table.parameters[r, BETA]
     if formula == _PHOTON:
         return (
             table.parameters[r, ALPHA]
@@ -148,15 +163,34 @@ def _radiation_coefficient(
             * radfield
             / const.HABING_PER_DRAINE
         )
-    nuclei, h2, co = columns(av)
+    h2, co, c = _shielding_columns(conditions, c_abundance)
     if formula == _H2_PHOTON:
         return h2_dissociation(h2, radfield, av)
     if formula == _CO_PHOTON:
         return co_dissociation(h2, co, radfield, av, table.co_grid, table.co_shielding, table.co_curvature)
     t_gas = conditions[GAS_TEMPERATURE]
-    return c_ionisation(
-        table.parameters[r, ALPHA], table.parameters[r, GAMMA], t_gas, nuclei * c_abundance, h2, av, radfield
-    )
+    return c_ionisation(table.parameters[r, ALPHA], table.parameters[r, GAMMA], t_gas, c, h2, av, radfield)
+
+
+@inner
+def _shielding_columns(conditions: NDArray, c_abundance: float) -> tuple[float, float, float]:  # type: ignore[type-arg]
+    """Return the columns of H2, CO and C [cm^-2] as they are given, or as they follow from H nuclei or Av."""
+    av = conditions[EXTINCTION]
+    if conditions.size <= COLUMN_C:
+        nuclei, h2, co = columns(av)
+        return h2, co, nuclei * c_abundance
+    if conditions[COLUMN_NUCLEI] >= 0.0:
+        av = conditions[COLUMN_NUCLEI] / NUCLEI_PER_MAGNITUDE
+    nuclei, h2, co = columns(av)
+    c = nuclei * c_abundance
+    # a column that is not given is NaN, which no comparison finds
+    if conditions[COLUMN_H2] >= 0.0:
+        h2 = conditions[COLUMN_H2]
+    if conditions[COLUMN_CO] >= 0.0:
+        co = conditions[COLUMN_CO]
+    if conditions[COLUMN_C] >= 0.0:
+        c = conditions[COLUMN_C]
+    return h2, co, c
 
 
 @inner
@@ -234,8 +268,8 @@ def _diffusion_coefficient(table: RateTable, r: int, t_dust: float) -> float:
         table.parameters[r, ENERGY_1],
         table.parameters[r, ENERGY_2],
     )
-    hop = nu1 * math.exp(-const.DIFFUSION_RATIO * e1 / t_dust) + nu2 * math.exp(
-        -const.DIFFUSION_RATIO * e2 / t_dust
+    hop = nu1 * math.exp(-table.parameters[r, BARRIER_1] / t_dust) + nu2 * math.exp(
+        -table.parameters[r, BARRIER_2] / t_dust
     )
     leave = nu1 * math.exp(-e1 / t_dust) + nu2 * math.exp(-e2 / t_dust)
     react = max(nu1, nu2) * math.exp(

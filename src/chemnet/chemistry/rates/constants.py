@@ -1,15 +1,13 @@
-"""Physical constants and the grain model, in cgs units.
+"""Physical constants and those of the standard grain model, in cgs units.
 
-The grain model is that of UCLCHEM (Holdship et al. 2017, AJ 154, 38): one population of spheres that carries
-the dust mass, with the cross section per hydrogen nucleus of Cazaux & Tielens (2004, ApJ 604, 222).
+The grains are `STANDARD_GRAIN`, with the cross section per hydrogen nucleus of Cazaux & Tielens (2004, ApJ
+604, 222); rate coefficients of other grains are those of the standard ones times a factor per row.
 """
 
-import math
+from chemnet.chemistry.network.rate_options import STANDARD_GRAIN
 
 BOLTZMANN = 1.380649e-16
 """Boltzmann constant [erg K^-1]."""
-ATOMIC_MASS = 1.66053907e-24
-"""Atomic mass unit [g]."""
 REDUCED_PLANCK = 1.054571818e-27
 """Reduced Planck constant [erg s]."""
 GAS_CONSTANT = 8.314462618
@@ -17,20 +15,12 @@ GAS_CONSTANT = 8.314462618
 JOULE_PER_KCAL = 4184.0
 """Joules in a kilocalorie."""
 
-GRAIN_RADIUS = 1e-5
+GRAIN_RADIUS = STANDARD_GRAIN.radius
 """Grain radius [cm]."""
-GRAIN_DENSITY = 3.0
-"""Density of grain material [g cm^-3]."""
-GAS_TO_DUST_MASS = 100.0
-"""Mass ratio of gas to dust."""
-HYDROGEN_PER_GRAIN = 4.0 * math.pi * GRAIN_RADIUS**3 * GRAIN_DENSITY * GAS_TO_DUST_MASS / (3.0 * ATOMIC_MASS)
-"""Hydrogen nuclei per dust grain (UCLCHEM's gas-dust density ratio)."""
-SITE_DENSITY = 1.5e15
-"""Binding sites on a grain [cm^-2] (Hasegawa et al. 1992, ApJS 82, 167)."""
-SITES_PER_GRAIN = 4.0 * math.pi * GRAIN_RADIUS**2 * SITE_DENSITY
-"""Binding sites on one grain."""
-MONOLAYER = SITES_PER_GRAIN / HYDROGEN_PER_GRAIN
+MONOLAYER = STANDARD_GRAIN.monolayer
 """Abundance of one monolayer of ice relative to hydrogen nuclei."""
+SITE_DENSITY = STANDARD_GRAIN.site_density
+"""Binding sites on a grain [cm^-2]."""
 
 SILICATE_SECTION = 8.473e-22
 """Cross section of silicate per hydrogen nucleus [cm^2]."""
@@ -44,12 +34,12 @@ MAX_GRAIN_TEMPERATURE = 150.0
 """Above it [K] nothing stays on grains long enough to freeze out or react."""
 BARRIER_WIDTH = 1.4e-8
 """Width of the barrier for tunnelling between sites [cm] (Hasegawa et al. 1992)."""
-DIFFUSION_RATIO = 0.5
+DIFFUSION_RATIO = STANDARD_GRAIN.diffusion_ratio
 """Diffusion barrier over binding energy."""
 
 HABING_PER_DRAINE = 1.7
 """Photorates are tabulated for the Draine field; tracers give the field in Habing."""
-ALBEDO = 0.5
+ALBEDO = STANDARD_GRAIN.albedo
 """Grain albedo for cosmic-ray induced photons."""
 NUCLEI_PER_MAGNITUDE = 1.0 / 5.348e-22
 """Column of hydrogen nuclei per magnitude of visual extinction [cm^-2 mag^-1]."""
@@ -58,17 +48,17 @@ ICE_PHOTO_RATIO = 0.3
 LAYER_TRANSMISSION = 0.993
 """Share of photons that a monolayer of ice lets through (Kalvans & Shmeld 2014)."""
 
-H2_YIELD = 0.01
+H2_YIELD = STANDARD_GRAIN.h2_yield
 """Molecules desorbed per H2 formed (Roberts et al. 2007, MNRAS 382, 733)."""
 H2_DESORPTION_LIMIT = 1210.0
 """Largest binding energy that H2 formation overcomes [K]."""
-CR_YIELD = 1e5
+CR_YIELD = STANDARD_GRAIN.cr_yield
 """Molecules desorbed per cosmic-ray hit."""
 CR_DESORPTION_LIMIT = 1210.0
 """Largest binding energy that a cosmic-ray hit overcomes [K]."""
 IRON_FRACTION = 1.64e-4
 """Iron nuclei per proton in cosmic rays, the ones that heat a grain."""
-UV_YIELD = 0.03
+UV_YIELD = STANDARD_GRAIN.uv_yield
 """Molecules desorbed per UV photon."""
 UV_DESORPTION_LIMIT = 1e4
 """Largest binding energy that a UV photon overcomes [K]."""

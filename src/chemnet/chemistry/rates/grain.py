@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 
 from chemnet.chemistry.network.network import Network, NetworkSpecies, Reaction
+from chemnet.chemistry.network.rate_options import ATOMIC_MASS
 from chemnet.chemistry.rates.constants import (
-    ATOMIC_MASS,
     BARRIER_WIDTH,
     BOLTZMANN,
     CARBON_SECTION,
@@ -58,9 +58,9 @@ def sticking_coefficient(at_zero: float, t_critical: float, t_gas: float) -> flo
     return at_zero * (1.0 + 2.5 * x) / (1.0 + x) ** 2.5
 
 
-def attempt_frequency(species: NetworkSpecies) -> float:
+def attempt_frequency(species: NetworkSpecies, site_density: float = SITE_DENSITY) -> float:
     """Return the vibration frequency in a binding site [s^-1]: Hasegawa et al. 1992."""
-    energy = 2.0 * BOLTZMANN * SITE_DENSITY * max(species.binding_energy, 0.0)
+    energy = 2.0 * BOLTZMANN * site_density * max(species.binding_energy, 0.0)
     return math.sqrt(energy / (math.pi**2 * species.mass * ATOMIC_MASS))
 
 

@@ -15,6 +15,8 @@ from chemnet.chemistry.rates.photo import co_shielding_tables
 
 DENSITY, RADIATION, EXTINCTION, GAS_TEMPERATURE, DUST_TEMPERATURE, ZETA = range(6)
 """Columns of an array of physical conditions."""
+COLUMN_NUCLEI, COLUMN_H2, COLUMN_CO, COLUMN_C = range(6, 10)
+"""Further ones, of arrays that have them: column densities [cm^-2] that shield; NaN: that from Av."""
 
 
 class Formula(enum.IntEnum):
@@ -77,8 +79,17 @@ N_FACTORS = len(Factor)
     TUNNELLING,
     SHARE,
     SPEED,
-) = range(12)
-"""Columns of a rate table's parameters."""
+    FIT_MIN,
+    FIT_MAX,
+    BARRIER_1,
+    BARRIER_2,
+    SCALE,
+) = range(17)
+"""Columns of a rate table's parameters: a row counts at T_MIN <= T < T_MAX, T held in FIT_MIN to FIT_MAX.
+
+BARRIER_1 and BARRIER_2 are the barriers against diffusion [K], SCALE what other grains than the standard ones
+and `RateOptions.scale` multiply the coefficient by.
+"""
 FORMULA, DENSITY_POWER, EXPRESSION = range(3)
 """Columns of a rate table's integers."""
 
@@ -95,6 +106,11 @@ _PARAMETERS = (
     "tunnelling",
     "share",
     "speed",
+    "fit_min",
+    "fit_max",
+    "barrier1",
+    "barrier2",
+    "scale",
 )
 _INTEGERS = ("formula", "density_power", "expression")
 
@@ -102,7 +118,7 @@ _INTEGERS = ("formula", "density_power", "expression")
 class RateTable(NamedTuple):
     """What rate coefficients depend on, for m reactions; few arrays keep Numba's compilation short.
 
-    `parameters` (m, 12) and `integers` (m, 3) have the columns named above; the others are the CO shielding
+    `parameters` (m, 17) and `integers` (m, 3) have the columns named above; the others are the CO shielding
     table.
     """
 
@@ -157,7 +173,8 @@ def compile_reactions(network: Network, uclchem_compatible: bool = False) -> Com
     Returns
     -------
     CompiledReactions
-        Rows that can never run (zero coefficient, double-counted H2 formation) are left out.
+        Rows that can never run (zero coefficient, double-counted H2 formation, listed twice) are left out; a
+        row that counts on both sides of a narrower one stands there twice.
     """
     from chemnet.chemistry.rates.translation import Translator
 

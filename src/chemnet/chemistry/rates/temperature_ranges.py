@@ -1,17 +1,16 @@
-"""Which temperatures a network covers: outside its range, and unless it is extrapolated, a rate is zero."""
+"""Which temperatures a network covers, and where many of its reactions are outside their range."""
 
 from __future__ import annotations
 
 import functools
 import math
-from collections import defaultdict
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from chemnet.chemistry.network.network import Network, Reaction
-from chemnet.chemistry.rates.translation import temperature_range
+from chemnet.chemistry.network.network import Network
+from chemnet.chemistry.rates.joined_ranges import ActiveRange, network_ranges
 from chemnet.errors import DataError
 from chemnet.progress import get_logger
 
@@ -22,7 +21,6 @@ UCLCHEM's network lacks 6 to 20 % between 10 and 1000 K: mostly reactions with a
 gas.
 """
 
-_GAS_KINDS = frozenset({"TWOBODY", "IONPOL1", "IONPOL2", "EXPRESSION", "CRP", "CRPHOT", "PHOTON"})
 _log = get_logger(__name__)
 
 
@@ -47,21 +45,28 @@ class TemperatureCoverage:
 
     def __init__(self, network: Network) -> None:
         self._name = network.name
-        ranges = [_joined(pieces) for pieces in _pieces(network).values()]
-        self.n_reactions = len(ranges)
-        self._starts = np.sort([low for merged in ranges for low, _ in merged])
-        self._ends = np.sort([high for merged in ranges for _, high in merged])
-        lows = [merged[0][0] for merged in ranges if merged[0][0] > 0.0]
-        highs = [merged[-1][1] for merged in ranges if merged[-1][1] < math.inf]
-        self.lowest = min(lows) if 2 * len(lows) > self.n_reactions else 0.0
-        self.highest = max(highs) if 2 * len(highs) > self.n_reactions else math.inf
+        ranges = network_ranges(network)
+        self.n_reactions = len(ranges.reactions)
+        spans = [_span([one for row in rows for one in ranges.rows[row]]) for rows in ranges.reactions]
+        starts, ends, lowest, highest = np.array(spans).reshape(-1, 4).T
+        self._starts, self._ends = np.sort(starts), np.sort(ends)
+        self._lowest, self._highest = np.sort(lowest), np.sort(highest)
+        lows, highs = starts[starts > 0.0], ends[ends < math.inf]
+        self.lowest = float(lows.min()) if 2 * len(lows) > self.n_reactions else 0.0
+        self.highest = float(highs.max()) if 2 * len(highs) > self.n_reactions else math.inf
         self._warned = False
 
     def without_rate(self, temperatures: ArrayLike) -> NDArray[np.int64]:
         """Return how many gas-phase reactions have no rate at each temperature [K], in the same shape."""
         begun = np.searchsorted(self._starts, temperatures, side="right")
-        ended = np.searchsorted(self._ends, temperatures, side="left")
+        ended = np.searchsorted(self._ends, temperatures, side="right")
         return np.asarray(self.n_reactions - (begun - ended), dtype=np.int64)
+
+    def beyond_limits(self, temperatures: ArrayLike) -> NDArray[np.int64]:
+        """Return how many gas-phase reactions are outside the range of their rows, with a rate or without."""
+        inside = np.searchsorted(self._lowest, temperatures, side="right")
+        above = np.searchsorted(self._highest, temperatures, side="left")
+        return np.asarray(self.n_reactions - (inside - above), dtype=np.int64)
 
     def check(self, temperatures: NDArray[np.float64], place: Callable[[int], str]) -> None:
         """Refuse temperatures that the network does not cover, and warn of those it covers poorly.
@@ -92,16 +97,23 @@ class TemperatureCoverage:
             self._warn(temperatures, place)
 
     def _warn(self, temperatures: NDArray[np.float64], place: Callable[[int], str]) -> None:
-        """Say where most reactions have no rate, if they are many."""
-        missing = self.without_rate(temperatures)
-        worst = int(np.argmax(missing))
-        if missing[worst] > NOTICEABLE_SHARE * self.n_reactions:
-            self._warned = True
-            _log.warning(
-                "%s: at %g K %d of the %d gas-phase reactions of network %r have no rate, "
-                "because it is outside their temperature range",
-                place(worst), temperatures[worst], missing[worst], self.n_reactions, self._name,
-            )  # fmt: skip
+        """Say where most reactions have no rate, or that of a limit, if they are many."""
+        for missing, what in (
+            (self.without_rate(temperatures), "have no rate, because it is"),
+            (
+                self.beyond_limits(temperatures),
+                "keep the rate at the limit of their range (network.outside_range): it is",
+            ),
+        ):
+            worst = int(np.argmax(missing))
+            if missing[worst] > NOTICEABLE_SHARE * self.n_reactions:
+                self._warned = True
+                _log.warning(
+                    "%s: at %g K %d of the %d gas-phase reactions of network %r %s outside their "
+                    "temperature range",
+                    place(worst), temperatures[worst], missing[worst], self.n_reactions, self._name, what,
+                )  # fmt: skip
+                return
 
 
 @functools.lru_cache(maxsize=8)
@@ -110,27 +122,7 @@ def temperature_coverage(network: Network) -> TemperatureCoverage:
     return TemperatureCoverage(network)
 
 
-def _pieces(network: Network) -> dict[tuple[object, ...], list[tuple[float, float]]]:
-    """Return the temperature ranges [K] of the rows of each gas-phase reaction."""
-    pieces: defaultdict[tuple[object, ...], list[tuple[float, float]]] = defaultdict(list)
-    for one in network.reactions:
-        if _is_gas_phase(one):
-            key = one.kind, tuple(sorted(one.reactants)), tuple(sorted(one.products))
-            pieces[key].append(temperature_range(one))
-    return pieces
-
-
-def _is_gas_phase(reaction: Reaction) -> bool:
-    """Whether a reaction happens in the gas; what happens on grains has no fit with a range."""
-    return reaction.kind in _GAS_KINDS and not any(name[0] in "#@" for name in reaction.reactants)
-
-
-def _joined(pieces: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return ranges in order, with those that touch or overlap made one."""
-    merged: list[tuple[float, float]] = []
-    for low, high in sorted(pieces):
-        if merged and low <= merged[-1][1]:
-            merged[-1] = merged[-1][0], max(merged[-1][1], high)
-        else:
-            merged.append((low, high))
-    return merged
+def _span(ranges: list[ActiveRange]) -> tuple[float, float, float, float]:
+    """Return where a reaction has a rate, and the limits of its rows, from the ranges of all of them."""
+    low, high = min(one.lowest for one in ranges), max(one.highest for one in ranges)
+    return min(one.start for one in ranges), max(one.end for one in ranges), low, high

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from chemnet.chemistry.network.network import Network, NetworkSpecies, Reaction
-from chemnet.chemistry.rates.constants import ATOMIC_MASS, BOLTZMANN, ICE_PHOTO_RATIO
+from chemnet.chemistry.network.rate_options import ATOMIC_MASS, STANDARD_GRAIN, GrainModel, scale_factors
+from chemnet.chemistry.rates.constants import BOLTZMANN, ICE_PHOTO_RATIO
 from chemnet.chemistry.rates.grain import (
     attempt_frequency,
     desorption_fraction,
     tunnelling_exponent,
     uclchem_desorption_fraction,
 )
+from chemnet.chemistry.rates.joined_ranges import ActiveRange, network_ranges
 from chemnet.chemistry.rates.table import Factor, Formula
 from chemnet.errors import DataError
 
@@ -22,6 +24,8 @@ _FORMULAE = {
     "IONPOL1": Formula.ION_POLAR_1,
     "IONPOL2": Formula.ION_POLAR_2,
     "EXPRESSION": Formula.EXPRESSION,
+    "GAR": Formula.EXPRESSION,
+    "ED": Formula.EXPRESSION,
     "CRP": Formula.CRP,
     "CRPHOT": Formula.CRPHOT,
     "PHOTON": Formula.PHOTON,
@@ -54,8 +58,6 @@ class Row:
     alpha: float
     beta: float
     gamma: float
-    t_min: float
-    t_max: float
     reactants: tuple[int, int, int]
     change: dict[int, int]
     factor: Factor = Factor.ONE
@@ -68,6 +70,13 @@ class Row:
     share: float = 1.0
     speed: float = 0.0
     expression: int = field(default=-1)
+    t_min: float = 0.0
+    t_max: float = math.inf
+    fit_min: float = 0.0
+    fit_max: float = math.inf
+    barrier1: float = 0.0
+    barrier2: float = 0.0
+    scale: float = 1.0
 
 
 class Translator:
@@ -89,11 +98,18 @@ class Translator:
         self.desorbing = {_route(one): one for one in network.reactions if one.kind in _DESORBING}
         self.forms_h2 = any(reaction.kind == "H2FORM" for reaction in network.reactions)
         self.n_expressions = 0
+        self.grain = network.rate_options.grain
+        self.factors = scale_factors(network.reactions, network.rate_options.scale)
 
     def rows(self) -> list[Row]:
         """Return the rows of all reactions that can run, in the order of the network."""
-        translated = [self._row(position, one) for position, one in enumerate(self.network.reactions)]
-        return [row for row in translated if row is not None and row.alpha * row.share != 0.0]
+        ranges = network_ranges(self.network).rows
+        rows = []
+        for position, one in enumerate(self.network.reactions):
+            row = self._row(position, one)
+            if row is not None and row.alpha * row.share * row.scale != 0.0:
+                rows += [_within(row, active) for active in ranges[position]]
+        return rows
 
     def _row(self, position: int, reaction: Reaction) -> Row | None:
         """Return one reaction's row, or None if it never runs."""
@@ -101,18 +117,18 @@ class Translator:
             return None
         if not self.compatible:
             reaction = self.network.mended.get(reaction, reaction)
-        t_min, t_max = temperature_range(reaction)
         row = Row(
             formula=_FORMULAE[reaction.kind],
             source=position,
             alpha=reaction.alpha,
             beta=reaction.beta,
             gamma=reaction.gamma,
-            t_min=t_min,
-            t_max=t_max,
             reactants=self._positions(reaction),
             change=self._change(reaction),
         )
+        if reaction.expression is not None:
+            row.expression, row.alpha = self.n_expressions, 1.0
+            self.n_expressions += 1
         if reaction.kind in _GAS_KINDS:
             self._complete_gas(row, reaction)
         elif reaction.kind == "FREEZE":
@@ -121,9 +137,21 @@ class Translator:
             self._complete_photon(row, reaction)
         elif reaction.kind == "H2FORM":
             row.reactants, row.density_power = (self.network.index("H"), self.one, self.one), 1
-        elif reaction.kind != "CRP":
+        elif reaction.kind == "ED":
+            row.factor = Factor.ONE if self.network.has_bulk else Factor.TOP_LAYERS_SQUARED
+        elif reaction.kind not in ("CRP", "GAR"):
             self._complete_surface(row, reaction)
+        self._scale(row, reaction.kind)
         return row
+
+    def _scale(self, row: Row, kind: str) -> None:
+        """Multiply by the factor that was asked for, and by what other grains change."""
+        grain, standard = self.grain, STANDARD_GRAIN
+        row.scale = self.factors[row.source] * _grain_factor(grain, kind)
+        row.barrier1 = grain.diffusion_ratio * row.energy1
+        row.barrier2 = grain.diffusion_ratio * row.energy2
+        if kind in ("FREEZE", "ER", "ERDES"):
+            row.beta *= standard.radius / grain.radius  # the pull of the charge, in proportion to 1 / radius
 
     def _never_runs(self, reaction: Reaction) -> bool:
         """Whether a row is double counted or meaningless here."""
@@ -156,12 +184,8 @@ class Translator:
         return {species: count for species, count in sorted(change.items()) if count}
 
     def _complete_gas(self, row: Row, reaction: Reaction) -> None:
-        """Add density powers and the slot of an expression."""
+        """Add density powers."""
         row.density_power = len(reaction.reactants) - 1
-        if reaction.kind == "EXPRESSION":
-            row.expression = self.n_expressions
-            row.alpha = 1.0
-            self.n_expressions += 1
 
     def _complete_photon(self, row: Row, reaction: Reaction) -> None:
         """Choose self-shielding, and weaken light inside ice."""
@@ -190,9 +214,11 @@ class Translator:
         """Add the surface properties of the reactants and the factor of the ice."""
         first, second = (self.network.species[i] if i < self.one else None for i in row.reactants[:2])
         assert first is not None
-        row.frequency1, row.energy1 = attempt_frequency(first), first.binding_energy
+        row.frequency1 = attempt_frequency(first, self.grain.site_density)
+        row.energy1 = first.binding_energy
         if second is not None:
-            row.frequency2, row.energy2 = attempt_frequency(second), second.binding_energy
+            row.frequency2 = attempt_frequency(second, self.grain.site_density)
+            row.energy2 = second.binding_energy
         if reaction.kind == "DESOH2":
             row.reactants, row.density_power = (row.reactants[0], self.network.index("H"), self.one), 1
         if reaction.kind in ("LH", "LHDES") and second is not None:
@@ -228,10 +254,26 @@ class Translator:
         return Factor.TOP_LAYERS if reaction.kind == "THERM" else Factor.TOP_LAYERS_SQUARED
 
 
-def temperature_range(reaction: Reaction) -> tuple[float, float]:
-    """Return the temperatures [K] between which a row has a rate; self-shielding knows no limits."""
-    shielded = reaction.kind == "PHOTON" and reaction.reactants[0] in _SELF_SHIELDED
-    return (0.0, math.inf) if reaction.extrapolate or shielded else (reaction.t_min, reaction.t_max)
+def _grain_factor(grain: GrainModel, kind: str) -> float:
+    """Return the rate of a type of reaction on some grains over that on the standard ones."""
+    standard = STANDARD_GRAIN
+    section = grain.relative_section
+    factors = {
+        "CRPHOT": (1.0 - standard.albedo) / (1.0 - grain.albedo),
+        "DESOH2": section * grain.h2_yield / standard.h2_yield,
+        "DESCR": section * grain.cr_yield / standard.cr_yield,
+        "DEUVCR": section * grain.uv_yield / standard.uv_yield,
+        "GAR": grain.dust_to_gas / standard.dust_to_gas,
+        **dict.fromkeys(("FREEZE", "H2FORM", "ER", "ERDES"), section),
+        **dict.fromkeys(("LH", "LHDES"), standard.monolayer / grain.monolayer),
+    }
+    return factors.get(kind, 1.0)
+
+
+def _within(row: Row, active: ActiveRange) -> Row:
+    """Return a row with the temperatures at which it counts."""
+    start, end, lowest, highest = active
+    return replace(row, t_min=start, t_max=end, fit_min=lowest, fit_max=highest)
 
 
 def _thermal_speed(species: NetworkSpecies) -> float:

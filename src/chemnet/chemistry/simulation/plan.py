@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chemnet.chemistry.network.rate_options import RateOptions
 from chemnet.chemistry.rates.temperature_ranges import temperature_coverage
 from chemnet.chemistry.tracers import PHYSICAL_NAMES, Tracer
 
@@ -63,15 +64,19 @@ class SimulationPlan:
         """
         names: list[str] = []
         temperatures: list[NDArray[np.float64]] = []
-        column = PHYSICAL_NAMES.index("gasTemp")
         for tracer in self.tracers:
             name = f"tracer {tracer.tracer_id!r}"
             if tracer.pre_phase is not None:
                 names.append(f"{name}, in the static phase before step 0")
                 temperatures.append(np.array([tracer.pre_phase.gas_temperature]))
             names += [f"{name}, step {step}" for step in range(len(tracer))]
-            temperatures.append(tracer.physical[:, column])
+            temperatures.append(tracer.physical[:, tracer.names.index("gasTemp")])
         temperature_coverage(self.network).check(np.concatenate(temperatures), names.__getitem__)
+
+    @property
+    def physical_names(self) -> tuple[str, ...]:
+        """The physical columns, the same of all tracers."""
+        return self.tracers[0].names
 
     @property
     def longest(self) -> int:
@@ -82,6 +87,8 @@ class SimulationPlan:
 def network_digest(network: Network) -> str:
     """Return a digest of the species and reactions of a network, whatever file they came from."""
     lines = [_row(part) for part in (*network.species, *network.reactions)]
+    if network.rate_options != RateOptions():
+        lines.append(repr(network.rate_options))
     return _digest(line.encode() for line in lines)
 
 
@@ -97,6 +104,8 @@ def _tracers_digest(tracers: Sequence[Tracer]) -> str:
         phase = asdict(tracer.pre_phase) if tracer.pre_phase else {}
         parts += [tracer.tracer_id.encode(), repr(phase).encode()]
         parts += [tracer.time.tobytes(), tracer.physical.tobytes()]
+        if tracer.names != PHYSICAL_NAMES:
+            parts.append(repr(tracer.names).encode())
     return _digest(parts)
 
 

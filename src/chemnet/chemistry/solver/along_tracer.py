@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from chemnet.chemistry.rates.expression_values import ExpressionRates
 from chemnet.chemistry.rates.table import EXTINCTION
 from chemnet.chemistry.solver.codes import N_COUNTS, RETRIES, SolverCode
 from chemnet.chemistry.solver.elimination import allocate_factors
@@ -68,7 +69,7 @@ class TracerIntegrator:
         self.tried_first = _RETRY_FACTORS[0]
 
     def run(
-        self, time: Array, conditions: Array, expressions: Array, linear: bool, abundances: Array
+        self, time: Array, conditions: Array, expressions: ExpressionRates, linear: bool, abundances: Array
     ) -> tuple[SolverCode, int]:
         """Fill `abundances` row after row; return the outcome and the last row reached.
 
@@ -77,7 +78,7 @@ class TracerIntegrator:
         time
             Times [s], shape (steps,).
         conditions, expressions
-            Physical conditions, shape (steps, 6), and expression rates, shape (steps, n_expressions).
+            Physical conditions, shape (steps, 6), and the rates that are expressions.
         linear
             Whether conditions change linearly between rows instead of keeping the earlier row's values.
         abundances
@@ -87,7 +88,9 @@ class TracerIntegrator:
         switches = self.network.switches
         self.tried_first = _RETRY_FACTORS[0]
         for row in range(len(time) - 1):
-            ends = conditions[row], conditions[row + linear], expressions[row], expressions[row + linear]
+            expressions.at(row, y, 1 + linear)
+            rates = expressions.values
+            ends = conditions[row], conditions[row + linear], rates[row], rates[row + linear]
             av, next_av = conditions[row, EXTINCTION], conditions[row + 1, EXTINCTION]
             for length in self._calls(y, time[row + 1] - time[row]):
                 carbon = shielding_carbon(switches, y, av, next_av)

@@ -114,28 +114,6 @@ def _freezing_rows(
     return freezing, partners
 
 
-def expression_values(network: Network, conditions: Array) -> Array:
-    """Return the values of the expression rates, shape (rows, n_expressions), good or bad.
-
-    Parameters
-    ----------
-    network
-        The network.
-    conditions
-        Shape (rows, 6), columns as in `rates.table`.
-    """
-    density, radfield, av, t_gas, _, zeta = conditions.T
-    columns = []
-    for reaction in network.reactions:
-        if reaction.kind == "EXPRESSION":
-            assert reaction.expression is not None
-            values = np.broadcast_to(reaction.expression(t_gas, av, zeta, radfield, density), t_gas.shape)
-            # fits may run away outside their range, where the rate counts as zero anyway
-            in_range = reaction.extrapolate | ((reaction.t_min <= t_gas) & (t_gas <= reaction.t_max))
-            columns.append(np.where(in_range, values, 0.0))
-    return np.array(columns).T.copy() if columns else np.zeros((len(conditions), 0))
-
-
 @compiled
 def set_coefficients(rates: RateTable, forcing: Forcing, elapsed: float, k: Array) -> None:
     """Fill `k` for the moment `elapsed` seconds into the step."""

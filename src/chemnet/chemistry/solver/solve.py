@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chemnet.chemistry.network.network import Network
+from chemnet.chemistry.network.rate_options import STANDARD_GRAIN, GrainModel
+from chemnet.chemistry.rates.constants import NUCLEI_PER_MAGNITUDE
+from chemnet.chemistry.rates.expression_values import ExpressionRates
+from chemnet.chemistry.rates.table import COLUMN_NUCLEI, EXTINCTION
 from chemnet.chemistry.rates.temperature_ranges import temperature_coverage
 from chemnet.chemistry.solver.along_tracer import Tolerances, TracerIntegrator
 from chemnet.chemistry.solver.bdf import integrate_bdf
 from chemnet.chemistry.solver.codes import SolverCode, Statistics
-from chemnet.chemistry.solver.problem import compile_network, expression_values
+from chemnet.chemistry.solver.problem import compile_network
 from chemnet.chemistry.solver.rosenbrock import integrate_rodas3
 from chemnet.chemistry.units import SECONDS_PER_YEAR
 from chemnet.compiling import announce_compilation
@@ -25,6 +29,8 @@ INTERPOLATIONS = ("constant", "linear")
 """How conditions pass from one row of a tracer to the next."""
 COLUMNS = ("Density", "Radfield", "Av", "gasTemp", "dustTemp", "zeta")
 """A tracer's columns in the order of the solver; the last two may be missing."""
+SHIELDING_COLUMNS = ("N_total", "N_H2", "N_CO", "N_C")
+"""Column densities that a tracer may have besides; those that are missing follow from Av."""
 MAX_INTERNAL_STEPS = 20_000
 """Default cap on internal steps per row of a tracer."""
 
@@ -107,6 +113,7 @@ def solve(
             f"tolerances rtol={rtol}, atol={atol} are not usable", hint="take rtol 1e-4 and atol 1e-20"
         )
     time, conditions = _checked_tracer(tracer)
+    conditions = _with_dust(conditions, network.rate_options.grain)
     temperature_coverage(network).check(
         conditions[:, COLUMNS.index("gasTemp")], lambda step: f"{_name(tracer)}, step {step}"
     )
@@ -121,7 +128,7 @@ def solve(
     outcome, last = integrator.run(
         time * SECONDS_PER_YEAR,
         conditions,
-        _checked_expressions(network, conditions),
+        ExpressionRates(network, conditions),
         interpolation == "linear",
         abundances,
     )
@@ -145,8 +152,9 @@ def _check_methods(network: Network, method: str, interpolation: str) -> None:
 
 
 def _checked_tracer(tracer: Mapping[str, ArrayLike]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return times [yr] and conditions (steps, 6); refuse what cannot be integrated."""
+    """Return times [yr] and conditions (steps, 6 or 10); refuse what cannot be integrated."""
     name = _name(tracer)
+    _check_names(name, tracer)
     present = {
         "dustTemp": tracer.get("dustTemp", tracer.get("gasTemp")),
         **{key: tracer[key] for key in tracer},
@@ -160,17 +168,43 @@ def _checked_tracer(tracer: Mapping[str, ArrayLike]) -> tuple[NDArray[np.float64
     time = np.atleast_1d(np.asarray(tracer["time"], dtype=np.float64))
     if time.ndim != 1 or not time.size:
         raise DataError(f"{name}: no steps", hint="give at least one row, the initial state")
-    conditions = np.ones((time.size, len(COLUMNS)))
-    for position, column in enumerate(COLUMNS):
-        values = np.asarray(present.get(column, 1.0), dtype=np.float64)
+    names: tuple[str, ...] = COLUMNS
+    if any(column in tracer for column in SHIELDING_COLUMNS):
+        names += SHIELDING_COLUMNS
+    conditions = np.ones((time.size, len(names)))
+    for position, column in enumerate(names):
+        default = np.nan if column in SHIELDING_COLUMNS else 1.0
+        values = np.asarray(present.get(column, default), dtype=np.float64)
         if values.shape not in ((), time.shape):
             raise DataError(
                 f"{name}: column {column!r} has shape {values.shape}, time has {time.shape}",
                 hint="every column needs one value per step",
             )
         conditions[:, position] = values
-    _check_values(name, time, conditions)
+    given = [position for position, column in enumerate(names) if column in present or column in COLUMNS]
+    _check_values(name, time, [names[position] for position in given], conditions[:, given])
     return time, conditions
+
+
+def _with_dust(conditions: NDArray[np.float64], grain: GrainModel) -> NDArray[np.float64]:
+    """Return conditions with the column of gas that a magnitude of extinction by this dust stands for."""
+    if grain.dust_to_gas == STANDARD_GRAIN.dust_to_gas:
+        return conditions
+    if conditions.shape[1] == len(COLUMNS):
+        conditions = np.column_stack([conditions, np.full((len(conditions), len(SHIELDING_COLUMNS)), np.nan)])
+    nuclei = conditions[:, EXTINCTION] * NUCLEI_PER_MAGNITUDE * STANDARD_GRAIN.dust_to_gas / grain.dust_to_gas
+    unknown = np.isnan(conditions[:, COLUMN_NUCLEI])
+    conditions[unknown, COLUMN_NUCLEI] = nuclei[unknown]
+    return conditions
+
+
+def _check_names(name: str, tracer: Mapping[str, ArrayLike]) -> None:
+    """Refuse a condition under another spelling: passed over, it would change the answer in silence."""
+    known = {column.lower(): column for column in ("time", *COLUMNS)}
+    for column in map(str, tracer):
+        meant = known.get(column.lower(), column)
+        if meant != column and meant not in tracer:
+            raise DataError(f"{name}: unknown column {column!r}", hint=f"did you mean {meant!r}?")
 
 
 def _name(tracer: Mapping[str, ArrayLike]) -> str:
@@ -178,9 +212,11 @@ def _name(tracer: Mapping[str, ArrayLike]) -> str:
     return f"tracer {tracer['id']!r}" if "id" in tracer else "tracer"
 
 
-def _check_values(name: str, time: NDArray[np.float64], conditions: NDArray[np.float64]) -> None:
+def _check_values(
+    name: str, time: NDArray[np.float64], columns: Sequence[str], conditions: NDArray[np.float64]
+) -> None:
     """Refuse values that are not finite or have no meaning, and time that stands still."""
-    for column, values in (("time", time), *zip(COLUMNS, conditions.T, strict=True)):
+    for column, values in (("time", time), *zip(columns, conditions.T, strict=True)):
         bad = ~np.isfinite(values)
         if column != "time":
             bad |= values < 0.0
@@ -223,19 +259,3 @@ def _checked_initial(network: Network, initial: ArrayLike | Mapping[str, float])
             hint="abundances must be finite and not negative",
         )
     return abundances
-
-
-def _checked_expressions(network: Network, conditions: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the values of the expression rates at every row; refuse those that are no rates."""
-    values = expression_values(network, conditions)
-    bad = ~np.isfinite(values) | (values < 0.0)
-    if bad.any():
-        step, position = (int(part) for part in np.argwhere(bad)[0])
-        reaction = [one for one in network.reactions if one.kind == "EXPRESSION"][position]
-        t_gas = conditions[step, COLUMNS.index("gasTemp")]
-        raise DataError(
-            f"{reaction.source or reaction}, step {step}: the rate expression gives "
-            f"{values[step, position]} at Tgas = {t_gas} K",
-            hint="correct the expression or restrict its temperature range",
-        )
-    return values

@@ -1,4 +1,4 @@
-"""Tracers: the physical histories that a network is integrated along, made from a seed or read from files."""
+"""Tracers: the physical histories that a network is integrated along."""
 
 from chemnet.chemistry.tracers.density import FAMILIES
 from chemnet.chemistry.tracers.generate import (
@@ -7,12 +7,18 @@ from chemnet.chemistry.tracers.generate import (
     generate_tracer,
     generate_tracers,
 )
-from chemnet.chemistry.tracers.readers import read_tracers
-from chemnet.chemistry.tracers.tracer import PHYSICAL_NAMES, PHYSICAL_UNITS, StaticPhase, Tracer
+from chemnet.chemistry.tracers.tracer import (
+    FURTHER_CONDITIONS,
+    PHYSICAL_NAMES,
+    PHYSICAL_UNITS,
+    StaticPhase,
+    Tracer,
+)
 
 __all__ = [
     "DEFAULT_WEIGHTS",
     "FAMILIES",
+    "FURTHER_CONDITIONS",
     "PHYSICAL_NAMES",
     "PHYSICAL_UNITS",
     "StaticPhase",
@@ -20,5 +26,4 @@ __all__ = [
     "check_options",
     "generate_tracer",
     "generate_tracers",
-    "read_tracers",
 ]

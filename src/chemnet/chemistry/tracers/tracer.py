@@ -11,9 +11,21 @@ from chemnet.errors import DataError
 
 PHYSICAL_NAMES = ("Density", "Radfield", "Av", "gasTemp")
 PHYSICAL_UNITS = ("H nuclei cm^-3", "Habing", "mag", "K")
+FURTHER_CONDITIONS = {
+    "dustTemp": "K",
+    "zeta": "1.3e-17 s^-1",
+    "N_total": "H nuclei cm^-2",
+    "N_H2": "cm^-2",
+    "N_CO": "cm^-2",
+    "N_C": "cm^-2",
+}
+"""What else drives chemistry, with units; where a tracer has none, dust is as warm as gas, zeta is 1, and the
+columns that shield H2, CO and C follow from Av."""
 
 # a gas without light or shielding is possible, one without matter or warmth is not
-_MUST_BE_POSITIVE = ("Density", "gasTemp")
+_MUST_BE_POSITIVE = ("Density", "gasTemp", "dustTemp")
+# no place has so few cosmic rays: such values are in s^-1
+_ZETA_PER_SECOND = 1e-10
 
 
 @dataclass(frozen=True)
@@ -54,11 +66,13 @@ class Tracer:
     time
         Shape ``(steps,)`` [yr], strictly increasing.
     physical
-        Shape ``(steps, 4)``: `PHYSICAL_NAMES` in `PHYSICAL_UNITS`.
+        Shape ``(steps, n)``, the columns `names`.
     family
         The generator that made it, or "own".
     pre_phase
         Static conditions before step 0, which set its initial abundances.
+    names
+        `PHYSICAL_NAMES` in `PHYSICAL_UNITS`, then any of `FURTHER_CONDITIONS`.
 
     Raises
     ------
@@ -72,6 +86,7 @@ class Tracer:
     physical: NDArray[np.float64]
     family: str = "own"
     pre_phase: StaticPhase | None = None
+    names: tuple[str, ...] = PHYSICAL_NAMES
 
     def __post_init__(self) -> None:
         _check_shapes(self)
@@ -83,7 +98,7 @@ class Tracer:
 
     def as_mapping(self) -> dict[str, NDArray[np.float64]]:
         """Return time [yr] and the physical columns by name, as ``Network.solve`` takes them."""
-        return {"time": self.time, **{name: self.physical[:, i] for i, name in enumerate(PHYSICAL_NAMES)}}
+        return {"time": self.time, **{name: self.physical[:, i] for i, name in enumerate(self.names)}}
 
 
 def _check_shapes(tracer: Tracer) -> None:
@@ -94,11 +109,11 @@ def _check_shapes(tracer: Tracer) -> None:
             f"tracer {tracer.tracer_id!r} has {steps} step{'s' * (steps != 1)}; at least 2 are needed",
             hint="remove this tracer from the file, or give it the rows that are missing",
         )
-    expected = (steps, len(PHYSICAL_NAMES))
+    expected = (steps, len(tracer.names))
     if tracer.physical.shape != expected:
         raise DataError(
             f"tracer {tracer.tracer_id!r}: physical has shape {tracer.physical.shape}; {expected} is needed",
-            hint=f"columns are {', '.join(PHYSICAL_NAMES)}",
+            hint=f"columns are {', '.join(tracer.names)}",
         )
 
 
@@ -122,8 +137,9 @@ def _check_time(tracer: Tracer) -> None:
 
 def _check_values(tracer: Tracer) -> None:
     """Refuse physical parameters that are negative or not finite, or zero where nothing works with zero."""
-    for column, (name, unit) in enumerate(zip(PHYSICAL_NAMES, PHYSICAL_UNITS, strict=True)):
-        values = tracer.physical[:, column]
+    units = {**dict(zip(PHYSICAL_NAMES, PHYSICAL_UNITS, strict=True)), **FURTHER_CONDITIONS}
+    for column, name in enumerate(tracer.names):
+        values, unit = tracer.physical[:, column], units[name]
         too_low = values <= 0.0 if name in _MUST_BE_POSITIVE else values < 0.0
         bad = np.flatnonzero(~np.isfinite(values) | too_low)
         if bad.size:
@@ -131,4 +147,9 @@ def _check_values(tracer: Tracer) -> None:
             raise DataError(
                 f"tracer {tracer.tracer_id!r}, step {bad[0]}: {name} is {values[bad[0]]} {unit}",
                 hint=f"{name} must be finite and {least}",
+            )
+        if name == "zeta" and 0.0 < values.max() < _ZETA_PER_SECOND:
+            raise DataError(
+                f"tracer {tracer.tracer_id!r}: zeta is at most {values.max():g}, like a rate in s^-1",
+                hint="the unit of zeta is 1.3e-17 s^-1: divide the column by 1.3e-17",
             )

@@ -17,11 +17,11 @@ same bytes.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -116,7 +116,15 @@ class InferenceDataset:
     def __len__(self) -> int:
         return sum(self._batches)
 
-    def __getitem__(self, index: int) -> State:
+    @overload
+    def __getitem__(self, index: int) -> State: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[State]: ...
+
+    def __getitem__(self, index: int | slice) -> State | list[State]:
+        if isinstance(index, slice):
+            return [self[position] for position in range(*index.indices(len(self)))]
         if not -len(self) <= index < len(self):
             raise IndexError(f"no state {index}: {self.path.name} holds {len(self):,} states, counted from 0")
         position = index % len(self)
@@ -245,15 +253,23 @@ class InferenceDataset:
             raise self._not_found(sample_id)
         return row
 
-    def get_by_id(self, sample_id: str) -> State:
-        """Return the state `sample_id`.
+    @overload
+    def get_by_id(self, sample_id: str) -> State: ...
+
+    @overload
+    def get_by_id(self, sample_id: Iterable[str]) -> list[State]: ...
+
+    def get_by_id(self, sample_id: str | Iterable[str]) -> State | list[State]:
+        """Return the state `sample_id`, or those of several ids in their order.
 
         Raises
         ------
         NotFoundError
             When there is no such sample; the hint names the nearest ids.
         """
-        return self[self.position(sample_id)]
+        if isinstance(sample_id, str):
+            return self[self.position(sample_id)]
+        return [self.get_by_id(one) for one in sample_id]
 
     def tracer_rows(self, tracer: str) -> np.ndarray:
         """Return the rows of one tracer in order of step, ``(steps,)``; empty when the tracer is unknown."""

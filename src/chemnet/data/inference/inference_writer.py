@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from chemnet.config.toml_text import toml_text
+from chemnet.config.whole_file import write_whole
 from chemnet.data.inference.sample_names import SampleNames
 from chemnet.data.npy_files import NpyAppender
 from chemnet.errors import DataError
@@ -197,9 +198,7 @@ class InferenceWriter:
         self._close_files()
         self._rows.flush()
         noted = {"batches": len(self._batch_rows), "outputs": self._widths}
-        fresh = self.path / f"{PROGRESS_FILE}.new"
-        fresh.write_text(json.dumps(noted), encoding="utf-8")
-        fresh.replace(self.path / PROGRESS_FILE)
+        write_whole(self.path / PROGRESS_FILE, json.dumps(noted))
 
     def _close_files(self) -> None:
         """Close the output files that are open."""

@@ -23,12 +23,15 @@ class Survey:
         Extremes of the physical parameters in each split `(n_splits, n_physical)`; infinite for an empty one.
     shortest_step, longest_step
         Extremes of the time between two rows of a tracer [yr].
+    longest_span
+        Longest time between the first and the last row of a tracer [yr].
     """
 
     minimum: np.ndarray
     maximum: np.ndarray
     shortest_step: float = np.inf
     longest_step: float = 0.0
+    longest_span: float = 0.0
 
     def range_of(self, split: str) -> tuple[np.ndarray, np.ndarray]:
         """Return the extremes of the physical parameters in one split."""
@@ -43,7 +46,7 @@ class Survey:
             for index in filled
         }
         steps = None if self.longest_step == 0.0 else [self.shortest_step, self.longest_step]
-        return {"physical": ranges, "time_step": steps}
+        return {"physical": ranges, "time_step": steps, "time_span": self.longest_span}
 
 
 def survey(dataset: ChemDataset, labels: Labels, reader: BlockReader) -> Survey:
@@ -53,7 +56,7 @@ def survey(dataset: ChemDataset, labels: Labels, reader: BlockReader) -> Survey:
     seen = Survey(np.full(shape, np.inf), np.full(shape, -np.inf))
     tracers = labels.tracers
     # groups as small as for whole rows: some formats can only read these
-    groups = [tracers[group] for group in tracer_groups(dataset.lengths[tracers], dataset.n_columns)]
+    groups = [tracers[group].tolist() for group in tracer_groups(dataset.lengths[tracers], dataset.n_columns)]
     for group, block in zip(groups, reader.conditions(groups), strict=True):
         label = labels.of_rows(group)
         for index in range(len(SPLIT_NAMES)):
@@ -66,4 +69,6 @@ def survey(dataset: ChemDataset, labels: Labels, reader: BlockReader) -> Survey:
         if len(steps):
             seen.shortest_step = min(seen.shortest_step, float(steps.min()))
             seen.longest_step = max(seen.longest_step, float(steps.max()))
+            spans = block.time[block.offsets[1:] - 1] - block.time[block.offsets[:-1]]
+            seen.longest_span = max(seen.longest_span, float(spans.max()))
     return seen

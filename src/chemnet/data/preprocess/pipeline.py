@@ -17,10 +17,12 @@ from chemnet.data.block_reader import BlockReader
 from chemnet.data.chem_dataset import ChemDataset, TracerBlock, tracer_groups
 from chemnet.data.preprocess.method import Labels, PreprocessingMethod
 from chemnet.data.preprocess.parameter_survey import Survey, survey
+from chemnet.data.preprocess.plausibility import check_plausible, understand
 from chemnet.data.preprocess.split_labels import SPLIT_FILE_NAME, SPLIT_NAMES
 from chemnet.data.preprocess.split_writer import Rows, SplitLayout, SplitWriter
 from chemnet.data.scaling import AbundanceScaling, PhysicalScaling
 from chemnet.data.value_checks import check_physical, check_time, clip_abundance
+from chemnet.errors import DataError, suggest
 from chemnet.progress import progress
 from chemnet.registry import PREPROCESSING
 from chemnet.workers import Threads, open_workers
@@ -67,20 +69,39 @@ def _preprocess(
 ) -> dict[str, Any]:
     """Preprocess what `reader` reads."""
     seen = survey(dataset, method.labels, reader)
+    understood = understand(dataset)
+    check_plausible(dataset, seen, understood, config)
     layout = SplitLayout(
         abundance_scaling=AbundanceScaling(config["preprocess"]["abundance_floor"]),
-        physical_scaling=PhysicalScaling.from_range(*seen.range_of("train")),
+        physical_scaling=_physical_scaling(dataset, config, seen),
         n_species=len(dataset.species),
         n_physical=len(dataset.physical_names),
         tracer_ids=list(dataset.tracer_ids),
         compression=_COMPRESSIONS[config["preprocess"]["compression"]],
     )
     writers = _write_splits(dataset, method, layout, folder, reader)
-    metadata = _metadata(dataset, config, method, layout, seen, writers)
+    metadata = _metadata(dataset, config, method, layout, seen, writers) | understood.to_dict()
     method.write_split_file(folder / SPLIT_FILE_NAME)
     np.save(folder / STOICHIOMETRY_FILE, stoichiometric_matrix(dataset.species))
     (folder / METADATA_FILE).write_text(json.dumps(metadata, indent=1), encoding="utf-8")
     return metadata
+
+
+def _physical_scaling(dataset: ChemDataset, config: ConfigDict, seen: Survey) -> PhysicalScaling:
+    """Return the scaling by the range of the training split, or by that of ``preprocess.physical_ranges``."""
+    scaling = PhysicalScaling.from_range(*(limits.tolist() for limits in seen.range_of("train")))
+    low, high = list(scaling.minimum), list(scaling.maximum)
+    for name, limits in config["preprocess"]["physical_ranges"].items():
+        if name not in dataset.physical_names:
+            raise DataError(
+                f"preprocess.physical_ranges names {name!r}, which is no physical parameter",
+                hint=suggest(name, dataset.physical_names),
+            )
+        if len(limits) != 2:
+            raise DataError(f"preprocess.physical_ranges.{name} = {limits}", hint="give [least, largest]")
+        column = dataset.physical_names.index(name)
+        low[column], high[column] = limits
+    return PhysicalScaling(tuple(low), tuple(high))
 
 
 def _write_splits(
@@ -92,7 +113,7 @@ def _write_splits(
 ) -> list[SplitWriter]:
     """Stream every row into the file of its split."""
     tracers = method.labels.tracers
-    groups = [tracers[group] for group in tracer_groups(dataset.lengths[tracers], dataset.n_columns)]
+    groups = [tracers[group].tolist() for group in tracer_groups(dataset.lengths[tracers], dataset.n_columns)]
     with ExitStack() as on_error:
         writers = []
         for split in SPLIT_NAMES:

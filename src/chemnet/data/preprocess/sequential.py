@@ -8,7 +8,7 @@ import numpy as np
 
 from chemnet.config import ConfigDict
 from chemnet.data.chem_dataset import ChemDataset
-from chemnet.data.preprocess.method import PreprocessingMethod, keeps_raw
+from chemnet.data.preprocess.method import PreprocessingMethod, TracerLabels, keeps_raw
 from chemnet.data.preprocess.split_labels import write_split_file
 from chemnet.data.preprocess.split_writer import SplitLayout, SplitWriter, TrajectoryWriter
 from chemnet.data.windows import window_starts
@@ -37,6 +37,7 @@ class Sequential(PreprocessingMethod):
     """
 
     name = "sequential"
+    labels: TracerLabels
 
     def __init__(self, config: ConfigDict, dataset: ChemDataset) -> None:
         super().__init__(config, dataset)

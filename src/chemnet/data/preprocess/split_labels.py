@@ -143,7 +143,7 @@ def read_split_file(path: Path) -> dict[str, list[str]]:
 def write_split_file(path: Path, tracer_ids: Sequence[str], labels: np.ndarray) -> None:
     """Write which tracers each split holds: ``{"train": [ids], "validate": [ids], "test": [ids]}``."""
     splits = {
-        name: [tracer_ids[index] for index in np.flatnonzero(labels == label)]
+        name: [tracer_ids[index] for index in np.flatnonzero(labels == label).tolist()]
         for label, name in enumerate(SPLIT_NAMES)
     }
     path.write_text(json.dumps(splits, indent=1), encoding="utf-8")

@@ -17,7 +17,7 @@ import numpy as np
 from chemnet.config import ConfigDict
 from chemnet.data.chem_dataset import BLOCK_VALUES, ChemDataset
 from chemnet.data.fused_scaling import scale_abundances
-from chemnet.data.preprocess.method import PreprocessingMethod, keeps_raw
+from chemnet.data.preprocess.method import PreprocessingMethod, TracerLabels, keeps_raw
 from chemnet.data.preprocess.split_labels import write_split_file
 from chemnet.data.preprocess.split_writer import (
     LooseRowWriter,
@@ -34,6 +34,7 @@ class Timeless(PreprocessingMethod):
     """Split by tracer and shuffle the rows of the training split."""
 
     name = "timeless"
+    labels: TracerLabels
 
     def __init__(self, config: ConfigDict, dataset: ChemDataset) -> None:
         super().__init__(config, dataset)

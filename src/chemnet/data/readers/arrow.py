@@ -1,31 +1,22 @@
-"""CSV and Parquet, streamed from front to back by pyarrow."""
+"""Tables that pyarrow streams from front to back, Parquet for one."""
 
 from __future__ import annotations
 
-import csv
-import re
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet
 
-from chemnet.data.readers.columns import TRACER, canonical_name
 from chemnet.data.readers.table_source import TableSource
 from chemnet.errors import DataError
 
-PARQUET_SIGNATURE = b"PAR1"
 BATCH_ROWS = 2048
 # bytes of each column that are read at a time, so that row groups of any size can be streamed; pyarrow also
 # holds one page and one dictionary of each column, 2 MB by default
 PAGE_BYTES = 1 << 16
-CSV_BLOCK_BYTES = 8 << 20
-DELIMITERS = ",;\t"
-_COLUMN_NUMBER = re.compile(r"CSV column #(\d+)")
-_MISSING = ["", "NaN", "nan", "NAN", "NA", "null", "None"]
 
 
 class StreamedTable(TableSource):
@@ -44,19 +35,23 @@ class StreamedTable(TableSource):
         """Return rows of some columns, float64."""
         wanted = tuple(columns)
         if self._cursor is None or self._cursor.columns != wanted or self._cursor.position > start:
-            self._cursor = _Cursor(self._guarded(wanted), wanted)
+            self._cursor = _Cursor(self._guarded(self._batches(wanted)), wanted)
         self._cursor.skip(start - self._cursor.position)
         return self._cursor.take(stop - start, self)
 
     def labels(self, column: int) -> Iterator[np.ndarray]:
         """Yield one column in pieces, as numbers or text."""
-        for batch in self._guarded((column,)):
+        for batch in self._guarded(self._text_batches(column)):
             yield batch.column(0).to_numpy(zero_copy_only=False)
 
-    def _guarded(self, columns: Sequence[int]) -> Iterator[pa.RecordBatch]:
+    def _text_batches(self, column: int) -> Iterator[pa.RecordBatch]:
+        """Yield one column as it stands: as text where the format knows no numbers."""
+        return self._batches((column,))
+
+    def _guarded(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Yield batches, with pyarrow's errors as `DataError`."""
         try:
-            yield from self._batches(columns)
+            yield from batches
         except (pa.ArrowException, OSError) as error:
             raise self._fault(error) from error
 
@@ -65,65 +60,6 @@ class StreamedTable(TableSource):
         return DataError(
             f"{self.path}: {str(error).splitlines()[0]}", hint="check that the file is whole; write it again"
         )
-
-
-class CSVTable(StreamedTable):
-    """A text table with one line of column names, separated by commas, semicolons or tabs."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        header = first_line(path)
-        self._delimiter = max(DELIMITERS, key=header.count)
-        self.columns = tuple(name.strip().strip('"') for name in header.split(self._delimiter))
-        if len(self.columns) < 2:
-            raise DataError(
-                f"{path}: the first line holds no column names separated by one of {DELIMITERS!r}",
-                hint="chemnet reads pandas-HDF5, plain HDF5, Carbox HDF5, npy, Parquet and CSV",
-            )
-
-    def _batches(self, columns: Sequence[int]) -> Iterator[pa.RecordBatch]:
-        names = [f"c{i}" for i in range(len(self.columns))]
-        types = {
-            f"c{i}": pa.string() if canonical_name(self.columns[i]) == TRACER else pa.float64()
-            for i in columns
-        }
-        with pyarrow.csv.open_csv(
-            self.path,
-            read_options=pyarrow.csv.ReadOptions(column_names=names, skip_rows=1, block_size=CSV_BLOCK_BYTES),
-            parse_options=pyarrow.csv.ParseOptions(delimiter=self._delimiter),
-            convert_options=pyarrow.csv.ConvertOptions(
-                column_types=types, include_columns=[f"c{i}" for i in columns], null_values=_MISSING
-            ),
-        ) as reader:
-            yield from reader
-
-    def _fault(self, error: Exception) -> DataError:
-        """Return what is wrong with which line, found by reading the lines one by one."""
-        number = _COLUMN_NUMBER.search(str(error))
-        column = int(number.group(1)) if number else None
-        with self.path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
-            lines = csv.reader(stream, delimiter=self._delimiter)
-            next(lines)
-            for cells in lines:
-                wrong = self._wrong(cells, column)
-                if wrong:
-                    return DataError(
-                        f"{self.path}: line {lines.line_num}: {wrong}",
-                        hint="correct that line; an empty cell or NaN stands for a missing value",
-                    )
-        return super()._fault(error)
-
-    def _wrong(self, cells: list[str], column: int | None) -> str:
-        """Return what is wrong with a line, whose `column` must hold a number; empty: nothing."""
-        if cells and len(cells) != len(self.columns):
-            return f"{len(cells)} cells, the header names {len(self.columns)} columns"
-        if column is None or not cells or cells[column].strip() in _MISSING:
-            return ""
-        try:
-            float(cells[column])
-        except ValueError:
-            return f"column '{self.columns[column]}' holds {cells[column]!r}, which is no number"
-        return ""
 
 
 class ParquetTable(StreamedTable):
@@ -185,13 +121,3 @@ class _Cursor:
             name = table.columns[self.columns[index]]
             raise DataError(f"{table.where}: column '{name}' holds {column.type}, not numbers")
         return column.to_numpy(zero_copy_only=False)
-
-
-def first_line(path: Path) -> str:
-    """Return the first line of a text file, without a byte-order mark; empty for what is no text."""
-    with path.open("rb") as stream:
-        line = stream.readline(1 << 20)
-    try:
-        return line.decode("utf-8-sig").strip()
-    except UnicodeDecodeError:
-        return ""

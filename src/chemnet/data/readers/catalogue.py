@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from chemnet.config import ConfigDict
-from chemnet.data.readers.columns import ColumnPlan, plan_columns
+from chemnet.data.readers.columns import ColumnPlan, Wanted, plan_columns
 from chemnet.data.readers.recognition import open_table, table_files
 from chemnet.data.readers.table_source import Segments, TableSource
 from chemnet.errors import DataError
@@ -69,7 +69,7 @@ class Catalogue:
         """Return the catalogue with no tracer longer than `length` rows."""
         return replace(self, lengths=np.minimum(self.lengths, length))
 
-    def runs(self, tracers: Sequence[int]) -> Iterator[Run]:
+    def runs(self, tracers: Sequence[int] | np.ndarray) -> Iterator[Run]:
         """Yield the tracers in order, those whose rows follow one another in the file together."""
         chosen = np.asarray(tracers, dtype=np.int64)
         starts, stops = self.starts[chosen], self.starts[chosen] + self.lengths[chosen]
@@ -85,7 +85,7 @@ class Catalogue:
         return f"{where}: tracer '{self.ids[tracer]}', step {step} (row {self.starts[tracer] + step})"
 
 
-def build_catalogue(path: Path, options: ConfigDict) -> Catalogue:
+def build_catalogue(path: Path, options: ConfigDict, wanted: Wanted) -> Catalogue:
     """Open every file of a table and find its tracers.
 
     Parameters
@@ -93,17 +93,18 @@ def build_catalogue(path: Path, options: ConfigDict) -> Catalogue:
     path
         File, folder or pattern.
     options
-        The configuration table `[data_set]`.
+        The configuration table `[data_set]`: how the files are opened.
+    wanted
+        What is asked of the columns.
 
     Raises
     ------
     DataError
         When a file is missing or damaged, columns are missing or differ between files, or there is no row.
     """
-    group = options["group"] or None
-    sources = [open_table(file, group, options["physical"]) for file in table_files(path)]
-    parts = [Part(sources[0], _plan(sources[0], options, options["species"]))]
-    parts += [Part(source, _same_plan(source, parts[0], options)) for source in sources[1:]]
+    sources = [open_table(file, options) for file in table_files(path)]
+    parts = [Part(sources[0], plan_columns(sources[0], _of_source(wanted, sources[0])))]
+    parts += [Part(source, _same_plan(source, parts[0], wanted)) for source in sources[1:]]
     segments = [part.source.segments(part.plan.tracer, part.plan.time) for part in parts]
     for source, segment in zip(sources, segments, strict=True):
         if not len(segment.ids) or not segment.lengths.any():
@@ -117,21 +118,35 @@ def build_catalogue(path: Path, options: ConfigDict) -> Catalogue:
     )
 
 
-def _plan(source: TableSource, options: ConfigDict, species: Sequence[str]) -> ColumnPlan:
-    """Read the column names of one file."""
-    return plan_columns(source.columns, source.where, options["physical"], species, options["drop_columns"])
+def _of_source(wanted: Wanted, source: TableSource) -> Wanted:
+    """Return what is asked of one file: chemnet's own sets are in years, whatever the keys say of others."""
+    return replace(wanted, time_unit="yr", assigned={}) if source.is_simulated else wanted
 
 
-def _same_plan(source: TableSource, first: Part, options: ConfigDict) -> ColumnPlan:
-    """Read the column names of a further file, which must have the first one's species."""
-    if not options["species"]:
-        extra = set(_plan(source, options, ()).species_names) - set(first.plan.species_names)
+def _same_plan(source: TableSource, first: Part, wanted: Wanted) -> ColumnPlan:
+    """Read the column names of a further file, which must have the first one's species and parameters."""
+    if source.is_simulated != first.source.is_simulated:
+        raise DataError(
+            f"{source.where} and {first.source.where}: only one of them was written by `chemnet simulate`",
+            hint="read them in runs of their own",
+        )
+    wanted = _of_source(wanted, source)
+    if not wanted.species:
+        extra = set(plan_columns(source, wanted).species_names) - set(first.plan.species_names)
         if extra:
             raise DataError(
                 f"{source.where}: species {', '.join(sorted(extra))} are not in {first.source.where}",
                 hint="read tables of one network at a time, or list the common species in data_set.species",
             )
-    return _plan(source, options, first.plan.species_names)
+    species = None if wanted.species is None else first.plan.species_names
+    plan = plan_columns(source, replace(wanted, species=species))
+    if plan.physical_names != first.plan.physical_names:
+        odd = set(plan.physical_names) ^ set(first.plan.physical_names)
+        raise DataError(
+            f"{source.where} and {first.source.where}: only one of them has {', '.join(sorted(odd))}",
+            hint="give all files the same conditions, or read them in runs of their own",
+        )
+    return plan
 
 
 def _unique_ids(sources: Sequence[TableSource], segments: Sequence[Segments]) -> list[str]:

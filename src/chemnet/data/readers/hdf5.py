@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import hdf5plugin  # noqa: F401  # registers blosc and the other filters of PyTables
 import numpy as np
 
 from chemnet.data.readers.table_source import Segments, TableSource, tracer_label
 from chemnet.errors import DataError
+from chemnet.extras import is_installed, require
+
+if is_installed("hdf5plugin"):
+    import hdf5plugin  # noqa: F401  # registers blosc and the other filters of PyTables
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 LABEL_ROWS = 1 << 20
@@ -34,7 +37,15 @@ def open_hdf5(path: Path) -> h5py.File:
 
 
 def damaged(path: Path, error: Exception) -> DataError:
-    """Return the error for a file that HDF5 cannot read."""
+    """Return the error for a file that HDF5 cannot read.
+
+    Raises
+    ------
+    MissingPackageError
+        When it is whole, but compressed by a filter that only an extra brings.
+    """
+    if "filter" in str(error) or "plugin" in str(error):
+        require("hdf5plugin", f"{path}: its compression")
     kind = "a truncated HDF5 file" if "truncated" in str(error) else "not a readable HDF5 file"
     return DataError(
         f"{path}: {kind} ({error})", hint="copy or write the file again; it may not have been closed"

@@ -16,17 +16,21 @@ import h5py
 import numpy as np
 
 from chemnet.data.readers.hdf5 import LABEL_ROWS, copy_columns, readable, texts
-from chemnet.data.readers.table_source import TableSource
+from chemnet.data.readers.table_source import TableSource, tracer_label
 from chemnet.errors import DataError
 
 _TEXT_OPCODES = frozenset(
     {"UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "STRING", "BINSTRING", "SHORT_BINSTRING"}
 )
-# All that a pickled list of strings and numbers consists of; anything else could run code if loaded.
+# All that pickled lists and mappings of strings and numbers consist of; anything else could run code.
 _LIST_OPCODES = _TEXT_OPCODES | {
     "PROTO", "FRAME", "MARK", "LIST", "EMPTY_LIST", "APPEND", "APPENDS", "PUT", "BINPUT", "LONG_BINPUT",
     "MEMOIZE", "INT", "BININT", "BININT1", "BININT2", "TUPLE", "TUPLE2", "STOP",
+    "GET", "BINGET", "LONG_BINGET", "NONE", "DICT", "EMPTY_DICT", "SETITEM", "SETITEMS",
 }  # fmt: skip
+
+
+_PICKLED_NONE = "N."
 
 
 class PandasTable(TableSource):
@@ -48,9 +52,13 @@ class PandasTable(TableSource):
     def __init__(self, path: Path, group: h5py.Group) -> None:
         self.path = path
         self.where = f"{path} (key '{group.name.strip('/')}')"
-        self._blocks = (
+        self._blocks: list[_Block] = (
             _table_blocks(group, self.where) if "table" in group else _fixed_blocks(group, self.where)
         )
+        held = {name for block in self._blocks for name in block.names}
+        index = [level for level in _index_levels(group, self.where) if level.names[0] not in held]
+        self.optional = frozenset(level.names[0] for level in index)
+        self._blocks += index
         homes = [(name, (block, place)) for block in self._blocks for place, name in enumerate(block.names)]
         rank = {name: i for i, name in enumerate(_column_order(group, self.where))}
         homes.sort(key=lambda home: rank.get(home[0], len(rank)))
@@ -137,9 +145,56 @@ class _Block:
         return rows.reshape(len(rows), -1)[:, low:high]
 
 
+class _IndexLevel(_Block):
+    """One named level of the index, as a block of one column.
+
+    A plain index is an array or a field of the table; a level of a multi-index holds, row by row, numbers of
+    the labels in `labels`.
+    """
+
+    def __init__(
+        self, name: str, dataset: h5py.Dataset, field: str | None = None, labels: np.ndarray | None = None
+    ) -> None:
+        super().__init__(dataset, (name,), field)
+        self._labels = labels
+        if labels is not None:
+            self.kind = labels.dtype.kind
+        self.readable = self.kind in "biufS"
+        self.is_single = False
+
+    def rows(self, start: int, stop: int, low: int, high: int) -> np.ndarray:
+        """Return rows of the only column."""
+        dataset = self.dataset if self._field is None else self.dataset.fields(self._field)
+        rows = dataset[start:stop]
+        return (rows if self._labels is None else self._labels[rows])[:, None]
+
+
+def _index_levels(group: h5py.Group, where: str) -> list[_IndexLevel]:
+    """Return the levels of the index that have a name."""
+    if "table" in group:
+        info = group.attrs.get("info")
+        names = [] if info is None else pickled_strings(info, f"{where}: attribute 'info'")
+        # the pickled mapping reads ..., "index_name", <name>, ...
+        place = names.index("index_name") + 1 if "index_name" in names else len(names)
+        return [_IndexLevel(names[place], group["table"], "index")] if place < len(names) else []
+    levels = []
+    if "axis1" in group and group["axis1"].ndim == 1:
+        levels = [(group["axis1"], None, group["axis1"])]
+    while (name := f"axis1_level{len(levels)}") in group:
+        levels.append((group[f"axis1_label{len(levels)}"], group[name][:], group[name]))
+    named = [(_index_name(named), codes, labels) for codes, labels, named in levels]
+    return [_IndexLevel(name, codes, labels=labels) for name, codes, labels in named if name]
+
+
+def _index_name(dataset: h5py.Dataset) -> str:
+    """Return the name of an index; empty for one without a name, or of dates or objects."""
+    kind, name = (tracer_label(dataset.attrs.get(key, b"")) for key in ("kind", "name"))
+    return name if kind in ("integer", "float", "string") and name != _PICKLED_NONE else ""
+
+
 def _fixed_blocks(group: h5py.Group, where: str) -> list[_Block]:
     """Return the blocks of the layout "fixed"."""
-    blocks = []
+    blocks: list[_Block] = []
     while (name := f"block{len(blocks)}_items") in group:
         items = group[name]
         if items.dtype.kind not in "SUiuf" and h5py.check_string_dtype(items.dtype) is None:
@@ -151,7 +206,7 @@ def _fixed_blocks(group: h5py.Group, where: str) -> list[_Block]:
 def _table_blocks(group: h5py.Group, where: str) -> list[_Block]:
     """Return the fields of the layout "table", without the index."""
     table = group["table"]
-    blocks = []
+    blocks: list[_Block] = []
     for field in table.dtype.names or ():
         kind = table.attrs.get(f"{field}_kind")
         if field == "index" or kind is None:
@@ -178,7 +233,7 @@ def pickled_strings(pickled: bytes, where: str) -> list[str]:
     Raises
     ------
     DataError
-        When the pickle holds anything but lists, tuples, strings and numbers.
+        When the pickle holds anything but lists, tuples, mappings, strings and numbers.
     """
     names = []
     try:

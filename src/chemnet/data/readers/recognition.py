@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gzip
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
 
+from chemnet.config import ConfigDict
 from chemnet.data.readers import npy
-from chemnet.data.readers.arrow import PARQUET_SIGNATURE, CSVTable, ParquetTable
 from chemnet.data.readers.hdf5 import SIGNATURE as HDF5_SIGNATURE
 from chemnet.data.readers.hdf5 import ColumnTable, open_hdf5
 from chemnet.data.readers.npy import NpyTable
@@ -16,11 +18,34 @@ from chemnet.data.readers.pandas_hdf5 import PandasTable
 from chemnet.data.readers.plain_hdf5 import PlainHDF5
 from chemnet.data.readers.table_source import TableSource
 from chemnet.errors import DataError, nearest
+from chemnet.extras import require
 
 FORMATS = "pandas-HDF5, plain HDF5, HDF5 groups of columns (Carbox), npy with columns.json, Parquet, CSV"
+# What people hand over that is no table of chemnet's: how it begins, what it is, and the way out.
+_OTHERS = {
+    b"PK\x03\x04": (
+        "an Excel workbook or a zip archive",
+        "save the sheet as CSV, or unpack the archive",
+    ),
+    b"\xd0\xcf\x11\xe0": ("an old Excel workbook", "save the sheet as CSV"),
+    b"BZh": ("compressed by bzip2", "decompress it; gzip is read as it is"),
+    b"\xfd7zXZ": ("compressed by xz", "decompress it; gzip is read as it is"),
+    b"\x28\xb5\x2f\xfd": ("compressed by Zstandard", "decompress it; gzip is read as it is"),
+    b"ARROW1": ("an Arrow or Feather file", "write Parquet: pandas.read_feather(path).to_parquet(...)"),
+    b"SIMPLE  =": ("a FITS file", "write CSV or Parquet: astropy.table.Table.read(path).write(...)"),
+    b"CDF": ("a classic NetCDF file", "write Parquet or CSV with xarray and pandas"),
+    b"\x80": ("a Python pickle, which chemnet never loads", "write Parquet or CSV with pandas"),
+    b"\xff\xfe": ("text in UTF-16", "save it again as UTF-8"),
+    b"\xfe\xff": ("text in UTF-16", "save it again as UTF-8"),
+    b"{": ("JSON", "write CSV or Parquet: pandas.read_json(path).to_parquet(...)"),
+    b"[": ("JSON", "write CSV or Parquet: pandas.read_json(path).to_parquet(...)"),
+    b"<": ("XML or HTML (a VOTable?)", "write CSV or Parquet: astropy.table.Table.read(path).write(...)"),
+}
+_EXAMINED_BYTES = 512
 # What a folder may hold besides tables; result.toml and the like are a result directory's own.
 _NOT_TABLES = (".json", ".toml", ".md", ".txt", ".png", ".log", ".jsonl", ".safetensors", ".yaml", ".yml")
 _PANDAS_KEY = "df"
+PARQUET_SIGNATURE, GZIP_SIGNATURE = b"PAR1", b"\x1f\x8b"
 
 
 def table_files(path: Path) -> list[Path]:
@@ -41,48 +66,78 @@ def table_files(path: Path) -> list[Path]:
     else:
         siblings = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
         near = nearest(path.name, siblings)
-        meant = f"did you mean {', '.join(near)}?" if near else "check data_set.path"
+        meant = f"did you mean {', '.join(near)}?" if near else "check the path"
         raise DataError(f"{path}: no such file", hint=meant)
     if not files:
         raise DataError(f"{path}: no tables here", hint=f"chemnet reads {FORMATS}")
     return sorted(files)
 
 
-def open_table(path: Path, group: str | None, physical_names: Sequence[str]) -> TableSource:
+def open_table(path: Path, options: ConfigDict) -> TableSource:
     """Open one file as a table, whatever its name.
 
     Parameters
     ----------
     path
         The file.
-    group
-        HDF5 group or pandas key; None: the only one there is.
-    physical_names
-        Names for the physical columns of a plain HDF5 file that does not name them.
+    options
+        The configuration table `[data_set]`: the group or key in HDF5, names for the physical columns of a
+        plain HDF5 file that does not name them, the decimal separator of text.
 
     Raises
     ------
     DataError
         When the content is of no known format, or the file is empty or damaged.
     """
-    with path.open("rb") as stream:
-        start = stream.read(8)
+    start = _beginning(path)
     if not start:
         raise DataError(f"{path}: the file is empty", hint="write the table again")
-    if start == HDF5_SIGNATURE:
-        return _open_hdf5(path, group, physical_names)
+    if start.startswith(HDF5_SIGNATURE):
+        return _open_hdf5(path, options)
     if start.startswith(npy.SIGNATURE):
         return NpyTable(path)
-    if start.startswith(PARQUET_SIGNATURE):
-        return ParquetTable(path)
-    if b"\0" in start:
-        raise DataError(f"{path}: unknown format (begins with {start!r})", hint=f"chemnet reads {FORMATS}")
-    return CSVTable(path)
+    is_parquet = start.startswith(PARQUET_SIGNATURE)
+    if start.startswith(GZIP_SIGNATURE):
+        start = _unpacked(path)
+    for signature, (what, hint) in _OTHERS.items():
+        if start.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n").startswith(signature):
+            raise DataError(f"{path}: this is {what}, which chemnet does not read", hint=hint)
+    if b"\0" in start and not is_parquet:
+        raise DataError(f"{path}: unknown format, begins with {start[:8]!r}", hint=f"chemnet reads {FORMATS}")
+    require("pyarrow", f"{path}: reading CSV and Parquet")
+    from chemnet.data.readers.arrow import ParquetTable
+    from chemnet.data.readers.csv_table import CSVTable
+
+    return ParquetTable(path) if is_parquet else CSVTable(path, "," if options["decimal_comma"] else ".")
 
 
-def _open_hdf5(path: Path, group: str | None, physical_names: Sequence[str]) -> TableSource:
+def _beginning(path: Path) -> bytes:
+    """Return the first bytes of a file."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(_EXAMINED_BYTES)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})", hint="check its permissions") from error
+
+
+def _unpacked(path: Path) -> bytes:
+    """Return the first bytes of what gzip compressed, which must be text."""
+    try:
+        with gzip.open(path) as stream:
+            start = stream.read(_EXAMINED_BYTES)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: damaged gzip ({error})", hint="copy or compress the file again") from error
+    if start.startswith((HDF5_SIGNATURE, PARQUET_SIGNATURE, npy.SIGNATURE)):
+        raise DataError(
+            f"{path}: a compressed binary table", hint="run gunzip on it; only text is read from gzip"
+        )
+    return start
+
+
+def _open_hdf5(path: Path, options: ConfigDict) -> TableSource:
     """Open the table in an HDF5 file."""
     file = open_hdf5(path)
+    group = options["group"] or None
     tables = {name: node for name, node in _groups(file) if _is_table(node)}
     if group is None and len(tables) > 1 and _PANDAS_KEY in tables:
         group = _PANDAS_KEY
@@ -101,13 +156,17 @@ def _open_hdf5(path: Path, group: str | None, physical_names: Sequence[str]) -> 
     if PandasTable.matches(node):
         return PandasTable(path, node)
     if PlainHDF5.matches(node):
-        return PlainHDF5(path, node, physical_names)
+        return PlainHDF5(path, node, options["physical"])
     return ColumnTable(path, node)
 
 
-def _groups(file: h5py.File) -> list[tuple[str, h5py.Group]]:
-    """Return the root, under an empty name, and the groups in it."""
-    return [("", file), *((name, node) for name, node in file.items() if isinstance(node, h5py.Group))]
+def _groups(group: h5py.Group) -> Iterator[tuple[str, h5py.Group]]:
+    """Yield a group and the groups in it, however deep, with their paths; a table's own parts are none."""
+    yield group.name.strip("/"), group
+    if not _is_table(group) or group.name == "/":
+        for node in group.values():
+            if isinstance(node, h5py.Group):
+                yield from _groups(node)
 
 
 def _is_table(node: h5py.Group) -> bool:

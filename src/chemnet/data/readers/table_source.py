@@ -35,11 +35,20 @@ class TableSource(ABC):
         File and what was chosen inside it, for messages.
     columns
         Column names as the file has them.
+    optional
+        Those of them that are passed over where they mean nothing known: the index of a data frame.
+    stated_time_unit
+        The unit of the time where the file states it apart from the column's name.
+    is_simulated
+        Whether `chemnet simulate` wrote the file, whose conventions are known.
     """
 
     path: Path
     where: str
     columns: tuple[str, ...]
+    optional: frozenset[str] = frozenset()
+    stated_time_unit: str | None = None
+    is_simulated: bool = False
 
     @abstractmethod
     def read(self, start: int, stop: int, columns: Sequence[int]) -> np.ndarray:

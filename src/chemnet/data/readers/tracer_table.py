@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
+from chemnet.chemistry.network.naming import refuse_accidents
 from chemnet.chemistry.network.stoichiometry import stoichiometric_matrix
-from chemnet.chemistry.units import SECONDS_PER_YEAR
 from chemnet.config import ConfigDict
 from chemnet.data.chem_dataset import ChemDataset, TracerBlock, tracer_groups
-from chemnet.data.readers.catalogue import Catalogue, Run, build_catalogue
-from chemnet.data.readers.columns import canonical_name
-from chemnet.data.readers.conventions import insert_rows, parameters_to_start, standard_initial
+from chemnet.data.readers.catalogue import Catalogue, build_catalogue
+from chemnet.data.readers.columns import Wanted
+from chemnet.data.readers.conventions import Conventions, insert_rows, parameters_to_start
+from chemnet.data.readers.initial_row import initial_row
 from chemnet.data.value_checks import Place, check_physical, check_time, clip_abundance
 from chemnet.errors import ConfigError, DataError
 from chemnet.progress import get_logger
@@ -24,12 +25,12 @@ from chemnet.results.lineage import file_digest
 
 _log = get_logger(__name__)
 
-# Years per unit of `data_set.time_unit`
-YEARS_PER_UNIT = {"yr": 1.0, "kyr": 1e3, "Myr": 1e6, "s": 1.0 / SECONDS_PER_YEAR}
 _CONTENT_KEYS = (
     "group", "physical", "species", "physical_alignment", "prepend_initial", "time_unit", "unequal_length",
     "nan_mode",
 )  # fmt: skip
+# keys that came later: they count where they are set, so that digests of older results stay as they are
+_LATER_KEYS = {"columns": {}, "abundance_per": "H", "log_columns": (), "decimal_comma": False}
 
 
 @chem_dataset
@@ -50,17 +51,23 @@ class TracerTable(ChemDataset):
     """
 
     checks_values = True
+    follows_keys = True
 
     def __init__(self, config: ConfigDict) -> None:
         super().__init__(config)
         self._options = config["data_set"]
-        catalogue = build_catalogue(_data_path(config), self._options)
+        self._wanted = Wanted.of_data_set(config)
+        catalogue = build_catalogue(_data_path(config), self._options, self._wanted)
+        self._conventions = Conventions.of_table(self._options, catalogue)
         plan = catalogue.parts[0].plan
         self.species = plan.species_names
-        self.physical_names = tuple(canonical_name(name) for name in self._options["physical"])
+        self.physical_names = plan.physical_names
         self.unread_columns = plan.unread(catalogue.parts[0].source.columns)
+        refuse_accidents(self.species, dict.fromkeys(self.species, catalogue.parts[0].source.where))
         stoichiometric_matrix(self.species)  # refuses what is no formula before any row is read
-        self._prepended = int(self._options["prepend_initial"])
+        option = self._options["prepend_initial"]
+        self._initial = None if option is False else initial_row(option, self.species)
+        self._prepended = int(self._initial is not None)
         if self._options["nan_mode"] == "drop_tracer":
             catalogue = self._without_nan(catalogue)
         self._catalogue = _of_agreed_length(catalogue, self._options["unequal_length"])
@@ -85,11 +92,43 @@ class TracerTable(ChemDataset):
         """Return time and physical parameters alone; separate arrays of abundances are not touched."""
         return self._assemble(tracers, 0, _unchecked)
 
+    def unread_conditions(self, tracers: Sequence[int]) -> dict[str, tuple[float, float]]:
+        """Return least and largest cosmic-ray rate and dust temperature where they vary unread.
+
+        Dust as warm as the gas varies with it, which says nothing new.
+        """
+        found: dict[str, list[np.ndarray]] = {}
+        for run in self._catalogue.runs(tracers):
+            columns = [self._wanted.name(column) for column in run.part.source.columns]
+            names = [
+                name for name in ("zeta", "dustTemp") if name in columns and name not in self.physical_names
+            ]
+            if not names:
+                continue
+            gas = ["gasTemp"] if "gasTemp" in columns else []
+            values = run.part.source.read(
+                run.start, run.stop, [columns.index(name) for name in (*names, *gas)]
+            )
+            for i, name in enumerate(names):
+                if name != "dustTemp" or not gas or not np.array_equal(values[:, i], values[:, -1]):
+                    found.setdefault(name, []).append(values[:, i])
+        return {
+            name: (float(np.nanmin(column)), float(np.nanmax(column)))
+            for name, column in ((name, np.concatenate(pieces)) for name, pieces in found.items())
+        }
+
     @cached_property
     def digest(self) -> str:
         """Digest of the files' content and of the keys of `[data_set]` that change what is read from them."""
         words = [file_digest(part.source.path) for part in self._catalogue.parts]
         words += [f"{key}={self._options[key]!r}" for key in _CONTENT_KEYS]
+        words += [
+            f"{key}={self._options[key]!r}"
+            for key, unset in _LATER_KEYS.items()
+            if self._options[key] != unset
+        ]
+        if isinstance(self._options["prepend_initial"], str):
+            words.append(file_digest(Path(self._options["prepend_initial"]).expanduser()))
         return hashlib.blake2b("\n".join(words).encode(), digest_size=16).hexdigest()
 
     def _assemble(
@@ -100,7 +139,7 @@ class TracerTable(ChemDataset):
         lengths = self._catalogue.lengths[chosen]
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         conditions, abundance = self._table(self._catalogue, chosen, n_species)
-        time, physical = conditions[:, 0] * YEARS_PER_UNIT[self._options["time_unit"]], conditions[:, 1:]
+        time, physical = conditions[:, 0], conditions[:, 1:]
         place = partial(_place, self._catalogue, chosen, offsets)
         check_time(time, offsets, place)
         check_physical(physical, self.physical_names, place)
@@ -118,7 +157,7 @@ class TracerTable(ChemDataset):
     def _aligned(self, block: TracerBlock, place: partial[str]) -> TracerBlock:
         """Prepend the initial row and move the parameters to the start of their steps, as configured."""
         time, physical, abundance, offsets = block.time, block.physical, block.abundance, block.offsets
-        if self._prepended:
+        if self._initial is not None:
             for row in offsets[:-1][time[offsets[:-1]] <= 0.0]:
                 raise DataError(
                     f"{place(row)}: the tracer begins at time {time[row]:g}, so it has its initial row",
@@ -126,18 +165,17 @@ class TracerTable(ChemDataset):
                 )
             time = insert_rows(time, offsets, 0.0)
             physical = insert_rows(physical, offsets, physical[offsets[:-1]])
-            initial = standard_initial(self.species)[: abundance.shape[1]]
-            abundance = insert_rows(abundance, offsets, initial)
+            abundance = insert_rows(abundance, offsets, self._initial[: abundance.shape[1]])
             offsets = offsets + np.arange(len(offsets))
-        if self._options["physical_alignment"] == "end":
+        if self._conventions.at_end:
             physical = parameters_to_start(physical, offsets)
         return TracerBlock(time, physical, abundance, offsets, block.tracer_ids)
 
     def _table(
-        self, catalogue: Catalogue, tracers: Sequence[int], n_species: int
+        self, catalogue: Catalogue, tracers: Sequence[int] | np.ndarray, n_species: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the raw rows of tracers: time and physical parameters, and the first `n_species` species."""
-        pieces = [_read_run(run, n_species) for run in catalogue.runs(tracers)]
+        """Return the unchecked rows of tracers: time and parameters, and the first `n_species` species."""
+        pieces = [self._conventions.read(run, n_species) for run in catalogue.runs(tracers)]
         if len(pieces) == 1:
             return pieces[0]
         if not pieces:
@@ -198,16 +236,6 @@ def _of_agreed_length(catalogue: Catalogue, mode: str) -> Catalogue:
 def _unchecked(abundance: np.ndarray, place: Place) -> np.ndarray:
     """Return abundances as they are."""
     return abundance
-
-
-def _read_run(run: Run, n_species: int) -> tuple[np.ndarray, np.ndarray]:
-    """Read time and physical parameters, and the first `n_species` species, of neighbouring tracers."""
-    plan, source = run.part.plan, run.part.source
-    parts = source.read_parts(run.start, run.stop, [plan.time, *plan.physical], plan.species[:n_species])
-    n_rows = min(map(len, parts))
-    if n_rows != run.stop - run.start:
-        raise DataError(f"{source.where}: ends at row {run.start + n_rows}, {run.stop} rows expected")
-    return parts
 
 
 def _place(catalogue: Catalogue, tracers: np.ndarray, offsets: np.ndarray, row: int) -> str:

@@ -63,7 +63,7 @@ class AtScale:
     def stepper(self, latents: Any) -> Stepper:
         """Return what advances cells from latents `(B, L)`, step by step, as fast as it can be called.
 
-        It is for the inner loop of a solver: nothing that it is given is checked, and it carries on in place.
+        It is for the inner loop of a solver: it carries on in place, and its checks can be switched off.
 
         Parameters
         ----------

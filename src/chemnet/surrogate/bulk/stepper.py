@@ -35,11 +35,21 @@ class Stepper:
         Where they stand.
     usual_dt
         Time step where none is given [yr]; 0: there is none.
+
+    Attributes
+    ----------
+    latents
+        Of the cells now, `(B, L)`.
+    checks
+        Whether a call refuses parameters and time steps that are not finite and positive, before any cell has
+        moved; some microseconds. With ``step.checks = False`` the latents of such a cell become NaN and stay
+        so.
     """
 
     def __init__(self, advance: Advance, latents: Floats, usual_dt: float) -> None:
         self._advance, self._usual = advance, usual_dt
         self.latents = latents
+        self.checks = True
 
     @classmethod
     def of(cls, surrogate: Surrogate, latents: Any) -> Stepper:
@@ -58,21 +68,44 @@ class Stepper:
         Parameters
         ----------
         physical
-            `(B, P)` in their own units, positive.
+            `(B, P)` in their own units, finite and positive.
         dt
-            Time steps `(B,)`, or one number for all cells [yr]; None for the usual one.
+            Time steps `(B,)`, or one number for all cells [yr], finite and positive; None for the usual one.
 
         Raises
         ------
         DataError
-            When there is no time step.
+            When there is no time step, or for a value that `checks` refuses; the cells are as they were.
         """
         if dt is None:
             dt = self._usual
             if not dt:
                 raise DataError("dt is needed: this surrogate does not know its usual time step")
+        if self.checks:
+            physical = np.asarray(physical, np.float64)
+            # NaN compares as false
+            if not (_is_sound(physical) and (0.0 < dt < np.inf if isinstance(dt, float) else _is_sound(dt))):
+                raise _refused(physical, dt)
         self.latents = self._advance(physical, dt)
         return self.latents
+
+
+def _is_sound(values: Any) -> bool:
+    """Return whether all numbers are finite and positive."""
+    values = np.asarray(values)
+    return bool(values.min() > 0.0 and values.max() < np.inf)
+
+
+def _refused(physical: NDArray[np.float64], dt: Any) -> DataError:
+    """Return the error that names the first cell of what is not finite and positive."""
+    steps = np.broadcast_to(np.asarray(dt, np.float64), len(physical))
+    for what, values in (("physical", physical), ("dt", steps[:, None])):
+        bad = ~(np.isfinite(values) & (values > 0.0))
+        if bad.any():
+            cell, column = np.argwhere(bad)[0]
+            place = f"{what}, cell {cell}" + (f", column {column}" if what == "physical" else "")
+            break
+    return DataError(f"{place}: {values[cell, column]}", hint="values are finite and positive")
 
 
 def _plain(surrogate: Surrogate, state: dict[str, torch.Tensor]) -> Advance:
@@ -85,6 +118,8 @@ def _plain(surrogate: Surrogate, state: dict[str, torch.Tensor]) -> Advance:
         steps = torch.as_tensor(np.broadcast_to(dt, n_cells).copy(), device=surrogate.device).double()
         with torch.inference_mode():
             state = surrogate.components.step(state, driving, steps)
+            sound = ((driving > 0.0) & driving.isfinite()).all(1) & (steps > 0.0) & steps.isfinite()
+            state = {**state, LATENT: state[LATENT].masked_fill(~sound[:, None], torch.nan)}
         return state[LATENT].cpu().numpy()
 
     return advance

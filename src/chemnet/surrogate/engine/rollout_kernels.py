@@ -20,7 +20,10 @@ SHORTEST_STEP = 1e-6
 
 @inner_kernel
 def _write_drive(given, physical, dt, row, terms, limits, usual, logarithms):
-    """Write what drives the step from a row into the first columns of what the network is given."""
+    """Write what drives the step from a row into the first columns of what the network is given.
+
+    A cell with a parameter or a time step that is not finite and positive becomes NaN, and stays so.
+    """
     n_cells, n_physical = given.shape[0], limits.shape[0]
     for p in range(n_physical):
         low, high = limits[p, 0], limits[p, 1]
@@ -46,6 +49,13 @@ def _write_drive(given, physical, dt, row, terms, limits, usual, logarithms):
         for cell in range(n_cells):
             relative = F(max(dt[cell, row] / usual, SHORTEST_STEP))
             given[cell, terms.shape[0]] = log2(relative) * LOG10_2
+    # the logarithm above makes a number of anything, and its range a plausible one
+    for cell in range(n_cells):
+        sound = 0.0 < dt[cell, row] < np.inf
+        for p in range(n_physical):
+            sound = sound and 0.0 < physical[cell, row, p] < np.inf
+        if not sound:
+            given[cell, :] = F(np.nan)
 
 
 @inner_kernel

@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from chemnet.config import ConfigDict, load_result_config
+from chemnet.config.whole_file import write_whole
 from chemnet.data.inference.inference_writer import PROGRESS_FILE
 from chemnet.errors import ResultsError
 from chemnet.progress import get_logger
 from chemnet.registry import DATASETS
 from chemnet.results import ResultDirectory, ResultWriter
-from chemnet.results.partial import is_running, unfinished
+from chemnet.results.partial import OwnedRun, unfinished
 
 # the digests of what an unfinished run reads
 INPUTS_FILE = "inputs.json"
@@ -22,20 +23,18 @@ _TODAY = ("general.device", "general.threads", "general.results_dir")
 _log = get_logger(__name__)
 
 
-def resumed(config: ConfigDict) -> tuple[ConfigDict, Path]:
-    """Return the configuration and the hidden directory of the unfinished run that `infer.resume` names.
+def resumed(config: ConfigDict) -> tuple[ConfigDict, OwnedRun]:
+    """Return the configuration and the unfinished run that `infer.resume` names.
 
     Raises
     ------
     ResultsError
         When there is none, or it is running still.
     """
-    path = unfinished(config, "infer", str(config["infer"]["resume"]))
-    if is_running(path):
-        raise ResultsError(f"{path.name} is running still", hint="wait for it, or stop that process first")
-    _log.info("going on with %s as it was configured", path.name)
-    begun = load_result_config(path / "runtime_config.toml")
-    return begun.replace({key: config.lookup(key) for key in _TODAY}), path
+    run = unfinished(config, "infer", str(config["infer"]["resume"]))
+    _log.info("going on with %s as it was configured", run.path.name)
+    begun = load_result_config(run.path / "runtime_config.toml")
+    return begun.replace({key: config.lookup(key) for key in _TODAY}), run
 
 
 def check_same_inputs(folder: Path, config: ConfigDict, parents: Mapping[str, ResultDirectory]) -> None:
@@ -51,7 +50,7 @@ def check_same_inputs(folder: Path, config: ConfigDict, parents: Mapping[str, Re
         digests["data_set"] = DATASETS.get(config["data_set"]["name"])(config).digest
     path = folder / INPUTS_FILE
     if not path.is_file():
-        path.write_text(json.dumps(digests), encoding="utf-8")
+        write_whole(path, json.dumps(digests))
     elif json.loads(path.read_text(encoding="utf-8")) != digests:
         raise ResultsError(
             f"{folder.name} cannot go on: its model or its data have changed since it began",

@@ -55,10 +55,25 @@ class Block:
 class Source(Protocol):
     """Blocks, and what is known of them beforehand."""
 
-    tracer_ids: Sequence[str]
-    splits: tuple[str, ...]
-    n_rows: int
-    largest_step: int
+    @property
+    def tracer_ids(self) -> Sequence[str]:
+        """Ids of all tracers."""
+        ...
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Names of the splits."""
+        ...
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of all blocks together."""
+        ...
+
+    @property
+    def largest_step(self) -> int:
+        """Largest index along a tracer."""
+        ...
 
     def rows(self, block_rows: int) -> Iterator[Block]:
         """Yield all rows, `block_rows` at a time."""

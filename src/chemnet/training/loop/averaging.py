@@ -18,6 +18,7 @@ from chemnet.training.loop.engines import Session
 _STATISTICS = ("running_mean", "running_var")
 
 
+# not Ignite's EMAHandler: it holds a second model, frozen weights included, that no resume state has
 class AverageWeights:
     """Move the average towards the weights after each step, by ``1 - train.ema_decay`` of the way.
 

@@ -53,7 +53,8 @@ class Session:
         Whether somebody who looked on ended the training.
     """
 
-    model: nn.Module
+    # an nn.Module with all that chemnet.models.contract adds to one
+    model: Any
     optimizer: Optimizer
     scheduler: Any | None
     config: ConfigDict
@@ -78,7 +79,7 @@ class Session:
         return 1 if self.model.closed_form else self.table["epochs"]
 
 
-def make_session(model: nn.Module, config: ConfigDict, **parts: Any) -> Session:
+def make_session(model: Any, config: ConfigDict, **parts: Any) -> Session:
     """Return a session with the optimizer and scheduler that the model or the configuration asks for."""
     for part, function in (("optimizer", recipe.make_optimizer), ("scheduler", recipe.make_scheduler)):
         if getattr(type(model), f"make_{part}") is not function:
@@ -124,7 +125,8 @@ def make_trainer(session: Session, means: EpochMeans, trace: Trace) -> Engine:
 
     trace.watch(model)
     trainer = _quiet(Engine(score if model.closed_form else step))
-    trainer.add_event_handler(Events.EPOCH_STARTED, lambda: (model.train(), means.start(trainer.state.epoch)))
+    trainer.add_event_handler(Events.EPOCH_STARTED, lambda: model.train())
+    trainer.add_event_handler(Events.EPOCH_STARTED, lambda: means.start(trainer.state.epoch))
     trainer.add_event_handler(Events.ITERATION_COMPLETED(every=session.table["log_interval"]), means.flush)
     return trainer
 

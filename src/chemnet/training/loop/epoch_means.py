@@ -32,7 +32,8 @@ class EpochMeans:
 
     def start(self, epoch: int) -> None:
         """Forget everything and begin an epoch."""
-        self.epoch, self._names, self._rows, self._batches = epoch, [], 0, 0
+        self.epoch, self._rows, self._batches = epoch, 0, 0
+        self._names: list[str] = []
         self._sums = torch.zeros(0, dtype=torch.float64)
         self._totals: dict[str, Tensor] = {}
         self._pending: list[Tensor] = []

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from ignite.engine import Engine, Events
 
+from chemnet.config.whole_file import write_whole
 from chemnet.models.weights import BEST_WEIGHTS, LAST_WEIGHTS
 from chemnet.progress import get_logger, progress_bar
 from chemnet.training.loop.adaptation import CutDropout, RevertToBest
@@ -116,6 +117,7 @@ class ScoreEpochs:
         session.records.append(record)
 
 
+# not Ignite's Checkpoint: it pickles
 class KeepBest:
     """Keep the weights of the epoch with the lowest ``train.monitor``."""
 
@@ -142,7 +144,7 @@ class RecordMetrics:
         # what a resumed run brings along; a line of an epoch that was never complete in the state is gone
         # with it
         text = "".join(f"{json.dumps(record)}\n" for record in session.records)
-        self.path.write_text(text, encoding="utf-8")
+        write_whole(self.path, text)
 
     def attach(self, trainer: Engine) -> None:
         """Write after each epoch."""
@@ -159,6 +161,7 @@ class RecordMetrics:
             tracker.epoch(record)
 
 
+# not Ignite's Checkpoint: it pickles, and keeps no random state
 class SaveState:
     """Write the resume state after each epoch: a killed process loses one epoch at most."""
 
@@ -177,6 +180,8 @@ class SaveState:
         )
 
 
+# not Ignite's EarlyStopping, which counts for itself: the stagnant epochs stand in the resume state, and a
+# cut of dropout sets them to 0
 class StopEarly:
     """End the training after ``early_stopping_patience`` stagnant epochs."""
 
@@ -211,6 +216,7 @@ class AskWatch:
             trainer.terminate()
 
 
+# not Ignite's ProgressBar: one bar per epoch, begun at 0 by a resumed run, and nothing at all in a log file
 class ShowProgress:
     """A bar over all batches, with the latest losses beside it; without a terminal, log lines."""
 

@@ -16,6 +16,7 @@ from chemnet.training.loop.engines import Session, monitored
 _LENGTHS = {"T_max": 0, "total_steps": 1, "total_iters": 0}
 
 
+# not Ignite's schedulers: any of torch.optim.lr_scheduler may be named, its state goes into the resume state
 class StepScheduler:
     """Step the schedule after each epoch, or after each batch with ``scheduler.every = "batch"``.
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Self
 
 from chemnet.config import ConfigDict
 from chemnet.errors import ConfigError
+from chemnet.extras import install_command, is_installed, require
 from chemnet.progress import get_logger
+from chemnet.results.locks import one_at_a_time
 
 STORE_FILE = "mlflow.db"
 ARTIFACTS_FOLDER = "mlflow_artifacts"
@@ -24,6 +26,23 @@ _LONGEST_PARAMETER = 500
 _log = get_logger(__name__)
 
 
+def tracked_where_possible(config: ConfigDict) -> ConfigDict:
+    """Return the configuration with tracking off where MLflow is missing and only the default asks for it.
+
+    Raises
+    ------
+    MissingPackageError
+        When somebody chose a key of ``[mlflow]``, and MLflow is missing.
+    """
+    if not config["mlflow"]["enabled"] or is_installed("mlflow"):
+        return config
+    if any(key[0] == "mlflow" for key in config.chosen):
+        require("mlflow", "tracking, as [mlflow] is set,")
+    _log.warning("MLflow is not installed: nothing is tracked (%s)", install_command("mlflow"))
+    return config.replace({"mlflow.enabled": False})
+
+
+# not Ignite's MLflowLogger: it opens the process's one global run; a sweep's stays open around its trials'
 class MlflowTracker:
     """One MLflow run: parameters at the start, metrics of each epoch, artifacts at the end.
 
@@ -52,7 +71,7 @@ class MlflowTracker:
         results_dir = Path(config["general"]["results_dir"]).resolve()
         uri = config["mlflow"]["tracking_uri"] or f"sqlite:///{results_dir / STORE_FILE}"
         try:
-            with _quiet_migrations():
+            with _quiet_migrations(), _alone_in_store(uri):
                 self._client = MlflowClient(uri)
                 experiment = self._experiment(config["train"]["experiment_name"], config, results_dir)
                 name = config["train"]["run_name"] or run_name
@@ -105,13 +124,21 @@ class MlflowTracker:
 
     def _experiment(self, name: str, config: ConfigDict, results_dir: Path) -> str:
         """Return the experiment's id, made when it is new; a local store keeps artifacts beside it."""
+        from mlflow.exceptions import MlflowException
+
         found = self._client.get_experiment_by_name(name)
         if found is not None:
             return found.experiment_id
         local = not config["mlflow"]["tracking_uri"]
-        return self._client.create_experiment(
-            name, artifact_location=(results_dir / ARTIFACTS_FOLDER).as_uri() if local else None
-        )
+        place = (results_dir / ARTIFACTS_FOLDER).as_uri() if local else None
+        try:
+            return self._client.create_experiment(name, artifact_location=place)
+        except MlflowException:
+            # another training of the same server may have made it meanwhile
+            found = self._client.get_experiment_by_name(name)
+            if found is None:
+                raise
+            return found.experiment_id
 
 
 def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -138,6 +165,15 @@ def git_commit(folder: Path) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return answer.stdout.strip() or None if answer.returncode == 0 else None
+
+
+def _alone_in_store(uri: str) -> AbstractContextManager[None]:
+    """Return a context that one process at a time is in: two would make the tables of a new SQLite file."""
+    scheme, _, file = uri.partition(":///")
+    if scheme != "sqlite":
+        return nullcontext()
+    path = Path(file)
+    return one_at_a_time(path.with_name(f".{path.name}.lock"))
 
 
 @contextmanager

@@ -127,7 +127,7 @@ def prepare(
     data = PreprocessedData(inputs["preprocess"])
     feed = MODELS.get(config["model"]["name"]).feed
     autoencoder = load_trained(inputs["autoencoder"]) if "autoencoder" in inputs else None
-    model = build_model(config, data.describe(feed), autoencoder)
+    model: Any = build_model(config, data.describe(feed), autoencoder)
     if config["train"]["model_weights_file"] and resumed is None:
         model.load_weights(config["train"]["model_weights_file"])
     model.to(device)

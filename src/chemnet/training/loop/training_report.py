@@ -23,8 +23,13 @@ def read_records(path: Path) -> list[Record]:
     ResultsError
         When a line is not JSON.
     """
+    return _records(path.read_text(encoding="utf-8"), path)
+
+
+def _records(text: str, path: Path) -> list[Record]:
+    """Return the records in the text of a file."""
     try:
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        return [json.loads(line) for line in text.splitlines()]
     except ValueError as error:
         raise ResultsError(f"{path} is damaged: {error}", hint="train again") from error
 
@@ -32,7 +37,9 @@ def read_records(path: Path) -> list[Record]:
 def records_of(folder: Path, epochs: int) -> list[Record]:
     """Return the records of the first `epochs` epochs of an earlier run; later ones are trained again."""
     path = folder / METRICS_FILE
-    records = read_records(path) if path.is_file() else []
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    # a process killed while it wrote leaves half a line, of an epoch that its state does not know
+    records = _records(text[: text.rfind("\n") + 1], path)
     return [record for record in records if record["epoch"] <= epochs]
 
 

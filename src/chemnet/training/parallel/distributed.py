@@ -16,6 +16,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import ignite.distributed as idist
@@ -57,9 +58,22 @@ def process_group(wanted_device: str) -> Alone:
 def local_device(wanted: str) -> torch.device:
     """Return this process's device: of several GPUs the one with its number on this machine."""
     device = choose_device(wanted)
-    if device.type == "cuda" and device.index is None:
+    if device == torch.device("cuda"):  # without a number
         return choose_device(f"cuda:{os.environ.get('LOCAL_RANK', '0')}")
     return device
+
+
+def _gathered(mine: Any) -> list[Any]:
+    """Return what each process gives, in the order of their ranks."""
+    gathered: Any = idist.all_gather(mine)
+    return gathered
+
+
+def _total(values: Tensor) -> Tensor:
+    """Return the sum over all processes, in place."""
+    total = idist.all_reduce(values)
+    assert isinstance(total, Tensor)
+    return total
 
 
 class Together(Alone):
@@ -84,8 +98,14 @@ class Together(Alone):
     def agreed(self, find: Callable[[], dict[str, ResultDirectory]]) -> dict[str, ResultDirectory]:
         """Return what the first process finds; it may make what is missing."""
         found = {role: str(result.path) for role, result in find().items()} if self.is_first else {}
-        paths: dict[str, str] = idist.all_gather(found)[0]
+        paths: dict[str, str] = _gathered(found)[0]
         return {role: ResultDirectory.open(path) for role, path in paths.items()}
+
+    def first_path(self, find: Callable[[], Path | None]) -> Path | None:
+        """Return the path that the first process finds, if any."""
+        found = find() if self.is_first else None
+        path = idist.all_gather({"path": str(found) if found else ""})[0]["path"]
+        return Path(path) if path else None
 
     def share(self, table: Table) -> Table:
         """Return the part of each batch that is this process's."""
@@ -162,7 +182,7 @@ class Together(Alone):
 
     def told(self, result: ResultDirectory | None) -> ResultDirectory:
         """Return the first process's result in all of them."""
-        path = idist.all_gather({"path": str(result.path) if result else ""})[0]["path"]
+        path = _gathered({"path": str(result.path) if result else ""})[0]["path"]
         return ResultDirectory.open(path)
 
 
@@ -182,17 +202,17 @@ class SharedMeans(EpochMeans):
             super().flush()
         except RunFailedError as error:
             problem = {"message": error.message, "hint": error.hint or ""}
-        for told in idist.all_gather(problem):
+        for told in _gathered(problem):
             if told["message"]:
                 raise RunFailedError(told["message"], hint=told["hint"])
 
     def result(self) -> dict[str, float]:
         """Return the means over all processes."""
         self.flush()
-        mine = {"names": self._names, "sums": self._sums, "rows": self._rows}
+        mine: dict[str, Any] = {"names": self._names, "sums": self._sums, "rows": self._rows}
         mine["totals"] = {name: total.cpu() for name, total in self._totals.items()}
         # one whose share was empty has no names
-        shares = [share for share in idist.all_gather(mine) if share["rows"]]
+        shares = [share for share in _gathered(mine) if share["rows"]]
         self._names = shares[0]["names"]
         self._rows = sum(share["rows"] for share in shares)
         self._sums = torch.stack([share["sums"] for share in shares]).sum(0)
@@ -236,12 +256,12 @@ class _Sum(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, values: Tensor) -> Tensor:
         """Return the sum."""
-        return idist.all_reduce(values.clone())
+        return _total(values.clone())
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         """Return the summed gradients."""
-        return idist.all_reduce(gradients[0].clone())
+        return _total(gradients[0].clone())
 
 
 def _summed(values: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -40,6 +41,10 @@ class Alone:
 
     def agreed(self, find: Callable[[], dict[str, ResultDirectory]]) -> dict[str, ResultDirectory]:
         """Return what the first process finds."""
+        return find()
+
+    def first_path(self, find: Callable[[], Path | None]) -> Path | None:
+        """Return the path that the first process finds, if any."""
         return find()
 
     def share(self, table: Table) -> Table:

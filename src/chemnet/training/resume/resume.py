@@ -12,7 +12,8 @@ from chemnet.errors import ConfigError, ResultsError
 from chemnet.progress import get_logger
 from chemnet.results import ResultDirectory
 from chemnet.results.directory import PARTIAL_PREFIX, RESULT_FILE
-from chemnet.results.partial import is_running
+from chemnet.results.partial import OwnedRun
+from chemnet.training.parallel.process_group import ALONE, Alone
 from chemnet.training.resume.resumable import training_to_resume
 from chemnet.training.resume.state import Resumable, read_state
 
@@ -34,14 +35,14 @@ class Resumed:
     found
         Its state.
     in_place
-        Its hidden directory, when the run never finished and goes on there; None for a finished or
-        interrupted result.
+        The run, when it never finished and goes on where it is; None for a finished or interrupted result,
+        and in all processes but the first.
     config
         The configuration that it began with.
     """
 
     found: Resumable
-    in_place: Path | None
+    in_place: OwnedRun | None
     config: ConfigDict
 
 
@@ -55,22 +56,23 @@ def check_start(config: ConfigDict, resumed: Resumed | None) -> None:
         )
 
 
-def find_resumed(config: ConfigDict) -> Resumed | None:
+def find_resumed(config: ConfigDict, group: Alone = ALONE) -> Resumed | None:
     """Return the run that ``train.resume`` names, or None when a new one starts.
+
+    Of several processes the first one finds it, and owns it.
 
     Raises
     ------
     ResultsError
-        When there is none, it is still running or no training, or its state is missing or damaged.
+        When there is none, it is still running, no training or not what was written, or its state is missing.
     """
-    path = training_to_resume(config)
+    path = group.first_path(lambda: training_to_resume(config))
     if path is None:
         return None
-    if is_running(path):
-        raise ResultsError(f"{path} is still being trained", hint="wait for that process, or end it")
+    hidden = path.name.startswith(PARTIAL_PREFIX)
+    in_place = OwnedRun(path, "train") if hidden and group.is_first else None
     _check_is_training(path)
     found = read_state(path)
-    in_place = path if path.name.startswith(PARTIAL_PREFIX) else None
     return Resumed(found, in_place, load_result_config(path / CONFIG_FILE))
 
 
@@ -122,15 +124,16 @@ def _value_or_none(config: ConfigDict, name: str) -> Any:
 
 
 def _check_is_training(path: Path) -> None:
-    """Raise `ResultsError` when a directory is the result of another verb."""
+    """Raise `ResultsError` when a directory is a result of another verb, or one that has changed."""
     if not (path / RESULT_FILE).is_file():
         return
-    verb = ResultDirectory.open(path).verb
-    if verb != "train":
+    result = ResultDirectory.open(path)
+    if result.verb != "train":
         raise ResultsError(
-            f"train.resume: {path} is a result of `{verb}`; a training is needed",
+            f"train.resume: {path} is a result of `{result.verb}`; a training is needed",
             hint="`chemnet results` lists results with their verbs",
         )
+    result.verify()
 
 
 def check_inputs(resumed: Resumed | None, inputs: dict[str, ResultDirectory]) -> None:

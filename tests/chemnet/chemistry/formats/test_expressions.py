@@ -103,10 +103,9 @@ def test_inputs_are_found_through_variables_and_shortcuts():
     [
         ("Tgsa", {}, "unknown name 'tgsa'", "'tgas'"),
         ("user_J21*2", {}, "unknown name 'user_j21'", "@var:user_j21="),
-        ("n(idx_H2)*1d-9", {}, "calls 'n'", "known functions"),
+        ("n(1:5)*1d-9", {}, "has ':' where", "arithmetic"),
         ("a", {"a": "b", "b": "a"}, "variable 'a' is defined by itself", "rename"),
-        ("a", {"a": "sum(n(1:nmols))"}, "has ':' where", "arithmetic"),
-        ("dissH2_Martin96(n,Tgas)", {}, "calls 'dissh2_martin96'", "write the formula out"),
+        ("H2_rate(n,Tgas)", {}, "calls 'h2_rate'", "write the formula out"),
     ],
 )
 def test_rate_that_cannot_be_had_is_refused_with_cause_and_way_out(text, scope, message, hint):
@@ -116,5 +115,72 @@ def test_rate_that_cannot_be_had_is_refused_with_cause_and_way_out(text, scope, 
     assert hint in caught.value.hint
 
 
+def test_densities_of_species_are_taken_from_their_abundances():
+    rate = compile_expression("1d-9*n(idx_H2)/n(krome_idx_Hj)*sum(n(1:nmols))")
+    assert rate.densities == {"H2", "H+", "*"}
+    value = rate(10.0, density=1e3, abundances={"H2": 0.5, "H+": 1e-3, "*": 0.6})
+    assert float(value) == pytest.approx(1e-9 * 500 / 1.0 * 600)
+    with pytest.raises(DataError, match="depends on the density of a species"):
+        rate(10.0, density=1e3)
+
+
+@pytest.mark.parametrize(
+    ("written", "species"),
+    [("E", "E-"), ("HEjj", "HE++"), ("OHk", "OH-"), ("K", "K"), ("Cj", "C+"), ("CO", "CO")],
+)
+def test_charges_in_the_index_of_a_species_are_letters(written, species):
+    assert compile_expression(f"n(idx_{written})").densities == {species}
+
+
+def test_functions_of_papers_have_their_values():
+    # Glover et al. 2010, eq. 4; Draine & Bertoldi 1996 without a column; H2 + H is faster in LTE
+    attenuation = compile_expression("fHnOj(user_Av)")
+    assert float(attenuation(10.0, Av=2.0)) == pytest.approx(np.exp(-5.1 + 0.066))
+    assert float(compile_expression("fselfH2(0d0, 1d5)")(10.0)) == pytest.approx(1.0, abs=1e-3)
+    dissociation = compile_expression("dissH2_Martin96(n,Tgas)")
+    thin, dense = (float(dissociation(3000.0, density=density)) for density in (1.0, 1e10))
+    assert 0.0 < thin < 1e-3 * dense < 1e-11
+
+
+@pytest.mark.parametrize("name", ["dissH2H_Hunter23", "dissH2H2_Hunter23"])
+def test_dissociation_goes_from_the_rate_of_thin_to_that_of_dense_gas(name):
+    rate = compile_expression(f"{name}(n,Tgas)")
+    dense_limit = compile_expression("dissH2_Martin96(n,Tgas)")(4000.0, density=1e20)
+    rates = [
+        float(rate(4000.0, density=density, abundances={"H": 0.5, "H2": 0.25}))
+        for density in (1.0, 1e4, 1e12)
+    ]
+    assert rates == sorted(rates)
+    assert rates[-1] == pytest.approx(float(dense_limit) / (8.0 if "H2H2" in name else 1.0), rel=1e-3)
+
+
+def test_ions_recombine_on_neutral_grains_at_the_rate_of_weingartner_and_draine():
+    rate = compile_expression("C_recombination_on_dust(n,Tgas)")
+    dark, lit = (
+        float(rate(100.0, radfield=field, density=1e2, abundances={"E-": 1e-4})) for field in (1e-12, 1.0)
+    )
+    assert dark == pytest.approx(4.558e-13, rel=0.02)
+    assert 1e-15 < lit < dark
+
+
 def test_overflow_is_infinite_and_silent():
     assert compile_expression("exp(1d10)")(10.0) == np.inf
+
+
+def test_variables_that_refer_to_all_earlier_ones_take_time_in_proportion():
+    scope = {"v0": "1d0"} | {f"v{n}": "+".join(f"v{i}" for i in range(n)) for n in range(1, 60)}
+    # written out, the last one would have 2**58 terms
+    assert float(compile_expression("v59", scope)(Tgas=10.0)) == 2.0**58
+
+
+def test_a_long_chain_of_variables_is_no_deep_one():
+    scope = {"v0": "Tgas"} | {f"v{n}": f"v{n - 1}+1d0" for n in range(1, 2001)}
+    rate = compile_expression("v2000", scope)
+    assert float(rate(Tgas=10.0)) == 2010.0
+    assert rate.inputs == {"tgas"}
+
+
+def test_a_long_circle_of_variables_is_refused():
+    scope = {f"v{n}": f"v{(n + 1) % 2000}" for n in range(2000)}
+    with pytest.raises(DataError, match="'v0' is defined by itself"):
+        compile_expression("v0", scope)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chemnet.chemistry.formats import kida
+from chemnet.chemistry.formats.row_files import Reading, ReadingOptions
 from chemnet.chemistry.network.network import Network
 from chemnet.errors import DataError
 
@@ -114,8 +115,7 @@ def test_unsupported_formula_is_refused_with_its_row(write, formula):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (row("H2 CRP", "H2+ e-", 1.0, formula=2), "formula 2 does not fit the reactants ['H2', 'CRP']"),
-        (row("H2 Photon", "H2+ e-", 1.0, formula=3), "formula 3 does not fit the reactants ['H2', 'Photon']"),
+        (row("C OH", "CO H", 1.0, formula=2), "formula 2 does not fit the reactants ['C', 'OH']"),
         (row("C OH", "CO H", 1.0, formula=1), "formula 1 does not fit the reactants ['C', 'OH']"),
         (row("C", "CO H", 1.0), "type TWOBODY has 2 reacting species, found 1"),
         (row("C OH", "CO H", "1.0e-1o"), "kida.dat:1: A is '1.0e-1o'"),
@@ -126,6 +126,46 @@ def test_unsupported_formula_is_refused_with_its_row(write, formula):
 )
 def test_wrong_row_is_refused_with_file_line_and_cause(write, line, message):
     assert message in refused(write(line)).message
+
+
+@pytest.mark.parametrize(
+    ("partner", "formula"), [("CRP", 2), ("CRP", 3), ("CR", 2), ("Photon", 1), ("PHOTON", 3)]
+)
+def test_label_that_contradicts_the_partner_gives_way_to_it(write, partner, formula):
+    rows = [row(f"HNCO {partner}", "NCO H", 4e3, formula=formula)] * 2 + [row("C OH", "CO H", 1e-10)]
+    reading = Reading()
+    _, reactions = kida.read(write("\n".join(rows)), reading)
+    kind = "PHOTON" if partner.upper() == "PHOTON" else "CRP"
+    assert (reactions[0].kind, reactions[0].alpha) == (kind, 4e3 * (1.3e-17 if kind == "CRP" else 1.0))
+    (note,) = reading.notes
+    assert f"rows with formula {formula} are read by their reactant" in note
+    assert note.endswith("(2 rows, the first is kida.dat:1)")
+
+
+def test_a_limit_above_9999_is_a_limit(write):
+    _, reactions = kida.read(write(row("C OH", "CO H", 1e-10, t=(10, 41000))))
+    assert (reactions[0].t_max, reactions[0].outside) == (41000.0, "clamp")
+
+
+def test_direct_cosmic_rays_and_their_photons_stay_apart(write):
+    _, reactions = kida.read(
+        write("\n".join(row(f"CO {one}", "C O", 5.0, formula=1) for one in ("CR", "CRP")))
+    )
+    assert [reaction.partner for reaction in reactions] == ["", "CRPHOT"]
+
+
+def test_rows_without_a_rate_are_left_out_when_asked_and_named_with_their_cause(write):
+    path = write("\n".join([row("GRAIN- H+", "GRAIN0 H", 1.0, formula=0), row("C OH", "CO H", 1e-10)]))
+    assert "grains" in refused(path).message
+    reading = Reading(ReadingOptions(skip_unreadable=True))
+    assert len(kida.read(path, reading)[1]) == 1
+    assert reading.skipped == [refused(path).message]
+
+
+def test_capitals_of_older_releases_are_read(write):
+    lines = [row("C+ L-C3H2", "C-C3H+ CH", 1e-9), row("SIO PHOTON", "SI O", 1e-9, formula=2)]
+    species, _ = kida.read(write("\n".join(lines)))
+    assert [one.name for one in species] == ["C+", "l-C3H2", "c-C3H+", "CH", "SIO", "SI", "O"]
 
 
 def test_unbalanced_row_is_named_by_file_and_line(write):

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from chemnet.chemistry.formats import krome
+from chemnet.chemistry.formats.row_files import Reading, ReadingOptions
 from chemnet.chemistry.network.network import Network
+from chemnet.chemistry.rates.joined_ranges import join_ranges
 from chemnet.errors import DataError
 
 FILE = """\
@@ -75,9 +77,50 @@ def test_rows_follow_the_format_in_force(write):
 def test_limits_lose_their_comparison_and_none_is_no_limit(write):
     _, reactions = krome.read(write(FILE))
     limits = [(reaction.t_min, reaction.t_max) for reaction in reactions]
-    assert limits[:3] == [(0.0, np.inf), (2.73, 5500.0), (5500.0, np.inf)]
+    assert limits[:3] == [(0.0, np.inf), (2.73, 5500.0), (np.nextafter(5500.0, np.inf), np.inf)]
     assert limits[3] == (0.0, np.inf)
     assert limits[6] == (0.0, 1e4)
+
+
+def test_a_limit_belongs_to_the_row_that_its_comparison_names(write):
+    rows = (
+        "@format:idx,R,R,P,P,Tmin,Tmax,rate\n1,C,OH,CO,H,NONE,.LT.1d2,1d-9\n2,C,OH,CO,H,.GE.1d2,NONE,2d-9\n"
+    )
+    for text, owner in ((rows, 1), (rows.replace(".LT.", ".LE.").replace(".GE.", ".GT."), 0)):
+        found = join_ranges(krome.read(write(text))[1]).rows
+        counting = [any(one.start <= 100.0 < one.end for one in ranges) for ranges in found]
+        assert counting == [index == owner for index in (0, 1)]
+
+
+def test_a_row_whose_limits_exclude_one_another_never_counts(write):
+    reading = Reading()
+    rows = ROW + "1,C,OH,CO,H,>1d2,.LE.1d2,1d-9\n2,C,OH,CO,H,1d2,1d2,2d-9\n"
+    assert [one.t_max for one in krome.read(write(rows), reading)[1]] == [100.0]
+    assert "never count (1 row, the first is react_test:2)" in reading.notes[0]
+
+
+def test_blocks_that_only_cool_are_read_over_and_others_left_out_when_asked(write):
+    text = "@cooling_start\n x = n(idx_H)\n@cooling_stop\n" + ROW + "1,C,OH,CO,H,,,1d-9\n"
+    assert len(krome.read(write(text))[1]) == 1
+    block = "@reactionModifier_begin\nif(Tgas>1d3) k(1) = 0d0\n@reactionModifier_end\n"
+    reading = Reading(ReadingOptions(skip_unreadable=True))
+    assert len(krome.read(write(block + text), reading)[1]) == 1
+    assert reading.skipped == [refused(write(block + text)).message]
+
+
+def test_rates_that_the_host_program_knows_are_given_by_key(write):
+    text = ROW + "1,C,OH,CO,H,,,user_rate*1d-9\n@format:idx,R,P,P,rate\n2,H,H+,E,auto\n3,C,C+,E,auto\n"
+    given = {"user_rate": 2, "auto": "0d0", "C -> C+ + E-": "3d-10*user_G0"}
+    _, reactions = krome.read(write(text), Reading(ReadingOptions(variables=given)))
+    values = [float(one.expression(100.0, radfield=2.0)) for one in reactions]
+    assert values == pytest.approx([2e-9, 0.0, 6e-10])
+
+
+def test_rates_that_depend_on_abundances_are_noticed_once(write):
+    reading = Reading()
+    krome.read(write(ROW + "1,H,H,H2,,,,1d-17/n(idx_H)\n2,C,OH,CO,H,,,1d-9*n(idx_H2)\n"), reading)
+    assert len(reading.notes) == 1
+    assert "(2 rows, the first is react_test:2)" in reading.notes[0]
 
 
 def test_rates_have_the_values_of_their_expressions(write):
@@ -148,7 +191,7 @@ ROW = "@format:idx,R,R,P,P,Tmin,Tmax,rate\n"
         ("@var:1x=3\n", "react_test:1: @var:1x=3 defines no variable", "@var:power"),
         ("@var:Tgas=3\n", "@var:Tgas=3 defines no variable", "@var:power"),
         ("@ice:CO,freezeout,rate\n", "react_test:1: @ice is not supported", "@"),
-        ("@reactionModifier_start\n", "@reactionmodifier_start is not supported", "@"),
+        ("@reactionModifier_start\n", "the block @reactionmodifier changes rates", "skip_unreadable"),
         ("@ghost:Qx\n", "react_test:1: 'QX' is not a species name", "CH3OH"),
         (
             "@photo_start\n@format:idx,R,P,P,rate\n1,H,H+,E,auto",

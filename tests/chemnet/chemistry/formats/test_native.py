@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from chemnet.chemistry.formats import native, native_writer
 from chemnet.chemistry.network.network import Network, NetworkSpecies, Reaction
+from chemnet.chemistry.network.parts import OUTSIDE
 from chemnet.errors import DataError
 
 HEADER = 'format = "chemnet"\nversion = 1\n'
@@ -216,7 +217,9 @@ positive = st.floats(0.0, 1e30, allow_nan=False)
 reference = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S", "Zs")), max_size=20).map(
     str.strip
 )
-gas = st.sampled_from(["H", "H2", "HCO+", "E-", "CO", "#CO", "@CO", "CH3OH", "C10H2"])
+gas = st.sampled_from(
+    ["H", "H2", "HCO+", "E-", "CO", "#CO", "@CO", "CH3OH", "C10H2", "[13C]O", "PAH{C54H18}-"]
+)
 sides = st.lists(gas, min_size=1, max_size=4).map(tuple)
 some_reactions = st.builds(
     Reaction,
@@ -231,6 +234,8 @@ some_reactions = st.builds(
     extrapolate=st.booleans(),
     reduced_mass=positive,
     reference=reference,
+    outside=st.sampled_from(OUTSIDE),
+    partner=st.sampled_from(["", "CRPHOT"]),
 )
 
 

@@ -1,50 +1,22 @@
-"""What the row readers share: numbers of two languages, names in one spelling, faults with their place."""
+"""What the row readers share: names in one spelling, faults with their place, rows left out on request."""
 
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from chemnet.chemistry.formats.row_files import (
-    data_lines,
-    decimal,
+    Reading,
+    ReadingOptions,
     network_species,
-    read_rows,
     require_reactants,
-    species_names,
     split_partner,
 )
 from chemnet.chemistry.network.network import Reaction
 from chemnet.errors import DataError
 
 
-@given(st.floats(allow_nan=False, allow_infinity=False))
-def test_number_is_read_alike_from_python_and_fortran(number):
-    assert decimal(repr(number), "alpha", "a:1") == number
-    assert decimal(f" {number!r} ".replace("e", "D"), "alpha", "a:1") == number
-
-
-@pytest.mark.parametrize("text", ["", "nan", "inf", "1e999", "1,5", "0x10", "two"])
-def test_text_that_is_no_finite_number_is_refused_with_column_and_place(text):
-    with pytest.raises(DataError, match=r"net\.txt:3: alpha is '.*', which is no finite number"):
-        decimal(text, "alpha", "net.txt:3")
-
-
-def test_comments_and_blank_lines_are_skipped_and_numbers_kept(tmp_path):
-    path = tmp_path / "net.txt"
-    path.write_text("# a\n\n  ! b\nfirst\n  \nsecond\r\n", encoding="utf-8")
-    assert data_lines(path, ("#", "!")) == [(4, "first"), (6, "second")]
-
-
-def test_bytes_that_are_no_text_do_not_stop_a_reader(tmp_path):
-    path = tmp_path / "net.txt"
-    path.write_bytes(b"H:\xe9\n")
-    assert [number for number, _ in data_lines(path, ("#",))] == [1]
-
-
 def test_names_are_brought_to_one_spelling_and_empty_places_left_out():
-    assert species_names(["He+", " ", "e-", "CO_ice", "l-C3H2"], "a:1") == ("HE+", "E-", "#CO", "l-C3H2")
+    assert Reading().names(["He+", " ", "e-", "CO_ice", "l-C3H2"], "a:1") == ("HE+", "E-", "#CO", "l-C3H2")
 
 
 def test_partner_is_taken_from_any_place():
@@ -70,7 +42,7 @@ def test_single_fault_is_reported_as_it_is(tmp_path):
         raise DataError(f"{where}: {text} is wrong", hint="write it right")
 
     with pytest.raises(DataError) as caught:
-        read_rows(tmp_path / "net.txt", [(7, "row")], refuse)
+        Reading().read_rows(tmp_path / "net.txt", [(7, "row")], refuse)
     assert str(caught.value) == "net.txt:7: row is wrong\n  hint: write it right"
 
 
@@ -80,6 +52,28 @@ def test_a_file_of_which_hardly_a_row_can_be_read_has_another_format(tmp_path):
 
     lines = [(number, "a,b") for number in range(1, 802)]
     with pytest.raises(DataError, match=r"table\.csv: format not recognised") as caught:
-        read_rows(tmp_path / "table.csv", lines, refuse)
+        Reading().read_rows(tmp_path / "table.csv", lines, refuse)
     assert "801" not in caught.value.message
     assert all(name in caught.value.hint for name in ("UCLCHEM", "UMIST", "KIDA", "KROME"))
+
+
+def test_rows_are_left_out_only_when_asked_and_all_of_them_are_listed(tmp_path):
+    def parse(text, where):
+        if text == "bad":
+            raise DataError(f"{where}: no rate", hint="give one")
+        return [Reaction(("C", "OH"), ("CO", "H"), "TWOBODY", 1.0)]
+
+    lines = list(enumerate(["good"] * 4 + ["bad"] * 2, start=1))
+    with pytest.raises(DataError, match="2 rows are refused") as caught:
+        Reading().read_rows(tmp_path / "net.txt", lines, parse)
+    assert "network.skip_unreadable=true" in caught.value.hint
+    reading = Reading(ReadingOptions(skip_unreadable=True))
+    assert len(reading.read_rows(tmp_path / "net.txt", lines, parse)) == 4
+    assert (reading.rows, reading.skipped) == (6, ["net.txt:5: no rate", "net.txt:6: no rate"])
+
+
+def test_a_choice_made_for_many_rows_is_one_line():
+    reading = Reading()
+    for line in (3, 5):
+        reading.notice("read by its reactant", f"net.txt:{line}")
+    assert reading.notes == ["read by its reactant (2 rows, the first is net.txt:3)"]

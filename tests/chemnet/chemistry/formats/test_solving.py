@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from chemnet.chemistry.network.network import Network
+from chemnet.errors import DataError
 
 STEPS = 12
 TRACER = {
@@ -70,3 +71,25 @@ def test_same_reactions_in_another_format_give_the_same_answer(tmp_path: Path, n
     # the chemistry did something, and carbon is where it was
     assert expected[-1, SPECIES.index("CO")] > 1e-6
     np.testing.assert_allclose(expected[:, [1, 3]].sum(axis=1), 1e-4, rtol=1e-9)
+
+
+@pytest.mark.slow  # compiles the solver first
+def test_a_rate_that_depends_on_a_density_follows_the_abundance_from_row_to_row(tmp_path: Path):
+    path = tmp_path / "react_dust"
+    path.write_text("@format:idx,R,R,P,rate\n1,H,H,H2,1d-17/n(idx_H)*get_Hnuclei(n(:))\n", encoding="utf-8")
+    network = Network.read(path)
+    years = np.linspace(0.0, 2e5, 401)
+    tracer = {"time": years, "Density": 1e4, "Radfield": 1.0, "Av": 1.0, "gasTemp": 20.0}
+    h = network.solve(tracer, {"H": 1.0}).abundances[:, network.index("H")]
+    # with the density itself the rate is linear in H; held over each of the short rows it is nearly so
+    np.testing.assert_allclose(h, np.exp(-2.0 * 1e-17 * 1e4 * years * 3.16e7), rtol=0.02)
+
+
+@pytest.mark.slow  # compiles the solver first
+def test_a_rate_of_a_species_that_is_not_there_is_refused_by_its_row(tmp_path: Path):
+    path = tmp_path / "react_dust"
+    path.write_text("@format:idx,R,R,P,rate\n1,H,H,H2,1d-17*n(idx_Ej)\n", encoding="utf-8")
+    network = Network.read(path)
+    tracer = {"time": [0.0, 1.0], "Density": 1e4, "Radfield": 1.0, "Av": 1.0, "gasTemp": 20.0}
+    with pytest.raises(DataError, match=r"react_dust:2: the rate depends on the density of 'E\+'"):
+        network.solve(tracer, {"H": 1.0})

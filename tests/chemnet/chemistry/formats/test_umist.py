@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from chemnet.chemistry.formats import umist
+from chemnet.chemistry.formats.row_files import Reading, ReadingOptions
 from chemnet.chemistry.network.network import Network
 from chemnet.errors import DataError
 
@@ -74,6 +75,19 @@ def test_partner_words_choose_the_kind_and_are_no_species(write):
     assert reactions[2].reactants == ("H2",)
     assert reactions[5].products == ("CH+",)
     assert not {"CRP", "CRPHOT", "PHOTON"} & {one.name for one in species}
+
+
+@pytest.mark.parametrize("tail", ["::", ": ! large gamma", ":   ", ""])
+def test_empty_fields_and_remarks_at_the_end_of_a_line_mean_nothing(write, tail):
+    line = '1:NN:C:OH:CO:H:::1:1e-10:0:0:10:300:L:C:"doi":"note"' + tail
+    (reaction,) = umist.read(write(line + "\n"))[1]
+    assert (reaction.alpha, reaction.reference) == (1e-10, "UMIST; doi; note")
+
+
+def test_rates_go_on_beyond_their_range_or_do_as_the_user_says(write):
+    reading = Reading(ReadingOptions(outside_range="clamp"))
+    assert {one.outside for one in umist.read(write(ROWS))[1]} == {"extrapolate"}
+    assert {one.outside for one in umist.read(write(ROWS), reading)[1]} == {"clamp"}
 
 
 def test_row_with_two_temperature_ranges_becomes_two_reactions(write):

@@ -6,7 +6,12 @@ from itertools import pairwise
 
 import pytest
 
-from chemnet.chemistry.network.elements import ATOMIC_WEIGHTS, WEIGHTS_IN_CAPITALS, symbols_in_capitals
+from chemnet.chemistry.network.elements import (
+    ATOMIC_WEIGHTS,
+    ISOTOPE_MASSES,
+    WEIGHTS_IN_CAPITALS,
+    symbols_in_capitals,
+)
 
 FIRST_TWENTY = [
     "H", "He", "Li", "Be", "B", "C", "N", "O", "F", "Ne",
@@ -30,10 +35,16 @@ def test_weights_add_up_to_known_molecular_masses(molecule, mass):
 
 
 def test_no_two_symbols_are_equal_in_capitals():
-    assert len(WEIGHTS_IN_CAPITALS) == len(ATOMIC_WEIGHTS)
+    assert len(WEIGHTS_IN_CAPITALS) == len(ATOMIC_WEIGHTS) + len(ISOTOPE_MASSES)
+
+
+@pytest.mark.parametrize("isotope", ISOTOPE_MASSES)
+def test_an_isotope_has_nearly_the_mass_of_its_number(isotope):
+    mass_number = int("".join(sign for sign in isotope if sign.isdigit()))
+    assert ISOTOPE_MASSES[isotope] == pytest.approx(mass_number, abs=0.05)
 
 
 def test_capitals_hold_every_element_but_those_that_read_as_two_light_ones():
-    split = set(WEIGHTS_IN_CAPITALS) - symbols_in_capitals()
+    split = set(map(str.upper, ATOMIC_WEIGHTS)) - symbols_in_capitals()
     assert split == {"CO", "CS", "SC", "HF", "HO", "NB", "ND", "CD", "OS", "PB", "PD", "SB", "SN"}
     assert {"SI", "CL", "FE", "NA", "MG", "NI", "HE"} <= symbols_in_capitals()

@@ -62,7 +62,10 @@ def test_a_species_listed_twice_is_refused() -> None:
 
 
 def test_freezing_ions_may_leave_their_charge_on_the_grain() -> None:
-    Network.from_parts(SPECIES, [reaction("C+", "#C", "FREEZE")])
+    freeze = reaction("C+", "#C", "FREEZE")
+    network = Network.from_parts(SPECIES, [freeze])
+    assert list(network.reactions) == [freeze]
+    assert not network.mended
 
 
 def test_freeze_out_that_makes_hydrogen_is_mended_with_the_molecules_own_ice() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import given
@@ -99,15 +100,23 @@ def test_species_listed_twice_is_reported_once():
     assert found.refused == ("network 'network' lists species twice: C",)
 
 
-def test_reaction_is_a_duplicate_only_where_ranges_overlap():
+def test_repeated_rows_overlaps_and_holes_are_told_apart():
     low = reaction("C OH", "CO H", line=1, t_min=10, t_max=300)
     high = reaction("OH C", "H CO", line=2, t_min=300, t_max=3000)
-    both = reaction("C OH", "CO H", line=3, t_min=200, t_max=400)
-    other = reaction("C OH", "CO H", "EXPRESSION", line=4)
-    assert described([low, high, other]).duplicates == ()
-    assert described([low, high, both]).duplicates == (
-        "net.csv:3: C + OH -> CO + H (TWOBODY) repeats net.csv:1",
+    assert described([low, high]).duplicates == described([low, high]).overlaps == ()
+    again = [replace(low, source="net.csv:3"), replace(low, source="net.csv:4", alpha=2.0)]
+    assert described([low, high, *again]).duplicates == (
+        "net.csv:3: C + OH -> CO + H (TWOBODY) repeats net.csv:1, counted once",
+        "net.csv:4: C + OH -> CO + H (TWOBODY) repeats net.csv:1 with other numbers: they add up",
     )
+    both = reaction("C OH", "CO H", line=5, t_min=200, t_max=400)
+    assert described([low, both]).overlaps == (
+        "net.csv:5: C + OH -> CO + H (TWOBODY): 10-300 and 200-400 K; the narrower range counts",
+    )
+    far = [replace(high, t_min=301.0), replace(high, t_min=4000.0, t_max=5000.0, source="net.csv:6")]
+    found = described([low, *far])
+    assert found.n_joined == 2
+    assert found.holes == ("net.csv:2: OH + C -> H + CO (TWOBODY): none from 3000 to 4000 K",)
 
 
 @given(st.permutations(REACTIONS))

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from chemnet.chemistry.network.network import Network, NetworkSpecies, Reaction
 from chemnet.chemistry.rates.temperature_ranges import TemperatureCoverage, temperature_coverage
 from chemnet.chemistry.simulation.plan import SimulationPlan
-from chemnet.chemistry.tracers import generate_tracers, read_tracers
+from chemnet.chemistry.tracers import generate_tracers
+from chemnet.config import load_config
+from chemnet.data.readers.forcing import read_tracers
 from chemnet.errors import DataError
 
 COLLAPSE = Network.read("collapse")
@@ -37,15 +39,32 @@ def without_rate(network: Network, *temperatures: float) -> list[int]:
 
 def test_pieces_of_one_reaction_stand_in_for_one_another() -> None:
     network = isomers((10, 300), (300, 2500), (298, 298), (3000, 4000))
-    assert without_rate(network, 9, 10, 298, 300, 2500, 2999, 3500) == [1, 0, 0, 0, 0, 1, 0]
+    assert without_rate(network, 9, 10, 298, 300, 2500, 2999, 3500) == [1, 0, 0, 0, 0, 0, 0]
 
 
 @given(st.lists(RANGE, min_size=1, max_size=6), st.integers(-1, 51))
-def test_a_reaction_has_a_rate_where_one_of_its_pieces_has(
+def test_a_reaction_has_a_rate_from_its_first_limit_to_its_last(
     ranges: list[list[float]], temperature: float
 ) -> None:
-    covered = any(low <= temperature <= high for low, high in ranges)
+    covered = min(low for low, _ in ranges) <= temperature <= max(high for _, high in ranges)
     assert without_rate(isomers(*map(tuple, ranges)), temperature) == [0 if covered else 1]
+
+
+def test_rates_kept_at_a_limit_bound_nothing_and_are_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    listed = isomers((10, 300))
+    kept = Network.from_parts(
+        listed.species, [replace(one, outside="clamp") for one in listed.reactions], "kept"
+    )
+    coverage = TemperatureCoverage(kept)
+    assert (coverage.lowest, coverage.highest) == (0.0, np.inf)
+    with caplog.at_level(logging.WARNING):
+        coverage.check(np.array([50.0, 8.0]), "step {}".format)
+        coverage.check(np.array([50.0, 8.0]), "step {}".format)
+    assert [record.getMessage() for record in caplog.records] == [
+        "step 1: at 8 K 1 of the 1 gas-phase reactions of network 'kept' keep the rate at the limit "
+        "of their range "
+        "(network.outside_range): it is outside their temperature range"
+    ]
 
 
 def test_what_is_extrapolated_or_on_ice_or_without_limits_bounds_nothing() -> None:
@@ -82,7 +101,7 @@ def test_the_shipped_network_covers_made_tracers_without_a_word(caplog: pytest.L
 
 
 def test_real_tracers_are_covered_without_a_word(shared_data: Path, caplog: pytest.LogCaptureFixture) -> None:
-    tracers = read_tracers(shared_data / "network_tracers_plain.h5")
+    tracers = read_tracers(shared_data / "network_tracers_plain.h5", load_config())
     for network in (COLLAPSE, Network.read(shared_data / "network")):
         SimulationPlan(network, tracers, np.ones(1), {}).check_temperatures()
         few_hundred = np.array([10.0, 30.0, 298.0, 300.0, 301.0, 500.0])

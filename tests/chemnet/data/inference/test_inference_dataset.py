@@ -132,6 +132,14 @@ def test_negative_and_out_of_range_positions_behave_like_a_sequence(tmp_path, co
         data[len(data)]
 
 
+def test_a_slice_and_several_ids_give_their_states(tmp_path, columns):
+    data = write(tmp_path, columns, batch_size=4)
+    assert [state.index for state in data[2:7:2]] == [2, 4, 6]
+    assert [state.id for state in data[-2:]] == data.ids[-2:].tolist()
+    names = data.ids[[5, 1]].tolist()
+    assert [state.id for state in data.get_by_id(names)] == names
+
+
 def test_tracer_rows_are_in_order_of_step(tmp_path, columns):
     backwards = {name: values[::-1] for name, values in columns.items()}
     data = write(tmp_path, backwards, batch_size=4)

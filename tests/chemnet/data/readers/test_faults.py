@@ -211,9 +211,9 @@ def test_text_that_is_no_number_is_named_with_row_and_column(
     path = tmp_path / "t.csv"
     data_frame(made_tracers).to_csv(path, index=False)
     lines = path.read_text().splitlines()
-    lines[7] = lines[7].replace(lines[7].split(",")[7], "1.2-100")
+    lines[7] = lines[7].replace(lines[7].split(",")[7], "1.2-1x0")
     path.write_text("\n".join(lines))
-    with pytest.raises(DataError, match=r"t\.csv: line 8: column 'H2' holds '1\.2-100'") as caught:
+    with pytest.raises(DataError, match=r"t\.csv: line 8: column 'H2' holds '1\.2-1x0'") as caught:
         read_all(path)
     assert "correct that line" in str(caught.value.hint)
 

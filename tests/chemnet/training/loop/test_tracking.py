@@ -123,3 +123,32 @@ def _answers(url: str) -> bool:
             return answer.status == 200
     except OSError:
         return False
+
+
+PAIR = """
+import sys, time
+from pathlib import Path
+import mlflow.tracking
+from chemnet.config import load_config
+from chemnet.training.loop.tracking import MlflowTracker
+folder = Path(sys.argv[1])
+(folder / f"ready{sys.argv[2]}").touch()
+while len(list(folder.glob("ready*"))) < 2:
+    time.sleep(0.001)
+tracker = MlflowTracker(load_config([], [f"general.results_dir={folder}"]), sys.argv[2])
+with tracker.ended_with(lambda: []):
+    tracker.epoch({"epoch": 1, "loss": 1.0})
+"""
+
+
+def test_two_first_trainings_make_one_store_together(tmp_path: Path) -> None:
+    pair = [
+        subprocess.Popen([sys.executable, "-c", PAIR, tmp_path, name], stderr=subprocess.PIPE, text=True)
+        for name in ("one", "two")
+    ]
+    told = [process.communicate(timeout=240)[1] for process in pair]
+    assert [process.returncode for process in pair] == [0, 0], told
+    with sqlite3.connect(tmp_path / tracking.STORE_FILE) as store:
+        runs = store.execute("select name, status, experiment_id from runs order by name").fetchall()
+    assert [run[:2] for run in runs] == [("one", "FINISHED"), ("two", "FINISHED")]
+    assert runs[0][2] == runs[1][2]

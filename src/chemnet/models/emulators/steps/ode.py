@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from chemnet.errors import RunFailedError
+from chemnet.extras import require
 from chemnet.models.emulators.steps.step import LATENT, State, Step
 from chemnet.models.layers import perceptron, start_at_zero
 
@@ -34,6 +35,7 @@ class ODEStep(Step):
     stackable = False
 
     def __init__(self, table: Mapping[str, Any], data: DataDescription, latent_dim: int) -> None:
+        require("torchdiffeq", "the model LatentODE")
         super().__init__(table, data, latent_dim)
         self.method, self.rtol, self.atol = table["method"], table["rtol"], table["atol"]
         self.n_forcing = data.n_physical
