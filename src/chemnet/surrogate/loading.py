@@ -16,6 +16,7 @@ from chemnet.errors import ConfigError, ModelError, ResultsError, suggest
 from chemnet.models.model_file import brings_autoencoder, data_of, load_trained, role_of
 from chemnet.progress import get_logger
 from chemnet.results import ResultDirectory, list_results, resolve_input
+from chemnet.surrogate.accuracy import at_accuracy
 from chemnet.surrogate.predictor import Parts
 from chemnet.surrogate.saved import SURROGATE_FILE, read_surrogate
 from chemnet.surrogate.surrogate import Surrogate
@@ -31,31 +32,50 @@ Source = str | Path
 
 def shipped_names() -> list[str]:
     """Return the names of the surrogates that come with the package."""
-    return sorted(path.parent.name for path in SHIPPED.glob(f"*/{SURROGATE_FILE}"))
+    return sorted({path.relative_to(SHIPPED).parts[0] for path in SHIPPED.rglob(SURROGATE_FILE)})
 
 
-def load_surrogate(source: Source | Sequence[Source], config: ConfigDict | None = None) -> Surrogate:
+def load_surrogate(
+    source: Source | Sequence[Source], config: ConfigDict | None = None, accuracy: str | None = None
+) -> Surrogate:
     """Return a surrogate by path, shipped name, or component or result name; see `Surrogate.load`."""
-    if isinstance(source, Sequence) and not isinstance(source, str):
-        return compose_ensemble([_member(one, config) for one in source])
-    folder = _saved_folder(source)
-    if folder is None:
+    if accuracy is None and config is not None and config["surrogate"]["accuracy"] != "auto":
+        accuracy = config["surrogate"]["accuracy"]
+    several = isinstance(source, Sequence) and not isinstance(source, str)
+    if not several:
+        _check_name(source)
+        folder = _saved_folder(source, accuracy)
+        if folder is not None:
+            return read_surrogate(folder, Surrogate)
+    if accuracy is not None:
+        raise ModelError(
+            f"{source!r} is trained, not saved, and has one accuracy, not {accuracy!r} among others",
+            hint="leave accuracy out; [model.ImplicitEmulator] says what a training spends on a step",
+        )
+    if isinstance(source, (str, Path)):
         return compose(_trained_result(source, config))
-    return read_surrogate(folder, Surrogate)
+    return compose_ensemble([_member(one, config) for one in source])
 
 
-def _saved_folder(source: Any) -> Path | None:
-    """Return the folder of a saved or shipped surrogate; refuse what is neither a text nor a path."""
+def _saved_folder(source: Any, accuracy: str | None = None) -> Path | None:
+    """Return the folder of a saved or shipped surrogate; None where it is none."""
+    places = (Path(source), SHIPPED / str(source))
+    folders = (at_accuracy(place, SURROGATE_FILE, accuracy) for place in places)
+    return next((folder for folder in folders if folder is not None), None)
+
+
+def _check_name(source: Any) -> None:
+    """Refuse what is neither a text nor a path."""
     if not isinstance(source, (str, PathLike)) or not str(source):
         raise ModelError(
             f"a surrogate is named by a text or a path, not by {source!r}",
             hint="name a folder, a component, a result or a surrogate that chemnet ships",
         )
-    folders = (Path(source), SHIPPED / str(source))
-    return next((folder for folder in folders if (folder / SURROGATE_FILE).is_file()), None)
 
 
 def _member(source: Any, config: ConfigDict | None) -> ResultDirectory:
+    """Return the training result of a member of an ensemble."""
+    _check_name(source)
     if _saved_folder(source) is not None:
         raise ModelError(
             f"'{source}' is a finished surrogate; the members of an ensemble are training results",

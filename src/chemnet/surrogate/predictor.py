@@ -105,14 +105,15 @@ class ComponentPredictor(Codec):
         The networks.
     """
 
-    # names of what `observe` gives beside abundances, and how many emulators predict
-    signs: tuple[str, ...] = ()
+    # how many emulators predict
     size = 1
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts.encoder, parts.decoder, parts.data.abundance_scaling)
         self.data, self.device = parts.data, torch.device("cpu")
         self.emulator: Any = parts.emulator.eval().requires_grad_(False)
+        # names of what `observe` gives beside abundances: entries of the state, where an emulator has some
+        self.signs: tuple[str, ...] = getattr(self.emulator, "signs", ())
 
     @cached_property
     def latent_dim(self) -> int:
@@ -145,8 +146,8 @@ class ComponentPredictor(Codec):
         return self.decode(state["latent"])
 
     def observe(self, state: State) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return abundances `(B, S)`, and by name what they show of their own error: here nothing."""
-        return self.abundance(state), {}
+        """Return abundances `(B, S)`, and by name what the emulator's state says of their error."""
+        return self.abundance(state), {name: state[name] for name in self.signs}
 
     def scaled_physical(self, physical: Tensor) -> Tensor:
         """Return scaled parameters, clamped near their range so that no input makes a network explode."""

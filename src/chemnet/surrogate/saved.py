@@ -1,5 +1,8 @@
 """The saved form of a surrogate: a folder with `surrogate.toml` and `weights.safetensors`.
 
+An emulator around an implicit step has its network there too. A key `weights` in `surrogate.toml` names
+another file, relative to the folder: settings of one dial may share theirs.
+
 It holds everything that is needed to predict and to judge predictions: weights of all networks, scalings,
 species, stoichiometry, trained ranges, calibrated trust and provenance. Nothing in it is executed on loading.
 """
@@ -78,7 +81,7 @@ def write_surrogate(
     if judgement is not None:
         tensors |= {f"{_REFERENCE}.{key}": tensor for key, tensor in judgement.reference.tensors().items()}
     write_tensors(folder / WEIGHTS_FILE, tensors)
-    content = _description(parts, domain, name, provenance, judgement)
+    content = _description(folder, parts, domain, name, provenance, judgement)
     (folder / SURROGATE_FILE).write_text(toml_text(content), encoding="utf-8")
     return folder
 
@@ -95,10 +98,11 @@ def read_surrogate(folder: Path, build: Callable[..., Built]) -> Built:
     """
     content = _read_description(folder / SURROGATE_FILE)
     try:
+        weights = folder / content.get("weights", WEIGHTS_FILE)
         _note_class_names(content["networks"], folder / SURROGATE_FILE)
-        tensors = _read_weights(folder / WEIGHTS_FILE)
+        tensors = _read_weights(weights)
         shared = {**content["data"], _STOICHIOMETRY: tensors[_STOICHIOMETRY].numpy()}
-        parts = _rebuild(content["networks"], shared, tensors, str(folder / WEIGHTS_FILE))
+        parts = _rebuild(content["networks"], shared, tensors, folder, str(weights))
         domain, judgement = Domain.from_dict(content["domain"]), _read_judgement(content, tensors)
         return build(parts, domain, content["name"], content["provenance"], lambda predictor: judgement)
     except UntrustedNameError:
@@ -163,7 +167,12 @@ def _own_state(network: nn.Module) -> dict[str, Tensor]:
 
 
 def _description(
-    parts: Parts, domain: Domain, name: str, provenance: dict[str, Any], judgement: Judgement | None
+    folder: Path,
+    parts: Parts,
+    domain: Domain,
+    name: str,
+    provenance: dict[str, Any],
+    judgement: Judgement | None,
 ) -> dict[str, Any]:
     """Return what is not a tensor."""
     shared = parts.data.to_dict()
@@ -172,18 +181,22 @@ def _description(
         "name": name,
         "domain": domain.to_dict(),
         "data": {key: value for key, value in shared.items() if key not in (*_OWN_DATA, _STOICHIOMETRY)},
-        "networks": {role: _describe(network) for role, network in parts.named.items()},
+        "networks": {role: _describe(network, folder) for role, network in parts.named.items()},
         "provenance": provenance,
     }
     return content if judgement is None else {**content, _TRUST: judgement.calibration.to_dict()}
 
 
-def _describe(network: Any) -> dict[str, Any]:
-    """Return what is needed to build a network again, but for what all networks share."""
+def _describe(network: Any, folder: Path) -> dict[str, Any]:
+    """Return what is needed to build a network again, but for what all networks share.
+
+    Files that it needs are written into the folder, and the keys that name them are relative to that.
+    """
     name, data = network.config["model"]["name"], network.data.to_dict()
+    files = network.write_files(folder) if hasattr(network, "write_files") else {}
     return {
         "model": name,
-        "table": own_table(network.config, name),
+        "table": {**own_table(network.config, name), **files},
         "members": member_tables(network.config, name),
         "data": {key: data[key] for key in _OWN_DATA},
     }
@@ -205,14 +218,14 @@ def _read_description(path: Path) -> dict[str, Any]:
 
 
 def _rebuild(
-    networks: dict[str, Any], shared: dict[str, Any], tensors: dict[str, Tensor], source: str
+    networks: dict[str, Any], shared: dict[str, Any], tensors: dict[str, Tensor], folder: Path, source: str
 ) -> Parts:
     built: dict[str, Any] = {}
     unknown = [role for role in networks if role not in _ROLES]
     if unknown:
         raise ValueError(f"'{unknown[0]}' is no role of a network ({', '.join(_ROLES)})")
     for role in sorted(networks, key=_ROLES.index):
-        network = _build(networks[role], shared, built.get("encoder"))
+        network = _build(networks[role], shared, folder, built.get("encoder"))
         state = {
             key.removeprefix(f"{role}."): tensor.float() if tensor.is_floating_point() else tensor
             for key, tensor in tensors.items()
@@ -225,10 +238,15 @@ def _rebuild(
     return Parts(emulator, encoder, built.get("decoder", encoder), emulator.data)
 
 
-def _build(described: dict[str, Any], shared: dict[str, Any], autoencoder: nn.Module | None) -> Any:
+def _build(
+    described: dict[str, Any], shared: dict[str, Any], folder: Path, autoencoder: nn.Module | None
+) -> Any:
     """Build a network from its description, with random weights."""
-    name, table = described["model"], described["table"]
-    MODELS.get(name)  # an unknown one is named as such, not by the first of its keys
+    name, table = described["model"], dict(described["table"])
+    # an unknown one is named as such, not by the first of its keys
+    for key in getattr(MODELS.get(name), "file_keys", ()):
+        if table[key] and (folder / table[key]).exists():
+            table[key] = str(folder / table[key])
     config = load_result_config(PACKAGED_DEFAULTS, [f'model.name="{name}"'])
     own = name if name in config["model"] else name.rpartition(".")[2]
     for model, values in {own: table, **described.get("members", {})}.items():

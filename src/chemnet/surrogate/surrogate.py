@@ -83,7 +83,12 @@ class Surrogate:
         self.latent_dim = self.components.latent_dim
 
     @classmethod
-    def load(cls, source: str | Path | Sequence[str | Path], config: ConfigDict | None = None) -> Surrogate:
+    def load(
+        cls,
+        source: str | Path | Sequence[str | Path],
+        config: ConfigDict | None = None,
+        accuracy: str | None = None,
+    ) -> Surrogate:
         """Return a surrogate.
 
         Parameters
@@ -94,17 +99,21 @@ class Surrogate:
             Several training results of emulators of one kind predict together, as a deep ensemble.
         config
             Says where results are; the packaged defaults when None.
+        accuracy
+            What is spent on a step, of a surrogate that has a dial: ``"fast"`` (a network alone),
+            ``"balanced"`` (a few iterations of the rate equations first; the default) or ``"exact"`` (the
+            solver wherever an error is expected). None: ``surrogate.accuracy`` of the configuration.
 
         Raises
         ------
         ModelError
-            When nothing has this name, it is not an emulator, its files are damaged, or several do not fit
-            together.
+            When nothing has this name, it is not an emulator, it has no such accuracy, its files are damaged,
+            or several do not fit together.
         """
         # the only circle between files here: loading makes a Surrogate
         from chemnet.surrogate.loading import load_surrogate
 
-        return load_surrogate(source, config)
+        return load_surrogate(source, config, accuracy)
 
     def save(self, path: str | Path, precision: str = "float32") -> Path:
         """Write a self-contained folder (`surrogate.toml` and safetensors) that `load` reads, and return it.

@@ -1,0 +1,1 @@
+"""Emulators around an implicit step of the rate equations."""

@@ -1,0 +1,189 @@
+"""A network's implicit step and its solver, for the scaled abundances that emulators work on.
+
+Shapes: B cells, S species, P physical parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from chemnet.chemistry.network.network import Network
+from chemnet.chemistry.solver.implicit_step import ImplicitStep, StepCode
+from chemnet.chemistry.tracers import PHYSICAL_NAMES
+from chemnet.data.description import DataDescription
+from chemnet.errors import ConfigError, DataError
+
+Array = NDArray[np.float64]
+#: last update, and expected error, of a step that neither iterations nor the solver could do [dex]
+NO_UPDATE = 10.0
+# what the solver begins with where a table has cut off, as a cold start does, and its absolute tolerance: at
+# 1e-20 ice that nothing makes rises to 1e-17 in the first step
+_COLD, _ATOL = 1e-30, 1e-25
+# relative error of an abundance that was scaled and back
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Iterates:
+    """What the iterations made of some cells.
+
+    Attributes
+    ----------
+    abundance
+        Scaled, `(B, S)` float32; the state before the step where the equations could not be solved.
+    update
+        Size of the last update [dex], `(B,)`; `NO_UPDATE` there.
+    iterations
+        How many there were, `(B,)`.
+    """
+
+    abundance: Tensor
+    update: Tensor
+    iterations: Tensor
+
+
+class ImplicitChemistry:
+    """One implicit step, or the solver, in an emulator's own units.
+
+    Parameters
+    ----------
+    network
+        Must have the species of the data.
+    uclchem_compatible
+        Whether the data were made with UCLCHEM's quirks.
+    data
+        Names and scalings.
+
+    Raises
+    ------
+    DataError
+        When network and data have different species.
+    ConfigError
+        When the data lack a parameter that rates depend on.
+    """
+
+    def __init__(self, network: Network, uclchem_compatible: bool, data: DataDescription) -> None:
+        self.network, self.uclchem_compatible, self.data = network, uclchem_compatible, data
+        self._columns = _columns(data)
+        self._order = _order(network, data)
+
+    @cached_property
+    def step(self) -> ImplicitStep:
+        """The compiled step."""
+        return ImplicitStep.of_network(self.network, uclchem_compatible=self.uclchem_compatible)
+
+    def iterate(self, before: Tensor, physical: Tensor, dt: Tensor, **options: Any) -> Iterates:
+        """Iterate the implicit step of scaled abundances `(B, S)`.
+
+        Parameters
+        ----------
+        before, physical
+            Scaled abundances `(B, S)` and parameters `(B, P)`.
+        dt
+            `(B,)` [yr].
+        **options
+            Of `ImplicitStep.iterate`.
+        """
+        told = self.step.iterate(self._abundances(before), self._parameters(physical), _numpy(dt), **options)
+        usable = torch.from_numpy(told.code < StepCode.SINGULAR)
+        filled = np.where(np.isfinite(told.abundances), told.abundances, 1.0)
+        iterate = torch.where(usable[:, None], self._scaled(filled), before.detach().float().cpu())
+        update = torch.from_numpy(np.where(np.isfinite(told.update), told.update, NO_UPDATE))
+        counted = torch.from_numpy(told.iterations)
+        return Iterates(*(each.float().to(before.device) for each in (iterate, update, counted)))
+
+    def solve(
+        self, before: Tensor, physical: Tensor, dt: Tensor, workers: int, options: Mapping[str, Any]
+    ) -> tuple[Tensor, Tensor]:
+        """Return what the solver makes of scaled abundances `(B, S)`, and where it succeeded `(B,)`.
+
+        Parameters
+        ----------
+        before, physical, dt
+            As for `iterate`.
+        workers
+            Cells that are integrated at the same time.
+        options
+            Of `Network.solve`.
+        """
+        abundances = self._abundances(before, nothing=_COLD)
+        parameters, lengths = self._parameters(physical), _numpy(dt)
+
+        chosen = {"uclchem_compatible": self.uclchem_compatible, "atol": _ATOL, **options}
+
+        def integrate(cell: int) -> tuple[Array, bool]:
+            constant = {
+                name: np.repeat(value, 2)
+                for name, value in zip(PHYSICAL_NAMES, parameters[cell], strict=True)
+            }
+            tracer = {**constant, "time": np.array([0.0, lengths[cell]])}
+            try:
+                solution = self.network.solve(tracer, abundances[cell], **chosen)
+            except DataError:  # a temperature at which the network has no reactions
+                return abundances[cell], False
+            return solution.abundances[-1], solution.code == 0
+
+        # the solver releases the interpreter's lock
+        with ThreadPoolExecutor(max(1, min(workers, len(abundances))), thread_name_prefix="cell") as pool:
+            answers = list(pool.map(integrate, range(len(abundances))))
+        solved = self._scaled(np.stack([abundance for abundance, _ in answers]))
+        succeeded = torch.tensor([done for _, done in answers], dtype=torch.bool)
+        return solved.to(before.device), succeeded.to(before.device)
+
+    def _abundances(self, scaled: Tensor, nothing: float | None = None) -> Array:
+        """Return abundances in the network's order, `(B, S)` float64, and `nothing` for what is cut off."""
+        held = scaled.detach().double().clamp(0.0, 1.0).cpu()
+        scaling = self.data.abundance_scaling
+        # the step must see what a table has cut off: rounding could lift it above the floor
+        nothing = scaling.floor * (1.0 - _ROUNDING) if nothing is None else nothing
+        return torch.where(held > 0.0, scaling.unscale(held), nothing).numpy()[:, self._order]
+
+    def _scaled(self, abundances: Array) -> Tensor:
+        """Return scaled abundances in the data's order, float32, of the network's `(B, S)`."""
+        ordered = np.empty_like(abundances)
+        ordered[:, self._order] = abundances
+        return torch.from_numpy(self.data.abundance_scaling.scale(ordered)).float()
+
+    def _parameters(self, physical: Tensor) -> Array:
+        """Return the four parameters in the order of `PHYSICAL_NAMES`, `(B, 4)` float64."""
+        natural = self.data.physical_scaling.unscale(physical.detach().double().cpu())
+        return np.asarray(natural)[:, self._columns]
+
+
+def _numpy(values: Tensor) -> Array:
+    """Return values as an array."""
+    return values.detach().double().cpu().numpy()
+
+
+def _columns(data: DataDescription) -> list[int]:
+    """Return the column of each parameter that rates depend on."""
+    missing = [name for name in PHYSICAL_NAMES if name not in data.physical_names]
+    if missing:
+        raise ConfigError(
+            f"the data have no parameter {missing[0]}, which the rates of a network depend on",
+            hint="model.ImplicitEmulator.iterations=0 is an emulator without a network",
+        )
+    return [data.physical_names.index(name) for name in PHYSICAL_NAMES]
+
+
+def _order(network: Network, data: DataDescription) -> NDArray[np.int64]:
+    """Return the data's column of each species of the network."""
+    ours, theirs = data.species, network.species_names
+    different = sorted(set(ours) ^ set(theirs))
+    if different:
+        has, lacks = (network.name, "the data") if different[0] in theirs else ("the data", network.name)
+        raise DataError(
+            f"{has} has the species {different[0]!r}, {lacks} has not ({len(different)} differ): an implicit "
+            "step needs all of them",
+            hint="set model.ImplicitEmulator.network to the network that made the data, or iterations to 0",
+        )
+    return np.array([ours.index(name) for name in theirs], dtype=np.int64)

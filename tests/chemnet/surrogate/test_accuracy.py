@@ -1,0 +1,118 @@
+"""An emulator around an implicit step, from the verbs to a saved surrogate; the dial of accuracy."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from chemnet.chemistry.network.network import Network
+from chemnet.config import ConfigDict, load_config
+from chemnet.data.preprocessed import PreprocessedData
+from chemnet.errors import ModelError
+from chemnet.surrogate.surrogate import Surrogate
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> ConfigDict:
+    """Six short tracers of the shipped network, and an emulator that has seen them for one epoch."""
+    from chemnet.verbs.preprocess import Preprocess
+    from chemnet.verbs.simulate import Simulate
+    from chemnet.verbs.train import Train
+
+    changes: dict[str, Any] = {
+        "general.results_dir": str(tmp_path_factory.mktemp("results")),
+        "simulate": {"n_tracers": 6, "n_steps": 8, "end_time": 2e4, "rtol": 1e-3, "workers": 1},
+        "preprocess": {"window": 2, "stride": 1, "train_size": 0.5, "validate_size": 0.3, "test_size": 0.2},
+        "model": {"name": "ImplicitEmulator", "ImplicitEmulator": {"network": "collapse", "hidden": 16}},
+        "train.epochs": 2,
+        "mlflow.enabled": False,
+    }
+    config = load_config().replace(dict(_flat(changes)))
+    Simulate(config).run()
+    Preprocess(config).run()
+    Train(config).run()
+    return config
+
+
+@pytest.fixture(scope="module")
+def surrogate(chain: ConfigDict) -> Surrogate:
+    return Surrogate.load("ImplicitEmulator", chain)
+
+
+@pytest.fixture(scope="module")
+def cells(chain: ConfigDict) -> tuple[np.ndarray, np.ndarray]:
+    """Parameters and first abundances of a training tracer: inside the trained ranges."""
+    from chemnet.results import list_results
+
+    found = next(one for one in list_results(chain["general"]["results_dir"]) if one.verb == "preprocess")
+    split = PreprocessedData(found).split("train")
+    return split.raw_physical(slice(0, 8))[None], split.raw_abundance(slice(0, 1))
+
+
+def test_it_predicts_with_elements_kept_and_says_how_far_it_is_trusted(
+    surrogate: Surrogate, cells: tuple[np.ndarray, np.ndarray]
+) -> None:
+    predicted, trust = surrogate.emulate_with_trust(*cells)
+    totals = predicted.astype(float) @ surrogate.data.stoichiometry
+    np.testing.assert_allclose(totals, np.broadcast_to(totals[:, :1], totals.shape), rtol=1e-5)
+    assert {"last_update", "expected_step_error"} <= set(surrogate.judgement.calibration.indicators)
+    assert np.isfinite(trust.expected_error).all()
+
+
+def test_a_saved_one_brings_its_network_along(
+    surrogate: Surrogate, cells: tuple[np.ndarray, np.ndarray], tmp_path: Path
+) -> None:
+    saved = surrogate.save(tmp_path / "here").rename(tmp_path / "there")
+    loaded: Any = Surrogate.load(saved)
+    own = Network.read(saved / "network")
+    assert loaded.components.emulator.chemistry.network.reactions == own.reactions
+    np.testing.assert_array_equal(loaded.emulate(*cells), surrogate.emulate(*cells))
+
+
+@pytest.fixture
+def dial(surrogate: Surrogate, tmp_path: Path) -> Path:
+    """A surrogate with two settings, which share their weights."""
+    folder = tmp_path / "mine"
+    surrogate.save(folder / "balanced")
+    (folder / "exact").mkdir()
+    text = (folder / "balanced" / "surrogate.toml").read_text()
+    told = text.replace('network = "network"', 'network = "../balanced/network"')
+    told = told.replace("solver_error = false", "solver_error = 1e-6")
+    (folder / "exact" / "surrogate.toml").write_text(f'weights = "../balanced/weights.safetensors"\n{told}')
+    return folder
+
+
+def test_a_dial_chooses_what_is_spent_on_a_step(dial: Path, cells: tuple[np.ndarray, np.ndarray]) -> None:
+    default, balanced, exact = (Surrogate.load(dial, accuracy=name) for name in (None, "balanced", "exact"))
+    np.testing.assert_array_equal(default.emulate(*cells), balanced.emulate(*cells))
+    assert np.abs(exact.emulate(*cells) - balanced.emulate(*cells)).max() > 0.0
+
+
+def test_the_configuration_turns_the_dial_too(dial: Path) -> None:
+    config = load_config().replace({"surrogate.accuracy": "exact"})
+    told: Any = Surrogate.load(dial, config).parts.emulator
+    assert told.table["solver_error"] == 1e-6
+
+
+def test_settings_that_are_not_there_are_refused(dial: Path) -> None:
+    with pytest.raises(ModelError, match="no accuracy 'fast'") as caught:
+        Surrogate.load(dial, accuracy="fast")
+    assert "balanced" in (caught.value.hint or "")
+    with pytest.raises(ModelError, match="one accuracy"):
+        Surrogate.load(dial / "balanced", accuracy="exact")
+    shutil.rmtree(dial / "balanced")
+    with pytest.raises(ModelError, match="weights"):
+        Surrogate.load(dial)
+
+
+def _flat(table: dict[str, Any], prefix: str = "") -> Any:
+    """Yield dotted keys and values."""
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
