@@ -36,14 +36,14 @@ int main(int argc, char **argv) {
         return 2;
     }
     int code = chemnet_open(argv[1], &surrogate);
-    if (code == CHEMNET_OK) code = bundle_open(argv[2], &file);
+    if (code == CHEMNET_OK) code = chemnet_bundle_open(argv[2], &file);
     if (code != CHEMNET_OK) {
         fprintf(stderr, "%s: %s\n", argv[1], chemnet_error_text(code));
         return 2;
     }
-    if (!bundle_find(&file, "start", DOUBLES, &start) || !bundle_find(&file, "physical", DOUBLES, &physical)
-        || !bundle_find(&file, "dt", DOUBLES, &dt) || !bundle_find(&file, "step", DOUBLES, &step)
-        || !bundle_find(&file, "rollout", DOUBLES, &rollout) || !bundle_find(&file, "expected_error", DOUBLES, &error)) {
+    if (!chemnet_bundle_find(&file, "start", DOUBLES, &start) || !chemnet_bundle_find(&file, "physical", DOUBLES, &physical)
+        || !chemnet_bundle_find(&file, "dt", DOUBLES, &dt) || !chemnet_bundle_find(&file, "step", DOUBLES, &step)
+        || !chemnet_bundle_find(&file, "rollout", DOUBLES, &rollout) || !chemnet_bundle_find(&file, "expected_error", DOUBLES, &error)) {
         fprintf(stderr, "%s: no reference cells\n", argv[2]);
         return 2;
     }
@@ -53,7 +53,6 @@ int main(int argc, char **argv) {
         fprintf(stderr, "%s: reference cells of another surrogate\n", argv[2]);
         return 2;
     }
-    const size_t parameters = (size_t)chemnet_n_physical(surrogate);
     double *abundances = need(malloc(n * species * sizeof(double)));
     double *state = need(malloc(n * (size_t)chemnet_state_size(surrogate) * sizeof(double)));
     double *expected = need(malloc(n * sizeof(double))), *usual = need(malloc(n * sizeof(double)));
@@ -75,7 +74,6 @@ int main(int argc, char **argv) {
     const double by_rollout = difference(abundances, rollout.values, n * species);
     printf("cells %zu steps %d step_dex %.3g rollout_dex %.3g trust_relative %.3g\n", n, n_steps, by_step, by_rollout,
            by_trust);
-    (void)parameters;
     free(abundances);
     free(state);
     free(expected);
@@ -83,6 +81,6 @@ int main(int argc, char **argv) {
     free(flags);
     chemnet_workspace_free(workspace);
     chemnet_close(surrogate);
-    bundle_close(&file);
+    chemnet_bundle_close(&file);
     return by_step <= TOLERANCE && by_rollout <= TOLERANCE && by_trust <= TOLERANCE ? 0 : 1;
 }

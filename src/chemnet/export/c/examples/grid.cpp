@@ -45,9 +45,9 @@ int main(int argc, char **argv) {
     bundle_array start, forcing;
     int code = chemnet_open(argv[1], &surrogate);
     if (code != CHEMNET_OK) refuse(argv[1], code);
-    code = bundle_open(argv[2], &file);
+    code = chemnet_bundle_open(argv[2], &file);
     if (code != CHEMNET_OK) refuse(argv[2], code);
-    if (!bundle_find(&file, "start", DOUBLES, &start) || !bundle_find(&file, "physical", DOUBLES, &forcing))
+    if (!chemnet_bundle_find(&file, "start", DOUBLES, &start) || !chemnet_bundle_find(&file, "physical", DOUBLES, &forcing))
         refuse(argv[2], CHEMNET_DAMAGED);
     const std::size_t species = chemnet_n_species(surrogate), parameters = chemnet_n_physical(surrogate);
     const std::size_t n_cells = all_cells / n_ranks + (std::size_t(rank) < all_cells % n_ranks);
@@ -81,7 +81,7 @@ int main(int argc, char **argv) {
     for (double x : abundances) sum += x;
     std::printf("rank %d cells %zu steps %d flagged %ld checksum %.12e us_per_cell_step %.3f\n", rank, n_cells, n_steps,
                 flagged, sum, 1e6 * seconds / double(n_cells) / n_steps);
-    bundle_close(&file);
+    chemnet_bundle_close(&file);
     chemnet_close(surrogate);
 #ifdef WITH_MPI
     MPI_Finalize();

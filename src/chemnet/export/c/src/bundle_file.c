@@ -49,7 +49,7 @@ static int is_sound(const bundle_file *file, const array_entry *entry) {
     return entry->n_bytes == entry->shape[0] * entry->shape[1] * item_size[entry->kind];
 }
 
-int bundle_open_memory(const void *bytes, size_t size, bundle_file *file) {
+int chemnet_bundle_open_memory(const void *bytes, size_t size, bundle_file *file) {
     file_header header;
     memset(file, 0, sizeof *file);
     if (bytes == NULL) return CHEMNET_BAD_ARGUMENT;
@@ -68,7 +68,7 @@ int bundle_open_memory(const void *bytes, size_t size, bundle_file *file) {
     return CHEMNET_OK;
 }
 
-int bundle_open(const char *path, bundle_file *file) {
+int chemnet_bundle_open(const char *path, bundle_file *file) {
     memset(file, 0, sizeof *file);
     if (path == NULL) return CHEMNET_BAD_ARGUMENT;
     FILE *stream = fopen(path, "rb");
@@ -83,7 +83,7 @@ int bundle_open(const char *path, bundle_file *file) {
     const size_t read = bytes ? fread(bytes, 1, (size_t)size, stream) : 0;
     fclose(stream);
     int code = bytes == NULL ? CHEMNET_NO_MEMORY : read != (size_t)size ? CHEMNET_NO_FILE : CHEMNET_OK;
-    if (code == CHEMNET_OK) code = bundle_open_memory(bytes, (size_t)size, file);
+    if (code == CHEMNET_OK) code = chemnet_bundle_open_memory(bytes, (size_t)size, file);
     if (code != CHEMNET_OK) {
         free(bytes);
         memset(file, 0, sizeof *file);
@@ -93,12 +93,12 @@ int bundle_open(const char *path, bundle_file *file) {
     return CHEMNET_OK;
 }
 
-void bundle_close(bundle_file *file) {
+void chemnet_bundle_close(bundle_file *file) {
     free(file->owned);
     memset(file, 0, sizeof *file);
 }
 
-int bundle_find(const bundle_file *file, const char *name, array_kind kind, bundle_array *array) {
+int chemnet_bundle_find(const bundle_file *file, const char *name, array_kind kind, bundle_array *array) {
     memset(array, 0, sizeof *array);
     for (uint64_t i = 0; i < file->n_arrays; i++) {
         const array_entry entry = entry_of(file, i);

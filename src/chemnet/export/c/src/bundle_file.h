@@ -20,10 +20,10 @@ typedef struct {
 
 typedef enum { FLOATS = 0, DOUBLES = 1, INTEGERS = 2, TEXT = 3 } array_kind;
 
-int bundle_open(const char *path, bundle_file *file);
-int bundle_open_memory(const void *bytes, size_t size, bundle_file *file);
-void bundle_close(bundle_file *file);
+int chemnet_bundle_open(const char *path, bundle_file *file);
+int chemnet_bundle_open_memory(const void *bytes, size_t size, bundle_file *file);
+void chemnet_bundle_close(bundle_file *file);
 /* Returns 0 where there is no array of this name and kind; *array is then empty. */
-int bundle_find(const bundle_file *file, const char *name, array_kind kind, bundle_array *array);
+int chemnet_bundle_find(const bundle_file *file, const char *name, array_kind kind, bundle_array *array);
 
 #endif

@@ -74,7 +74,7 @@ static size_t state_size(const chemnet_surrogate *s) { return forcing_at(s) + (s
 
 static int read_names(const bundle_file *file, const char *name, name_list *list) {
     bundle_array text;
-    if (!bundle_find(file, name, TEXT, &text) || text.count < 1) return CHEMNET_DAMAGED;
+    if (!chemnet_bundle_find(file, name, TEXT, &text) || text.count < 1) return CHEMNET_DAMAGED;
     list->text = malloc(text.count + 1);
     if (list->text == NULL) return CHEMNET_NO_MEMORY;
     memcpy(list->text, text.values, text.count);
@@ -98,7 +98,7 @@ static int read_names(const bundle_file *file, const char *name, name_list *list
 
 static const double *doubles(const bundle_file *file, const char *name, size_t count) {
     bundle_array array;
-    return bundle_find(file, name, DOUBLES, &array) && array.count == count ? array.values : NULL;
+    return chemnet_bundle_find(file, name, DOUBLES, &array) && array.count == count ? array.values : NULL;
 }
 
 static int read_numbers(chemnet_surrogate *s) {
@@ -128,9 +128,9 @@ static int read_coders(chemnet_surrogate *s, int member) {
     name[6] = (char)('0' + member);
     const int n = s->members[member].n_latents;
     if (s->is_direct) return n == n_s(s) ? CHEMNET_OK : CHEMNET_DAMAGED;
-    int code = perceptron_read(&s->file, name, &s->encoders[member]);
+    int code = chemnet_perceptron_read(&s->file, name, &s->encoders[member]);
     memcpy(name + 8, "decoder", 8);
-    if (code == CHEMNET_OK) code = perceptron_read(&s->file, name, &s->decoders[member]);
+    if (code == CHEMNET_OK) code = chemnet_perceptron_read(&s->file, name, &s->decoders[member]);
     if (code != CHEMNET_OK) return code;
     const perceptron *encoder = &s->encoders[member], *decoder = &s->decoders[member];
     const int fits = encoder->layers[0].n_in == n_s(s) && last_width(encoder) >= n && decoder->layers[0].n_in == n
@@ -140,20 +140,20 @@ static int read_coders(chemnet_surrogate *s, int member) {
 
 static int read_members(chemnet_surrogate *s) {
     bundle_array form;
-    if (!bundle_find(&s->file, "form", INTEGERS, &form) || form.count != 2) return CHEMNET_DAMAGED;
+    if (!chemnet_bundle_find(&s->file, "form", INTEGERS, &form) || form.count != 2) return CHEMNET_DAMAGED;
     const int64_t *numbers = form.values;
     if (numbers[0] < 1 || numbers[0] > 9) return CHEMNET_DAMAGED;
     s->n_members = (int)numbers[0];
     s->is_direct = numbers[1] != 0;
     for (int m = 0; m < s->n_members; m++) {
-        int code = emulator_read(&s->file, m, n_p(s), &s->members[m]);
+        int code = chemnet_emulator_read(&s->file, m, n_p(s), &s->members[m]);
         if (code == CHEMNET_OK) code = read_coders(s, m);
         if (code != CHEMNET_OK) return code;
         s->n_latents += s->members[m].n_latents;
         s->n_memory += s->members[m].n_memory;
     }
     if (s->n_latents > s->n_members * n_s(s)) return CHEMNET_DAMAGED;
-    return trust_read(&s->file, s->n_latents + n_p(s), n_p(s), s->n_members, &s->trust);
+    return chemnet_trust_read(&s->file, s->n_latents + n_p(s), n_p(s), s->n_members, &s->trust);
 }
 
 static int read_all(chemnet_surrogate *s) {
@@ -163,7 +163,7 @@ static int read_all(chemnet_surrogate *s) {
     if (code == CHEMNET_OK) code = read_names(&s->file, "physical", &s->physical);
     if (code == CHEMNET_OK) code = read_numbers(s);
     if (code == CHEMNET_OK) code = read_members(s);
-    if (code == CHEMNET_OK && bundle_find(&s->file, "digest", TEXT, &digest) && digest.count < sizeof s->digest)
+    if (code == CHEMNET_OK && chemnet_bundle_find(&s->file, "digest", TEXT, &digest) && digest.count < sizeof s->digest)
         memcpy(s->digest, digest.values, digest.count);
     return code;
 }
@@ -182,14 +182,14 @@ int chemnet_open(const char *path, chemnet_surrogate **surrogate) {
     if (surrogate == NULL) return CHEMNET_BAD_ARGUMENT;
     *surrogate = NULL;
     chemnet_surrogate *s = calloc(1, sizeof *s);
-    return s == NULL ? CHEMNET_NO_MEMORY : opened(s, bundle_open(path, &s->file), surrogate);
+    return s == NULL ? CHEMNET_NO_MEMORY : opened(s, chemnet_bundle_open(path, &s->file), surrogate);
 }
 
 int chemnet_open_memory(const void *bytes, size_t size, chemnet_surrogate **surrogate) {
     if (surrogate == NULL) return CHEMNET_BAD_ARGUMENT;
     *surrogate = NULL;
     chemnet_surrogate *s = calloc(1, sizeof *s);
-    return s == NULL ? CHEMNET_NO_MEMORY : opened(s, bundle_open_memory(bytes, size, &s->file), surrogate);
+    return s == NULL ? CHEMNET_NO_MEMORY : opened(s, chemnet_bundle_open_memory(bytes, size, &s->file), surrogate);
 }
 
 int chemnet_check_digest(const chemnet_surrogate *surrogate, const char *digest) {
@@ -205,15 +205,15 @@ static void free_names(name_list *list) {
 void chemnet_close(chemnet_surrogate *surrogate) {
     if (surrogate == NULL) return;
     for (int m = 0; m < MOST_MEMBERS; m++) {
-        emulator_free(&surrogate->members[m]);
-        perceptron_free(&surrogate->encoders[m]);
-        perceptron_free(&surrogate->decoders[m]);
+        chemnet_emulator_free(&surrogate->members[m]);
+        chemnet_perceptron_free(&surrogate->encoders[m]);
+        chemnet_perceptron_free(&surrogate->decoders[m]);
     }
-    trust_free(&surrogate->trust);
+    chemnet_trust_free(&surrogate->trust);
     free_names(&surrogate->species);
     free_names(&surrogate->elements);
     free_names(&surrogate->physical);
-    bundle_close(&surrogate->file);
+    chemnet_bundle_close(&surrogate->file);
     free(surrogate);
 }
 
@@ -257,10 +257,10 @@ const char *chemnet_element(const chemnet_surrogate *surrogate, int element) {
 /* ---- workspaces ---- */
 
 static size_t largest_scratch(const chemnet_surrogate *s) {
-    size_t largest = trust_scratch(&s->trust, BLOCK);
+    size_t largest = chemnet_trust_scratch(&s->trust, BLOCK);
     for (int m = 0; m < s->n_members; m++) {
-        const size_t sizes[] = {emulator_scratch(&s->members[m], BLOCK), perceptron_scratch(&s->encoders[m], BLOCK),
-                                perceptron_scratch(&s->decoders[m], BLOCK)};
+        const size_t sizes[] = {chemnet_emulator_scratch(&s->members[m], BLOCK), chemnet_perceptron_scratch(&s->encoders[m], BLOCK),
+                                chemnet_perceptron_scratch(&s->decoders[m], BLOCK)};
         for (int k = 0; k < 3; k++) largest = sizes[k] > largest ? sizes[k] : largest;
     }
     return largest;
@@ -361,7 +361,7 @@ static void encode_member(const chemnet_surrogate *s, int member, size_t n, cons
         return;
     }
     const perceptron *net = &s->encoders[member];
-    const float *found = perceptron_run(net, n, logs, species, scratch);
+    const float *found = chemnet_perceptron_run(net, n, logs, species, scratch);
     const size_t width = (size_t)net->layers[net->n_layers - 1].width;
     for (size_t cell = 0; cell < n; cell++) memcpy(latents + cell * count, found + cell * width, count * sizeof(float));
 }
@@ -375,7 +375,7 @@ static void decode_member(const chemnet_surrogate *s, int member, size_t n, cons
         return;
     }
     const perceptron *net = &s->decoders[member];
-    const float *found = perceptron_run(net, n, latents, count, scratch);
+    const float *found = chemnet_perceptron_run(net, n, latents, count, scratch);
     const size_t width = (size_t)net->layers[net->n_layers - 1].width;
     const float range = (float)s->decades * LOG2_10F;
     /* the network gives log2 of the abundances */
@@ -434,7 +434,7 @@ static int32_t look_at_abundances(const chemnet_surrogate *s, double *abundances
     int32_t flags = 0;
     if (bad_abundances(s, abundances)) flags |= CHEMNET_BAD_INPUT;
     if (!flags) {
-        element_totals(n_s(s), n_e(s), s->atoms, abundances, totals);
+        chemnet_element_totals(n_s(s), n_e(s), s->atoms, abundances, totals);
         const double floor = pow(10.0, -s->decades) * (1.0 - 1e-6);
         for (int j = 0; j < n_s(s); j++)
             if (abundances[j] < floor) flags |= CHEMNET_BELOW_FLOOR;
@@ -493,7 +493,7 @@ static void begin_block(const chemnet_surrogate *s, chemnet_workspace *w, size_t
         encode_member(s, m, n, logs, w->scratch, at);
         standardise(net, n, at);
         scatter(s, n, state, latent, count, at);
-        emulator_first_memory(net, n, at, w->memory, w->scratch);
+        chemnet_emulator_first_memory(net, n, at, w->memory, w->scratch);
         scatter(s, n, state, remembered, (size_t)net->n_memory, w->memory);
         restore_scale(net, n, at);
         at += n * count;
@@ -535,7 +535,7 @@ static void advance_block(const chemnet_surrogate *s, chemnet_workspace *w, size
         const size_t count = (size_t)net->n_latents, n_memory = (size_t)net->n_memory;
         gather(s, n, state, latent, count, w->latents);
         gather(s, n, state, remembered, n_memory, w->memory);
-        emulator_step(net, n, checked, w->distances, w->latents, w->memory, w->scratch);
+        chemnet_emulator_step(net, n, checked, w->distances, w->latents, w->memory, w->scratch);
         scatter(s, n, state, latent, count, w->latents);
         scatter(s, n, state, remembered, n_memory, w->memory);
         latent += count;
@@ -549,7 +549,7 @@ static void advance_block(const chemnet_surrogate *s, chemnet_workspace *w, size
 /* [dex] by which predicted abundances miss the totals: root of the mean square over elements */
 static double imbalance_of(const chemnet_surrogate *s, const double *predicted, const double *totals) {
     double held_totals[MOST_ELEMENTS], sum = 0.0;
-    element_totals(n_s(s), n_e(s), s->atoms, predicted, held_totals);
+    chemnet_element_totals(n_s(s), n_e(s), s->atoms, predicted, held_totals);
     for (int e = 0; e < n_e(s); e++) {
         const double off = totals[e] > 0.0 ? held_totals[e] / totals[e] : 1.0;
         const double dex = log10(off > SMALLEST ? off : SMALLEST);
@@ -584,7 +584,7 @@ static void read_block(const chemnet_surrogate *s, chemnet_workspace *w, size_t 
             from += n * count;
             first += count;
         }
-        trust_distances(&s->trust, n, beside, (size_t)s->n_latents, state + forcing_at(s), (size_t)n_p(s), size,
+        chemnet_trust_distances(&s->trust, n, beside, (size_t)s->n_latents, state + forcing_at(s), (size_t)n_p(s), size,
                         w->distances, w->scratch);
     }
     for (size_t cell = 0; cell < n; cell++) {
@@ -597,10 +597,10 @@ static void read_block(const chemnet_surrogate *s, chemnet_workspace *w, size_t 
             if (!is_bad && s->trust.is_calibrated) {
                 const error_signs signs = {w->distances[cell], imbalance_of(s, row, totals), own[START_ERROR_AT],
                                            own[AGE_AT], spread[cell], state + cell * size + forcing_at(s)};
-                expected_error[cell] = own[OUTSIDE_AT] > 0.0 ? INFINITY : trust_expected_error(&s->trust, &signs);
+                expected_error[cell] = own[OUTSIDE_AT] > 0.0 ? INFINITY : chemnet_trust_expected_error(&s->trust, &signs);
             }
         }
-        if (!is_bad && !conserve_elements(n_s(s), n_e(s), s->atoms, totals, row, w->conserving))
+        if (!is_bad && !chemnet_conserve_elements(n_s(s), n_e(s), s->atoms, totals, row, w->conserving))
             flags[cell] |= CHEMNET_NOT_CONSERVED;
         if (flags[cell])
             for (size_t j = 0; j < species; j++) row[j] = NAN;

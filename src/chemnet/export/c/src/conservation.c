@@ -37,7 +37,7 @@ static double dot(const double *restrict a, const double *restrict b, int n) {
     return sum;
 }
 
-void element_totals(int n_species, int n_elements, const double *atoms, const double *abundances, double *totals) {
+void chemnet_element_totals(int n_species, int n_elements, const double *atoms, const double *abundances, double *totals) {
     for (int e = 0; e < n_elements; e++) totals[e] = dot(atoms + (long)e * n_species, abundances, n_species);
 }
 
@@ -79,7 +79,7 @@ static void add_pulls(cell_state *cell, const double *multipliers) {
 static double apply(cell_state *cell, const double *multipliers) {
     add_pulls(cell, multipliers);
     for (int s = 0; s < cell->n_species; s++) cell->moved[s] = cell->start[s] * fast_exp(cell->weight[s] * cell->pull[s]);
-    element_totals(cell->n_species, cell->n_elements, cell->atoms, cell->moved, cell->residual);
+    chemnet_element_totals(cell->n_species, cell->n_elements, cell->atoms, cell->moved, cell->residual);
     double distance = 0.0;
     for (int e = 0; e < cell->n_elements; e++) {
         cell->residual[e] -= cell->totals[e];
@@ -182,7 +182,7 @@ static int solve(cell_state *cell, int most_steps) {
     return is_done(cell);
 }
 
-int conserve_elements(int n_species, int n_elements, const double *atoms, const double *totals, double *abundances,
+int chemnet_conserve_elements(int n_species, int n_elements, const double *atoms, const double *totals, double *abundances,
                       double *scratch) {
     double *weight = scratch, *moved = scratch + n_species, *pull = moved + n_species, *start = pull + n_species;
     cell_state cell = {n_species, n_elements, atoms, totals, start, weight, moved, pull, {0}, {0}};

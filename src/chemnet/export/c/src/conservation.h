@@ -6,8 +6,8 @@
 
 /* atoms (n_elements, n_species). Replaces predicted abundances of one cell by corrected ones; 0 where no positive
  * abundances have the totals. scratch: 4 n_species doubles. */
-int conserve_elements(int n_species, int n_elements, const double *atoms, const double *totals, double *abundances,
+int chemnet_conserve_elements(int n_species, int n_elements, const double *atoms, const double *totals, double *abundances,
                       double *scratch);
-void element_totals(int n_species, int n_elements, const double *atoms, const double *abundances, double *totals);
+void chemnet_element_totals(int n_species, int n_elements, const double *atoms, const double *abundances, double *totals);
 
 #endif

@@ -12,13 +12,13 @@
 static int find(const bundle_file *file, int member, const char *name, array_kind kind, bundle_array *array) {
     char full[48];
     snprintf(full, sizeof full, "member%d.%s", member, name);
-    return bundle_find(file, full, kind, array);
+    return chemnet_bundle_find(file, full, kind, array);
 }
 
 static int read_network(const bundle_file *file, int member, const char *name, perceptron *net) {
     char full[48];
     snprintf(full, sizeof full, "member%d.%s", member, name);
-    return perceptron_read(file, full, net);
+    return chemnet_perceptron_read(file, full, net);
 }
 
 static int out_of(const perceptron *net) { return net->layers[net->n_layers - 1].n_out; }
@@ -48,7 +48,7 @@ static int terms_are_sound(const emulator *net) {
     return 1;
 }
 
-int emulator_read(const bundle_file *file, int member, int n_physical, emulator *net) {
+int chemnet_emulator_read(const bundle_file *file, int member, int n_physical, emulator *net) {
     bundle_array form, usual, terms, limits, ranges;
     memset(net, 0, sizeof *net);
     if (!find(file, member, "form", INTEGERS, &form) || form.count != 3 || !find(file, member, "usual_dt", DOUBLES, &usual)
@@ -80,26 +80,26 @@ int emulator_read(const bundle_file *file, int member, int n_physical, emulator 
         if (code == CHEMNET_OK) code = read_network(file, member, "memory", &net->first_memory);
     }
     if (code == CHEMNET_OK && (!terms_are_sound(net) || !fits(net))) code = CHEMNET_DAMAGED;
-    if (code != CHEMNET_OK) emulator_free(net);
+    if (code != CHEMNET_OK) chemnet_emulator_free(net);
     return code;
 }
 
-void emulator_free(emulator *net) {
-    perceptron_free(&net->change);
-    perceptron_free(&net->look);
-    perceptron_free(&net->new_products);
-    perceptron_free(&net->old_products);
-    perceptron_free(&net->first_memory);
+void chemnet_emulator_free(emulator *net) {
+    chemnet_perceptron_free(&net->change);
+    chemnet_perceptron_free(&net->look);
+    chemnet_perceptron_free(&net->new_products);
+    chemnet_perceptron_free(&net->old_products);
+    chemnet_perceptron_free(&net->first_memory);
 }
 
 static size_t n_given(const emulator *net) {
     return (size_t)(net->n_terms + (net->usual_dt > 0.0) + net->n_latents);
 }
 
-size_t emulator_scratch(const emulator *net, size_t n_cells) {
+size_t chemnet_emulator_scratch(const emulator *net, size_t n_cells) {
     const perceptron *all[] = {&net->change, &net->look, &net->new_products, &net->old_products, &net->first_memory};
     size_t size = n_cells * (n_given(net) + (size_t)(net->n_memory + net->n_latents));
-    for (size_t k = 0; k < sizeof all / sizeof all[0]; k++) size += perceptron_scratch(all[k], n_cells);
+    for (size_t k = 0; k < sizeof all / sizeof all[0]; k++) size += chemnet_perceptron_scratch(all[k], n_cells);
     return size;
 }
 
@@ -168,13 +168,13 @@ static void step_recurrent(const emulator *net, size_t n_cells, const double *dt
     const size_t width = n_given(net), m = (size_t)net->n_memory, n = (size_t)net->n_latents;
     float *seen = scratch;
     scratch += n_cells * (m + n);
-    const float *looked = perceptron_run(&net->look, n_cells, given, width, scratch);
+    const float *looked = chemnet_perceptron_run(&net->look, n_cells, given, width, scratch);
     const size_t looked_width = (size_t)net->look.layers[net->look.n_layers - 1].width;
-    scratch += perceptron_scratch(&net->look, n_cells);
-    const float *by_new = perceptron_run(&net->new_products, n_cells, looked, looked_width, scratch);
-    scratch += perceptron_scratch(&net->new_products, n_cells);
-    const float *by_old = perceptron_run(&net->old_products, n_cells, memory, m, scratch);
-    scratch += perceptron_scratch(&net->old_products, n_cells);
+    scratch += chemnet_perceptron_scratch(&net->look, n_cells);
+    const float *by_new = chemnet_perceptron_run(&net->new_products, n_cells, looked, looked_width, scratch);
+    scratch += chemnet_perceptron_scratch(&net->new_products, n_cells);
+    const float *by_old = chemnet_perceptron_run(&net->old_products, n_cells, memory, m, scratch);
+    scratch += chemnet_perceptron_scratch(&net->old_products, n_cells);
     const size_t new_width = (size_t)net->new_products.layers[net->new_products.n_layers - 1].width;
     const size_t old_width = (size_t)net->old_products.layers[net->old_products.n_layers - 1].width;
     for (size_t cell = 0; cell < n_cells; cell++) {
@@ -183,13 +183,13 @@ static void step_recurrent(const emulator *net, size_t n_cells, const double *dt
         memcpy(seen + cell * (m + n), memory + cell * m, m * sizeof(float));
         memcpy(seen + cell * (m + n) + m, latents + cell * n, n * sizeof(float));
     }
-    const float *change = perceptron_run(&net->change, n_cells, seen, m + n, scratch);
+    const float *change = chemnet_perceptron_run(&net->change, n_cells, seen, m + n, scratch);
     const size_t change_width = (size_t)net->change.layers[net->change.n_layers - 1].width;
     for (size_t cell = 0; cell < n_cells; cell++)
         move_residual(net, relative_step(net, dt, cell), change + cell * change_width, latents + cell * n);
 }
 
-void emulator_step(const emulator *net, size_t n_cells, const double *physical, const double *dt, float *latents,
+void chemnet_emulator_step(const emulator *net, size_t n_cells, const double *physical, const double *dt, float *latents,
                    float *memory, float *scratch) {
     const size_t width = n_given(net), n = (size_t)net->n_latents;
     float *given = scratch;
@@ -202,7 +202,7 @@ void emulator_step(const emulator *net, size_t n_cells, const double *physical, 
         step_recurrent(net, n_cells, dt, given, latents, memory, scratch);
         return;
     }
-    const float *change = perceptron_run(&net->change, n_cells, given, width, scratch);
+    const float *change = chemnet_perceptron_run(&net->change, n_cells, given, width, scratch);
     const size_t change_width = (size_t)net->change.layers[net->change.n_layers - 1].width;
     for (size_t cell = 0; cell < n_cells; cell++) {
         const float relative = relative_step(net, dt, cell);
@@ -213,9 +213,9 @@ void emulator_step(const emulator *net, size_t n_cells, const double *physical, 
     }
 }
 
-void emulator_first_memory(const emulator *net, size_t n_cells, const float *latents, float *memory, float *scratch) {
+void chemnet_emulator_first_memory(const emulator *net, size_t n_cells, const float *latents, float *memory, float *scratch) {
     if (net->kind != RECURRENT) return;
-    const float *first = perceptron_run(&net->first_memory, n_cells, latents, (size_t)net->n_latents, scratch);
+    const float *first = chemnet_perceptron_run(&net->first_memory, n_cells, latents, (size_t)net->n_latents, scratch);
     const size_t width = (size_t)net->first_memory.layers[net->first_memory.n_layers - 1].width;
     for (size_t cell = 0; cell < n_cells; cell++)
         memcpy(memory + cell * (size_t)net->n_memory, first + cell * width, (size_t)net->n_memory * sizeof(float));

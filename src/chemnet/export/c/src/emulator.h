@@ -17,13 +17,13 @@ typedef struct {
     perceptron look, new_products, old_products, first_memory;
 } emulator;
 
-int emulator_read(const bundle_file *file, int member, int n_physical, emulator *net);
-void emulator_free(emulator *net);
-size_t emulator_scratch(const emulator *net, size_t n_cells);
+int chemnet_emulator_read(const bundle_file *file, int member, int n_physical, emulator *net);
+void chemnet_emulator_free(emulator *net);
+size_t chemnet_emulator_scratch(const emulator *net, size_t n_cells);
 /* Advances standardised latents (n_cells, n_latents) and memory (n_cells, n_memory) in place. */
-void emulator_step(const emulator *net, size_t n_cells, const double *physical, const double *dt, float *latents,
+void chemnet_emulator_step(const emulator *net, size_t n_cells, const double *physical, const double *dt, float *latents,
                    float *memory, float *scratch);
 /* Fills the memory of cells with standardised latents. */
-void emulator_first_memory(const emulator *net, size_t n_cells, const float *latents, float *memory, float *scratch);
+void chemnet_emulator_first_memory(const emulator *net, size_t n_cells, const float *latents, float *memory, float *scratch);
 
 #endif

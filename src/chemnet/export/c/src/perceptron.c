@@ -17,7 +17,7 @@
 /* the exporter repeats each bias so often, for its own kernels */
 #define BIAS_ROWS 8
 
-int layer_new(linear_layer *layer, int n_in, int n_out, int activation, const float *matrix, const float *bias) {
+int chemnet_layer_new(linear_layer *layer, int n_in, int n_out, int activation, const float *matrix, const float *bias) {
     const int width = (n_out + PANEL - 1) / PANEL * PANEL;
     layer->n_in = n_in;
     layer->n_out = n_out;
@@ -52,7 +52,7 @@ static int read_layers(perceptron *net, const bundle_array *matrices, const bund
         const size_t size = (size_t)n_in * (size_t)n_out, size_bias = is_skip ? 0 : (size_t)n_out * BIAS_ROWS;
         if (size > left || size_bias > left_bias) return CHEMNET_DAMAGED;
         linear_layer *layer = is_skip ? &net->skip : &net->layers[k];
-        const int code = layer_new(layer, (int)n_in, (int)n_out, (int)activation, matrix, is_skip ? NULL : bias);
+        const int code = chemnet_layer_new(layer, (int)n_in, (int)n_out, (int)activation, matrix, is_skip ? NULL : bias);
         if (code != CHEMNET_OK) return code;
         matrix += size;
         bias += size_bias;
@@ -62,27 +62,27 @@ static int read_layers(perceptron *net, const bundle_array *matrices, const bund
     return left || left_bias ? CHEMNET_DAMAGED : CHEMNET_OK;
 }
 
-int perceptron_read(const bundle_file *file, const char *name, perceptron *net) {
+int chemnet_perceptron_read(const bundle_file *file, const char *name, perceptron *net) {
     char full[64];
     bundle_array matrices, biases, layout;
     memset(net, 0, sizeof *net);
     snprintf(full, sizeof full, "%s.matrices", name);
-    int found = bundle_find(file, full, FLOATS, &matrices);
+    int found = chemnet_bundle_find(file, full, FLOATS, &matrices);
     snprintf(full, sizeof full, "%s.biases", name);
-    found &= bundle_find(file, full, FLOATS, &biases);
+    found &= chemnet_bundle_find(file, full, FLOATS, &biases);
     snprintf(full, sizeof full, "%s.layout", name);
-    found &= bundle_find(file, full, INTEGERS, &layout);
+    found &= chemnet_bundle_find(file, full, INTEGERS, &layout);
     if (!found || layout.count < 1) return CHEMNET_DAMAGED;
     const int64_t *numbers = layout.values, n_layers = numbers[0];
     if (n_layers < 1 || n_layers > MOST_LAYERS || layout.count != (size_t)(3 + 2 * n_layers)) return CHEMNET_DAMAGED;
     net->n_layers = (int)n_layers;
     net->has_skip = numbers[2 + 2 * n_layers] != 0;
     const int code = read_layers(net, &matrices, &biases, numbers);
-    if (code != CHEMNET_OK) perceptron_free(net);
+    if (code != CHEMNET_OK) chemnet_perceptron_free(net);
     return code;
 }
 
-void perceptron_free(perceptron *net) {
+void chemnet_perceptron_free(perceptron *net) {
     for (int k = 0; k < MOST_LAYERS; k++) {
         free(net->layers[k].matrix);
         free(net->layers[k].bias);
@@ -92,14 +92,14 @@ void perceptron_free(perceptron *net) {
     memset(net, 0, sizeof *net);
 }
 
-size_t perceptron_scratch(const perceptron *net, size_t n_cells) {
+size_t chemnet_perceptron_scratch(const perceptron *net, size_t n_cells) {
     size_t size = net->has_skip ? (size_t)net->skip.width : 0;
     for (int k = 0; k < net->n_layers; k++) size += (size_t)net->layers[k].width;
     return n_cells * size;
 }
 
 #ifdef CHEMNET_BLAS
-void multiply(const linear_layer *layer, size_t n_cells, const float *inputs, size_t stride, float *out) {
+void chemnet_multiply(const linear_layer *layer, size_t n_cells, const float *inputs, size_t stride, float *out) {
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)n_cells, layer->width, layer->n_in, 1.0f, inputs,
                 (int)stride, layer->matrix, layer->width, 0.0f, out, layer->width);
 }
@@ -134,7 +134,7 @@ static inline void multiply_rows(int n_rows, const float *restrict panel, int n_
 }
 #endif
 
-void multiply(const linear_layer *layer, size_t n_cells, const float *inputs, size_t stride, float *out) {
+void chemnet_multiply(const linear_layer *layer, size_t n_cells, const float *inputs, size_t stride, float *out) {
     const int n_in = layer->n_in;
     const size_t width = (size_t)layer->width;
     for (int first = 0; first < layer->width; first += PANEL) {
@@ -189,13 +189,13 @@ static void activate(const linear_layer *layer, size_t n_cells, float *values) {
     }
 }
 
-const float *perceptron_run(const perceptron *net, size_t n_cells, const float *inputs, size_t stride, float *scratch) {
+const float *chemnet_perceptron_run(const perceptron *net, size_t n_cells, const float *inputs, size_t stride, float *scratch) {
     const float *current = inputs;
     size_t current_stride = stride;
     float *out = scratch;
     for (int k = 0; k < net->n_layers; k++) {
         const linear_layer *layer = &net->layers[k];
-        multiply(layer, n_cells, current, current_stride, out);
+        chemnet_multiply(layer, n_cells, current, current_stride, out);
         activate(layer, n_cells, out);
         current = out;
         current_stride = (size_t)layer->width;
@@ -203,7 +203,7 @@ const float *perceptron_run(const perceptron *net, size_t n_cells, const float *
     }
     if (net->has_skip) {
         float *last = out - n_cells * current_stride;
-        multiply(&net->skip, n_cells, inputs, stride, out);
+        chemnet_multiply(&net->skip, n_cells, inputs, stride, out);
         for (size_t j = 0; j < n_cells * current_stride; j++) last[j] += out[j];
     }
     return current;

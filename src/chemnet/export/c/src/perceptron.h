@@ -27,14 +27,14 @@ typedef struct {
 } perceptron;
 
 /* Reads "<name>.matrices", "<name>.biases" and "<name>.layout"; 0 or an error code. */
-int perceptron_read(const bundle_file *file, const char *name, perceptron *net);
-void perceptron_free(perceptron *net);
+int chemnet_perceptron_read(const bundle_file *file, const char *name, perceptron *net);
+void chemnet_perceptron_free(perceptron *net);
 /* Floats of scratch memory for so many cells. */
-size_t perceptron_scratch(const perceptron *net, size_t n_cells);
+size_t chemnet_perceptron_scratch(const perceptron *net, size_t n_cells);
 /* Returns the outputs, rows of net's last width, in a part of the scratch memory. */
-const float *perceptron_run(const perceptron *net, size_t n_cells, const float *inputs, size_t stride, float *scratch);
+const float *chemnet_perceptron_run(const perceptron *net, size_t n_cells, const float *inputs, size_t stride, float *scratch);
 /* out (n_cells, layer->width) = inputs (n_cells, n_in) @ matrix */
-void multiply(const linear_layer *layer, size_t n_cells, const float *inputs, size_t stride, float *out);
-int layer_new(linear_layer *layer, int n_in, int n_out, int activation, const float *matrix, const float *bias);
+void chemnet_multiply(const linear_layer *layer, size_t n_cells, const float *inputs, size_t stride, float *out);
+int chemnet_layer_new(linear_layer *layer, int n_in, int n_out, int activation, const float *matrix, const float *bias);
 
 #endif

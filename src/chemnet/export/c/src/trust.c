@@ -36,18 +36,18 @@ static int read_places(const bundle_array *places, trust_model *trust) {
         }
         trust->squares[i] = (float)sum;
     }
-    const int code = layer_new(&trust->places, c, n, 0, turned, NULL);
+    const int code = chemnet_layer_new(&trust->places, c, n, 0, turned, NULL);
     free(turned);
     return code;
 }
 
-int trust_read(const bundle_file *file, int n_coordinates, int n_physical, int n_members, trust_model *trust) {
+int chemnet_trust_read(const bundle_file *file, int n_coordinates, int n_physical, int n_members, trust_model *trust) {
     bundle_array kinds, weights, knots, errors, places, centre, spread;
     memset(trust, 0, sizeof *trust);
-    if (!bundle_find(file, "trust.kinds", INTEGERS, &kinds)) return CHEMNET_OK;
-    if (!bundle_find(file, "trust.weights", DOUBLES, &weights) || !bundle_find(file, "trust.knots", DOUBLES, &knots)
-        || !bundle_find(file, "trust.errors", DOUBLES, &errors) || !bundle_find(file, "trust.places", FLOATS, &places)
-        || !bundle_find(file, "trust.centre", FLOATS, &centre) || !bundle_find(file, "trust.spread", FLOATS, &spread))
+    if (!chemnet_bundle_find(file, "trust.kinds", INTEGERS, &kinds)) return CHEMNET_OK;
+    if (!chemnet_bundle_find(file, "trust.weights", DOUBLES, &weights) || !chemnet_bundle_find(file, "trust.knots", DOUBLES, &knots)
+        || !chemnet_bundle_find(file, "trust.errors", DOUBLES, &errors) || !chemnet_bundle_find(file, "trust.places", FLOATS, &places)
+        || !chemnet_bundle_find(file, "trust.centre", FLOATS, &centre) || !chemnet_bundle_find(file, "trust.spread", FLOATS, &spread))
         return CHEMNET_DAMAGED;
     if (kinds.count != weights.count || knots.count != errors.count || knots.count > 65536 || kinds.count > 4096
         || places.shape[0] > 1048576 || places.shape[1] != (uint64_t)n_coordinates
@@ -69,19 +69,19 @@ int trust_read(const bundle_file *file, int n_coordinates, int n_physical, int n
     return code;
 }
 
-void trust_free(trust_model *trust) {
+void chemnet_trust_free(trust_model *trust) {
     free(trust->places.matrix);
     free(trust->places.bias);
     free(trust->squares);
     memset(trust, 0, sizeof *trust);
 }
 
-size_t trust_scratch(const trust_model *trust, size_t n_cells) {
+size_t chemnet_trust_scratch(const trust_model *trust, size_t n_cells) {
     return trust->is_calibrated ? n_cells * (size_t)(trust->n_coordinates + trust->places.width) : 0;
 }
 
 /* |a - b|^2 = |a|^2 - 2 a.b + |b|^2 orders the known states; the nearest one is then measured exactly */
-void trust_distances(const trust_model *trust, size_t n_cells, const float *latents, size_t n_latents,
+void chemnet_trust_distances(const trust_model *trust, size_t n_cells, const float *latents, size_t n_latents,
                      const double *scaled_physical, size_t n_physical, size_t physical_stride, double *distances,
                      float *scratch) {
     const size_t c = (size_t)trust->n_coordinates, width = (size_t)trust->places.width;
@@ -95,7 +95,7 @@ void trust_distances(const trust_model *trust, size_t n_cells, const float *late
             place[j] = ((float)scaled_physical[cell * physical_stride + p] - trust->centre[j]) / trust->spread[j];
         }
     }
-    multiply(&trust->places, n_cells, here, c, products);
+    chemnet_multiply(&trust->places, n_cells, here, c, products);
     for (size_t cell = 0; cell < n_cells; cell++) {
         const float *product = products + cell * width, *place = here + cell * c;
         double square = 0.0, least = INFINITY;
@@ -119,7 +119,7 @@ static double seen(const error_signs *signs, int64_t kind) {
     }
 }
 
-double trust_expected_error(const trust_model *trust, const error_signs *signs) {
+double chemnet_trust_expected_error(const trust_model *trust, const error_signs *signs) {
     double warning = 0.0;
     for (int k = 0; k < trust->n_indicators; k++) {
         const double indicator = seen(signs, trust->kinds[k]);

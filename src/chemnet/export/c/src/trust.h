@@ -20,13 +20,13 @@ typedef struct {
     const double *scaled_physical;
 } error_signs;
 
-int trust_read(const bundle_file *file, int n_coordinates, int n_physical, int n_members, trust_model *trust);
-void trust_free(trust_model *trust);
-size_t trust_scratch(const trust_model *trust, size_t n_cells);
+int chemnet_trust_read(const bundle_file *file, int n_coordinates, int n_physical, int n_members, trust_model *trust);
+void chemnet_trust_free(trust_model *trust);
+size_t chemnet_trust_scratch(const trust_model *trust, size_t n_cells);
 /* Root mean square distance of latents (n_cells, n_latents) and scaled parameters to the nearest known state. */
-void trust_distances(const trust_model *trust, size_t n_cells, const float *latents, size_t n_latents,
+void chemnet_trust_distances(const trust_model *trust, size_t n_cells, const float *latents, size_t n_latents,
                      const double *scaled_physical, size_t n_physical, size_t physical_stride, double *distances,
                      float *scratch);
-double trust_expected_error(const trust_model *trust, const error_signs *signs);
+double chemnet_trust_expected_error(const trust_model *trust, const error_signs *signs);
 
 #endif
