@@ -99,7 +99,7 @@ def _copy_sources(folder: Path) -> None:
 
 
 def _write_raw(cells: ReferenceCells, path: Path) -> None:
-    """Write start, parameters, time steps and abundances after one step, as the check in Fortran reads them."""
+    """Write what the check in Fortran reads: start, parameters, time steps, abundances after one step."""
     sizes = np.array([*cells.start.shape, cells.physical.shape[1]], np.int32)
     rows = (cells.start, cells.physical, cells.dt[:, 0], cells.step)
     path.write_bytes(
@@ -113,7 +113,7 @@ def _embed(folder: Path) -> None:
     words = np.frombuffer(content + bytes(-len(content) % 8), "<u8")
     lines = [",".join(f"0x{word:x}u" for word in words[i : i + 8]) for i in range(0, len(words), 8)]
     text = (
-        "/* The weights of this bundle: chemnet_open_memory(chemnet_weights, chemnet_weights_size, &surrogate) */\n"
+        "/* The weights: chemnet_open_memory(chemnet_weights, chemnet_weights_size, &surrogate) */\n"
         "#include <stddef.h>\n#include <stdint.h>\n"
         f"const size_t chemnet_weights_size = {len(content)}u;\n"
         f"const uint64_t chemnet_weights[{len(words)}] = {{\n" + ",\n".join(lines) + "};\n"

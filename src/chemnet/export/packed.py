@@ -1,4 +1,4 @@
-"""A surrogate as the arrays that the exported library computes with: those of the fused engine, and its ranges.
+"""A surrogate as the arrays of the exported library: those of the fused engine, and its ranges.
 
 Shapes: S species, P physical parameters, E elements, L latents of all members.
 """

@@ -45,7 +45,7 @@ class ReferenceCells:
 
 
 def reference_cells(surrogate: Surrogate, n_cells: int = N_CELLS, n_steps: int = N_STEPS) -> ReferenceCells:
-    """Return evenly spaced states of the training split, as far as the surrogate remembers any, and its answers."""
+    """Return states of the training split that the surrogate remembers, and its answers to them."""
     start, physical = _states(surrogate, n_cells)
     dt = np.full((len(start), n_steps), surrogate.domain.dt_usual or 1.0)
     history = np.repeat(physical[:, None], n_steps + 1, axis=1)

@@ -1,4 +1,4 @@
-"""The weight file of an exported surrogate: named arrays behind a checksum, as `c/src/bundle_file.c` reads them."""
+"""The weight file of an exported surrogate: arrays behind a checksum; `c/src/bundle_file.c` reads it."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class Export(Verb):
             "surrogate",
             nargs="?",
             metavar="SURROGATE",
-            help="a shipped one, a component, a training result or a saved folder; wins over export.surrogate",
+            help="a shipped one, a component, a result or a saved folder; wins over export.surrogate",
         )
         parser.add_argument("--output", metavar="DIR", help="the folder to write; wins over export.output")
         parser.add_argument(
@@ -80,11 +80,12 @@ class Export(Verb):
             for path in folder.rglob("*")
             if path.is_file()
         }
+        weights = sizes["weights.bin"] / 1e6
         source = sum(size for name, size in sizes.items() if name.endswith((".c", ".h", ".f90", ".cpp")))
         text = "\n".join(
             [
                 f"{loaded!r}",
-                f"bundle  {folder}  ({source / 1000:.0f} kB of source, {sizes['weights.bin'] / 1e6:.1f} MB of weights)",
+                f"bundle  {folder}  ({source / 1000:.0f} kB of source, {weights:.1f} MB of weights)",
                 f"build   cmake -S {folder} -B {folder}/build && cmake --build {folder}/build",
                 f"check   chemnet verify {folder}",
             ]

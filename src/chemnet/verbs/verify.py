@@ -1,4 +1,4 @@
-"""`chemnet verify`: whether an exported surrogate gives on this machine what it gave where it was exported."""
+"""`chemnet verify`: whether an exported surrogate answers on this machine as it did where it was made."""
 
 from __future__ import annotations
 
