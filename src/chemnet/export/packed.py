@@ -43,8 +43,7 @@ def packed_surrogate(surrogate: Surrogate) -> dict[str, Any]:
 def _shared(surrogate: Surrogate, n_members: int) -> dict[str, Any]:
     """Return names, ranges and stoichiometry."""
     data, domain = surrogate.data, surrogate.domain
-    scaling = data.physical_scaling
-    low, width = scaling._offset, scaling._width
+    low, width = data.physical_scaling.offset_and_width
     general = [data.abundance_scaling.decades, domain.dt_usual, domain.dt_min, domain.dt_max]
     return {
         "species": "\n".join(data.species),
@@ -61,20 +60,20 @@ def _shared(surrogate: Surrogate, n_members: int) -> dict[str, Any]:
 
 def _emulator(member: Any, prefix: str) -> dict[str, Any]:
     """Return what advances the latents of one member."""
-    rollout = member.rollout
+    rollout = member.fused
     if isinstance(rollout, PerceptronRollout):
         kind, n_memory, networks = rollout.kind, 0, {"change": rollout.network}
     elif isinstance(rollout, RecurrentRollout):
-        first = pack([Layer.of(member.emulator.first_memory)])
+        first = pack([Layer.of(member.emulator.step.first_memory)])
         networks = {"look": rollout.look, "new": rollout.new, "old": rollout.old, "change": rollout.head}
         networks["memory"] = first
         kind, n_memory = _RECURRENT, int(first.layout[2])
     else:
         raise ModelError(
             f"{type(member.emulator).__name__} has no form that the C library computes",
-            hint="export it for ONNX Runtime or libtorch: --backends onnx,torch",
+            hint="exported are residual, relaxing and recurrent emulators; see docs/how-to/couple.md",
         )
-    forcing, ranges = rollout.driving, rollout.ranges
+    forcing, ranges = rollout.forcing, rollout.ranges
     return {
         f"{prefix}.form": np.array([kind, ranges.shape[1], n_memory], np.int64),
         f"{prefix}.usual_dt": np.array([forcing.usual], np.float64),
@@ -91,7 +90,7 @@ def _coders(member: Any, prefix: str) -> dict[str, Any]:
     if not isinstance(encoder, FusedEncoder) or not isinstance(decoder, FusedDecoder):
         raise ModelError(
             "the autoencoder of this surrogate has no form that the C library computes",
-            hint="export it for ONNX Runtime or libtorch: --backends onnx,torch",
+            hint="exported are residual, relaxing and recurrent emulators; see docs/how-to/couple.md",
         )
     return _networks(prefix, {"encoder": encoder.network, "decoder": decoder.network})
 
@@ -109,14 +108,14 @@ def _trust(surrogate: Surrogate) -> dict[str, Any]:
     if not surrogate.is_calibrated:
         return {}
     known = surrogate.judgement
-    calibration, familiar = known.calibration, known.familiar
+    calibration, reference = known.calibration, known.reference
     order: Sequence[str] = (*_INDICATORS, *surrogate.physical_names)
     return {
         "trust.kinds": np.array([order.index(name) for name in calibration.indicators], np.int64),
         "trust.weights": np.array(list(calibration.weights.values()), np.float64),
         "trust.knots": np.array(calibration.knots, np.float64),
         "trust.errors": np.array(calibration.errors, np.float64),
-        "trust.places": familiar.places.float().numpy(),
-        "trust.centre": familiar.centre.float().numpy(),
-        "trust.spread": familiar.spread.float().numpy(),
+        "trust.places": reference.places.float().numpy(),
+        "trust.centre": reference.centre.float().numpy(),
+        "trust.spread": reference.spread.float().numpy(),
     }

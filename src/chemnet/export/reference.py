@@ -63,7 +63,7 @@ def _states(surrogate: Surrogate, n_cells: int) -> tuple[Array, Array]:
         middle = np.sqrt(low * high)
         latents = np.full((1, surrogate.latent_dim), 0.5)
         return _with_usual_totals(surrogate, np.asarray(surrogate.decode(latents))), middle[None]
-    known = surrogate.judgement.familiar
+    known = surrogate.judgement.reference
     chosen = np.linspace(0, len(known.places) - 1, n_cells).astype(int)
     coordinates = (known.places[chosen] * known.spread + known.centre).double().numpy()
     n_physical = len(surrogate.physical_names)

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import made_emulators
 import pytest
 
 from chemnet.export.bundle import write_bundle
@@ -40,3 +41,18 @@ def shared_library(bundle: Path, c_compiler: str) -> ctypes.CDLL:
     code.chemnet_close.argtypes = [ctypes.c_void_p]
     target.unlink()
     return code
+
+
+@pytest.fixture
+def make_emulator(tiny: Any, row_description: Any, window_description: Any, training_rows: Any) -> Any:
+    """Return a function that builds the networks of a surrogate by the emulator's name."""
+
+    def make(name: str, use_dt: bool) -> Any:
+        autoencoder = made_emulators.make_autoencoder(
+            tiny({"model.name": "Autoencoder"}), row_description, training_rows
+        )
+        return made_emulators.make_parts(
+            tiny, window_description, training_rows, autoencoder, name, use_dt=use_dt
+        )
+
+    return make
