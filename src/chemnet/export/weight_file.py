@@ -54,7 +54,7 @@ def read_weight_file(path: Path) -> dict[str, NDArray[Any] | str]:
         raise ModelError(f"{path} has format {version}; this chemnet reads {FORMAT}", hint="export it again")
     if size != len(content) or checksum(content[_HEADER.size :]) != expected:
         raise ModelError(f"{path} is damaged: its checksum is wrong", hint="copy or export it again")
-    kinds = {number: dtype for dtype, number in _KINDS.items()}
+    kinds: dict[int, Any] = {number: dtype for dtype, number in _KINDS.items()}
     found: dict[str, NDArray[Any] | str] = {}
     for number in range(count):
         name, kind, rows, columns, offset, n_bytes = _ENTRY.unpack_from(
