@@ -104,7 +104,7 @@ class Together(Alone):
     def first_path(self, find: Callable[[], Path | None]) -> Path | None:
         """Return the path that the first process finds, if any."""
         found = find() if self.is_first else None
-        path = idist.all_gather({"path": str(found) if found else ""})[0]["path"]
+        path: str = _gathered({"path": str(found) if found else ""})[0]["path"]
         return Path(path) if path else None
 
     def share(self, table: Table) -> Table:
