@@ -104,8 +104,8 @@ class Together(Alone):
     def first_path(self, find: Callable[[], Path | None]) -> Path | None:
         """Return the path that the first process finds, if any."""
         found = find() if self.is_first else None
-        paths: dict[str, str] = _gathered({"path": str(found) if found else ""})[0]
-        return Path(paths["path"]) if paths["path"] else None
+        path: str = _gathered({"path": str(found) if found else ""})[0]["path"]
+        return Path(path) if path else None
 
     def shard(self, table: Table) -> Table:
         """Return the part of each batch that is this process's."""
