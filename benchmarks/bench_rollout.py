@@ -34,9 +34,9 @@ from rollout_training import CASES, training_figures
 from timing import ratios, rounds_of
 
 from chemnet.models.contract import build_model
-from chemnet.surrogate.carrying import stepwise
 from chemnet.surrogate.engine.fused_predictor import FusedPredictor
 from chemnet.surrogate.predictor import ComponentPredictor, Parts
+from chemnet.surrogate.rollout import stepwise
 
 HIDDEN, LATENT_DIM, CELLS = [160, 80], 14, 1024
 DECODER = [LATENT_DIM, *reversed(HIDDEN), N_SPECIES]

@@ -213,6 +213,11 @@ _BUILTIN_VERBS: dict[str, tuple[str, str]] = {
         "score a surrogate against the raw truth, simple rivals and the solver",
     ),
     "compare": ("chemnet.verbs.compare", "put several benchmarks side by side: table and curves"),
+    "export": ("chemnet.verbs.export", "write a surrogate as a C and Fortran library that needs no Python"),
+    "verify": (
+        "chemnet.verbs.verify",
+        "check an exported surrogate: files, C and Fortran against its reference cells",
+    ),
     "umap": ("chemnet.verbs.umap", "reduce latents to two or three dimensions"),
     "visualize": ("chemnet.verbs.visualize", "make an interactive page of a reduced latent space"),
     "save_to_database": ("chemnet.verbs.save_to_database", "store latents in a vector database"),

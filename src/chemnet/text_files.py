@@ -10,6 +10,7 @@ import gzip
 import io
 import math
 import re
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
@@ -49,7 +50,7 @@ def open_text(path: Path) -> TextIO:
         opened = gzip.open(path, "rb") if compressed else path.open("rb")  # noqa: SIM115 (closed with the text)
         start = opened.read(_EXAMINED_BYTES)
         opened.seek(0)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise _unreadable(path, error) from error
     if start.startswith(_UTF16_MARKS) or start.count(0) > _MOST_ZEROS * max(len(start), _SHORTEST_UTF16):
         opened.close()
@@ -71,7 +72,7 @@ def read_text(path: Path) -> str:
     try:
         with open_text(path) as stream:
             return stream.read()
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise _unreadable(path, error) from error
 
 

@@ -62,6 +62,11 @@ class ConfigDict(Mapping[str, Any]):
         """The keys, as segments, that a file, a word on the command line or `replace` set."""
         return self._chosen
 
+    def departs(self, key: tuple[str, ...]) -> bool:
+        """Return whether somebody set a key to another value than its default."""
+        spec = self._schema.keys.get(key) if self._schema else None
+        return key in self._chosen and (spec is None or self.lookup(join_key(key)) != _frozen(spec.default))
+
     def __getitem__(self, key: str) -> Any:
         try:
             return self._values[key]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +26,7 @@ class Histories:
     time
         `(B, T)` [yr].
     dt
-        `(B, T - 1)` [yr]; the step before where a tracer has ended.
+        `(B, T - 1)` [yr]; the median of the others where a tracer has ended.
     valid
         Whether a tracer still has a row there, `(B, T)`.
     tracer_ids
@@ -49,6 +49,23 @@ def has_histories(split: Split) -> bool:
     return bool(split.n_rows) and bool((np.diff(split.offsets) >= 2).any())
 
 
+def padded_rows(
+    first: NDArray[np.int64], lengths: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the rows of tracers side by side `(B, T)`, and where a tracer still has a row of its own.
+
+    They are given by their first rows and lengths `(B,)`; shorter ones repeat their last row.
+    """
+    steps = np.arange(lengths.max())
+    return first[:, None] + np.minimum(steps, lengths[:, None] - 1), steps < lengths[:, None]
+
+
+def padded_steps(dt: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return time steps [yr] with their median in place of those of 0, where a tracer has ended."""
+    own = dt > 0
+    return np.where(own, dt, np.median(dt[own])) if own.any() else np.ones_like(dt)
+
+
 class HistorySource:
     """The tracers of a split, with their columns in the order of a surrogate.
 
@@ -69,9 +86,10 @@ class HistorySource:
 
     def __init__(self, data: PreprocessedData, split: str, wanted: DataDescription) -> None:
         self.split = data.split(split)
-        self.species = _columns("species", data.species, wanted.species, data)
+        self.species = columns_of("species", data.species, wanted.species, str(data.path))
         self.physical_scaling = wanted.physical_scaling
-        self.physical = _columns("physical parameter", data.physical_names, wanted.physical_names, data)
+        names = (data.physical_names, wanted.physical_names)
+        self.physical = columns_of("physical parameters", *names, str(data.path))
         if not has_histories(self.split):
             raise DataError(
                 f"{data.path}: the split '{split}' has no tracer with at least two rows",
@@ -94,32 +112,31 @@ class HistorySource:
 
     def read(self, tracers: NDArray[np.int64]) -> Histories:
         """Return some tracers by their index in the split."""
-        first, lengths = self.split.offsets[tracers], self.lengths[tracers]
-        steps = np.arange(lengths.max())
-        rows = first[:, None] + np.minimum(steps, lengths[:, None] - 1)
+        rows, valid = padded_rows(self.split.offsets[tracers], self.lengths[tracers])
         flat = rows.ravel()
         time = self.split.time[rows]
-        dt = np.diff(time, axis=1)
-        usual = np.median(dt[dt > 0])
         return Histories(
             physical=self.split.raw_physical(flat)[:, self.physical].reshape(*rows.shape, -1),
             abundance=self.split.raw_abundance(flat)[:, self.species].reshape(*rows.shape, -1),
             time=time,
-            dt=np.where(dt > 0, dt, usual),
-            valid=steps < lengths[:, None],
+            dt=padded_steps(np.diff(time, axis=1)),
+            valid=valid,
             tracer_ids=tuple(self.split.tracer_ids[tracer] for tracer in tracers),
         )
 
 
-def _columns(
-    what: str, found: tuple[str, ...], wanted: tuple[str, ...], data: PreprocessedData
-) -> NDArray[np.int64]:
-    """Return the column of each wanted name."""
+def columns_of(what: str, found: Sequence[str], wanted: Sequence[str], source: str) -> NDArray[np.int64]:
+    """Return the column of each wanted name.
+
+    Raises
+    ------
+    DataError
+        When `source` lacks one.
+    """
     missing = [name for name in wanted if name not in found]
     if missing:
         raise DataError(
-            f"{data.path} lacks {len(missing)} of the surrogate's {len(wanted)} {what} columns, first "
-            f"'{missing[0]}'",
+            f"{source} lacks {len(missing)} of the model's {len(wanted)} {what}, first '{missing[0]}'",
             hint=suggest(missing[0], found),
         )
-    return np.array([found.index(name) for name in wanted])
+    return np.array([list(found).index(name) for name in wanted])

@@ -140,6 +140,11 @@ class PhysicalScaling:
         """Rebuild the scaling from `to_dict`'s values; other keys are ignored."""
         return cls(tuple(values["physical_min"]), tuple(values["physical_max"]))
 
+    @property
+    def offset_and_width(self) -> tuple[np.ndarray, np.ndarray]:
+        """log10 of the minimum, and decades of the range (1 for a constant parameter), `(n_physical,)` each."""
+        return self._offset, self._width
+
     @cached_property
     def _offset(self) -> np.ndarray:
         """Logarithm of the minimum `(n_physical,)`."""

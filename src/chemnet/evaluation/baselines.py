@@ -1,4 +1,4 @@
-"""Honest rivals that need no training worth the name: PCA, persistence, the nearest known state."""
+"""Baselines that need hardly any training: PCA, persistence, the nearest known state."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class PrincipalComponents:
         cls, data: PreprocessedData, columns: NDArray[np.int64], n_components: int
     ) -> PrincipalComponents:
         """Return the leading components of some columns of the training split."""
-        total, product, rows = 0.0, 0.0, 0
+        total, product, rows = np.zeros(len(columns)), np.zeros((len(columns), len(columns))), 0
         for block in _training_rows(data, columns):
             total, product, rows = total + block.sum(axis=0), product + block.T @ block, rows + len(block)
         mean = total / rows
@@ -131,7 +131,6 @@ class NearestNeighbour:
 
 
 def _training_rows(data: PreprocessedData, columns: NDArray[np.int64]) -> Iterator[Array]:
-    """Yield scaled abundances of the training split."""
     train = data.split("train")
     for start in range(0, train.n_rows, _ROWS):
         yield train.read("abundance", slice(start, start + _ROWS))[:, columns].astype(np.float64)

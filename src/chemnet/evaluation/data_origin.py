@@ -1,4 +1,4 @@
-"""Which network made the data: by their parent result, or by what stands in their file."""
+"""Which network made the data: by their parent result, or by what their file says."""
 
 from __future__ import annotations
 
@@ -86,9 +86,9 @@ def _by_file(data_result: ResultDirectory) -> tuple[Network, Mapping[str, Any]]:
             f"{data_result.name} has no result of `chemnet simulate` as its parent, and {path.name} is no "
             "file that it wrote"
         ) from None
-    # sets of before know the name of their network alone
+    # older sets hold nothing but the name of their network
     reading = ReadingOptions.of(json.loads(made_by.get("network_options", "{}")))
-    network = Network.read(made_by.get("network_source", made_by["network"]), reading)
+    network = Network.read(str(made_by.get("network_source", made_by["network"])), reading)
     if network_digest(network) != made_by["network_digest"]:
         raise DataError(f"the network {network.name} is not the one any more that made {path.name}")
     return network, json.loads(made_by["solver_options"])

@@ -1,4 +1,4 @@
-"""Scoring a surrogate and its rivals on the tracers of one split, a batch at a time."""
+"""Scores of a surrogate and of the baselines on the tracers of one split, a batch at a time."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Evaluation:
 
 
 def evaluate(judge: Judge, workers: Workers) -> Evaluation:
-    """Score the surrogate, its parts and its rivals on every tracer of a split, batches by workers."""
+    """Score the surrogate, its parts and the baselines on every tracer of a split; workers take batches."""
     whole, batches = judge.nothing(), judge.batches
     shared = [workers.share(judge)]
     with progress(total=len(judge.source), desc="benchmark", unit="tracer") as bar:

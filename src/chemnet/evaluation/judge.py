@@ -1,4 +1,4 @@
-"""Everything that scores some tracers: the surrogate, its parts and its rivals, ready to predict."""
+"""What scores some tracers: the surrogate, its parts and the baselines, ready to predict."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from chemnet.chemistry.network.stoichiometry import charges
 from chemnet.config import ConfigDict
+from chemnet.data.abundance_errors import dex_error
 from chemnet.data.histories import Histories, HistorySource
 from chemnet.data.preprocessed import PreprocessedData
 from chemnet.evaluation.baselines import (
@@ -21,7 +23,6 @@ from chemnet.evaluation.baselines import (
     one_step_persistence,
     persistence,
 )
-from chemnet.evaluation.metrics import dex_error
 from chemnet.evaluation.risk_coverage import RiskCoverage
 from chemnet.evaluation.scored_data import surrogate_to_score
 from chemnet.evaluation.scores import Rules, Scores
@@ -100,9 +101,9 @@ class Tallies:
 
 
 class Judge:
-    """Scores a surrogate, its parts and its rivals on tracers of one split.
+    """Scores a surrogate, its parts and the baselines on tracers of one split.
 
-    Sent to a worker elsewhere it is made again there, from the configuration and the same files.
+    A worker in another process rebuilds it, from the configuration and the same files.
 
     Parameters
     ----------
@@ -127,7 +128,7 @@ class Judge:
         self._surrogate, self._options, self._config, self._data = surrogate, options, config, data
         self.source = HistorySource(data, options.split, surrogate.data)
         #: ways to predict, beside the full rollout
-        self.methods = {**_forecasts(surrogate), **_rivals(surrogate, data, self.source, options)}
+        self.methods = {**_forecasts(surrogate), **_baselines(surrogate, data, self.source, options)}
         self.rules = Rules(
             species=surrogate.species,
             elements=surrogate.elements,
@@ -183,29 +184,30 @@ def judge_elsewhere(config: ConfigDict, data: Path) -> Judge:
 
 
 def _forecasts(surrogate: Surrogate) -> dict[str, Method]:
-    """Return what the surrogate predicts without totals kept, in single steps, and its autoencoder alone."""
-    components = surrogate.components
+    """Return the surrogate without conservation, its single steps, and its autoencoder alone."""
+    components, predictor = surrogate.components, surrogate.predictor
+
+    def on_device(function: Callable[..., Tensor], *arrays: Array) -> Array:
+        with torch.inference_mode():
+            tensors = (torch.from_numpy(array).to(surrogate.device) for array in arrays)
+            return function(*tensors).double().cpu().numpy()
 
     def unconserved(histories: Histories) -> Array:
         inputs = (histories.abundance[:, 0], histories.physical, histories.dt)
-        with torch.inference_mode():
-            predicted = Rollout(components)(*(torch.from_numpy(x).to(surrogate.device) for x in inputs))
-        return predicted.double().cpu().numpy()
+        return on_device(Rollout(components), *inputs)
+
+    def step(*inputs: Tensor) -> Tensor:
+        start, physical, dt = (values.flatten(0, 1) for values in inputs)
+        return predictor.abundance(predictor.step(predictor.start(start), physical, dt))
 
     def one_step(histories: Histories) -> Array:
-        rows = (histories.abundance[:, :-1], histories.physical[:, :-1], histories.dt)
-        predictor = surrogate.predictor
-        with torch.inference_mode():
-            state, physical, dt = (torch.from_numpy(x).to(surrogate.device).flatten(0, 1) for x in rows)
-            predicted = (
-                predictor.abundance(predictor.step(predictor.start(state), physical, dt)).cpu().numpy()
-            )
-        return np.concatenate([histories.abundance[:, :1], predicted.reshape(rows[0].shape)], axis=1)
+        start = histories.abundance[:, :-1]
+        predicted = on_device(step, start, histories.physical[:, :-1], histories.dt)
+        return np.concatenate([histories.abundance[:, :1], predicted.reshape(start.shape)], axis=1)
 
     def reconstruction(histories: Histories) -> Array:
-        rows = torch.from_numpy(histories.abundance).to(surrogate.device).flatten(0, 1)
-        with torch.inference_mode():
-            predicted = components.decode(components.encode(rows)).double().cpu().numpy()
+        rows = histories.abundance.reshape(-1, histories.abundance.shape[-1])
+        predicted = on_device(lambda abundance: components.decode(components.encode(abundance)), rows)
         return predicted.reshape(histories.abundance.shape)
 
     forecasts = {
@@ -215,7 +217,7 @@ def _forecasts(surrogate: Surrogate) -> dict[str, Method]:
     return forecasts if surrogate.is_direct else {**forecasts, "reconstruction": Method(reconstruction, 0)}
 
 
-def _rivals(
+def _baselines(
     surrogate: Surrogate, data: PreprocessedData, source: HistorySource, options: Options
 ) -> dict[str, Method]:
     """Return the baselines, and the truth itself, whose conservation is worth knowing."""
@@ -224,12 +226,12 @@ def _rivals(
     )
     components = PrincipalComponents.fit(data, source.species, n_components)
     neighbour = NearestNeighbour(data, source, components, options.neighbour_rows, options.seed)
-    rivals = {
+    baselines = {
         "nearest_neighbour": Method(neighbour, 1),
         "persistence": Method(persistence, 1),
         "one_step_persistence": Method(one_step_persistence, 1),
         "truth": Method(lambda histories: histories.abundance, 0),
     }
     if surrogate.is_direct:
-        return rivals
-    return {"pca": Method(lambda histories: components.reconstruct(histories.abundance), 0), **rivals}
+        return baselines
+    return {"pca": Method(lambda histories: components.reconstruct(histories.abundance), 0), **baselines}

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from chemnet.data import abundance_errors
 from chemnet.data.histories import HistorySource
 from chemnet.evaluation import metrics
 from chemnet.surrogate.surrogate import Surrogate
 
-# cells that are carried, how many times the length of the tracers, and the rows that are looked at
+# cells that are rolled out, how many times the length of the tracers, and the rows that are looked at
 LONG_CELLS, LONG_FACTOR, _LONG_ROWS = 16, 10, 200
 
 
@@ -44,7 +45,7 @@ def long_rollout(surrogate: Surrogate, source: HistorySource, floor: float) -> d
     start = histories.abundance[:, 0]
     predicted = surrogate.emulate(physical, start, usual, rows=rows).astype(np.float64)
     drift = metrics.element_drift(predicted, start[:, None], surrogate.data.stoichiometry)
-    logs = metrics.log_abundance(predicted, floor)
+    logs = abundance_errors.log_abundance(predicted, floor)
     change = np.abs(np.diff(logs, axis=1)).mean(axis=(0, 2)) / np.diff(rows)
     return {
         "cells": len(cells),

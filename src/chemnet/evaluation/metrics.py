@@ -1,37 +1,11 @@
-r"""Metrics as pure functions of raw abundances.
-
-The pair of the CODES benchmark, mLAE and LAE99, are mean and 99th percentile of the error in dex,
-:math:`|\log_{10} \hat x - \log_{10} x|` with both sides clipped to [floor, 1]. Means and percentiles come
-from sums and histograms, which may be added up over any number of batches.
-"""
+"""Metrics of predicted abundances beside their error in dex (`chemnet.data.abundance_errors`)."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chemnet.models.validation_metrics import DEX_BIN, DEX_LIMIT
-
 Array = NDArray[np.float64]
-
-BINS = round(DEX_LIMIT / DEX_BIN)
-
-
-def log_abundance(abundance: Array, floor: float) -> Array:
-    """Return ``log10`` of abundances clipped to [floor, 1], any shape; NaN stays NaN."""
-    return np.log10(np.clip(abundance, floor, 1.0))
-
-
-def dex_error(predicted: Array, truth: Array, floor: float) -> Array:
-    """Return ``|log10 predicted - log10 truth|``, any shape; what is not finite counts as the largest error.
-
-    Examples
-    --------
-    >>> dex_error(np.array([1e-5, 0.0, np.nan]), np.array([1e-4, 1e-30, 1e-4]), floor=1e-20)
-    array([ 1.,  0., 20.])
-    """
-    dex = np.abs(log_abundance(predicted, floor) - log_abundance(truth, floor))
-    return np.where(np.isfinite(dex), np.minimum(dex, DEX_LIMIT), DEX_LIMIT)
 
 
 def relative_error(signed_dex: Array) -> Array:
@@ -67,36 +41,3 @@ def element_drift(abundance: Array, initial: Array, stoichiometry: Array) -> Arr
 def charge_residual(abundance: Array, charges: Array) -> Array:
     """Return the absolute net charge per H nucleus, ``|sum_i q_i x_i|``, of abundances `(..., S)`."""
     return np.abs(abundance @ charges)
-
-
-def histogram(dex: Array) -> NDArray[np.int64]:
-    """Return how many errors `(n, groups)` of each group fall into each bin, `(groups, BINS)`.
-
-    Examples
-    --------
-    >>> counts = histogram(np.array([[0.001, 0.3], [0.002, 0.3]]))
-    >>> counts.shape, counts[0, 0], counts[1].argmax()
-    ((2, 4000), np.int64(2), np.int64(60))
-    """
-    groups = dex.shape[1]
-    bins = np.minimum((dex / DEX_BIN + 1e-9).astype(np.int64), BINS - 1) + BINS * np.arange(groups)
-    return np.bincount(bins.ravel(), minlength=groups * BINS).reshape(groups, BINS)
-
-
-def histogram_quantile(counts: NDArray[np.int64], quantile: float) -> Array:
-    """Return the error [dex] below which a share `quantile` lies, `(...,)`, of counts `(..., BINS)`.
-
-    Linear inside a bin; 0 where nothing was counted.
-
-    Examples
-    --------
-    >>> histogram_quantile(histogram(np.linspace(0.0, 1.0, 1001)[:, None]), 0.99).round(2)
-    array([0.99])
-    """
-    cumulated = counts.cumsum(axis=-1)
-    wanted = quantile * cumulated[..., -1]
-    reached = (cumulated < wanted[..., None]).sum(axis=-1).clip(max=BINS - 1)
-    inside = np.take_along_axis(counts, reached[..., None], -1)[..., 0]
-    before = np.take_along_axis(cumulated, reached[..., None], -1)[..., 0] - inside
-    share = np.where(inside > 0, (wanted - before) / np.maximum(inside, 1), 0.0)
-    return np.where(cumulated[..., -1] > 0, (reached + share) * DEX_BIN, 0.0)

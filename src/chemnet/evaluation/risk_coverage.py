@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chemnet.evaluation import metrics
+from chemnet.data import abundance_errors
 from chemnet.evaluation.scores import Tally
 
 Array = NDArray[np.float64]
@@ -98,7 +98,6 @@ class RiskCoverage:
 
 
 def _bin(error: Array) -> NDArray[np.int64]:
-    """Return the bin of each error."""
     inside = np.log(np.clip(np.nan_to_num(error, nan=_MOST), _LEAST, _MOST) / _LEAST) / _BIN_WIDTH
     places = np.where(error > _MOST, _BEYOND, np.minimum(inside.astype(np.int64), _BEYOND - 1))
     return np.where(np.isfinite(error), places, _NOT_FINITE)
@@ -109,5 +108,5 @@ def _curve(tally: Tally, states: NDArray[np.int64], coverages: Array) -> dict[st
     used = states > 0
     share = states[used].cumsum() / max(1, states.sum())
     mlae = tally.total[used].cumsum() / tally.count[used].cumsum()
-    lae99 = metrics.histogram_quantile(tally.histogram[used].cumsum(axis=0), 0.99)
+    lae99 = abundance_errors.histogram_quantile(tally.histogram[used].cumsum(axis=0), 0.99)
     return {"mlae": np.interp(coverages, share, mlae), "lae99": np.interp(coverages, share, lae99)}

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chemnet.data import abundance_errors
 from chemnet.data.histories import Histories
 from chemnet.evaluation import metrics
 
@@ -28,13 +29,13 @@ class Tally:
     def __init__(self, groups: int) -> None:
         self.total = np.zeros(groups)
         self.count = np.zeros(groups, dtype=np.int64)
-        self.histogram = np.zeros((groups, metrics.BINS), dtype=np.int64)
+        self.histogram = np.zeros((groups, abundance_errors.BINS), dtype=np.int64)
 
     def add(self, dex: Array, groups: slice | NDArray[np.int64] = slice(None)) -> None:
         """Add errors `(n, groups)`."""
         self.total[groups] += dex.sum(axis=0)
         self.count[groups] += len(dex)
-        self.histogram[groups] += metrics.histogram(dex)
+        self.histogram[groups] += abundance_errors.histogram(dex)
 
     def take(self, other: Tally) -> None:
         """Add what another tally of the same groups holds."""
@@ -50,7 +51,7 @@ class Tally:
     @property
     def lae99(self) -> Array:
         """99th percentile of each group [dex]."""
-        return metrics.histogram_quantile(self.histogram, 0.99)
+        return abundance_errors.histogram_quantile(self.histogram, 0.99)
 
 
 @dataclass(frozen=True)
@@ -106,10 +107,10 @@ class Scores:
     def add(self, predicted: Array, truth: Histories) -> None:
         """Add predictions `(B, T, S)` of some histories."""
         rules, first = self._rules, self._first
-        dex = metrics.dex_error(predicted, truth.abundance, rules.floor)
+        dex = abundance_errors.dex_error(predicted, truth.abundance, rules.floor)
         counted = truth.valid.copy()
         counted[:, :first] = False
-        self.not_finite += int((~np.isfinite(predicted)).any(axis=-1)[counted].sum())
+        self.not_finite += int(np.any(~np.isfinite(predicted[counted]), axis=-1).sum())
         self.by_species.add(dex[counted])
         self.relative += self._relative_errors(predicted[counted], truth.abundance[counted])
         for step in range(first, dex.shape[1]):
@@ -184,7 +185,9 @@ class Scores:
     def _relative_errors(self, predicted: Array, truth: Array) -> Array:
         """Return relative errors summed over rows, `(S,)`; what is not finite counts as an error of 1."""
         floor = self._rules.floor
-        signed = metrics.log_abundance(predicted, floor) - metrics.log_abundance(truth, floor)
+        signed = abundance_errors.log_abundance(predicted, floor) - abundance_errors.log_abundance(
+            truth, floor
+        )
         return np.nan_to_num(metrics.relative_error(signed), nan=1.0).sum(axis=0)
 
     def _add_conservation(self, predicted: Array, truth: Histories) -> None:
@@ -203,10 +206,8 @@ def _ratio(total: Array, count: NDArray[np.int64]) -> Array:
 
 
 def _overall(total: Array, count: NDArray[np.int64]) -> float:
-    """Return the mean over all groups."""
     return float(total.sum() / max(1, count.sum()))
 
 
 def _overall99(histogram: NDArray[np.int64]) -> float:
-    """Return the 99th percentile over all groups."""
-    return float(metrics.histogram_quantile(histogram.sum(axis=0), 0.99))
+    return float(abundance_errors.histogram_quantile(histogram.sum(axis=0), 0.99))

@@ -1,4 +1,4 @@
-"""How fast a surrogate is, and how fast the solver that it stands for."""
+"""The speed of a surrogate, and of the solver that it replaces."""
 
 from __future__ import annotations
 

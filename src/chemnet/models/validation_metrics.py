@@ -1,4 +1,4 @@
-"""Validation metrics of scaled abundances: errors in dex, their quantiles, relative errors.
+"""Validation metrics of scaled abundances: errors in dex, their histogram, relative errors.
 
 Scaled abundances s in [0, 1] (see `chemnet.data.scaling`) have any number of leading axes, species
 last.
@@ -10,16 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from chemnet.data.abundance_errors import BINS, DEX_BIN, DEX_LIMIT
 from chemnet.models.fast.choice import fits_kernels
 from chemnet.models.fast.kernels.blocks import each_part
 from chemnet.models.fast.row_loss import LN10
 
-# width of a bin of `dex_histogram` [dex] and its last edge; what lies beyond counts into the last bin
-DEX_BIN, DEX_LIMIT = 0.005, 20.0
 
-
-def dex_error(predicted: Tensor, target: Tensor, decades: float) -> Tensor:
-    """Return ``|log10 x_predicted - log10 x_target|`` with both clipped to the scaled range, any shape."""
+def scaled_dex_error(predicted: Tensor, target: Tensor, decades: float) -> Tensor:
+    """Return ``|log10 x_predicted - log10 x_target|`` of scaled abundances, clipped to their range."""
     return decades * (predicted.clamp(0.0, 1.0) - target).abs()
 
 
@@ -30,21 +28,7 @@ def relative_error(predicted: Tensor, target: Tensor, decades: float) -> Tensor:
 
 def dex_histogram(dex: Tensor) -> Tensor:
     """Return how many errors fall into each bin of `DEX_BIN` dex, `(bins,)`; batches may be summed."""
-    bins = round(DEX_LIMIT / DEX_BIN)
-    return torch.histc(dex.detach().float().clamp(max=DEX_LIMIT), bins=bins, min=0.0, max=DEX_LIMIT)
-
-
-def histogram_quantile(counts: Tensor, quantile: float) -> float:
-    """Return the upper edge [dex] of the bin at which `counts` of `dex_histogram` reach `quantile`.
-
-    Examples
-    --------
-    >>> histogram_quantile(dex_histogram(torch.tensor([0.001, 0.002, 0.003, 0.5])), 0.75)
-    0.005
-    """
-    cumulated = counts.double().cumsum(0).cpu()
-    bin_reached = int(torch.searchsorted(cumulated, quantile * float(cumulated[-1]) - 1e-9))
-    return round((min(bin_reached, len(counts) - 1) + 1) * DEX_BIN, 9)
+    return torch.histc(dex.detach().float().clamp(max=DEX_LIMIT), bins=BINS, min=0.0, max=DEX_LIMIT)
 
 
 def validation_metrics(predicted: Tensor, target: Tensor, decades: float) -> dict[str, Tensor]:
@@ -61,7 +45,7 @@ def validation_metrics(predicted: Tensor, target: Tensor, decades: float) -> dic
         together = predicted.detach().contiguous(), target.contiguous()
         if fits_kernels(*together):
             return _compiled_metrics(*together, decades)
-    dex = dex_error(predicted, target, decades)
+    dex = scaled_dex_error(predicted, target, decades)
     relative = relative_error(predicted, target, decades)
     return {"mlae": dex.mean(), "mean_relative_error": relative.mean(), "dex_histogram": dex_histogram(dex)}
 
@@ -71,7 +55,7 @@ def _compiled_metrics(predicted: Tensor, target: Tensor, decades: float) -> dict
     from chemnet.models.fast.kernels.metrics import dex_metrics
 
     x, truth = (each.view(-1, each.shape[-1]).numpy() for each in (predicted, target))
-    options = (np.float32(decades), np.float32(1.0 / DEX_BIN), round(DEX_LIMIT / DEX_BIN))
+    options = (np.float32(decades), np.float32(1.0 / DEX_BIN), BINS)
     parts = each_part(x.shape, lambda part: dex_metrics(x[part], truth[part], *options))
     total, relative, counts = (sum(each[1:], start=each[0]) for each in zip(*parts, strict=True))
     sums = torch.tensor((total, relative)) / target.numel()

@@ -43,7 +43,8 @@ class Difference:
     there, here
         The result's value and the configuration's.
     chosen
-        Whether somebody set it here: a default makes no claim about a result of other settings.
+        Whether somebody set it here to another value than its default, which makes no claim about a result:
+        a result's `runtime_config.toml` holds every key.
     """
 
     key: Key
@@ -124,7 +125,8 @@ def _differences(result: ResultDirectory, config: ConfigDict) -> Iterator[Differ
     there, here = _settings(result.config, result.verb), _settings(config, result.verb)
     for key in there.keys() & here.keys():  # keys may have come and gone since
         if there[key] != here[key]:
-            yield Difference(key, there[key], here[key], any(one[:2] == key for one in config.chosen))
+            chosen = any(config.departs(one) for one in config.chosen if one[:2] == key)
+            yield Difference(key, there[key], here[key], chosen)
     if result.verb == "preprocess":
         yield from _other_path(result, config)
     seeds = result.config["general"]["seed"], config["general"]["seed"]
@@ -146,7 +148,7 @@ def _other_path(result: ResultDirectory, config: ConfigDict) -> Iterator[Differe
     there, here = False if from_simulate else _data_path(result.config), _data_path(config)
     if there == here or _seen_from_results(result.config, there) == _seen_from_results(config, here):
         return
-    chosen = bool(config.chosen & {_PATH, ("general", "data_dir")})
+    chosen = config.departs(_PATH) or config.departs(("general", "data_dir"))
     yield Difference(_PATH, result.parents["simulate"].path.name if from_simulate else there, here, chosen)
 
 

@@ -68,10 +68,10 @@ def newest_input(
 ) -> Found | None:
     """Return the newest finished result of `verb` that was made from what the configuration says.
 
-    What the configuration sets of the data (``[data_set]``, ``[preprocess]``, ``[simulate]``) must be what
-    the result was made from; among those that pass, one of the component that ``train.component`` names comes
-    first, then one whose data agree in every key, then the newest. A configuration that sets nothing of this
-    takes the newest.
+    What the configuration sets of the data (``[data_set]``, ``[preprocess]``, ``[simulate]``), other than
+    defaults, must be what the result was made from. Among those that pass, one of the component that
+    ``train.component`` names comes first, then one whose data agree in every key, then the newest. A
+    configuration that sets nothing of this takes the newest.
 
     Parameters
     ----------

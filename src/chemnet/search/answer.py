@@ -22,7 +22,7 @@ class LookupAnswer(Answer):
     query
         What was asked, as plain values.
     neighbours
-        The states found, nearest (or loneliest) first.
+        The states found, nearest (or farthest outlier) first.
     differences
         For each of them the species that differ most from the query; empty lists where that is not known.
     connection
@@ -63,7 +63,6 @@ def _table(
     differences: Sequence[Sequence[Difference]],
     physical_names: Sequence[str],
 ) -> str:
-    """Lay the states out in aligned columns."""
     header = ["id", "tracer", "step", with_unit("time"), *map(with_unit, physical_names), "distance"]
     rows = []
     for near in neighbours:
@@ -89,7 +88,6 @@ def aligned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _is_number(cell: str) -> bool:
-    """Return whether a cell reads as a number."""
     try:
         float(cell)
     except ValueError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from types import TracebackType
@@ -18,7 +19,7 @@ from chemnet.results import ResultDirectory
 from chemnet.results.directory import RESULT_FILE
 from chemnet.search.exact import nearest_rows
 from chemnet.search.known_states import KnownStates
-from chemnet.search.outliers import loneliest_rows
+from chemnet.search.outliers import outlier_rows
 from chemnet.search.vector_database import VectorDatabase
 
 #: up to this many states `search = "auto"` measures the distance to each of them
@@ -100,7 +101,7 @@ class DatabaseConnection:
         """
         state = self.get_by_id(sample_id)
         near = self.search_by_vector(state.vector, k)
-        # a twin may come first, and a graph search may miss anyone
+        # an identical state may come first, and a graph search may miss any
         others = [neighbour for neighbour in near if neighbour.state.index != state.index]
         return [Neighbour(state, 0.0), *others][: self._count(k)]
 
@@ -115,32 +116,30 @@ class DatabaseConnection:
         k = self._count(k)
         vector = self._checked(vector)
         if self.exact:
-            rows, distances = nearest_rows(self.states.vectors, vector, k)
-        else:
-            matches = self.database.search_by_vector(vector, k)
-            rows, distances = [self.states.position(name) for name in matches.ids], matches.distances
-        pairs = zip(rows, distances, strict=True)
-        return [Neighbour(self.states[int(row)], float(distance)) for row, distance in pairs]
+            return self._neighbours(*nearest_rows(self.states.vectors, vector, k))
+        matches = self.database.search_by_vector(vector, k)
+        rows = [self.states.position(name) for name in matches.ids]
+        return self._neighbours(rows, matches.distances)
 
-    def loneliest(self, count: int, k: int | None = None) -> list[Neighbour]:
+    def outliers(self, count: int, k: int | None = None) -> list[Neighbour]:
         """Return the `count` states with the farthest k-th neighbour; `distance` is the distance to it."""
         if count < 1:
             raise ChemNetError(
                 f"the number of outliers must be at least 1, not {count}", hint="give --outliers 5"
             )
-        rows, distances = loneliest_rows(self.states.vectors, count, self._count(k))
+        return self._neighbours(*outlier_rows(self.states.vectors, count, self._count(k)))
+
+    def _neighbours(self, rows: Iterable[int], distances: Iterable[float]) -> list[Neighbour]:
         pairs = zip(rows, distances, strict=True)
         return [Neighbour(self.states[int(row)], float(distance)) for row, distance in pairs]
 
     def _count(self, k: int | None) -> int:
-        """Return the number of neighbours to find."""
         k = self.config["lookup"]["k"] if k is None else k
         if k < 1:
             raise ChemNetError(f"k must be at least 1, not {k}", hint="set lookup.k")
         return k
 
     def _checked(self, vector: np.ndarray) -> np.ndarray:
-        """Return the query as float32, or raise when it cannot be one."""
         vector = np.asarray(vector, dtype=np.float32)
         if vector.shape != (self.states.latent_dim,):
             raise ChemNetError(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from chemnet.errors import ResultsError
 from chemnet.results import ResultDirectory
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from chemnet.data.preprocessed import DataDescription
 
 
@@ -30,34 +33,32 @@ class StateEncoder:
     def __init__(self, database: ResultDirectory) -> None:
         # before the import of torch, so that a database without an autoencoder is refused at once
         trained = _model_behind(database)
+        from chemnet.models.codec import Codec
         from chemnet.models.model_file import brings_autoencoder, data_of, load_trained
 
         if "autoencoder" in trained.parents and not brings_autoencoder(trained):
             trained = trained.parent("autoencoder")
         self.data: DataDescription = data_of(trained)
-        self.model: Any = load_trained(trained)
+        model = load_trained(trained)
+        self._codec = Codec(model, model, self.data.abundance_scaling)
 
     def encode(self, abundances: np.ndarray) -> np.ndarray:
         """Return the latent ``(L,)`` float32 of abundances ``(S,)`` relative to H nuclei."""
-        import torch
-
-        scaled = self.data.abundance_scaling.scale(np.asarray(abundances, dtype=np.float64))
-        with torch.no_grad():
-            return self.model.encode(torch.from_numpy(scaled.astype(np.float32))[None])[0].numpy()
+        return self._row(self._codec.encode, abundances)
 
     def decode(self, latent: np.ndarray) -> np.ndarray:
         """Return the abundances ``(S,)`` relative to H nuclei that a latent ``(L,)`` stands for."""
+        return self._row(self._codec.decode, np.asarray(latent, dtype=np.float32))
+
+    def _row(self, function: Callable[[Tensor], Tensor], row: np.ndarray) -> np.ndarray:
         import torch
 
-        # a copy, since a latent may be a read-only memory map
-        batch = torch.from_numpy(np.array(latent, dtype=np.float32))[None]
         with torch.no_grad():
-            scaled = self.model.decode(batch)[0].numpy()
-        return self.data.abundance_scaling.unscale(np.clip(scaled.astype(np.float64), 0.0, 1.0))
+            # a copy, since it may be a read-only memory map
+            return function(torch.from_numpy(np.array(row))[None])[0].numpy()
 
 
 def _model_behind(database: ResultDirectory) -> ResultDirectory:
-    """Return the training result of the autoencoder or emulator that made a database's latents."""
     infer = database.parent("infer")
     for role in ("autoencoder", "train"):
         if role in infer.parents:

@@ -1,7 +1,6 @@
 """The side table of a vector database: what is known of each stored state, memory-mapped.
 
-A database keeps ids and vectors. Tracer, step, time and physical parameters stand beside it in the files of
-an infer
+A database keeps ids and vectors. Tracer, step, time and physical parameters are kept in the files of an infer
 result, so that storing them costs a copy and finding them a few page reads. `vectors.npy` holds the vectors
 once more as one contiguous table, for exact search.
 """
@@ -32,7 +31,6 @@ class KnownStates(InferenceDataset):
         return open_npy(self.path / VECTORS_FILE)
 
     def _infer_result(self) -> ResultDirectory:
-        """Return the infer result that the database was made from."""
         return super()._infer_result().parent("infer")
 
 

@@ -1,15 +1,15 @@
-"""The loneliest states: those whose nearest neighbours are far away."""
+"""Outliers: states whose nearest neighbours are far away."""
 
 from __future__ import annotations
 
 import numpy as np
 
 
-def loneliest_rows(vectors: np.ndarray, count: int, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows of the `count` loneliest vectors, loneliest first, and their loneliness.
+def outlier_rows(vectors: np.ndarray, count: int, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows of the `count` farthest outliers, farthest first, and their distances.
 
-    Loneliness is the distance to the k-th nearest other vector (Ramaswamy, Rastogi & Shim 2000, SIGMOD): a
-    state with k near companions is not lonely, however odd they all are together.
+    The distance is that to the k-th nearest other vector (Ramaswamy, Rastogi & Shim 2000, SIGMOD): a state
+    with k near neighbours is no outlier, however odd they all are together.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ def loneliest_rows(vectors: np.ndarray, count: int, k: int) -> tuple[np.ndarray,
 
     Returns
     -------
-    rows, loneliness
+    rows, distances
         ``(count,)`` int64 and float64.
     """
     from scipy.spatial import KDTree
@@ -32,6 +32,6 @@ def loneliest_rows(vectors: np.ndarray, count: int, k: int) -> tuple[np.ndarray,
         return np.arange(min(count, len(vectors))), np.zeros(min(count, len(vectors)))
     tree = KDTree(np.asarray(vectors, dtype=np.float64))
     # each vector is its own nearest neighbour, hence k + 1
-    loneliness = tree.query(tree.data, k=[k + 1], workers=-1)[0][:, 0]
-    order = np.argsort(-loneliness, kind="stable")[:count]
-    return order, loneliness[order]
+    distances = tree.query(tree.data, k=[k + 1], workers=-1)[0][:, 0]
+    order = np.argsort(-distances, kind="stable")[:count]
+    return order, distances[order]

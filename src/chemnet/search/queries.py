@@ -31,7 +31,7 @@ def read_vector(source: str | Path | Sequence[float] | np.ndarray) -> np.ndarray
     Raises
     ------
     DataError
-        For what is no number, or a file that cannot be read.
+        For a value that is not a number, or a file that cannot be read.
     """
     if not isinstance(source, (str, Path)):
         return np.asarray(source, dtype=np.float32).reshape(-1)
@@ -104,7 +104,6 @@ def read_abundances(
 
 
 def _by_name(source: Any, species: Sequence[str]) -> dict[str, float]:
-    """Return the given abundances by species name."""
     if isinstance(source, Mapping):
         return _floats(source.items(), source)
     if not isinstance(source, (str, Path)):
@@ -132,7 +131,6 @@ def _in_order(values: np.ndarray, species: Sequence[str], source: Any) -> dict[s
 
 
 def _from_json(text: str, source: Any) -> dict[str, float]:
-    """Return the pairs of a JSON object."""
     try:
         content = json.loads(text)
     except json.JSONDecodeError as error:
@@ -164,7 +162,6 @@ def _from_csv(text: str, source: Any) -> dict[str, float]:
 
 
 def _floats(pairs: Any, source: Any) -> dict[str, float]:
-    """Return the pairs with their values as numbers."""
     given: dict[str, float] = {}
     for name, value in pairs:
         try:
@@ -177,7 +174,6 @@ def _floats(pairs: Any, source: Any) -> dict[str, float]:
 
 
 def _is_number(word: str) -> bool:
-    """Return whether `word` reads as a number."""
     try:
         float(word)
     except ValueError:
@@ -186,12 +182,10 @@ def _is_number(word: str) -> bool:
 
 
 def _origin(source: Any) -> str:
-    """Name where the query came from."""
     return str(source) if isinstance(source, (str, Path)) else "the query"
 
 
 def _read_text(path: Path) -> str:
-    """Return a file's text."""
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -199,7 +193,6 @@ def _read_text(path: Path) -> str:
 
 
 def _load_npy(path: Path) -> np.ndarray:
-    """Return the array of an ``.npy`` file that holds numbers only."""
     try:
         return np.load(path, allow_pickle=False)
     except (OSError, ValueError) as error:

@@ -106,12 +106,11 @@ def _threads_of_torch_kept() -> Iterator[None]:
 
 @REDUCERS.register(name="pca")
 class PCAReducer(Reducer):
-    """Principal components: linear, quick, and the honest rival of every other map."""
+    """Principal components: linear and quick, the baseline of every other map."""
 
     fewest = 3
 
     def _fit(self, sample: np.ndarray) -> np.ndarray:
-        """Find the principal components."""
         require("sklearn", "umap.reducer = 'pca'")
         from sklearn.decomposition import PCA
 
@@ -128,15 +127,12 @@ class LayoutReducer(Reducer):
     """A method that lays a sample out but has no quick map for further states.
 
     Each further state is placed at the mean of its nearest fitted states, weighted by inverse distance. UMAP
-    places
-    new states so too before it moves them about by descent; leaving the descent out makes placing thousands
-    of times
-    faster, and a state's place no longer depends on the batch that it came in. t-SNE has no map of its own
-    at all.
+    places new states in the same way before it moves them by gradient descent; without the descent placing is
+    thousands of times faster, and a state's place does not depend on the batch that it came in. t-SNE has no
+    map of its own at all.
     """
 
     def _fit(self, sample: np.ndarray) -> np.ndarray:
-        """Lay the sample out and remember it."""
         from scipy.spatial import KDTree
 
         self._tree = KDTree(sample)
@@ -162,15 +158,14 @@ class UMAPReducer(LayoutReducer):
     fewest = 8
 
     def _lay_out(self, sample: np.ndarray) -> np.ndarray:
-        """Lay the sample out."""
         # UMAP runs on one core when seeded; said here, so that it need not warn
-        cores = (
+        cores: dict[str, int | None] = (
             {"random_state": None, "n_jobs": -1}
             if self.parallel
             else {"random_state": self.seed, "n_jobs": 1}
         )
-        settings = {"n_components": self.n_components, "n_neighbors": min(15, len(sample) - 1)}
-        settings = settings | cores | self.options
+        neighbours = min(15, len(sample) - 1)
+        settings = {"n_components": self.n_components, "n_neighbors": neighbours, **cores, **self.options}
         return self._fitted(np.ascontiguousarray(sample), settings).embedding_
 
     def _fitted(self, sample: np.ndarray, settings: dict[str, Any]) -> Any:
@@ -193,7 +188,7 @@ class UMAPReducer(LayoutReducer):
 
 
 def _umap_class() -> Any:
-    """Import UMAP; that it misses TensorFlow, which only its parametric form needs, is no news."""
+    """Import UMAP without its warning that TensorFlow, which only its parametric form needs, is missing."""
     require("umap", "umap.reducer = 'umap'")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Tensorflow not installed", category=ImportWarning)
@@ -206,7 +201,6 @@ class TSNEReducer(LayoutReducer):
     """t-SNE (van der Maaten & Hinton 2008)."""
 
     def _lay_out(self, sample: np.ndarray) -> np.ndarray:
-        """Lay the sample out."""
         require("sklearn", "umap.reducer = 'tsne'")
         from sklearn.manifold import TSNE
 

@@ -1,9 +1,7 @@
 """The contract of a vector database: what `save_to_database` fills and `lookup` asks.
 
 A database is registered in `chemnet.registry.VECTOR_DBS`. It stores ids and vectors only; what else is known
-of a
-state stands in the side table beside it (`chemnet.search.connection`). Distances are Euclidean, in latent
-units.
+of a state is in the side table (`chemnet.search.connection`). Distances are Euclidean, in latent units.
 """
 
 from __future__ import annotations

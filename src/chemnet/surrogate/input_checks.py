@@ -1,4 +1,9 @@
-"""What a surrogate accepts: shapes, finite numbers, positive time; each fault is named by cell and step."""
+"""What a surrogate accepts: shapes, finite numbers, positive time steps.
+
+Every check raises `DataError` for the first fault and names it by cell, step and column.
+
+Shapes: B cells, T steps, S species, P physical parameters, L latents, E elements.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +14,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chemnet.chemistry.network.initial_abundances import ELECTRON, balancing_electrons
+from chemnet.chemistry.network.stoichiometry import charges
 from chemnet.errors import DataError, suggest
+from chemnet.progress import get_logger
 
 Array = NDArray[np.float64]
+_log = get_logger(__name__)
 
 # H nuclei per H nucleus are 1; beyond this the columns cannot be what they are said to be
 _HYDROGEN_RANGE = (0.8, 1.2)
 
 
 def as_array(values: Any) -> Array:
-    """Return numbers, a NumPy array or a torch tensor of any device as float64.
-
-    Raises
-    ------
-    DataError
-        For anything else: texts, complex numbers, lists of unequal lengths.
-    """
+    """Return numbers, a NumPy array or a torch tensor of any device as float64."""
     try:
         if hasattr(values, "detach"):
             tensor = values.detach().cpu()
@@ -43,22 +46,27 @@ def as_array(values: Any) -> Array:
 
 
 def _no_numbers(values: Any, why: str) -> DataError:
-    """Return the error for what is no array of real numbers."""
     return DataError(
         f"{type(values).__name__} is no array of numbers: {why}",
         hint="give a NumPy array, a torch tensor or nested lists of equal length that hold real numbers only",
     )
 
 
-def ordered_columns(what: str, values: Any, names: Sequence[str]) -> Any:
-    """Return `values` with columns in the order of `names`; a mapping or table is sorted by its names.
+def is_named(values: Any) -> bool:
+    """Return whether columns come by their names, as a mapping or a table."""
+    return isinstance(values, Mapping) or hasattr(values, "columns")
 
-    Raises
-    ------
-    DataError
-        When a named column is missing or unknown, or columns have different shapes.
-    """
-    if not isinstance(values, Mapping) and not hasattr(values, "columns"):
+
+def is_one_cell(physical: Any) -> bool:
+    """Return whether parameters are those of one cell, `(T, P)`, rather than of many, `(B, T, P)`."""
+    if is_named(physical):
+        return all(np.ndim(physical[name]) == 1 for name in physical.keys())  # noqa: SIM118  tables have keys, too
+    return np.ndim(physical) == 2
+
+
+def ordered_columns(what: str, values: Any, names: Sequence[str]) -> Any:
+    """Return `values` with columns in the order of `names`; a mapping or table is sorted by its names."""
+    if not is_named(values):
         return values
     found = list(values.keys())
     wrong = [name for name in names if name not in found] + [name for name in found if name not in names]
@@ -79,14 +87,26 @@ def ordered_columns(what: str, values: Any, names: Sequence[str]) -> Any:
     return np.stack(columns, axis=-1)
 
 
-def check_abundances(values: Any, species: Sequence[str]) -> Array:
-    """Return abundances `(B, S)`.
+def complete_abundances(values: Any, species: Sequence[str]) -> Any:
+    """Return abundances with those that a mapping leaves out: 0, and electrons that balance the charge."""
+    missing = [name for name in species if name not in values] if is_named(values) else []
+    if not missing or len(missing) == len(species):
+        return values
+    given = {name: as_array(values[name]) for name in values.keys()}  # noqa: SIM118
+    empty = np.zeros_like(next(iter(given.values())))
+    complete = given | dict.fromkeys(missing, empty)
+    told = f"{len(missing)} of {len(species)} species are not given and taken as 0"
+    if ELECTRON in missing:
+        known = [name for name in given if name in species]
+        charge = sum((c * given[name] for name, c in zip(known, charges(known), strict=True)), empty)
+        complete[ELECTRON] = balancing_electrons(charge)
+        told += "; electrons balance the charge"
+    _log.info("abundances: %s", told)
+    return complete
 
-    Raises
-    ------
-    DataError
-        For another shape, or the first value that is negative or not finite.
-    """
+
+def check_abundances(values: Any, species: Sequence[str]) -> Array:
+    """Return abundances `(B, S)`."""
     array = as_array(ordered_columns("abundances", values, species))
     if array.ndim != 2 or array.shape[1] != len(species):
         raise DataError(
@@ -98,14 +118,9 @@ def check_abundances(values: Any, species: Sequence[str]) -> Array:
 
 
 def check_physical(values: Any, names: Sequence[str]) -> Array:
-    """Return physical parameters `(B, T, P)`.
-
-    Raises
-    ------
-    DataError
-        For another shape, or the first value that is not positive and finite.
-    """
+    """Return physical parameters `(B, T, P)`; those of one cell may be `(T, P)`."""
     array = as_array(ordered_columns("physical", values, names))
+    array = array[None] if array.ndim == 2 else array
     if array.ndim != 3 or array.shape[2] != len(names) or not array.shape[1]:
         raise DataError(
             f"physical has the shape {array.shape}; needed is (cells, steps, {len(names)})",
@@ -117,13 +132,7 @@ def check_physical(values: Any, names: Sequence[str]) -> Array:
 
 
 def check_latents(values: Any, latent_dim: int) -> Array:
-    """Return latents `(B, L)`.
-
-    Raises
-    ------
-    DataError
-        For another shape, or the first value that is not finite.
-    """
+    """Return latents `(B, L)`."""
     array = as_array(values)
     if array.ndim != 2 or array.shape[1] != latent_dim:
         raise DataError(
@@ -136,13 +145,7 @@ def check_latents(values: Any, latent_dim: int) -> Array:
 
 
 def check_time_steps(values: Any, shape: tuple[int, int], usual: float) -> Array:
-    """Return time steps `(B, T - 1)` [yr]; None stands for the usual one, a number for all.
-
-    Raises
-    ------
-    DataError
-        For another shape, a step that is not positive and finite, or none where no usual one is known.
-    """
+    """Return time steps `(B, T - 1)` [yr]; None stands for the usual one, `(T - 1,)` for all cells alike."""
     if values is None:
         if not usual:
             raise DataError(
@@ -151,9 +154,9 @@ def check_time_steps(values: Any, shape: tuple[int, int], usual: float) -> Array
             )
         return np.full(shape, usual)
     array = as_array(values)
-    if array.ndim and array.shape != shape:
+    if array.shape not in ((), shape[1:], shape):
         raise DataError(
-            f"dt has the shape {array.shape}; needed is {shape}",
+            f"dt has the shape {array.shape}; needed is {shape}, or {shape[1:]} for all cells alike",
             hint="one time step [yr] per cell and interval: dt[:, i] leads from row i to row i + 1",
         )
     array = np.broadcast_to(array, shape)
@@ -167,13 +170,7 @@ def check_time_steps(values: Any, shape: tuple[int, int], usual: float) -> Array
 
 
 def check_rows(rows: Any, n_rows: int) -> NDArray[np.int64]:
-    """Return the ascending indices of the rows that are wanted; None stands for all.
-
-    Raises
-    ------
-    DataError
-        When one does not exist, or they do not ascend.
-    """
+    """Return the ascending indices of the rows that are wanted; None stands for all."""
     try:
         chosen = np.arange(n_rows)[slice(None) if rows is None else rows]
     except (IndexError, TypeError, ValueError) as error:
@@ -189,20 +186,12 @@ def check_rows(rows: Any, n_rows: int) -> NDArray[np.int64]:
 def check_same_cells(**counts: int) -> None:
     """Raise unless all inputs have the same number of cells."""
     if len(set(counts.values())) > 1:
-        told = ", ".join(f"{name} {count}" for name, count in counts.items())
-        raise DataError(f"inputs have different numbers of cells: {told}", hint="row b is cell b in each")
+        found = ", ".join(f"{name} {count}" for name, count in counts.items())
+        raise DataError(f"inputs have different numbers of cells: {found}", hint="row b is cell b in each")
 
 
 def check_hydrogen(totals: Array, elements: Sequence[str]) -> None:
-    """Raise for the first cell that does not hold about one H nucleus per H nucleus.
-
-    Parameters
-    ----------
-    totals
-        Element totals per H nucleus, `(B, E)`.
-    elements
-        Their names.
-    """
+    """Raise for a cell whose element totals `(B, E)` do not hold about one H nucleus per H nucleus."""
     if "H" not in elements:
         return
     hydrogen = totals[:, list(elements).index("H")]

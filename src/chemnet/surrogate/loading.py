@@ -1,16 +1,19 @@
-"""Finding a surrogate by path, shipped name or component name, and composing one from training results."""
+"""Surrogates by path, shipped name or component name, and composed from training results."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from chemnet.config import ConfigDict, load_config
 from chemnet.data.preprocessed import PreprocessedData
 from chemnet.errors import ConfigError, ModelError, ResultsError, suggest
-from chemnet.models.model_file import data_of, load_trained, role_of
+from chemnet.models.model_file import brings_autoencoder, data_of, load_trained, role_of
 from chemnet.progress import get_logger
 from chemnet.results import ResultDirectory, list_results, resolve_input
 from chemnet.surrogate.accuracy import at_accuracy
@@ -19,11 +22,12 @@ from chemnet.surrogate.saved import SURROGATE_FILE, read_surrogate
 from chemnet.surrogate.surrogate import Surrogate
 from chemnet.surrogate.trust.calibration import judgement_of
 from chemnet.surrogate.trust.domain import Domain
-from chemnet.surrogate.wrappers.joined_trainings import parts_together
+from chemnet.surrogate.wrappers.joined_trainings import joined_parts
 
 SHIPPED = Path(__file__).parents[1] / "surrogates"
 EMULATORS = ("emulator", "direct_emulator")
 _log = get_logger(__name__)
+Source = str | Path
 
 
 def shipped_names() -> list[str]:
@@ -32,24 +36,25 @@ def shipped_names() -> list[str]:
 
 
 def load_surrogate(
-    source: str | Path | Sequence[str | Path], config: ConfigDict | None = None, accuracy: str | None = None
+    source: Source | Sequence[Source], config: ConfigDict | None = None, accuracy: str | None = None
 ) -> Surrogate:
     """Return a surrogate by path, shipped name, or component or result name; see `Surrogate.load`."""
     if accuracy is None and config is not None and config["surrogate"]["accuracy"] != "auto":
         accuracy = config["surrogate"]["accuracy"]
-    if not isinstance(source, (list, tuple)):
+    several = isinstance(source, Sequence) and not isinstance(source, str)
+    if not several:
         _check_name(source)
         folder = _saved_folder(source, accuracy)
         if folder is not None:
-            return read_surrogate(folder)
+            return read_surrogate(folder, Surrogate)
     if accuracy is not None:
         raise ModelError(
             f"{source!r} is trained, not saved, and has one accuracy, not {accuracy!r} among others",
             hint="leave accuracy out; [model.ImplicitEmulator] says what a training spends on a step",
         )
-    if isinstance(source, (list, tuple)):
-        return compose_ensemble([_member(one, config) for one in source])
-    return compose(_trained_result(source, config))
+    if isinstance(source, (str, Path)):
+        return compose(_trained_result(source, config))
+    return compose_ensemble([_member(one, config) for one in source])
 
 
 def _saved_folder(source: Any, accuracy: str | None = None) -> Path | None:
@@ -101,7 +106,6 @@ def configured_surrogate(config: ConfigDict) -> Surrogate:
 
 
 def _configured_ensemble(config: ConfigDict) -> Surrogate:
-    """Return the surrogate of ``surrogate.members``."""
     for key in ("emulator", "encoder", "decoder"):
         if config["surrogate"][key] is not False:
             raise ConfigError(
@@ -139,24 +143,39 @@ def compose(
             f"{emulator.name} has the role '{role_of(emulator)}'; a surrogate needs an emulator",
             hint="name the training result of an emulator; it brings its autoencoder along",
         )
-    data = data_of(emulator)
-    model: Any = load_trained(emulator)
-    results = {"emulator": emulator}
-    trained_along = getattr(model, "trained_autoencoder", None)
-    if role_of(emulator) == "direct_emulator":
-        parts = Parts(model, None, None, data)
-    elif trained_along is not None:
-        _refuse_others(emulator, encoder, decoder)
-        parts = Parts(model, trained_along, trained_along, data)
-    else:
-        own = emulator.parent("autoencoder")
-        results |= {"encoder": encoder or own, "decoder": decoder or own}
-        first = load_trained(results["encoder"])
-        same = results["decoder"].digest == results["encoder"].digest
-        parts = Parts(model, first, first if same else load_trained(results["decoder"]), data)
-        for role in ("encoder", "decoder"):
-            _check_fit(results[role], own, emulator)
-    return _surrogate_of(parts, results)
+    own = own_results(emulator)
+    chosen = {"encoder": encoder, "decoder": decoder}
+    results = own | {role: result for role, result in chosen.items() if result is not None}
+    if "encoder" in own:
+        for role in chosen:
+            _check_fit(results[role], own[role], emulator)
+    elif len(results) > 1:
+        along = role_of(emulator) == "emulator"
+        own_way = "with its own autoencoder, trained along with it" if along else "by itself"
+        raise ModelError(
+            f"{emulator.name} encodes and decodes {own_way}, not with {list(results.values())[1].name}",
+            hint="leave surrogate.encoder and surrogate.decoder at false",
+        )
+    return _surrogate_of(parts_of(results, load_trained(emulator)), results)
+
+
+def own_results(emulator: ResultDirectory) -> dict[str, ResultDirectory]:
+    """Return the training results that an emulator consists of, by role: also its frozen autoencoder's."""
+    if role_of(emulator) == "direct_emulator" or brings_autoencoder(emulator):
+        return {"emulator": emulator}
+    autoencoder = emulator.parent("autoencoder")
+    return {"emulator": emulator, "encoder": autoencoder, "decoder": autoencoder}
+
+
+def parts_of(results: Mapping[str, ResultDirectory], emulator: nn.Module) -> Parts:
+    """Return the networks of training results by role, the emulator being loaded already."""
+    if "encoder" not in results:
+        trained_along: Any = getattr(emulator, "trained_autoencoder", None)
+        return Parts(emulator, trained_along, trained_along, data_of(results["emulator"]))
+    encoder = decoder = load_trained(results["encoder"])
+    if results["decoder"].digest != results["encoder"].digest:
+        decoder = load_trained(results["decoder"])
+    return Parts(emulator, encoder, decoder, data_of(results["emulator"]))
 
 
 def compose_ensemble(members: Sequence[ResultDirectory]) -> Surrogate:
@@ -175,11 +194,10 @@ def compose_ensemble(members: Sequence[ResultDirectory]) -> Surrogate:
     if not members:
         raise ModelError("an ensemble needs at least one member", hint="name training results of emulators")
     named = {"emulator" if not i else f"emulator_{i + 1}": result for i, result in enumerate(members)}
-    return _surrogate_of(parts_together(members), named)
+    return _surrogate_of(joined_parts(members), named)
 
 
 def _surrogate_of(parts: Parts, results: dict[str, ResultDirectory]) -> Surrogate:
-    """Return the surrogate of networks that are built, from the training results by their role."""
     emulator = results["emulator"]
     preprocessed = PreprocessedData(emulator.parent("preprocess"))
     name = emulator.component or emulator.name
@@ -188,18 +206,8 @@ def _surrogate_of(parts: Parts, results: dict[str, ResultDirectory]) -> Surrogat
         Domain.of_training(preprocessed),
         name,
         _provenance(results, preprocessed),
-        lambda surrogate: judgement_of(surrogate, preprocessed),
+        partial(judgement_of, data=preprocessed),
     )
-
-
-def _refuse_others(emulator: ResultDirectory, *chosen: ResultDirectory | None) -> None:
-    """Refuse other autoencoders beside the one that was trained along with the emulator."""
-    for other in filter(None, chosen):
-        raise ModelError(
-            f"{emulator.name} encodes and decodes with its own autoencoder, trained along with it, "
-            f"not with {other.name}",
-            hint="leave surrogate.encoder and surrogate.decoder at false",
-        )
 
 
 def _check_fit(chosen: ResultDirectory, own: ResultDirectory, emulator: ResultDirectory) -> None:
@@ -219,12 +227,10 @@ def _check_fit(chosen: ResultDirectory, own: ResultDirectory, emulator: ResultDi
 
 
 def _is_autoencoder(result: ResultDirectory) -> bool:
-    """Return whether a training result encodes and decodes."""
     return role_of(result) == "autoencoder"
 
 
 def _provenance(results: dict[str, ResultDirectory], data: PreprocessedData) -> dict[str, Any]:
-    """Return where a surrogate comes from."""
     return {
         "components": {
             role: {"result": result.name, "digest": result.digest, "created": result.created}
@@ -242,17 +248,12 @@ def _provenance(results: dict[str, ResultDirectory], data: PreprocessedData) -> 
 
 def _trained_result(source: str | Path, config: ConfigDict | None) -> ResultDirectory:
     """Return a training result by path, or by its name or that of its component."""
-    if Path(source).is_dir():
-        return _result_at(Path(source))
-    return _named_result(str(source), config or load_config())
-
-
-def _result_at(path: Path) -> ResultDirectory:
-    """Open a training result by path."""
-    result = ResultDirectory.open(path)
+    if not Path(source).is_dir():
+        return _named_result(str(source), config or load_config())
+    result = ResultDirectory.open(source)
     if result.verb != "train":
         raise ModelError(
-            f"{path} is a result of `{result.verb}`, neither a saved surrogate nor a trained emulator",
+            f"{source} is a result of `{result.verb}`, neither a saved surrogate nor a trained emulator",
             hint=f"a saved surrogate is a folder with {SURROGATE_FILE}",
         )
     return result

@@ -1,13 +1,15 @@
-"""Autoregressive use of a one-step predictor."""
+"""Autoregressive use of a one-step predictor: the one recurrence, and reading what it leaves.
+
+Shapes: B cells, T rows of a history, N = T - 1 steps, R wanted rows, S species, P physical parameters.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 
-from chemnet.surrogate.carrying import carry
 from chemnet.surrogate.predictor import Predictor, State
 
 # states that are read together: a CPU keeps what decoding needs in its cache, a GPU wants many
@@ -15,12 +17,12 @@ _STATES_PER_READ = {"cpu": 4096, "cuda": 65536}
 
 
 class Rollout:
-    """Carry cells along their histories, each state predicted from the one before.
+    """Predict the abundances of cells along their histories, each state from the one before.
 
     Parameters
     ----------
     predictor
-        What advances a state by one step.
+        Advances a state by one step.
     """
 
     def __init__(self, predictor: Predictor) -> None:
@@ -38,32 +40,88 @@ class Rollout:
         physical_BTP
             Physical parameters in their own units; row i drives the step from i to i + 1.
         dt_BN
-            Length of the T - 1 steps [yr].
+            Lengths of the steps [yr].
         rows
-            Rows that are wanted, ascending; None: all. Others are never decoded.
+            The rows that are wanted, ascending; None for all. Only these are decoded.
         """
         rows = torch.arange(physical_BTP.shape[1]) if rows is None else rows
         later = rows[rows > 0]
-        states = self.states(self.predictor.start(abundance_BS), physical_BTP, dt_BN, later)
-        predicted = read(states, torch.arange(len(later)), self.predictor.abundance)
+        state = self.predictor.start(abundance_BS)
+        states = rollout_states(self.predictor, state, physical_BTP, dt_BN, later)
+        predicted = read(states, self.predictor.abundance)
         start = abundance_BS[:, None].float() if bool((rows == 0).any()) else predicted[:, :0]
         return torch.cat([start, predicted], dim=1)
 
-    def states(self, state: State, physical_BTP: Tensor, dt_BN: Tensor, rows: Tensor | None = None) -> State:
-        """Return the predictor's states `(B, R, ...)` in some rows (None: all); row 0 is the given."""
-        return carry(self.predictor, state, physical_BTP, dt_BN, rows)
+
+def rollout_states(
+    predictor: Predictor, state: State, physical_BTP: Tensor, dt_BN: Tensor, rows: Tensor | None = None
+) -> State:
+    """Return the states `(B, R, ...)` of cells along their histories.
+
+    Parameters
+    ----------
+    predictor
+        Advances a state. If it has a method `rollout` with these arguments (`rows` being a tensor), that
+        does all steps at once.
+    state
+        In row 0.
+    physical_BTP, dt_BN
+        Physical parameters in their own units, and time steps [yr].
+    rows
+        The rows that are wanted, ascending; None for all. Row 0 is the given state.
+    """
+    rows = torch.arange(physical_BTP.shape[1]) if rows is None else rows
+    at_once: Callable[..., State] | None = getattr(predictor, "rollout", None)
+    if at_once is None:
+        return stepwise(predictor, state, physical_BTP, dt_BN, rows)
+    return at_once(state, physical_BTP, dt_BN, rows)
 
 
-def read(states: State, rows: Tensor, reader: Callable[[State], Tensor]) -> Tensor:
-    """Return what `reader` says of some rows of states `(B, T, ...)`, float32 `(B, R, ...)`.
+def stepwise(predictor: Predictor, state: State, physical_BTP: Tensor, dt_BN: Tensor, rows: Tensor) -> State:
+    """Return the states in the wanted rows by one step after another; see `rollout_states`."""
+    wanted = set(rows.tolist())
+    n_steps = int(rows[-1]) if len(rows) else 0
+    passed = enumerate(trajectory(predictor.step, state, physical_BTP, dt_BN, n_steps))
+    kept = [one for row, one in passed if row in wanted]
+    if not kept:
+        return {name: values[:, None][:, :0] for name, values in state.items()}
+    return {name: torch.stack([one[name] for one in kept], dim=1) for name in kept[-1]}
 
-    The states are read some at a time, so that what is between them and the result stays small.
+
+def trajectory(
+    step: Callable[[State, Tensor, Tensor], State],
+    state: State,
+    physical_BTP: Tensor,
+    dt_BN: Tensor,
+    n_steps: int,
+) -> Iterator[State]:
+    """Yield the states in rows 0 to `n_steps`: the recurrence that everything autoregressive goes through."""
+    yield state
+    for row in range(n_steps):
+        state = step(state, physical_BTP[:, row], dt_BN[:, row])
+        yield state
+
+
+def repeated(values: Tensor, n_rows: int) -> Tensor:
+    """Return values of cells `(B, ...)` that stay the same along a history, as `(B, R, ...)`."""
+    return values.unsqueeze(1).expand(-1, n_rows, *values.shape[1:])
+
+
+def read(states: State, reader: Callable[[State], Tensor]) -> Tensor:
+    """Return what `reader` says of states `(B, R, ...)`, float32 `(B, R, ...)`."""
+    shape = next(iter(states.values())).shape[:2]
+    flat = {name: values.flatten(0, 1) for name, values in states.items()}
+    return read_rows(flat, reader).unflatten(0, shape)
+
+
+def read_rows(states: State, reader: Callable[[State], Tensor]) -> Tensor:
+    """Return what `reader` says of states `(n, ...)`, float32 `(n, ...)`.
+
+    They are read some at a time, so that what lies between them and the result stays small.
     """
     first = next(iter(states.values()))
-    rows = rows.to(first.device)
-    flat = {name: values[:, rows].flatten(0, 1) for name, values in states.items()}
     size = _STATES_PER_READ.get(first.device.type, 65536)
-    parts = {name: values.split(size) for name, values in flat.items()}
-    n_parts = max(1, -(-len(first) * len(rows) // size))
+    parts = {name: values.split(size) for name, values in states.items()}
+    n_parts = max(1, -(-len(first) // size))
     answers = [reader({name: values[i] for name, values in parts.items()}).float() for i in range(n_parts)]
-    return torch.cat(answers).unflatten(0, (len(first), len(rows)))
+    return torch.cat(answers)

@@ -10,8 +10,9 @@ species, stoichiometry, trained ranges, calibrated trust and provenance. Nothing
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -30,11 +31,8 @@ from chemnet.registry import MODELS
 from chemnet.surrogate.predictor import Parts
 from chemnet.surrogate.trust.calibration import Judgement
 from chemnet.surrogate.trust.domain import Domain
-from chemnet.surrogate.trust.novelty import FamiliarStates
+from chemnet.surrogate.trust.novelty import ReferenceStates
 from chemnet.surrogate.trust.trust import Calibration
-
-if TYPE_CHECKING:
-    from chemnet.surrogate.surrogate import Surrogate
 
 SURROGATE_FILE = "surrogate.toml"
 WEIGHTS_FILE = BEST_WEIGHTS
@@ -42,14 +40,24 @@ FORMAT = 1
 _AGAIN = "copy the folder again from where it was saved, or save the surrogate again"
 # an emulator is built around its encoder, whose weights must be there by then
 _ROLES = ("encoder", "decoder", "emulator")
-_STOICHIOMETRY, _FAMILIAR, _TRUST = "stoichiometry", "familiar", "trust"
+# "familiar" is how files of before name the reference states
+_STOICHIOMETRY, _REFERENCE, _TRUST = "stoichiometry", "familiar", "trust"
 PRECISIONS = {name: getattr(torch, name) for name in ("float32", "float16", "bfloat16")}
 """What matrices of weights may be saved as; they are float32 again when they are used."""
+Built = TypeVar("Built")
 # of a network's description what may differ between the networks of one surrogate
 _OWN_DATA = ("physical_min", "physical_max", "physical_names", "window", "horizon")
 
 
-def write_surrogate(surrogate: Surrogate, folder: Path, precision: str) -> Path:
+def write_surrogate(
+    folder: Path,
+    precision: str,
+    parts: Parts,
+    domain: Domain,
+    name: str,
+    provenance: dict[str, Any],
+    judgement: Judgement | None,
+) -> Path:
     """Write a surrogate into a new or empty folder, or over an older one; see `Surrogate.save`.
 
     Raises
@@ -64,22 +72,22 @@ def write_surrogate(surrogate: Surrogate, folder: Path, precision: str) -> Path:
             f"{folder} holds files that are no saved surrogate", hint="name a new or an empty folder"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    judgement = surrogate.judgement if surrogate.is_calibrated else None
     tensors = {
         f"{role}.{key}": _shortened(tensor, PRECISIONS[precision])
-        for role, network in surrogate.parts.named.items()
+        for role, network in parts.named.items()
         for key, tensor in _own_state(network).items()
     }
-    tensors[_STOICHIOMETRY] = surrogate.predictor.stoichiometry
+    tensors[_STOICHIOMETRY] = torch.from_numpy(parts.data.stoichiometry).double()
     if judgement is not None:
-        tensors |= {f"{_FAMILIAR}.{key}": tensor for key, tensor in judgement.familiar.tensors().items()}
+        tensors |= {f"{_REFERENCE}.{key}": tensor for key, tensor in judgement.reference.tensors().items()}
     write_tensors(folder / WEIGHTS_FILE, tensors)
-    _write_description(surrogate, judgement, folder / SURROGATE_FILE)
+    content = _description(folder, parts, domain, name, provenance, judgement)
+    (folder / SURROGATE_FILE).write_text(toml_text(content), encoding="utf-8")
     return folder
 
 
-def read_surrogate(folder: Path) -> Surrogate:
-    """Return the surrogate of a folder that `write_surrogate` made.
+def read_surrogate(folder: Path, build: Callable[..., Built]) -> Built:
+    """Return what `build` makes of a folder that `write_surrogate` made; it is called like `Surrogate`.
 
     Raises
     ------
@@ -92,7 +100,11 @@ def read_surrogate(folder: Path) -> Surrogate:
     try:
         weights = folder / content.get("weights", WEIGHTS_FILE)
         _note_class_names(content["networks"], folder / SURROGATE_FILE)
-        return _restored(content, _read_weights(weights), folder, str(weights))
+        tensors = _read_weights(weights)
+        shared = {**content["data"], _STOICHIOMETRY: tensors[_STOICHIOMETRY].numpy()}
+        parts = _rebuild(content["networks"], shared, tensors, folder, str(weights))
+        domain, judgement = Domain.from_dict(content["domain"]), _read_judgement(content, tensors)
+        return build(parts, domain, content["name"], content["provenance"], lambda predictor: judgement)
     except UntrustedNameError:
         raise
     except ConfigError as error:
@@ -113,16 +125,6 @@ def _note_class_names(networks: dict[str, Any], path: Path) -> None:
             plugins.named_by_result(name, f"{path}: networks.{role}.table")
 
 
-def _restored(content: dict[str, Any], tensors: dict[str, Tensor], folder: Path, source: str) -> Surrogate:
-    """Return the surrogate of a description in a folder and the tensors that were read from `source`."""
-    from chemnet.surrogate.surrogate import Surrogate
-
-    shared = {**content["data"], _STOICHIOMETRY: tensors[_STOICHIOMETRY].numpy()}
-    parts = _rebuild(content["networks"], shared, tensors, folder, source)
-    domain, judgement = Domain.from_dict(content["domain"]), _read_judgement(content, tensors)
-    return Surrogate(parts, domain, content["name"], content["provenance"], lambda surrogate: judgement)
-
-
 def _read_weights(path: Path) -> dict[str, Tensor]:
     """Return the tensors of a saved surrogate, whose networks cannot be trained again from it."""
     try:
@@ -132,7 +134,6 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def _in_words(error: Exception) -> str:
-    """Return what is wrong; a KeyError says no more than the key."""
     return f"{error} is missing" if isinstance(error, KeyError) else str(error)
 
 
@@ -146,11 +147,11 @@ def _read_judgement(content: dict[str, Any], tensors: dict[str, Tensor]) -> Judg
     if _TRUST not in content:
         return None
     places = {
-        key.removeprefix(f"{_FAMILIAR}."): tensor
+        key.removeprefix(f"{_REFERENCE}."): tensor
         for key, tensor in tensors.items()
-        if key.startswith(f"{_FAMILIAR}.")
+        if key.startswith(f"{_REFERENCE}.")
     }
-    return Judgement(FamiliarStates.from_tensors(places), Calibration.from_dict(content[_TRUST]))
+    return Judgement(ReferenceStates.from_tensors(places), Calibration.from_dict(content[_TRUST]))
 
 
 def _own_state(network: nn.Module) -> dict[str, Tensor]:
@@ -165,20 +166,25 @@ def _own_state(network: nn.Module) -> dict[str, Tensor]:
     }
 
 
-def _write_description(surrogate: Surrogate, judgement: Judgement | None, path: Path) -> None:
-    """Write what is not a tensor."""
-    shared, named = surrogate.data.to_dict(), surrogate.parts.named
+def _description(
+    folder: Path,
+    parts: Parts,
+    domain: Domain,
+    name: str,
+    provenance: dict[str, Any],
+    judgement: Judgement | None,
+) -> dict[str, Any]:
+    """Return what is not a tensor."""
+    shared = parts.data.to_dict()
     content = {
         "format": FORMAT,
-        "name": surrogate.name,
-        "domain": surrogate.domain.to_dict(),
+        "name": name,
+        "domain": domain.to_dict(),
         "data": {key: value for key, value in shared.items() if key not in (*_OWN_DATA, _STOICHIOMETRY)},
-        "networks": {role: _describe(network, path.parent) for role, network in named.items()},
-        "provenance": surrogate.provenance,
+        "networks": {role: _describe(network, folder) for role, network in parts.named.items()},
+        "provenance": provenance,
     }
-    if judgement is not None:
-        content[_TRUST] = judgement.calibration.to_dict()
-    path.write_text(toml_text(content), encoding="utf-8")
+    return content if judgement is None else {**content, _TRUST: judgement.calibration.to_dict()}
 
 
 def _describe(network: Any, folder: Path) -> dict[str, Any]:
@@ -197,7 +203,6 @@ def _describe(network: Any, folder: Path) -> dict[str, Any]:
 
 
 def _read_description(path: Path) -> dict[str, Any]:
-    """Return the content of `surrogate.toml`."""
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
         if not isinstance(content["format"], int) or content["format"] < 1:
@@ -215,7 +220,6 @@ def _read_description(path: Path) -> dict[str, Any]:
 def _rebuild(
     networks: dict[str, Any], shared: dict[str, Any], tensors: dict[str, Tensor], folder: Path, source: str
 ) -> Parts:
-    """Build the networks and give them their weights."""
     built: dict[str, Any] = {}
     unknown = [role for role in networks if role not in _ROLES]
     if unknown:

@@ -6,7 +6,7 @@ Shapes: B cells, T steps, S species, P physical parameters, L latents.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +18,28 @@ from torch import Tensor
 from chemnet.config import ConfigDict
 from chemnet.errors import ConfigError, DataError, ModelError
 from chemnet.surrogate import input_checks
-from chemnet.surrogate.bulk.at_scale import AtScale
-from chemnet.surrogate.bulk.cell_batches import run
+from chemnet.surrogate.bulk.cell_batches import as_given, run
+from chemnet.surrogate.bulk.rollout_file import RolloutFile
+from chemnet.surrogate.bulk.stepper import Stepper
+from chemnet.surrogate.bulk.stream import kept_of, stream, weights_digest
+from chemnet.surrogate.checked_inputs import InputChecker
 from chemnet.surrogate.predictor import Parts
-from chemnet.surrogate.questions import Inputs
-from chemnet.surrogate.rollout import Rollout, read
+from chemnet.surrogate.rollout import Rollout, read, rollout_states
+from chemnet.surrogate.saved import write_surrogate
 from chemnet.surrogate.trust.calibration import Judgement
 from chemnet.surrogate.trust.domain import Domain
-from chemnet.surrogate.trust.judging import Judging
-from chemnet.surrogate.wrappers.conserving import Conserving
-from chemnet.surrogate.wrappers.ensemble import Ensemble, components_of
+from chemnet.surrogate.trust.monitored_predictor import MonitoredPredictor
+from chemnet.surrogate.trust.trust import Trust
+from chemnet.surrogate.wrappers.conservation import ConservingPredictor
+from chemnet.surrogate.wrappers.ensemble import Components, Ensemble, components_of
 from chemnet.training.parallel.devices import choose_device
 
+Histories = tuple[input_checks.Array, input_checks.Array, input_checks.Array]
+Judge = Callable[[ConservingPredictor[Components]], Judgement | None]
 _DEVICES = "'cpu', 'cuda', 'cuda:<index>' or 'auto', as far as this machine has them"
 
 
-class Surrogate(AtScale, Judging):
+class Surrogate:
     """Predicts abundances along the history of cells, with every element conserved.
 
     Arrays and tensors are accepted alike; what comes back is float32, an array for arrays and a tensor on
@@ -50,7 +56,7 @@ class Surrogate(AtScale, Judging):
     provenance
         Where it comes from: plain values.
     judge
-        Returns how it judges its own predictions, or None; called when that is first asked for.
+        Returns how its predictor judges itself, or None; called when that is first asked for.
 
     Examples
     --------
@@ -66,16 +72,15 @@ class Surrogate(AtScale, Judging):
         domain: Domain,
         name: str,
         provenance: dict[str, Any],
-        judge: Callable[[Surrogate], Judgement | None] = lambda surrogate: None,
+        judge: Judge = lambda predictor: None,
     ) -> None:
         self.parts, self.domain, self.name, self.provenance = parts, domain, name, provenance
         self.data = parts.data
         self.components = components_of(parts)
-        self.predictor = Conserving(self.components, torch.from_numpy(self.data.stoichiometry))
-        self.device = torch.device("cpu")
-        self._inputs = Inputs(self.data, domain)
+        self.predictor = ConservingPredictor(self.components, torch.from_numpy(self.data.stoichiometry))
+        self._inputs = InputChecker(self.data, domain)
         self._judge = judge
-        self.latent_dim = int(self.components.encode(torch.ones(1, self.data.n_species)).shape[-1])
+        self.latent_dim = self.components.latent_dim
 
     @classmethod
     def load(
@@ -102,9 +107,10 @@ class Surrogate(AtScale, Judging):
         Raises
         ------
         ModelError
-            When the surrogate has no such accuracy, nothing has this name, it is no emulator, its files are
-            damaged, or several cannot predict together.
+            When nothing has this name, it is not an emulator, it has no such accuracy, its files are damaged,
+            or several do not fit together.
         """
+        # the only circle between files here: loading makes a Surrogate
         from chemnet.surrogate.loading import load_surrogate
 
         return load_surrogate(source, config, accuracy)
@@ -125,9 +131,8 @@ class Surrogate(AtScale, Judging):
         ModelError
             When the folder holds something else already, or there is no such precision.
         """
-        from chemnet.surrogate.saved import write_surrogate
-
-        return write_surrogate(self, Path(path), precision)
+        content = (self.parts, self.domain, self.name, self.provenance, self._own_judgement)
+        return write_surrogate(Path(path), precision, *content)
 
     def to(self, device: str | torch.device) -> Surrogate:
         """Move the networks to a device and return this surrogate.
@@ -138,11 +143,15 @@ class Surrogate(AtScale, Judging):
             When this machine has no such device.
         """
         try:
-            self.device = choose_device(str(device))
+            self.components.to(choose_device(str(device)))
         except ConfigError as error:
             raise ModelError(f"the surrogate cannot move to {str(device)!r}", hint=_DEVICES) from error
-        self.components.to(self.device)
         return self
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks are."""
+        return self.components.device
 
     @property
     def species(self) -> tuple[str, ...]:
@@ -187,28 +196,29 @@ class Surrogate(AtScale, Judging):
         return run(lambda latent: self.components.decode(latent.float()), self.device, latents, checked)
 
     def latent_emulate(self, physical: Any, latents: Any, dt: Any = None) -> Any:
-        """Return latents `(B, T, L)` along histories from latents `(B, L)`; row 0 is the input.
+        """Return latents `(B, T, L)` along histories; row 0 is the input.
 
         Parameters
         ----------
         physical, dt
             As for `emulate`.
         latents
-            Of step 0.
+            At step 0, `(B, L)`, or `(L,)` of one cell.
 
         Raises
         ------
         DataError
             For input that cannot be used, naming cell and step.
         """
-        start = input_checks.check_latents(latents, self.latent_dim)
-        driving, steps = self._inputs.histories(physical, dt, latents=start)
+        given = np.atleast_2d(input_checks.as_array(latents))
+        start = input_checks.check_latents(given, self.latent_dim)
+        forcing, steps = self._inputs.histories(physical, dt, latents=start)
 
-        def roll(latent: Tensor, parameters: Tensor, dt_BN: Tensor) -> Tensor:
+        def roll(latent: Tensor, physical_BTP: Tensor, dt_BN: Tensor) -> Tensor:
             state = self.components.begin(latent.float())
-            return Rollout(self.components).states(state, parameters, dt_BN)["latent"]
+            return rollout_states(self.components, state, physical_BTP, dt_BN)["latent"]
 
-        return run(roll, self.device, latents, start, driving, steps)
+        return _as_asked(run(roll, self.device, latents, start, forcing, steps), physical)
 
     def emulate(self, physical: Any, abundances: Any, dt: Any = None, rows: Any = None) -> Any:
         """Return abundances `(B, T, S)` along histories; row 0 is the input.
@@ -219,23 +229,26 @@ class Surrogate(AtScale, Judging):
         Parameters
         ----------
         physical
-            `(B, T, P)`; row i drives the step from i to i + 1.
+            `(B, T, P)`; row i drives the step from i to i + 1. Of one cell `(T, P)`, and then no array that
+            is returned has a first axis.
         abundances
-            `(B, S)` at step 0, or a mapping from species to `(B,)`.
+            At step 0, `(B, S)`, or `(S,)` of one cell; or a mapping from species to `(B,)` or a number. What
+            a mapping leaves out is 0, and electrons balance the charge unless they are given.
         dt
-            Time steps [yr], `(B, T - 1)` or one number; None for the usual one of the training data.
+            Time steps [yr], `(B, T - 1)`, `(T - 1,)` for all cells alike, or one number; None for the usual
+            one of the training data.
         rows
-            Rows that are wanted, such as ``[-1]`` or ``slice(None, None, 10)``; None for all. Only these are
-            decoded, and `(B, len(rows), S)` is returned.
+            The rows that are wanted, such as ``[-1]`` or ``slice(None, None, 10)``; None for all. Only these
+            are decoded, and `(B, len(rows), S)` is returned.
 
         Raises
         ------
         DataError
             For input that cannot be used, naming cell and step.
         """
-        inputs = self.checked_inputs(physical, abundances, dt)
-        wanted = torch.from_numpy(input_checks.check_rows(rows, inputs[1].shape[1]))
-        return run(partial(Rollout(self.predictor), rows=wanted), self.device, abundances, *inputs)
+        inputs, wanted = self._asked(physical, abundances, dt, rows)
+        rollout = partial(Rollout(self.predictor), rows=wanted)
+        return _as_asked(run(rollout, self.device, abundances, *inputs), physical)
 
     def spread(self, physical: Any, abundances: Any, dt: Any = None, rows: Any = None) -> Any:
         """Return how far the members of an ensemble are apart, `(B, T, S)`; takes what `emulate` takes.
@@ -247,7 +260,7 @@ class Surrogate(AtScale, Judging):
         DataError
             For input that cannot be used, naming cell and step.
         ModelError
-            When this surrogate is no ensemble.
+            When this surrogate is not an ensemble.
         """
         components = self.components
         if not isinstance(components, Ensemble):
@@ -255,19 +268,168 @@ class Surrogate(AtScale, Judging):
                 f"the surrogate {self.name!r} is no ensemble: one emulator has no spread",
                 hint="train model.name=LatentEnsemble, or load several trainings: Surrogate.load([a, b])",
             )
-        inputs = self.checked_inputs(physical, abundances, dt)
-        wanted = torch.from_numpy(input_checks.check_rows(rows, inputs[1].shape[1]))
+        inputs, wanted = self._asked(physical, abundances, dt, rows)
 
-        def roll(start: Tensor, driving: Tensor, steps: Tensor) -> Tensor:
-            states = Rollout(components).states(components.start(start), driving, steps)
-            return read(states, wanted, components.spread)
+        def roll(start: Tensor, forcing: Tensor, steps: Tensor) -> Tensor:
+            states = rollout_states(components, components.start(start), forcing, steps, wanted)
+            return read(states, components.spread)
 
-        return run(roll, self.device, abundances, *inputs)
+        return _as_asked(run(roll, self.device, abundances, *inputs), physical)
+
+    def trust(self, physical: Any, abundances: Any, dt: Any = None, rows: Any = None) -> Trust:
+        """Return how far each state of `emulate` can be trusted; takes what `emulate` takes.
+
+        Raises
+        ------
+        DataError
+            For input that cannot be used, naming cell and step.
+        ModelError
+            When this surrogate was never calibrated.
+        """
+        return self.emulate_with_trust(physical, abundances, dt, rows)[1]
+
+    def emulate_with_trust(
+        self, physical: Any, abundances: Any, dt: Any = None, rows: Any = None
+    ) -> tuple[Any, Trust]:
+        """Return what `emulate` and `trust` return, at the price of one rollout.
+
+        Raises
+        ------
+        DataError, ModelError
+            As `trust`.
+        """
+        inputs, wanted = self._asked(physical, abundances, dt, rows)
+        later = wanted[wanted > 0]
+        with_input = len(later) < len(wanted)
+        monitored = self.monitored
+
+        def roll(start: Tensor, forcing: Tensor, steps: Tensor) -> Tensor:
+            states = rollout_states(monitored, monitored.start(start), forcing, steps, later)
+            return read(states, monitored.observe)
+
+        observed = run(roll, self.device, torch.zeros(0), *inputs)
+        predicted, indicators = observed.split([monitored.n_species, len(monitored.indicators)], dim=-1)
+        outside = torch.from_numpy(~self._inputs.inside(*inputs))[:, later - 1]
+        trust = self.judgement.calibration.trust(indicators, outside, with_input)
+        start = torch.from_numpy(inputs[0]).float()[:, None].expand(-1, int(with_input), -1)
+        emulated = as_given(torch.cat([start, predicted], dim=1), abundances)
+        if input_checks.is_one_cell(physical):
+            trust = Trust(trust.expected_error[0], trust.score[0])
+        return _as_asked(emulated, physical), trust
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether it can say how far it is to be trusted."""
+        return self._own_judgement is not None
+
+    @property
+    def judgement(self) -> Judgement:
+        """How it judges its own predictions.
+
+        Raises
+        ------
+        ModelError
+            When it was never calibrated.
+        """
+        if self._own_judgement is None:
+            raise ModelError(
+                f"the surrogate {self.name!r} was never calibrated: it cannot say how far to trust it",
+                hint="train it on data with validation tracers (preprocess.validate_size)",
+            )
+        return self._own_judgement
+
+    @cached_property
+    def _own_judgement(self) -> Judgement | None:
+        return self._judge(self.predictor)
+
+    @property
+    def monitored(self) -> MonitoredPredictor:
+        """Its predictor with the indicators of error that it was calibrated with.
+
+        Raises
+        ------
+        ModelError
+            When it was never calibrated.
+        """
+        known = self.judgement
+        return MonitoredPredictor(
+            self.predictor, known.reference.to(self.device), known.calibration.indicators
+        )
+
+    def rollout(
+        self,
+        physical: Any,
+        abundances: Any,
+        dt: Any = None,
+        *,
+        output: str | Path,
+        every: int = 1,
+        species: Sequence[str] | None = None,
+        conserve: bool = True,
+    ) -> RolloutFile:
+        """Predict any number of cells, and write their abundances to a file while predicting.
+
+        Memory stays flat: cells are read, predicted and written in batches. The same call continues where it
+        was interrupted, and returns at once when the file is complete.
+
+        Parameters
+        ----------
+        physical
+            `(B, T, P)` as for `emulate`. An array, or what reads rows when it is sliced, such as a dataset of
+            HDF5 or ``numpy.load(file, mmap_mode="r")``.
+        abundances
+            `(B, S)` at step 0, or `(S,)` for all cells alike; sliced like `physical`.
+        dt
+            As for `emulate`.
+        output
+            The HDF5 file; see `chemnet.surrogate.bulk.rollout_file`.
+        every
+            Keep every n-th row, counted from row 0, which is the input.
+        species
+            Names of the species to keep; None for all.
+        conserve
+            Keep each element's total, as `emulate` does. Otherwise only the chosen species are decoded, which
+            is many times as fast.
+
+        Raises
+        ------
+        DataError
+            For input that cannot be used, naming cell and step, or an output of another request.
+        """
+        kept = kept_of(self.components, physical, every, species, conserve)
+        source = {"surrogate": self.name, "weights": weights_digest(self.parts)}
+        histories = (physical, abundances, dt)
+        return stream(self.predictor, self._inputs, source, histories, Path(output), kept)
+
+    def stepper(self, latents: Any) -> Stepper:
+        """Return what advances cells from latents `(B, L)`, step by step, as fast as it can be called.
+
+        It is meant for the inner loop of a solver: it works in place, and its checks can be switched off.
+
+        Parameters
+        ----------
+        latents
+            Of the cells at the start, as `encode` returns them.
+
+        Raises
+        ------
+        DataError
+            For latents of a wrong shape, or that are not finite.
+
+        Examples
+        --------
+        >>> stepper = surrogate.stepper(surrogate.encode(abundances))  # doctest: +SKIP
+        >>> for density, field, av, temperature in history:  # doctest: +SKIP
+        ...     latents = stepper([[density, field, av, temperature]], 3000.0)
+        >>> abundances = surrogate.decode(latents)  # doctest: +SKIP
+        """
+        start = input_checks.check_latents(latents, self.latent_dim)
+        return Stepper.of(self.components, start, self.domain.dt_usual)
 
     def step(self, physical: Any, abundances: Any, dt: Any = None) -> Any:
         """Return abundances `(B, S)` after one step of `dt` `(B,)` [yr] under `physical` `(B, P)`.
 
-        It is the first step of `emulate`. Called repeatedly it encodes anew each time: carry latents with a
+        It is the first step of `emulate`. Called repeatedly it encodes anew each time: keep latents in a
         `stepper` to avoid the autoencoder's error in every step, and nearly all of its time.
 
         Raises
@@ -294,11 +456,14 @@ class Surrogate(AtScale, Judging):
         physical, abundances, dt
             As for `emulate`; abundances and time steps count where they are given.
         """
-        return self._inputs.rows_inside(physical, abundances, dt)
+        inside: NDArray[np.bool_] = _as_asked(self._inputs.rows_inside(physical, abundances, dt), physical)
+        return inside
 
-    def checked_inputs(
-        self, physical: Any, abundances: Any, dt: Any = None
-    ) -> tuple[input_checks.Array, input_checks.Array, input_checks.Array]:
+    def _asked(self, physical: Any, abundances: Any, dt: Any, rows: Any) -> tuple[Histories, Tensor]:
+        inputs = self.checked_inputs(physical, abundances, dt)
+        return inputs, torch.from_numpy(input_checks.check_rows(rows, inputs[1].shape[1]))
+
+    def checked_inputs(self, physical: Any, abundances: Any, dt: Any = None) -> Histories:
         """Return checked abundances `(B, S)`, parameters `(B, T, P)` and time steps `(B, T - 1)`, float64.
 
         Raises
@@ -313,3 +478,8 @@ class Surrogate(AtScale, Judging):
         what = "direct" if self.is_direct else f"{self.latent_dim // members} latents"
         what += f", {members} members" if members > 1 else ""
         return f"Surrogate({self.name!r}, {len(self.species)} species, {what})"
+
+
+def _as_asked(result: Any, physical: Any) -> Any:
+    """Return results of cells `(1, ...)` without their first axis where one cell was asked for."""
+    return result[0] if input_checks.is_one_cell(physical) else result

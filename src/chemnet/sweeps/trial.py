@@ -146,10 +146,10 @@ def run_trial(plan: TrialPlan, search: Search, slot: int) -> TrialRecord:
     trial = search.begin(slot)
     component = f"{plan.prefix}-{trial.number}"
     names = {"train.component": component, "train.run_name": component}
-    watch = TrialWatch(search, trial, plan)
+    callback = TrialCallback(search, trial, plan)
     try:
         config = plan.config.replace({**trial.values, **names})
-        result = _finished(config, component) or _trained(config, component, watch)
+        result = _finished(config, component) or _trained(config, component, callback)
         record = _record(slot, trial, result, plan.monitor)
     except NoSuchFigureError:
         raise
@@ -164,7 +164,7 @@ class NoSuchFigureError(ConfigError):
     """The figure that ranks trials is none of a training's: no trial can be ranked."""
 
 
-class TrialWatch:
+class TrialCallback:
     """Shows a trial's figures to the search, epoch by epoch.
 
     Parameters
@@ -200,12 +200,12 @@ def figure(record: Mapping[str, float], name: str) -> float:
     return float(record[name])
 
 
-def _trained(config: ConfigDict, component: str, watch: TrialWatch) -> ResultDirectory:
+def _trained(config: ConfigDict, component: str, callback: TrialCallback) -> ResultDirectory:
     """Train the trial, from where an earlier attempt ended if there was one."""
     begun = _unfinished(config, component)
     if begun is not None:
         config = config.replace({"train.resume": str(begun)})
-    return VERBS.get("train")(config).run_watched(watch).directory
+    return VERBS.get("train")(config).run_with_callback(callback).directory
 
 
 def _finished(config: ConfigDict, component: str) -> ResultDirectory | None:

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from chemnet.config import ConfigDict, ConfigManager
+from chemnet.config import ConfigDict, ConfigManager, load_config
+from chemnet.config.edit import set_in_file
+from chemnet.config.toml_text import toml_value
 from chemnet.extras import require
 from chemnet.progress import get_logger
 from chemnet.registry import VERBS, chem_verb
@@ -70,8 +72,6 @@ class Demo(Verb[Answer]):
             require(package, "`chemnet demo`, which shows every verb (chemnet[all]),")
         place = Path(folder or self.config["demo"]["folder"]).resolve()
         place.mkdir(parents=True, exist_ok=True)
-        for recipe in (RECIPE, EMULATOR_RECIPE):
-            shutil.copyfile(_RECIPES / recipe, place / recipe)
         demo = DemoRun(place, self._recipe(place / RECIPE), self._recipe(place / EMULATOR_RECIPE))
         from chemnet.training.parallel.devices import one_thread
 
@@ -85,8 +85,11 @@ class Demo(Verb[Answer]):
         return Answer(_content(demo), "\n".join(_story(demo)), place)
 
     def _recipe(self, path: Path) -> ConfigDict:
-        """Return a recipe with all on top that the user set in files, on the command line or in Python."""
-        return ConfigManager([path]).config.replace(dict(self._set_by_user()))
+        """Write a recipe, with what the user set in files, on the command line or in Python, and read it."""
+        shutil.copyfile(_RECIPES / path.name, path)
+        for key, value in self._set_by_user():
+            set_in_file(path, key, toml_value(value))
+        return load_config([path])
 
     def _set_by_user(self) -> Iterator[tuple[str, Any]]:
         """Yield the dotted keys that the user set, with their values."""

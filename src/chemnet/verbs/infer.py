@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,13 +17,15 @@ from chemnet.results.partial import OwnedRun
 from chemnet.verbs.verb import Verb
 
 if TYPE_CHECKING:
+    import torch
     from matplotlib.figure import Figure
 
     from chemnet.data.inference.inference_dataset import InferenceDataset, InferenceWriter
+    from chemnet.data.inference.inference_sources import Block, Source
     from chemnet.data.preprocessed import DataDescription
-    from chemnet.training.inference.inference_sources import Block, Source
 
 ALL_SPLITS = ("train", "validate", "test")
+_ROLLED_OUT = ("emulator", "direct_emulator")
 _log = get_logger(__name__)
 
 
@@ -93,7 +96,7 @@ class Infer(Verb[InferResult]):
         """
         given = {"model_dir": model_dir, "preprocess_dir": preprocess_dir, "split": split, "source": source}
         config = self.with_arguments("infer", {**given, "resume": resume})
-        from chemnet.training.inference.inference_resume import resumed
+        from chemnet.data.inference.inference_resume import resumed
 
         begun = None
         if config["infer"]["resume"] is not False:
@@ -131,19 +134,20 @@ def infer(
     """
     import torch
 
-    from chemnet.models.model_file import load_trained
-    from chemnet.models.weights import weights_file
+    from chemnet.data.inference.inference_dataset import InferenceWriter
+    from chemnet.data.inference.inference_resume import INPUTS_FILE, check_same_inputs, kept_after_a_batch
+    from chemnet.data.inference.inference_sources import Remaining
+    from chemnet.models.model_file import data_of, role_of
     from chemnet.progress import progress
-    from chemnet.training.inference.inference_resume import INPUTS_FILE, check_same_inputs, kept_after_a_batch
-    from chemnet.training.inference.inference_sources import Remaining
     from chemnet.training.parallel.devices import choose_device, cpu_threads, precision
     from chemnet.training.parallel.memory import kept_memory
 
     table, trained = config["infer"], parents["train"]
     device = choose_device(config["general"]["device"])
-    loaded: Any = load_trained(trained, weights_file(table["weights"]))
-    model, wanted, role = loaded.for_inference().to(device), loaded.data, loaded.role
-    _say_what_happens(trained, role)
+    wanted, role = data_of(trained), role_of(trained)
+    conserved = _is_conserved(table, role, wanted)
+    _say_what_happens(trained, role, conserved)
+    predicted = _prediction(config, trained, role, device, bool(conserved))
     source = _source(config, parents, wanted)
     kept = config.replace({"infer.resume": False})
     with ResultWriter(kept, "infer", trained.component, parents=parents, resume=begun) as writer:
@@ -152,7 +156,16 @@ def infer(
         check_same_inputs(writer.path, config, parents)
         with (
             kept_after_a_batch(writer),
-            _states(writer.path, source, wanted, _dataset_config(config, parents)) as states,
+            InferenceWriter(
+                writer.path,
+                tracer_ids=source.tracer_ids,
+                largest_step=source.largest_step,
+                physical_names=wanted.physical_names,
+                species=wanted.species,
+                splits=source.splits,
+                dataset_config=_dataset_config(config, parents),
+                conserved=bool(conserved),
+            ) as states,
             torch.inference_mode(),
             cpu_threads(config["general"]["threads"]),
             kept_memory(),
@@ -160,8 +173,8 @@ def infer(
             progress(total=source.n_rows - states.done, desc="infer", unit="row") as bar,
         ):
             left = Remaining(source, states.done)
-            for block, outputs in _outputs(config, model, role, left, device):
-                _append(states, block, outputs, wanted, left.surplus)
+            for block, outputs in predicted(left):
+                _append(states, block, outputs, left.surplus)
                 bar.update(len(block.time) - left.surplus)
         (writer.path / INPUTS_FILE).unlink()
         writer.summary.update(
@@ -172,17 +185,30 @@ def infer(
             device=str(device),
             splits=list(source.splits),
         )
+        if conserved is not None:
+            writer.summary["conserved"] = conserved
     return writer.result
 
 
-def _say_what_happens(trained: ResultDirectory, role: str) -> None:
-    """Tell which model does what to the states, and that its training is not over if so."""
-    action = {
-        "autoencoder": "encoding with the autoencoder",
-        "emulator": "rolling out the emulator",
-        "direct_emulator": "rolling out the direct emulator",
-    }.get(role, f"inferring with the model (role {role!r})")
-    _log.info("%s %s", action, trained.name)
+def _is_conserved(table: ConfigDict, role: str, data: DataDescription) -> bool | None:
+    """Return whether the abundances that are written keep each element's total; None where none are."""
+    if role not in _ROLLED_OUT:
+        return False if table["reconstruction"] else None
+    return bool(table["conserve"] and data.elements) if table["abundance"] else None
+
+
+def _say_what_happens(trained: ResultDirectory, role: str, conserved: bool | None) -> None:
+    """Log which model does what to the states, and that its training is not over if so."""
+    if role in _ROLLED_OUT:
+        action = f"rolling out the {role.replace('_', ' ')}"
+    else:
+        encodes = role == "autoencoder"
+        action = "encoding with the autoencoder" if encodes else f"inferring with the model (role {role!r})"
+    kept = {
+        True: "; abundances keep each element's total",
+        False: "; abundances do not keep the elements' totals",
+    }
+    _log.info("%s %s%s", action, trained.name, "" if conserved is None else kept[conserved])
     if trained.status != DONE:
         _log.warning(
             "the training of %s was %s after %s epochs; to finish it: chemnet train train.resume=%s",
@@ -193,44 +219,27 @@ def _say_what_happens(trained: ResultDirectory, role: str) -> None:
         )
 
 
-def _outputs(config: ConfigDict, model: Any, role: str, source: Source, device: Any) -> Iterator[Any]:
-    """Yield blocks with outputs: rollouts for an emulator, rows for everything else."""
-    from chemnet.training.inference.inference import infer_rollouts, infer_rows
+def _prediction(
+    config: ConfigDict, trained: ResultDirectory, role: str, device: torch.device, conserve: bool
+) -> Callable[[Source], Iterator[tuple[Block, dict[str, Any]]]]:
+    """Return what yields the blocks of a source with outputs: rollouts of an emulator, rows of all else."""
+    from chemnet.models.model_file import data_of, load_trained
+    from chemnet.models.weights import weights_file
+    from chemnet.surrogate.bulk.inference import emulator_predictor, infer_rollouts, infer_rows
 
     table = config["infer"]
-    if role in ("emulator", "direct_emulator"):
-        yield from infer_rollouts(model, source, device, table["abundance"])
-    else:
-        yield from infer_rows(model, source, device, table["batch_size"], table["reconstruction"])
+    weights = weights_file(table["weights"])
+    if role in _ROLLED_OUT:
+        components, predictor = emulator_predictor(trained, device, conserve, weights)
+        return partial(infer_rollouts, components, predictor, decode=table["abundance"])
+    model: Any = load_trained(trained, weights)
+    scaling = data_of(trained).abundance_scaling if table["reconstruction"] else None
+    in_use = model.for_inference().to(device)
+    return partial(infer_rows, in_use, device=device, block_rows=table["batch_size"], reconstruction=scaling)
 
 
-def _states(
-    folder: Path, source: Source, wanted: DataDescription, dataset_config: dict[str, Any]
-) -> InferenceWriter:
-    """Return what writes the states of a source."""
-    from chemnet.data.inference.inference_dataset import InferenceWriter
-
-    return InferenceWriter(
-        folder,
-        tracer_ids=source.tracer_ids,
-        largest_step=source.largest_step,
-        physical_names=wanted.physical_names,
-        species=wanted.species,
-        splits=source.splits,
-        dataset_config=dataset_config,
-    )
-
-
-def _append(
-    states: InferenceWriter, block: Block, outputs: dict[str, Any], wanted: DataDescription, first: int
-) -> None:
-    """Write the states of a block from its row `first` on.
-
-    Scaled abundances among the outputs become abundances per H nucleus.
-    """
-    for name in ("reconstruction", "abundance"):
-        if name in outputs:
-            outputs[name] = wanted.abundance_scaling.unscale(outputs[name].clip(0.0, 1.0))
+def _append(states: InferenceWriter, block: Block, outputs: dict[str, Any], first: int) -> None:
+    """Write the states of a block from its row `first` on."""
     columns = {
         "tracer": block.tracer,
         "step": block.step,
@@ -250,9 +259,8 @@ def _data_result(config: ConfigDict, trained: ResultDirectory) -> ResultDirector
 
 
 def _source(config: ConfigDict, parents: dict[str, ResultDirectory], wanted: DataDescription) -> Source:
-    """Return what is read."""
+    from chemnet.data.inference.inference_sources import RawSource, SplitSource
     from chemnet.data.preprocessed import PreprocessedData
-    from chemnet.training.inference.inference_sources import RawSource, SplitSource
 
     if "preprocess" not in parents:
         return RawSource(DATASETS.get(config["data_set"]["name"])(config), wanted)

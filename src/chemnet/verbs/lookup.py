@@ -26,7 +26,7 @@ _log = get_logger(__name__)
 
 @chem_verb
 class Lookup(Verb["LookupAnswer"]):
-    """Find the known states nearest to a given one, or the loneliest."""
+    """Find the known states nearest to a given one, or the outliers among them."""
 
     cli_name = "lookup"
     description = "find the known states nearest to a given one"
@@ -48,7 +48,9 @@ class Lookup(Verb["LookupAnswer"]):
         parser.add_argument(
             "--abundances", metavar="FILE", help="abundances by species name: JSON, CSV or npy"
         )
-        parser.add_argument("--outliers", metavar="N", type=int, help="the N loneliest known states")
+        parser.add_argument(
+            "--outliers", metavar="N", type=int, help="the N known states that are farthest from all others"
+        )
         parser.add_argument("--k", metavar="K", type=int, help="neighbours to show; wins over lookup.k")
 
     def run(
@@ -74,7 +76,7 @@ class Lookup(Verb["LookupAnswer"]):
             file), or an array in the order of the model's species; they are encoded by the autoencoder that
             made the database. Species that are not given are encoded as 0 and left out of the comparison.
         outliers
-            Number of loneliest states: those whose k-th nearest neighbour is farthest away.
+            Number of outliers: those states whose k-th nearest neighbour is farthest away.
         k
             Number of neighbours; wins over ``lookup.k``.
         database_dir
@@ -105,7 +107,6 @@ class Lookup(Verb["LookupAnswer"]):
             return answers[kinds[0]](connection, given[kinds[0]])
 
     def _by_id(self, connection: DatabaseConnection, sample_id: str) -> LookupAnswer:
-        """Find the states nearest to a known one."""
         near = connection.search_by_id(sample_id)
         query = {"kind": "id", "id": sample_id}
         truth = _truth(connection, [neighbour.state.index for neighbour in near])
@@ -139,10 +140,9 @@ class Lookup(Verb["LookupAnswer"]):
         return self._answer(connection, "nearest to the given abundances", query, near, values, truth)
 
     def _by_outliers(self, connection: DatabaseConnection, count: int) -> LookupAnswer:
-        """Find the loneliest states."""
-        near = connection.loneliest(count)
+        near = connection.outliers(count)
         query = {"kind": "outliers", "count": count}
-        return self._answer(connection, f"{len(near)} loneliest", query, near, None, None)
+        return self._answer(connection, f"{len(near)} farthest from all others", query, near, None, None)
 
     def _answer(
         self,

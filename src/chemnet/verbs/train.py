@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import nn
 
-    from chemnet.training.loop.handlers import Watch
+    from chemnet.training.loop.handlers import Callback
 
 # where PyTorch has what the tables of the recipe name
 _HOMES = {"optimizer": "torch.optim", "criterion": "torch.nn", "scheduler": "torch.optim.lr_scheduler"}
@@ -122,12 +122,12 @@ class Train(Verb[TrainResult]):
         }
         return _train(self.with_arguments("train", given))
 
-    def run_watched(self, watch: Watch) -> TrainResult:
+    def run_with_callback(self, callback: Callback) -> TrainResult:
         """Train as configured while somebody looks on and may end it: a sweep."""
-        return _train(self.config, watch)
+        return _train(self.config, callback)
 
 
-def _train(config: ConfigDict, watch: Watch | None = None) -> TrainResult:
+def _train(config: ConfigDict, callback: Callback | None = None) -> TrainResult:
     """Find the inputs, then train."""
     from chemnet.training.loop.tracking import tracked_where_possible
 
@@ -144,7 +144,7 @@ def _train(config: ConfigDict, watch: Watch | None = None) -> TrainResult:
     inputs = group.agreed(lambda: find_inputs(begun))
     check_inputs(resumed, inputs)
     used = {f"train.{role}_dir": str(result.path) for role, result in inputs.items()}
-    return TrainResult(train_component(begun.replace(used), inputs, resumed, watch, group))
+    return TrainResult(train_component(begun.replace(used), inputs, resumed, callback, group))
 
 
 def refuse_wrong_names(config: ConfigDict) -> None:

@@ -61,5 +61,5 @@ def test_it_answers_with_states_that_it_knows(tiny_data, source, histories):
 
 def test_data_without_a_species_of_the_surrogate_are_refused(tiny_data, surrogate, monkeypatch):
     monkeypatch.setattr(tiny_data, "species", (*tiny_data.species[:-1], "E"))
-    with pytest.raises(DataError, match="lacks 1 of the surrogate's 12 species columns, first 'E-'"):
+    with pytest.raises(DataError, match="lacks 1 of the model's 12 species, first 'E-'"):
         HistorySource(tiny_data, "test", surrogate.data)

@@ -1,10 +1,10 @@
-"""The loneliest states are those whose k-th neighbour is far away."""
+"""Outliers are the states whose k-th neighbour is far away."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from chemnet.search.outliers import loneliest_rows
+from chemnet.search.outliers import outlier_rows
 
 
 def crowd_with_strangers() -> np.ndarray:
@@ -13,24 +13,24 @@ def crowd_with_strangers() -> np.ndarray:
     return np.concatenate([crowd, [[5.0, 0, 0], [5.01, 0, 0]], [[0, 3.0, 0]]])
 
 
-def test_the_hermit_is_loneliest_while_one_friend_is_company_enough():
-    rows, loneliness = loneliest_rows(crowd_with_strangers(), count=1, k=1)
+def test_a_state_far_from_all_is_the_first_outlier_unless_it_has_a_neighbour():
+    rows, distances = outlier_rows(crowd_with_strangers(), count=1, k=1)
     assert rows.tolist() == [42]
-    assert 2.8 < loneliness[0] < 3.1
+    assert 2.8 < distances[0] < 3.1
 
 
-def test_a_pair_far_from_all_is_lonely_when_two_friends_are_asked_for():
-    rows, loneliness = loneliest_rows(crowd_with_strangers(), count=3, k=2)
+def test_a_pair_far_from_all_are_outliers_when_two_neighbours_count():
+    rows, distances = outlier_rows(crowd_with_strangers(), count=3, k=2)
     assert set(rows[:2].tolist()) == {40, 41}
     assert rows[2] == 42
-    assert (np.diff(loneliness) <= 0).all()
+    assert (np.diff(distances) <= 0).all()
 
 
 def test_more_outliers_than_states_are_all_states():
-    rows, _ = loneliest_rows(np.eye(3), count=10, k=10)
+    rows, _ = outlier_rows(np.eye(3), count=10, k=10)
     assert sorted(rows.tolist()) == [0, 1, 2]
 
 
 def test_a_single_state_has_no_neighbour():
-    rows, loneliness = loneliest_rows(np.zeros((1, 2)), count=1, k=5)
-    assert (rows.tolist(), loneliness.tolist()) == ([0], [0.0])
+    rows, distances = outlier_rows(np.zeros((1, 2)), count=1, k=5)
+    assert (rows.tolist(), distances.tolist()) == ([0], [0.0])

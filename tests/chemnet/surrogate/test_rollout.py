@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chemnet.surrogate.rollout import Rollout
-from chemnet.surrogate.wrappers.conserving import Conserving
+from chemnet.surrogate.wrappers.conservation import ConservingPredictor
 
 # H2 and H, with the number of H atoms
 STOICHIOMETRY = torch.tensor([[2.0], [1.0]])
@@ -37,7 +37,7 @@ def cells(seed, n_cells=3, n_rows=6):
 @given(st.integers(0, 10**6))
 def test_a_rollout_equals_repeated_steps(seed):
     abundance, physical, dt = cells(seed)
-    predictor = Conserving(Decaying(), STOICHIOMETRY)
+    predictor = ConservingPredictor(Decaying(), STOICHIOMETRY)
     rolled = Rollout(predictor)(abundance, physical, dt)
     state = predictor.start(abundance)
     for i in range(dt.shape[1]):
@@ -56,7 +56,7 @@ def test_row_i_of_the_parameters_and_step_i_drive_row_i_to_the_next(seed):
 @given(st.integers(0, 10**6))
 def test_conserving_keeps_the_totals_of_the_start(seed):
     abundance, physical, dt = cells(seed)
-    rolled = Rollout(Conserving(Decaying(), STOICHIOMETRY))(abundance, physical, dt)
+    rolled = Rollout(ConservingPredictor(Decaying(), STOICHIOMETRY))(abundance, physical, dt)
     totals = rolled.double() @ STOICHIOMETRY.double()
     torch.testing.assert_close(totals, totals[:, :1].expand_as(totals), rtol=1e-6, atol=0.0)
 
@@ -74,4 +74,4 @@ def test_the_inner_predictor_never_sees_the_totals():
             return super().step(state, physical_BP, dt_B)
 
     abundance, physical, dt = cells(1)
-    Rollout(Conserving(Strict(), STOICHIOMETRY))(abundance, physical, dt)
+    Rollout(ConservingPredictor(Strict(), STOICHIOMETRY))(abundance, physical, dt)

@@ -143,6 +143,38 @@ def test_a_mapping_of_species_may_have_any_order(surrogate, histories):
     np.testing.assert_array_equal(surrogate.emulate(histories.physical, named, histories.dt), expected)
 
 
+def test_what_a_mapping_leaves_out_is_0_and_electrons_balance_the_charge(surrogate, histories, caplog):
+    given = {"H": 0.2, "H2": 0.4, "C+": 1e-4}
+    start = np.zeros((1, len(surrogate.species)))
+    for name, value in {**given, "E-": 1e-4}.items():
+        start[0, surrogate.species.index(name)] = value
+    with caplog.at_level("INFO", logger="chemnet"):
+        found = surrogate.emulate(histories.physical[:1], {name: [x] for name, x in given.items()})
+    np.testing.assert_array_equal(found, surrogate.emulate(histories.physical[:1], start))
+    assert "9 of 12 species are not given and taken as 0; electrons balance the charge" in caplog.text
+
+
+def test_one_cell_needs_no_axis_of_cells(surrogate, histories):
+    cells = (histories.physical[:1], histories.abundance[:1, 0], histories.dt[:1])
+    one = tuple(values[0] for values in cells)
+    start = dict(zip(surrogate.species, one[1], strict=True))
+    expected, trust = surrogate.emulate_with_trust(*cells)
+    for found in (surrogate.emulate(*one), surrogate.emulate(one[0], start, one[2])):
+        np.testing.assert_array_equal(found, expected[0])
+    np.testing.assert_array_equal(surrogate.trust(*one).score, trust.score[0])
+    np.testing.assert_array_equal(surrogate.in_domain(*one), surrogate.in_domain(*cells)[0])
+    latents = surrogate.encode(cells[1])
+    rolled = surrogate.latent_emulate(one[0], latents[0], one[2])
+    np.testing.assert_array_equal(rolled, surrogate.latent_emulate(cells[0], latents, cells[2])[0])
+
+
+def test_time_steps_of_one_axis_are_for_all_cells(surrogate, histories):
+    dt = histories.dt[0]
+    found = surrogate.emulate(histories.physical, histories.abundance[:, 0], dt)
+    expected = surrogate.emulate(histories.physical, histories.abundance[:, 0], np.tile(dt, (len(found), 1)))
+    np.testing.assert_array_equal(found, expected)
+
+
 def broken(values, place, value):
     """A copy with one value replaced."""
     values = values.copy()
@@ -163,7 +195,10 @@ def broken(values, place, value):
         (lambda p, a, d: (p, a[:, 1:], d), r"abundances have the shape .* needed is \(cells, 12\)"),
         (lambda p, a, d: (p, a[:1], d), "physical 2, abundances 1|physical 3, abundances 1"),
         (lambda p, a, d: (p, a[:, ::-1], d), "H nuclei per H nucleus"),
-        (lambda p, a, d: (p, {"H": a[:, 0]}, d), "the column 'H2' is missing"),
+        (lambda p, a, d: (p, {"H": a[:, 0]}, d), "0.5 H nuclei per H nucleus"),
+        (lambda p, a, d: (p, {"H": 2 * a[:, 0], "XE": a[:, 0]}, d), "the column 'XE' is unknown"),
+        (lambda p, a, d: (p, a[0], d), "physical 2, abundances 1|physical 3, abundances 1"),
+        (lambda p, a, d: (p, a, d[0, 1:]), "dt has the shape"),
         (lambda p, a, d: (p, "abundances", d), "no array of numbers"),
         (lambda p, a, d: (p, a, "3000"), "str is no array of numbers"),
         (lambda p, a, d: (p, a + 0j, d), "ndarray is no array of numbers: it holds complex128"),

@@ -8,8 +8,10 @@ import pytest
 import torch
 from trainings import failing_at
 
+from chemnet.data.histories import HistorySource
 from chemnet.errors import DataError, ResultsError
 from chemnet.results import ResultDirectory, VerbResult, list_results
+from chemnet.surrogate.surrogate import Surrogate
 from chemnet.verbs import infer as module
 from chemnet.verbs.infer import Infer, InferResult
 from chemnet.verbs.train import Train, TrainResult
@@ -92,6 +94,44 @@ def test_an_emulator_is_rolled_out_from_the_first_state_of_each_tracer(
     assert states.field("abundance").shape == (60, 12)
 
 
+@pytest.mark.parametrize("model", ["LatentEmulator", "LatentEnsemble", "DirectEmulator"])
+def test_an_emulators_abundances_are_what_its_surrogate_emulates_loaded_or_saved(
+    tiny: Any, autoencoder: TrainResult, tiny_data: Any, tmp_path: Path, model: str
+) -> None:
+    trained = Train(tiny({"model.name": model, "train.component": "emulator", "train.epochs": 1})).run()
+    states = infer(tiny(), split="test").dataset
+    loaded = Surrogate.load(trained.path)
+    saved = Surrogate.load(loaded.save(tmp_path / "saved"))
+    split = tiny_data.split("test")
+    histories = HistorySource(tiny_data, "test", loaded.data).read(np.arange(len(split.tracer_ids)))
+    # infer reads the scaled splits, in which nothing is below the floor
+    start = histories.abundance[:, 0].clip(loaded.data.abundance_scaling.floor)
+    for surrogate in (loaded, saved):
+        expected = surrogate.emulate(histories.physical, start, histories.dt)[histories.valid]
+        np.testing.assert_allclose(states.field("abundance"), expected, rtol=2e-4)
+    totals = states.field("abundance").astype(np.float64) @ loaded.data.stoichiometry
+    wanted = (start @ loaded.data.stoichiometry).repeat(histories.valid.sum(axis=1), axis=0)
+    np.testing.assert_allclose(totals, wanted, rtol=1e-5)
+
+
+def test_a_result_says_whether_its_abundances_are_conserved(
+    tiny: Any, emulator: TrainResult, autoencoder: TrainResult, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", logger="chemnet"):
+        conserving, free = (infer(tiny({"infer.conserve": kept}), split="test") for kept in (True, False))
+    assert "abundances keep each element's total" in caplog.text
+    assert "abundances do not keep the elements' totals" in caplog.text
+    for result, kept in ((conserving, True), (free, False)):
+        assert result.summary["conserved"] is result.dataset.conserved is kept
+        assert "conserved" in str(result)
+    first = np.asarray(free.dataset.rows["step"]) == 0
+    one, other = (result.dataset.field("abundance") for result in (conserving, free))
+    np.testing.assert_array_equal(one[first], other[first])
+    assert not np.allclose(one[~first], other[~first], rtol=1e-3)
+    np.testing.assert_array_equal(conserving.dataset.latents, free.dataset.latents)
+    assert "conserved" not in infer(tiny(), split="test", model_dir=autoencoder.path).summary
+
+
 def test_best_weights_are_used_unless_the_last_are_asked_for(tiny: Any) -> None:
     trained = Train(tiny({"'torch.optim.AdamW'.lr": 0.3, "train.epochs": 6})).run()
     assert trained.summary["best_epoch"] < 6
@@ -118,7 +158,7 @@ def test_raw_tracers_without_a_species_of_the_model_are_refused(
 ) -> None:
     before = sorted(results_dir.iterdir())
     config = tiny({"data_set.drop_columns": [*tiny()["data_set"]["drop_columns"], "CO"]})
-    with pytest.raises(DataError, match="lacks 1 species of the model: CO"):
+    with pytest.raises(DataError, match="the data set lacks 1 of the model's 12 species, first 'CO'"):
         infer(config, source="data_set")
     assert sorted(results_dir.iterdir()) == before
 

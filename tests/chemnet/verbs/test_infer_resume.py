@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from chemnet.data.inference import inference_dataset, inference_writer
+from chemnet.data.inference import inference_dataset, inference_sources, inference_writer
 from chemnet.errors import ResultsError
 from chemnet.results.partial import list_partial
-from chemnet.training.inference import inference, inference_sources
+from chemnet.surrogate.bulk import inference
 from chemnet.verbs import infer as module
 from chemnet.verbs.infer import Infer, InferResult
 from chemnet.verbs.train import Train, TrainResult

@@ -72,7 +72,7 @@ def test_the_species_that_differ_most_are_those_of_the_true_abundances(known):
     assert f"{found.species} {found.dex:+.2f}" in str(answer)
 
 
-def test_outliers_are_the_loneliest_states(known):
+def test_outliers_are_farthest_from_their_kth_neighbour(known):
     data = known[1]
     answer = chem(known).lookup(outliers=2, k=3)
     distances = np.sort(np.linalg.norm(data.latents[:, None] - data.latents[None], axis=2), axis=1)[:, 3]

@@ -75,7 +75,7 @@ def encounter_desorption(
         )
     hops = []
     for name in reactants:
-        barrier = DIFFUSION_RATIO * known[name].binding_energy
+        barrier = known[name].diffusion_barrier or DIFFUSION_RATIO * known[name].binding_energy
         hops.append(f"{attempt_frequency(known[name])!r}*exp(-{barrier!r}/state_tdust)")
     pairs = 0.5 if reactants[0] == reactants[1] else 1.0
     leaving = (1.0 - DIFFUSION_RATIO) * BINDING_TO_H2[reactants[0]]

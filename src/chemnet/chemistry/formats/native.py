@@ -167,6 +167,7 @@ def _read_species(file: Path, reading: Reading) -> tuple[list[NetworkSpecies], d
                 mono_fraction=_number(row, "mono_fraction", where, 0.0),
                 volcano_fraction=_number(row, "volcano_fraction", where, 0.0),
                 reference=row.get("reference", ""),
+                diffusion_barrier=_number(row, "diffusion_barrier", where, 0.0),
             )
         )
         if row.get("freeze_as"):

@@ -25,6 +25,7 @@ SPECIES_COLUMNS = (
     "mono_fraction",
     "volcano_fraction",
     "reference",
+    "diffusion_barrier",
 )
 REACTION_COLUMNS = (
     "reaction",

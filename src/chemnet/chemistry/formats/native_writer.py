@@ -78,7 +78,7 @@ def _species_fields(species: NetworkSpecies) -> list[str]:
     """Return one row of the species table."""
     energies = [repr(species.mass), repr(species.binding_energy), repr(species.enthalpy)]
     fractions = [repr(species.solid_fraction), repr(species.mono_fraction), repr(species.volcano_fraction)]
-    return [species.name, *energies, "", *fractions, species.reference]
+    return [species.name, *energies, "", *fractions, species.reference, repr(species.diffusion_barrier)]
 
 
 def _reaction_fields(reaction: Reaction) -> list[str]:

@@ -32,11 +32,14 @@ _REACTANTS = ("Reactant 1", "Reactant 2", "Reactant 3")
 _PRODUCTS = ("Product 1", "Product 2", "Product 3", "Product 4")
 _RATES = ("Alpha", "Beta", "Gamma", "T_min", "T_max")
 _NEEDED_OF_SPECIES = ("NAME", "MASS", "BINDING ENERGY")
-_OTHER_OF_SPECIES = ("ENTHALPY", "SOLID FRACTION", "MONO FRACTION", "VOLCANO FRACTION")
+_OTHER_OF_SPECIES = (
+    *("ENTHALPY", "SOLID FRACTION", "MONO FRACTION", "VOLCANO FRACTION"),
+    "DIFFUSION BARRIER",
+)
 _OTHER_OF_REACTIONS = ("reduced_mass", "extrapolate")
 _UNUSED = ("Ix", "Iy", "Iz", "SYMMETRY FACTOR", "SYMMETRYFACTOR", "exothermicity")
 """Columns of the development version for what chemnet does not compute (heating, prefactors from inertia)."""
-_OVERRIDES = ("DESORPTION PREFACTOR", "DIFFUSION BARRIER", "DIFFUSION PREFACTOR")
+_PREFACTORS = ("DESORPTION PREFACTOR", "DIFFUSION PREFACTOR")
 
 
 def matches(path: Path) -> bool:
@@ -82,7 +85,7 @@ def read(path: Path, reading: Reading | None = None) -> tuple[list[NetworkSpecie
             )
     species = [
         _species(row, where, reading)
-        for where, row in _rows(species_file, _NEEDED_OF_SPECIES, (*_OTHER_OF_SPECIES, *_OVERRIDES), reading)
+        for where, row in _rows(species_file, _NEEDED_OF_SPECIES, (*_OTHER_OF_SPECIES, *_PREFACTORS), reading)
         if row["NAME"].upper() not in SUMS
     ]
     rows = dict(_rows(reactions_file, (*_REACTANTS, *_PRODUCTS, *_RATES), _OTHER_OF_REACTIONS, reading))
@@ -124,7 +127,7 @@ _TITLES = {
     _plain(name): name
     for group in (
         *(_REACTANTS, _PRODUCTS, _RATES, _OTHER_OF_REACTIONS),
-        *(_NEEDED_OF_SPECIES, _OTHER_OF_SPECIES, _OVERRIDES, _UNUSED),
+        *(_NEEDED_OF_SPECIES, _OTHER_OF_SPECIES, _PREFACTORS, _UNUSED),
     )
     for name in group
 }
@@ -149,12 +152,10 @@ def _rows(
 
 def _species(row: dict[str, str], where: str, reading: Reading) -> NetworkSpecies:
     """Make a species of one row."""
-    changed = [name for name in _OVERRIDES if _number(row, name, where) != 0.0]
+    changed = [name for name in _PREFACTORS if _number(row, name, where) != 0.0]
     if changed:
         reading.notice(
-            f"{' and '.join(changed)} of the table not used: ice hops over half of its binding "
-            f"energy, at the frequency "
-            "of Hasegawa et al. (1992)",
+            f"{' and '.join(changed)} of the table not used: frequencies are those of Hasegawa et al. (1992)",
             where,
         )
     (name,) = reading.names([row["NAME"]], where) or _nameless(where)
@@ -167,6 +168,7 @@ def _species(row: dict[str, str], where: str, reading: Reading) -> NetworkSpecie
         mono_fraction=_number(row, "MONO FRACTION", where),
         volcano_fraction=_number(row, "VOLCANO FRACTION", where),
         reference="UCLCHEM",
+        diffusion_barrier=_number(row, "DIFFUSION BARRIER", where),
     )
 
 

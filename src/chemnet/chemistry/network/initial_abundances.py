@@ -74,7 +74,7 @@ def initial_abundances(network: Network, given: Mapping[str, float] | None = Non
             "all initial abundances are 0", hint="give at least one species of [simulate.initial] a value"
         )
     if ELECTRON in network.species_names and ELECTRON not in chosen:
-        abundance[network.index(ELECTRON)] = _balancing_electrons(abundance, network)
+        abundance[network.index(ELECTRON)] = balancing_electrons(abundance @ network.charges)
     return abundance
 
 
@@ -95,12 +95,17 @@ def _standard_for(network: Network) -> dict[str, float]:
     return chosen
 
 
-def _balancing_electrons(abundance: NDArray[np.float64], network: Network) -> float:
-    """Return the abundance of electrons that makes the gas neutral."""
-    electrons = float(abundance @ network.charges)
-    if electrons < 0.0:
+def balancing_electrons(charge: Any) -> Any:
+    """Return the abundance of electrons that makes gas of a net `charge` per H nucleus neutral, any shape.
+
+    Raises
+    ------
+    DataError
+        When a charge is negative.
+    """
+    if (least := np.min(charge)) < 0.0:
         raise DataError(
-            f"the initial abundances carry a charge of {electrons:g} per H nucleus even without electrons",
+            f"the initial abundances carry a charge of {least:g} per H nucleus even without electrons",
             hint="give as many cations as anions, or name E- yourself",
         )
-    return electrons
+    return charge

@@ -65,6 +65,8 @@ class NetworkSpecies:
         UCLCHEM's fractions of episodic desorption; 0 when unknown.
     reference
         Where the figures come from.
+    diffusion_barrier
+        Barrier against diffusion on the ice [K]; 0: the grain model's share of the binding energy.
     """
 
     name: str
@@ -75,6 +77,7 @@ class NetworkSpecies:
     mono_fraction: float = 0.0
     volcano_fraction: float = 0.0
     reference: str = ""
+    diffusion_barrier: float = 0.0
 
     @cached_property
     def elements(self) -> dict[str, int]:

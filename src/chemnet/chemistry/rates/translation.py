@@ -148,10 +148,15 @@ class Translator:
         """Multiply by the factor that was asked for, and by what other grains change."""
         grain, standard = self.grain, STANDARD_GRAIN
         row.scale = self.factors[row.source] * _grain_factor(grain, kind)
-        row.barrier1 = grain.diffusion_ratio * row.energy1
-        row.barrier2 = grain.diffusion_ratio * row.energy2
+        row.barrier1 = self._barrier(row.reactants[0], row.energy1)
+        row.barrier2 = self._barrier(row.reactants[1], row.energy2)
         if kind in ("FREEZE", "ER", "ERDES"):
             row.beta *= standard.radius / grain.radius  # the pull of the charge, in proportion to 1 / radius
+
+    def _barrier(self, species: int, energy: float) -> float:
+        """Return the barrier against diffusion [K] of a reactant with this binding energy [K]."""
+        own = self.network.species[species].diffusion_barrier if species < self.one else 0.0
+        return own or self.grain.diffusion_ratio * energy
 
     def _never_runs(self, reaction: Reaction) -> bool:
         """Whether a row is double counted or meaningless here."""

@@ -93,6 +93,8 @@ class InferenceDataset:
         self.tracer_ids: tuple[str, ...] = tuple(description["tracer_ids"])
         self.fields: tuple[str, ...] = tuple(description["outputs"])
         self.latent_dim: int = description["outputs"]["tensor"]
+        #: whether the abundances keep each element's total; results of before did not
+        self.conserved: bool = description.get("conserved", False)
         self._widths: dict[str, int] = description["outputs"]
         self._batches: list[int] = description["batches"]
         self._maps: dict[tuple[str, int], np.ndarray] = {}
@@ -102,7 +104,6 @@ class InferenceDataset:
             )
 
     def _describe(self) -> dict[str, Any]:
-        """Return the content of ``inference.json``."""
         file = self.path / METADATA_FILE
         if not file.is_file():
             raise ResultsError(
@@ -218,7 +219,6 @@ class InferenceDataset:
         return values
 
     def _width(self, name: str) -> int:
-        """Return the number of columns of the output `name`."""
         if name not in self._widths:
             raise ResultsError(
                 f"{self.path.name} holds no output {name!r}; it holds: {', '.join(self.fields)}"
@@ -226,18 +226,15 @@ class InferenceDataset:
         return self._widths[name]
 
     def _part(self, name: str, number: int) -> np.ndarray:
-        """Return the memory-mapped output `name` of one file."""
         self._width(name)
         return self._file("batch", number)["tensor"] if name == "tensor" else self._file(name, number)
 
     def _file(self, stem: str, number: int) -> np.ndarray:
-        """Return one memory-mapped file, opened once."""
         if (stem, number) not in self._maps:
             self._maps[stem, number] = open_npy(self.path / f"{stem}_{number}.npy")
         return self._maps[stem, number]
 
     def _id(self, position: int) -> str:
-        """Return the id of one row."""
         number, row = divmod(position, ROWS_PER_FILE)
         return str(self._file("batch", number)["id"][row])
 
@@ -254,7 +251,7 @@ class InferenceDataset:
         return row
 
     @overload
-    def get_by_id(self, sample_id: str) -> State: ...
+    def get_by_id(self, sample_id: str) -> State: ...  # type: ignore[overload-overlap]  a text is no list of ids
 
     @overload
     def get_by_id(self, sample_id: Iterable[str]) -> list[State]: ...

@@ -29,7 +29,7 @@ _ROW_FIELDS = ("tracer", "step", "time", "split", "split_row")
 class InferenceWriter:
     """Append inferred batches to an infer result, in order, in flat memory.
 
-    A folder that an earlier writer left unclosed is gone on with behind its last whole batch: what is then
+    A folder that an earlier writer left unclosed is continued after its last whole batch: what is then
     appended first is row `done`.
 
     Parameters
@@ -48,6 +48,8 @@ class InferenceWriter:
         The preprocess splits that the samples come from.
     dataset_config
         The ``[data_set]`` table that the samples were read with.
+    conserved
+        Whether the abundances that are appended keep each element's total along a tracer.
 
     Examples
     --------
@@ -70,6 +72,7 @@ class InferenceWriter:
         species: Sequence[str] = (),
         splits: Sequence[str] = ("test",),
         dataset_config: Mapping[str, Any] | None = None,
+        conserved: bool = False,
     ) -> None:
         reserved = sorted(set(physical_names) & set(_ROW_FIELDS))
         if reserved:
@@ -80,7 +83,7 @@ class InferenceWriter:
         self.path = Path(path)
         self.physical_names = tuple(physical_names)
         self.species = tuple(species)
-        self.splits = tuple(splits)
+        self.splits, self.conserved = tuple(splits), conserved
         self.tracer_ids = tuple(str(name) for name in tracer_ids)
         self._names = SampleNames(self.tracer_ids, largest_step)
         self._files: dict[str, NpyAppender] = {}
@@ -106,7 +109,6 @@ class InferenceWriter:
         return rows
 
     def _row_dtype(self) -> np.dtype:
-        """Return the structured dtype of ``rows.npy``."""
         head = [("tracer", "<i4"), ("step", "<i4"), ("time", "<f8")]
         physical = [(name, "<f8") for name in self.physical_names]
         return np.dtype([*head, *physical, ("split", "u1"), ("split_row", "<i8")])
@@ -182,7 +184,6 @@ class InferenceWriter:
                 self._note_progress()
 
     def _start_files(self) -> None:
-        """Close the current set of output files and open the next."""
         self._close_files()
         number = len(self._batch_rows)
         self._batch_rows.append(0)
@@ -201,7 +202,6 @@ class InferenceWriter:
         write_whole(self.path / PROGRESS_FILE, json.dumps(noted))
 
     def _close_files(self) -> None:
-        """Close the output files that are open."""
         for file in self._files.values():
             file.close()
         self._files = {}
@@ -229,6 +229,7 @@ class InferenceWriter:
             "physical_names": list(self.physical_names),
             "species": list(self.species),
             "splits": list(self.splits),
+            "conserved": self.conserved,
             "tracer_ids": list(self.tracer_ids),
         }
         (self.path / METADATA_FILE).write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
@@ -261,7 +262,6 @@ class InferenceWriter:
 
 
 def _batch(ids: np.ndarray, tensor: np.ndarray) -> np.ndarray:
-    """Return ids and latents as one structured array."""
     batch = np.empty(len(ids), dtype=[("id", ids.dtype), ("tensor", "<f4", (tensor.shape[1],))])
     batch["id"], batch["tensor"] = ids, tensor
     return batch

@@ -40,7 +40,6 @@ class SampleIndex:
         return [str(name) for name in self._ids[max(0, place - 2) : place + 2]]
 
     def _place(self, text: str) -> int:
-        """Return the first position whose id is not smaller than `text`."""
         # bisecting touches 20 pages of the map; numpy.searchsorted would first copy the whole strided column
         low, high = 0, len(self._ids)
         while low < high:

@@ -119,5 +119,7 @@ class _Cursor:
         """Return a column as float64, missing values as NaN."""
         if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
             name = table.columns[self.columns[index]]
-            raise DataError(f"{table.where}: column '{name}' holds {column.type}, not numbers")
+            raise DataError(
+                f"{table.where}: column '{name}' holds {column.type}, not numbers", hint="store it as numbers"
+            )
         return column.to_numpy(zero_copy_only=False)

@@ -12,7 +12,7 @@ from chemnet.chemistry.network.species import is_species, parse_species
 from chemnet.chemistry.tracers import FURTHER_CONDITIONS, PHYSICAL_NAMES
 from chemnet.config import ConfigDict
 from chemnet.data.readers.table_source import TableSource
-from chemnet.errors import DataError, nearest
+from chemnet.errors import ConfigError, DataError, nearest, suggest
 
 TRACER, TIME = "Tracer", "Time"
 # Spellings met in tables of UCLCHEM, AstroChemNet, Carbox and hydro codes, in lower case; chemnet's names.
@@ -32,9 +32,11 @@ ALIASES = {
     "gas_temperature": "gasTemp",
     "temperature": "gasTemp",
     "tgas": "gasTemp",
+    "t_gas": "gasTemp",
     "dusttemp": "dustTemp",
     "dust_temperature": "dustTemp",
     "tdust": "dustTemp",
+    "t_dust": "dustTemp",
     "zeta": "zeta",
     "index": "Index",
     "dstep": "dstep",
@@ -106,9 +108,7 @@ class Wanted:
             physical=tuple(options["physical"]),
             species=tuple(options["species"]),
             dropped=tuple(options["drop_columns"]),
-            assigned={
-                str(column).strip(): canonical_name(role) for role, column in options["columns"].items()
-            },
+            assigned=_assigned(options["columns"], options["physical"]),
             time_unit=options["time_unit"],
             naming=ReadingOptions.of(config["network"]).naming,
         )
@@ -163,6 +163,25 @@ class ColumnPlan:
         read = {self.tracer, self.time, *self.physical, *self.species}
         named = ((place, column) for place, column in enumerate(columns) if place not in read)
         return tuple(column for _, column in named if canonical_name(column) not in BOOKKEEPING)
+
+
+def _assigned(roles: Mapping[str, str], physical: Sequence[str]) -> dict[str, str]:
+    """Return chemnet's name by column, from ``[data_set.columns]``; refuse roles that mean nothing."""
+    assigned: dict[str, str] = {}
+    for role, column in roles.items():
+        name, column = canonical_name(role), str(column).strip()
+        if name not in _NO_SPECIES and name not in physical and not is_species(name):
+            raise ConfigError(
+                f"data_set.columns: {role!r} is no time, tracer, physical parameter or species",
+                hint=suggest(role, [*_NO_SPECIES - BOOKKEEPING, *physical]),
+            )
+        if column in assigned:
+            raise ConfigError(
+                f"data_set.columns gives '{column}' two roles: {assigned[column]} and {name}",
+                hint="name each column once",
+            )
+        assigned[column] = name
+    return assigned
 
 
 def canonical_name(column: str) -> str:

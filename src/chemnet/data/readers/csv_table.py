@@ -62,6 +62,20 @@ class CSVTable(StreamedTable):
                 else "chemnet reads pandas-HDF5, plain HDF5, Carbox HDF5, npy, Parquet and CSV",
             )
         self._in_fortran = False
+        self._check_first_row()
+
+    def _check_first_row(self) -> None:
+        """Refuse a first row without a single number: a second line of headings, such as units."""
+        with open_text(self.path) as stream:
+            for _ in range(self._skipped):
+                stream.readline()
+            lines = csv.reader((line for line in stream if line.strip()), delimiter=self._delimiter)
+            cells = [self._with_point(cell.strip()) for cell in next(lines, [])]
+        if cells and not any(is_number(cell) or cell in _MISSING for cell in cells):
+            raise DataError(
+                f"{self.path}: the row below the column names holds no number: {', '.join(cells[:4])}, ...",
+                hint="remove lines of units and the like, or begin them with '# '",
+            )
 
     def _batches(self, columns: Sequence[int]) -> Iterator[pa.RecordBatch]:
         rows = 0
@@ -125,7 +139,7 @@ class CSVTable(StreamedTable):
         """Return the number in a cell; float is quicker where it can."""
         text = self._with_point(cell)
         try:
-            return float(text)
+            return number(text, "cell", self.where) if "_" in text else float(text)
         except ValueError:
             return number(text, "cell", self.where)
 

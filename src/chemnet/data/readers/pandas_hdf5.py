@@ -149,17 +149,22 @@ class _IndexLevel(_Block):
     """One named level of the index, as a block of one column.
 
     A plain index is an array or a field of the table; a level of a multi-index holds, row by row, numbers of
-    the labels in `labels`.
+    the labels in `labels`. Dates and objects are not plain: nobody reads them.
     """
 
     def __init__(
-        self, name: str, dataset: h5py.Dataset, field: str | None = None, labels: np.ndarray | None = None
+        self,
+        name: str,
+        dataset: h5py.Dataset,
+        field: str | None = None,
+        labels: np.ndarray | None = None,
+        is_plain: bool = True,
     ) -> None:
         super().__init__(dataset, (name,), field)
         self._labels = labels
         if labels is not None:
             self.kind = labels.dtype.kind
-        self.readable = self.kind in "biufS"
+        self.readable = is_plain and self.kind in "biufS"
         self.is_single = False
 
     def rows(self, start: int, stop: int, low: int, high: int) -> np.ndarray:
@@ -176,20 +181,25 @@ def _index_levels(group: h5py.Group, where: str) -> list[_IndexLevel]:
         names = [] if info is None else pickled_strings(info, f"{where}: attribute 'info'")
         # the pickled mapping reads ..., "index_name", <name>, ...
         place = names.index("index_name") + 1 if "index_name" in names else len(names)
-        return [_IndexLevel(names[place], group["table"], "index")] if place < len(names) else []
+        plain = _is_plain(group["table"], "index_kind")
+        return (
+            [_IndexLevel(names[place], group["table"], "index", is_plain=plain)] if place < len(names) else []
+        )
     levels = []
     if "axis1" in group and group["axis1"].ndim == 1:
         levels = [(group["axis1"], None, group["axis1"])]
     while (name := f"axis1_level{len(levels)}") in group:
         levels.append((group[f"axis1_label{len(levels)}"], group[name][:], group[name]))
-    named = [(_index_name(named), codes, labels) for codes, labels, named in levels]
-    return [_IndexLevel(name, codes, labels=labels) for name, codes, labels in named if name]
+    return [
+        _IndexLevel(name, codes, labels=labels, is_plain=_is_plain(named, "kind"))
+        for codes, labels, named in levels
+        if (name := tracer_label(named.attrs.get("name", b""))) not in ("", _PICKLED_NONE)
+    ]
 
 
-def _index_name(dataset: h5py.Dataset) -> str:
-    """Return the name of an index; empty for one without a name, or of dates or objects."""
-    kind, name = (tracer_label(dataset.attrs.get(key, b"")) for key in ("kind", "name"))
-    return name if kind in ("integer", "float", "string") and name != _PICKLED_NONE else ""
+def _is_plain(dataset: h5py.Dataset, attribute: str) -> bool:
+    """Tell whether an index holds numbers or text, not dates or objects."""
+    return tracer_label(dataset.attrs.get(attribute, b"")) in ("integer", "float", "string")
 
 
 def _fixed_blocks(group: h5py.Group, where: str) -> list[_Block]:
@@ -248,8 +258,8 @@ def pickled_strings(pickled: bytes, where: str) -> list[str]:
 
 
 def _pickled(what: str) -> DataError:
-    """Return the error for content that only unpickling could read."""
+    """Return the error for content that only unpickling could read, and for dates."""
     return DataError(
-        f"{what} is stored as pickled Python objects, which chemnet never loads",
+        f"{what} is stored as pickled Python objects, which chemnet never loads, or holds dates",
         hint="write the table again with numeric columns and plain string names",
     )

@@ -34,7 +34,10 @@ _OTHERS = {
     b"ARROW1": ("an Arrow or Feather file", "write Parquet: pandas.read_feather(path).to_parquet(...)"),
     b"SIMPLE  =": ("a FITS file", "write CSV or Parquet: astropy.table.Table.read(path).write(...)"),
     b"CDF": ("a classic NetCDF file", "write Parquet or CSV with xarray and pandas"),
-    b"\x80": ("a Python pickle, which chemnet never loads", "write Parquet or CSV with pandas"),
+    b"\x80": (
+        "a Python pickle",
+        "no pickle is ever loaded, it could run code; write Parquet or CSV with pandas",
+    ),
     b"\xff\xfe": ("text in UTF-16", "save it again as UTF-8"),
     b"\xfe\xff": ("text in UTF-16", "save it again as UTF-8"),
     b"{": ("JSON", "write CSV or Parquet: pandas.read_json(path).to_parquet(...)"),

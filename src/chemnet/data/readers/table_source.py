@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from chemnet.errors import DataError
+from chemnet.progress import get_logger
 
+_log = get_logger(__name__)
 _WHOLE_NUMBER = re.compile(r"^(-?\d+)\.0*$")
 
 
@@ -86,6 +88,7 @@ class TableSource(ABC):
         """
         if tracer_column is None:
             n_rows = sum(len(piece) for piece in self.labels(time_column))
+            _log.info("%s: no column Tracer, tracer_id or Model: the whole file is one tracer", self.where)
             ids = [self.path.stem] if n_rows else []
             return Segments(
                 ids, np.zeros(len(ids), dtype=np.int64), np.full(len(ids), n_rows, dtype=np.int64)

@@ -100,7 +100,7 @@ def begin(
         file["row"] = np.asarray(rows, np.int64)
         file["species"] = [name.encode() for name in species]
         file.attrs[_REQUEST] = asked
-    # whatever has the final name can be gone on with
+    # a file under the final name can be continued
     partial.replace(path)
     return 0
 
@@ -145,7 +145,7 @@ def _allocated(file: h5py.File, name: str, shape: tuple[int, ...], dtype: Any) -
 
 
 def _opened(path: Path, mode: str) -> h5py.File:
-    """Open a file of rollouts, in words when it is none."""
+    """Open a file of rollouts; DataError when it is not one."""
     try:
         file = h5py.File(path, mode)
     except OSError as error:

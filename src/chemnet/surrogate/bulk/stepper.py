@@ -6,7 +6,7 @@ Shapes: B cells, P physical parameters, L latents.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,18 +14,19 @@ from numpy.typing import NDArray
 
 from chemnet.errors import DataError
 from chemnet.models.emulators.steps.step import LATENT
-from chemnet.surrogate import input_checks
 from chemnet.surrogate.engine.fused_predictor import FusedPredictor
-
-if TYPE_CHECKING:
-    from chemnet.surrogate.surrogate import Surrogate
+from chemnet.surrogate.input_checks import Array
+from chemnet.surrogate.wrappers.ensemble import Components
 
 Floats = NDArray[np.float32]
 Advance = Callable[[Any, Any], Floats]
+_INFINITY = float("inf")
+# numbers that Python looks at faster than NumPy does
+_FEW = 64
 
 
 class Stepper:
-    """Advances the latents of some cells, which it holds.
+    """Holds the latents of some cells and advances them.
 
     Parameters
     ----------
@@ -52,15 +53,13 @@ class Stepper:
         self.checks = True
 
     @classmethod
-    def of(cls, surrogate: Surrogate, latents: Any) -> Stepper:
-        """Return what advances cells of a surrogate; see `Surrogate.stepper`."""
-        start = torch.from_numpy(input_checks.check_latents(latents, surrogate.latent_dim)).float()
-        components = surrogate.components
-        state = components.begin(start.to(surrogate.device))
-        if isinstance(components, FusedPredictor) and components.is_fused(surrogate.device):
-            advance, held = components.stepper(state)
-            return cls(advance, held, surrogate.domain.dt_usual)
-        return cls(_plain(surrogate, state), start.numpy(), surrogate.domain.dt_usual)
+    def of(cls, components: Components, latents: Array, usual_dt: float) -> Stepper:
+        """Return what advances cells by some networks, from checked latents `(B, L)`."""
+        start = torch.from_numpy(latents).float()
+        state = components.begin(start.to(components.device))
+        if isinstance(components, FusedPredictor) and components.is_fused(components.device):
+            return cls(*components.stepper(state), usual_dt)
+        return cls(_plain(components, state), start.numpy(), usual_dt)
 
     def __call__(self, physical: Any, dt: Any = None) -> Floats:
         """Return the latents `(B, L)` after a step; the next call overwrites them.
@@ -75,7 +74,8 @@ class Stepper:
         Raises
         ------
         DataError
-            When there is no time step, or for a value that `checks` refuses; the cells are as they were.
+            When no time step is given and no usual one is known, or for a value that `checks` refuses; the
+            cells are as they were.
         """
         if dt is None:
             dt = self._usual
@@ -83,8 +83,7 @@ class Stepper:
                 raise DataError("dt is needed: this surrogate does not know its usual time step")
         if self.checks:
             physical = np.asarray(physical, np.float64)
-            # NaN compares as false
-            if not (_is_sound(physical) and (0.0 < dt < np.inf if isinstance(dt, float) else _is_sound(dt))):
+            if not (_is_sound(physical) and _is_sound(dt)):
                 raise _refused(physical, dt)
         self.latents = self._advance(physical, dt)
         return self.latents
@@ -92,8 +91,13 @@ class Stepper:
 
 def _is_sound(values: Any) -> bool:
     """Return whether all numbers are finite and positive."""
+    # NaN compares as false
+    if isinstance(values, float):
+        return 0.0 < values < _INFINITY
     values = np.asarray(values)
-    return bool(values.min() > 0.0 and values.max() < np.inf)
+    if values.size <= _FEW:
+        return all(0.0 < value < _INFINITY for value in values.ravel().tolist())
+    return bool(values.min() > 0.0 and values.max() < _INFINITY)
 
 
 def _refused(physical: NDArray[np.float64], dt: Any) -> DataError:
@@ -108,18 +112,19 @@ def _refused(physical: NDArray[np.float64], dt: Any) -> DataError:
     return DataError(f"{place}: {values[cell, column]}", hint="values are finite and positive")
 
 
-def _plain(surrogate: Surrogate, state: dict[str, torch.Tensor]) -> Advance:
-    """Return what advances by the predictor's own step, for networks and devices without a fused one."""
+def _plain(components: Components, state: dict[str, torch.Tensor]) -> Advance:
+    """Return what advances by the components' own step, for networks and devices without a fused one."""
     n_cells = len(state[LATENT])
 
     def advance(physical: Any, dt: Any) -> Floats:
         nonlocal state
-        driving = torch.as_tensor(np.asarray(physical), device=surrogate.device).double()
-        steps = torch.as_tensor(np.broadcast_to(dt, n_cells).copy(), device=surrogate.device).double()
+        forcing = torch.as_tensor(np.asarray(physical), device=components.device).double()
+        steps = torch.as_tensor(np.broadcast_to(dt, n_cells).copy(), device=components.device).double()
         with torch.inference_mode():
-            state = surrogate.components.step(state, driving, steps)
-            sound = ((driving > 0.0) & driving.isfinite()).all(1) & (steps > 0.0) & steps.isfinite()
+            state = components.step(state, forcing, steps)
+            sound = ((forcing > 0.0) & forcing.isfinite()).all(1) & (steps > 0.0) & steps.isfinite()
             state = {**state, LATENT: state[LATENT].masked_fill(~sound[:, None], torch.nan)}
-        return state[LATENT].cpu().numpy()
+        latents: Floats = state[LATENT].cpu().numpy()
+        return latents
 
     return advance

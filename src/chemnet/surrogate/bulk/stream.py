@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,12 +19,12 @@ from chemnet.errors import DataError, suggest
 from chemnet.progress import progress
 from chemnet.surrogate import input_checks
 from chemnet.surrogate.bulk.rollout_file import RolloutFile, RolloutWriter, begin
-from chemnet.surrogate.carrying import carry
-from chemnet.surrogate.rollout import Rollout
+from chemnet.surrogate.checked_inputs import InputChecker
+from chemnet.surrogate.predictor import Parts
+from chemnet.surrogate.rollout import Rollout, rollout_states
+from chemnet.surrogate.wrappers.conservation import ConservingPredictor
+from chemnet.surrogate.wrappers.ensemble import Components
 from chemnet.training.parallel.devices import free_memory
-
-if TYPE_CHECKING:
-    from chemnet.surrogate.surrogate import Surrogate
 
 # share of the free memory that a batch may take, and its most [bytes]: more makes nothing faster
 _SHARE_OF_MEMORY, _MOST_BYTES = 0.25, 2**29
@@ -44,135 +44,121 @@ class Kept:
         Kept species, by their place.
     conserve
         Whether the element totals are kept; then all species are decoded.
+    asked
+        The same as the user asked for it, as plain values.
     """
 
     rows: NDArray[np.int64]
     columns: tuple[int, ...]
     conserve: bool
+    asked: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Request:
-    """What the caller of a streamed rollout asks for.
+def kept_of(
+    components: Components, physical: Any, every: int, species: Sequence[str] | None, conserve: bool
+) -> Kept:
+    """Return what a rollout keeps; see `Surrogate.rollout`.
 
-    Attributes
-    ----------
-    every
-        Every so manieth row is kept.
-    species
-        Names of the kept species; None: all.
-    conserve
-        Whether the element totals are kept.
+    Raises
+    ------
+    DataError
+        For parameters of another shape, or rows or species that there are not.
     """
-
-    every: int
-    species: Sequence[str] | None
-    conserve: bool
+    shape, data = tuple(getattr(physical, "shape", ())), components.data
+    if len(shape) != 3 or shape[2] != data.n_physical or not shape[1]:
+        raise DataError(
+            f"physical has the shape {shape}; needed is (cells, steps, {data.n_physical})",
+            hint="give an array, a dataset of an HDF5 file, or numpy.load(file, mmap_mode='r')",
+        )
+    if not isinstance(every, int) or every < 1:
+        raise DataError(f"every = {every!r}", hint="every is a whole number of rows, 1 or more")
+    names = list(data.species if species is None else species)
+    for name in names:
+        if name not in data.species:
+            raise DataError(
+                f"species = {names!r}: no species is called {name!r}", hint=suggest(str(name), data.species)
+            )
+    asked = {"every": every, "species": species if species is None else names, "conserve": conserve}
+    columns = tuple(data.species.index(name) for name in names)
+    return Kept(np.arange(0, shape[1], every), columns, conserve, asked)
 
 
 def stream(
-    surrogate: Surrogate, physical: Any, abundances: Any, dt: Any, path: Path, asked: Request
+    predictor: ConservingPredictor[Components],
+    checker: InputChecker,
+    source: Mapping[str, str],
+    histories: tuple[Any, Any, Any],
+    path: Path,
+    kept: Kept,
 ) -> RolloutFile:
-    """Predict cells a batch at a time into a file, going on where it ends; see `Surrogate.rollout`."""
-    kept = _kept(surrogate, physical, asked)
+    """Predict cells a batch at a time into a file, continuing where it ends; see `Surrogate.rollout`.
+
+    `histories` are parameters, abundances at step 0 and time steps. `source` identifies a surrogate in plain
+    values; a file of another one is refused.
+    """
+    components = predictor.inner
+    physical, abundances, dt = histories
     n_cells, n_rows = physical.shape[:2]
-    names = [surrogate.species[column] for column in kept.columns]
-    done = begin(path, n_cells, kept.rows.tolist(), names, _identity(surrogate, physical, dt, asked))
-    size = cells_per_batch(surrogate, n_rows, kept)
+    names = [components.data.species[column] for column in kept.columns]
+    length = float(dt) if isinstance(dt, (int, float, np.number)) else "array" if dt is not None else None
+    request = {**source, "shape": list(physical.shape), "dt": length, **kept.asked}
+    done = begin(path, n_cells, kept.rows.tolist(), names, request)
+    size = cells_per_batch(components, n_rows, kept)
     bar = progress(total=n_cells, desc="rollout", unit="cell")
     with RolloutWriter(path) as writer, bar:
         bar.update(done)
         for first in range(done, n_cells, size):
             cells = slice(first, min(first + size, n_cells))
-            part = dt[cells] if getattr(dt, "ndim", 0) else dt
-            inputs = surrogate.checked_inputs(physical[cells], _start(abundances, cells), part)
-            writer.write(first, _predicted(surrogate, kept, *inputs))
+            part = dt[cells] if getattr(dt, "ndim", 0) == 2 else dt
+            inputs = checker.from_abundances(physical[cells], _start(abundances, cells), part)
+            writer.write(first, _predicted(predictor, kept, *inputs))
             bar.update(cells.stop - first)
     return RolloutFile.open(path)
 
 
-def cells_per_batch(surrogate: Surrogate, n_rows: int, kept: Kept) -> int:
-    """Return how many cells of so many rows are predicted together, by what is free of the memory."""
-    data = surrogate.data
+def cells_per_batch(components: Components, n_rows: int, kept: Kept) -> int:
+    """Return how many cells of so many rows are predicted together, by the memory that is free."""
+    data = components.data
     # parameters and time steps, as they come and checked; latents; abundances, before and after conservation
-    driving = 2 * 8 * n_rows * (data.n_physical + 1)
-    states = 4 * len(kept.rows) * (surrogate.latent_dim + len(data.elements) * 2)
+    forcing = 2 * 8 * n_rows * (data.n_physical + 1)
+    states = 4 * len(kept.rows) * (components.latent_dim + len(data.elements) * 2)
     decoded = 4 * len(kept.rows) * (3 * data.n_species if kept.conserve else len(kept.columns))
-    budget = min(_MOST_BYTES, _SHARE_OF_MEMORY * free_memory(surrogate.device))
-    cells = max(1, int(budget // (driving + states + decoded)))
+    budget = min(_MOST_BYTES, _SHARE_OF_MEMORY * free_memory(components.device))
+    cells = max(1, int(budget // (forcing + states + decoded)))
     return cells // _CELLS * _CELLS or cells
 
 
 def _predicted(
-    surrogate: Surrogate,
+    predictor: ConservingPredictor[Components],
     kept: Kept,
     start: input_checks.Array,
-    driving: input_checks.Array,
+    forcing: input_checks.Array,
     steps: input_checks.Array,
 ) -> NDArray[np.float32]:
-    """Return abundances `(B, R, kept species)` of a batch."""
-    columns = list(kept.columns)
+    columns, components = list(kept.columns), predictor.inner
     with torch.inference_mode():
-        tensors = [torch.tensor(values, device=surrogate.device) for values in (start, driving, steps)]
+        start_BS, physical_BTP, dt_BN = (
+            torch.tensor(values, device=components.device) for values in (start, forcing, steps)
+        )
         rows = torch.from_numpy(kept.rows)
         if kept.conserve:
-            abundance = Rollout(surrogate.predictor)(*tensors, rows=rows)
-            return abundance[..., columns].cpu().numpy()
-        components = surrogate.components
-        state = components.start(tensors[0])
-        latent = carry(components, state, tensors[1], tensors[2], rows)["latent"]
-        abundance = components.decoder_of(columns)(latent)
-        abundance[:, 0] = tensors[0][:, columns]
-        return abundance.cpu().numpy()
+            abundance = Rollout(predictor)(start_BS, physical_BTP, dt_BN, rows)[..., columns]
+        else:
+            states = rollout_states(components, components.start(start_BS), physical_BTP, dt_BN, rows)
+            abundance = components.decoder_of(columns)(states["latent"])
+            abundance[:, 0] = start_BS[:, columns]
+        found: NDArray[np.float32] = abundance.cpu().numpy()
+        return found
 
 
-def _kept(surrogate: Surrogate, physical: Any, asked: Request) -> Kept:
-    """Return rows and columns that are kept, and refuse what makes no sense."""
-    shape = tuple(getattr(physical, "shape", ()))
-    if len(shape) != 3 or shape[2] != len(surrogate.physical_names) or not shape[1]:
-        raise DataError(
-            f"physical has the shape {shape}; needed is (cells, steps, {len(surrogate.physical_names)})",
-            hint="give an array, a dataset of an HDF5 file, or numpy.load(file, mmap_mode='r')",
-        )
-    if not isinstance(asked.every, int) or asked.every < 1:
-        raise DataError(f"every = {asked.every!r}", hint="every is a whole number of rows, 1 or more")
-    return Kept(np.arange(0, shape[1], asked.every), _columns(surrogate, asked.species), asked.conserve)
-
-
-def _identity(surrogate: Surrogate, physical: Any, dt: Any, asked: Request) -> dict[str, Any]:
-    """Return what distinguishes one request from another, as plain values."""
-    return {
-        "surrogate": surrogate.name,
-        "weights": weights_digest(surrogate),
-        "shape": list(physical.shape),
-        "dt": float(dt) if np.isscalar(dt) else "array" if dt is not None else None,
-        "every": asked.every,
-        "species": None if asked.species is None else list(asked.species),
-        "conserve": asked.conserve,
-    }
-
-
-def weights_digest(surrogate: Surrogate) -> str:
-    """Return a digest of all weights: a file is not gone on with by another network of the same name."""
+def weights_digest(parts: Parts) -> str:
+    """Return a digest of all weights, which tells a network from another one of the same name."""
     digest = hashlib.blake2b(digest_size=16)
-    for role, network in sorted(surrogate.parts.named.items()):
+    for role, network in sorted(parts.named.items()):
         for name, tensor in sorted(network.state_dict().items()):
             digest.update(f"{role}.{name}".encode())
             digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
-
-
-def _columns(surrogate: Surrogate, species: Sequence[str] | None) -> tuple[int, ...]:
-    """Return the places of species by their names."""
-    if species is None:
-        return tuple(range(len(surrogate.species)))
-    for name in species:
-        if name not in surrogate.species:
-            raise DataError(
-                f"species = {list(species)!r}: no species is called {name!r}",
-                hint=suggest(str(name), surrogate.species),
-            )
-    return tuple(surrogate.species.index(name) for name in species)
 
 
 def _start(abundances: Any, cells: slice) -> Any:

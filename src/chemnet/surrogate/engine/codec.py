@@ -18,10 +18,10 @@ from chemnet.data.scaling import AbundanceScaling
 from chemnet.models.autoencoders.autoencoder import FoldedAutoencoder
 from chemnet.models.autoencoders.pca_autoencoder import PCAAutoencoder
 from chemnet.models.autoencoders.residual_autoencoder import ResidualAutoencoder
+from chemnet.models.codec import ScaledAbundances
 from chemnet.models.fast.kernels.blocks import in_blocks
 from chemnet.surrogate.engine import perceptron_kernels
 from chemnet.surrogate.engine.packing import Array, Layer, Packed, as_float64, filled, layers_of, pack
-from chemnet.surrogate.predictor import ScaledAbundances
 
 # a perceptron, and a matrix from its inputs to its outputs where there is one
 Network = tuple[list[Layer], Array | None]
@@ -55,10 +55,10 @@ class FusedEncoder:
     latent_dim: int
     decades: float
 
-    def __call__(self, abundance: Tensor, out: Tensor | None = None) -> Tensor:
+    def __call__(self, values: Tensor, out: Tensor | None = None) -> Tensor:
         """Return latents `(..., L)` of abundances `(..., S)`; see `Coder`."""
-        rows = abundance.reshape(-1, abundance.shape[-1]).double().contiguous().numpy()
-        result = _result(out, abundance.shape[:-1], self.latent_dim)
+        rows = values.reshape(-1, values.shape[-1]).double().contiguous().numpy()
+        result = _result(out, values.shape[:-1], self.latent_dim)
         latents = result.view(-1, self.latent_dim).numpy()
 
         def encode(part: slice) -> None:
@@ -84,10 +84,10 @@ class FusedDecoder:
     n_species: int
     decades: float
 
-    def __call__(self, latent: Tensor, out: Tensor | None = None) -> Tensor:
+    def __call__(self, values: Tensor, out: Tensor | None = None) -> Tensor:
         """Return abundances `(..., S)` of latents `(..., L)`; see `Coder`."""
-        rows = latent.reshape(-1, latent.shape[-1]).float().contiguous().numpy()
-        result = _result(out, latent.shape[:-1], self.n_species)
+        rows = values.reshape(-1, values.shape[-1]).float().contiguous().numpy()
+        result = _result(out, values.shape[:-1], self.n_species)
         abundances = result.view(-1, self.n_species).numpy()
 
         def decode(part: slice) -> None:
@@ -112,9 +112,9 @@ class Unscaling:
     decades: float
     species: Sequence[int] | None = None
 
-    def __call__(self, latent: Tensor, out: Tensor | None = None) -> Tensor:
+    def __call__(self, values: Tensor, out: Tensor | None = None) -> Tensor:
         """Return abundances `(..., S)` of scaled ones `(..., S)`; see `Coder`."""
-        chosen = latent if self.species is None else latent[..., list(self.species)]
+        chosen = values if self.species is None else values[..., list(self.species)]
         scaled = chosen.float().contiguous().view(-1).numpy()
         result = _result(out, chosen.shape[:-1], chosen.shape[-1])
         abundances = result.view(-1).numpy()
@@ -127,7 +127,6 @@ class Unscaling:
 
 
 def _result(out: Tensor | None, leading: torch.Size, width: int) -> Tensor:
-    """Return where a result `(..., width)` goes."""
     return torch.empty(*leading, width) if out is None else out
 
 
@@ -179,7 +178,6 @@ def _network(autoencoder: Any, known: dict[type, Any]) -> Network | None:
 
 
 def _of_sequence(name: str, autoencoder: Any) -> Network | None:
-    """Return one direction of a folded autoencoder."""
     layers = layers_of(getattr(autoencoder, name))
     return None if layers is None else (layers, None)
 
@@ -198,7 +196,6 @@ def _residual_encoder(autoencoder: Any) -> Network | None:
 
 
 def _residual_decoder(autoencoder: Any) -> Network | None:
-    """Return the decoder that corrects principal components."""
     layers = layers_of(autoencoder.correct_output)
     if layers is None:
         return None
@@ -212,14 +209,12 @@ def _residual_decoder(autoencoder: Any) -> Network | None:
 
 
 def _component_encoder(autoencoder: Any) -> Network:
-    """Return the projection on principal components."""
     gain, offset = _latent_map(autoencoder)
     matrix, mean = as_float64(autoencoder.components).T, as_float64(autoencoder.mean)
     return [Layer(matrix, -(mean @ matrix)).before_outputs(gain, offset)], None
 
 
 def _component_decoder(autoencoder: Any) -> Network:
-    """Return the sum of principal components."""
     gain, offset = _latent_map(autoencoder)
     layer = Layer(as_float64(autoencoder.components), as_float64(autoencoder.mean))
     return [layer.after_inputs(1.0 / gain, -offset / gain)], None

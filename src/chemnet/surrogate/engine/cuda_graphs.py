@@ -13,6 +13,7 @@ from torch import Tensor
 
 from chemnet.progress import get_logger
 from chemnet.surrogate.predictor import State
+from chemnet.surrogate.rollout import trajectory
 
 # takes a function without arguments that works on fixed memory, and returns what does the same again
 Recorder = Callable[[Callable[[], None]], Callable[[], Any]]
@@ -35,62 +36,63 @@ def record_cuda_graph(work: Callable[[], None]) -> Callable[[], Any]:
     return graph.replay
 
 
-class RecordedRollout:
-    """Carries cells by replaying one step of an emulator.
+def recorded_rollout(
+    predictor: Any,
+    state: State,
+    physical_BTP: Tensor,
+    dt_BN: Tensor,
+    rows: Tensor,
+    record: Recorder = record_cuda_graph,
+) -> State:
+    """Return the states `(B, R, ...)` in the wanted rows by replaying one step of an emulator.
 
     Parameters
     ----------
     predictor
         Gives `scaled_physical` and its `emulator` the step, `advance`.
+    state, physical_BTP, dt_BN, rows
+        See `rollout_states`.
     record
         How work is recorded.
     """
+    held = {name: values.clone() for name, values in state.items()}
+    # all rows at once, outside the recording, and each row one block of memory
+    forcing = predictor.scaled_physical(physical_BTP[:, : dt_BN.shape[1]])
+    forcing, steps = (x.transpose(0, 1).contiguous().transpose(0, 1) for x in (forcing, dt_BN.float()))
+    parameters, dt = forcing[:, 0].clone(), steps[:, 0].clone()
 
-    def __init__(self, predictor: Any, record: Recorder = record_cuda_graph) -> None:
-        self._predictor, self._record = predictor, record
-
-    def carry(self, state: State, physical_BTP: Tensor, dt_BN: Tensor, rows: Tensor) -> State:
-        """Return the states `(B, R, ...)` in the wanted rows; see `chemnet.surrogate.carrying.carry`."""
-        held = {name: values.clone() for name, values in state.items()}
-        # all rows at once, and nothing of it in the recording: steps first, so that each is one block
-        driving = (
-            self._predictor.scaled_physical(physical_BTP[:, : dt_BN.shape[1]]).transpose(0, 1).contiguous()
-        )
-        steps = dt_BN.float().transpose(0, 1).contiguous()
-        parameters, dt = torch.empty_like(driving[0]), torch.empty_like(steps[0])
-
-        def advance() -> None:
-            for name, values in self._predictor.emulator.advance(held, parameters, dt).items():
-                held[name].copy_(values)
-
-        parameters.copy_(driving[0])
-        dt.copy_(steps[0])
-        replay = self._record(advance)
-        # warming up has moved the state
-        for name, values in state.items():
+    def advance() -> None:
+        for name, values in predictor.emulator.advance(held, parameters, dt).items():
             held[name].copy_(values)
-        wanted = {row: place for place, row in enumerate(rows.tolist())}
-        kept = {
-            name: values.new_empty((len(values), len(wanted), *values.shape[1:]))
-            for name, values in held.items()
-        }
-        for row in range(int(rows[-1]) + 1):
-            if row in wanted:
-                for name, values in held.items():
-                    kept[name][:, wanted[row]] = values
-            if row < int(rows[-1]):
-                parameters.copy_(driving[row])
-                dt.copy_(steps[row])
-                replay()
-        return kept
+
+    replay = record(advance)
+    # warming up has moved the state
+    for name, values in state.items():
+        held[name].copy_(values)
+
+    def step(_: State, parameters_BP: Tensor, dt_B: Tensor) -> State:
+        parameters.copy_(parameters_BP)
+        dt.copy_(dt_B)
+        replay()
+        return held
+
+    place = {row: i for i, row in enumerate(rows.tolist())}
+    kept = {
+        name: values.new_empty((len(values), len(place), *values.shape[1:])) for name, values in held.items()
+    }
+    for row, now in enumerate(trajectory(step, held, forcing, steps, int(rows[-1]))):
+        if row in place:
+            for name, values in now.items():
+                kept[name][:, place[row]] = values
+    return kept
 
 
 def recorded_or_none(
     predictor: Any, state: State, physical_BTP: Tensor, dt_BN: Tensor, rows: Tensor
 ) -> State | None:
-    """Return a recorded rollout on a GPU, or None where the emulator cannot be recorded; told once."""
+    """Return a recorded rollout on a GPU, or None, with a message, where the emulator cannot be recorded."""
     try:
-        return RecordedRollout(predictor).carry(state, physical_BTP, dt_BN, rows)
+        return recorded_rollout(predictor, state, physical_BTP, dt_BN, rows)
     except RuntimeError as error:
         _log.info("%s cannot be recorded as a CUDA graph: %s", type(predictor.emulator).__name__, error)
         return None

@@ -1,4 +1,4 @@
-"""What drives a step, in numbers for the kernels: features of the physical parameters, and the time step.
+"""The forcing of a step in numbers for the kernels: features of the physical parameters, and the time step.
 
 Shapes: P physical parameters, D features, L latents.
 """
@@ -6,13 +6,13 @@ Shapes: P physical parameters, D features, L latents.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chemnet.data.description import DataDescription
-from chemnet.models.emulators.emulator import Emulator
-from chemnet.models.emulators.physical_features import PhysicalFeatures, Term
+from chemnet.models.emulators.physical_features import Term
 from chemnet.models.emulators.time_step import FixedStep, VariableStep
 from chemnet.surrogate.engine.packing import Array, Layer, as_float64
 from chemnet.surrogate.predictor import PHYSICAL_MARGIN
@@ -23,7 +23,7 @@ _UNBOUNDED = 3e38
 
 
 @dataclass(frozen=True)
-class Driving:
+class Forcing:
     """What the kernels compute of parameters and time step.
 
     Attributes
@@ -32,7 +32,7 @@ class Driving:
         `(D, 8)`: the numbers of `chemnet.models.emulators.physical_features.Term`, and the centre
         that is subtracted.
     limits
-        Range that log10 of each parameter is held in, `(P, 2)`.
+        Range that log10 of each parameter is clamped to, `(P, 2)`.
     usual
         Time step that others are measured by [yr]; 0 where the network is not shown any.
     """
@@ -42,8 +42,8 @@ class Driving:
     usual: float
 
 
-def driving_of(emulator: Emulator, data: DataDescription) -> tuple[Driving, Array] | None:
-    """Return what drives an emulator, and the gains `(D' + L,)` of its inputs that its first layer takes up.
+def forcing_of(emulator: Any, data: DataDescription) -> tuple[Forcing, Array] | None:
+    """Return the forcing of an emulator, and the gains `(D' + L,)` of its inputs for its first layer.
 
     D' counts the time step where it is shown. None for a time step that the kernels do not know.
     """
@@ -56,10 +56,10 @@ def driving_of(emulator: Emulator, data: DataDescription) -> tuple[Driving, Arra
     table = np.column_stack([np.array([tuple(map(float, term)) for term in terms]), centre])
     gains = np.ones(len(terms) + time_step.n_features + emulator.latent_dim)
     gains[: len(terms)] = 1.0 / width
-    return Driving(bounded(table), _limits(data), usual), gains
+    return Forcing(bounded(table), _limits(data), usual), gains
 
 
-def ranges_of(emulator: Emulator) -> Floats:
+def ranges_of(emulator: Any) -> Floats:
     """Return least and most of standardised latents, their centre and width, `(4, L)`."""
     space = emulator.space
     rows = (space.low, space.high, space.centre, space.width)
@@ -77,18 +77,15 @@ def bounded(values: Array) -> Floats:
 
 
 def _plain_terms(data: DataDescription) -> tuple[list[Term], Array, Array]:
-    """Return the scaled parameters as terms, centres and widths."""
     low, high = (_log_physical(data, scaled) for scaled in (0.0, 1.0))
     return [Term(place) for place in range(data.n_physical)], low, high - low
 
 
-def _learnt_terms(features: PhysicalFeatures) -> tuple[list[Term], Array, Array]:
-    """Return the standardised features as terms, centres and widths."""
+def _learnt_terms(features: Any) -> tuple[list[Term], Array, Array]:
     return list(features.terms), as_float64(features.centre), as_float64(features.width)
 
 
 def _limits(data: DataDescription) -> Floats:
-    """Return the range that log10 of each parameter is held in."""
     bounds = (_log_physical(data, scaled) for scaled in (-PHYSICAL_MARGIN, 1.0 + PHYSICAL_MARGIN))
     return np.column_stack(list(bounds)).astype(np.float32)
 

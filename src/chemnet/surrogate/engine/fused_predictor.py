@@ -10,11 +10,11 @@ from torch import Tensor
 
 from chemnet.errors import ModelError
 from chemnet.progress import get_logger
-from chemnet.surrogate.carrying import stepwise
 from chemnet.surrogate.engine.codec import Coder, fused_decoder, fused_encoder
 from chemnet.surrogate.engine.cuda_graphs import recorded_or_none
 from chemnet.surrogate.engine.fused_rollouts import FusedRollout, Stepping, fused_rollout
 from chemnet.surrogate.predictor import ComponentPredictor, State
+from chemnet.surrogate.rollout import stepwise
 
 _log = get_logger(__name__)
 _CPU = torch.device("cpu")
@@ -26,7 +26,7 @@ class FusedPredictor(ComponentPredictor):
     """Encodes, advances and decodes as `ComponentPredictor` does, to the rounding of float32, only faster.
 
     On the CPU rollouts, encoders and decoders are compiled loops around BLAS; on a GPU rollouts replay one
-    recorded step. What has no such form goes the plain way.
+    recorded step. What has no such form falls back to PyTorch.
 
     Parameters
     ----------
@@ -36,13 +36,12 @@ class FusedPredictor(ComponentPredictor):
 
     _is_recordable = True
 
-    def carry(self, state: State, physical_BTP: Tensor, dt_BN: Tensor, rows: Tensor) -> State:
-        """Return the states `(B, R, ...)` in the wanted rows; see `chemnet.surrogate.carrying.carry`."""
+    def rollout(self, state: State, physical_BTP: Tensor, dt_BN: Tensor, rows: Tensor) -> State:
+        """Return the states `(B, R, ...)` in the wanted rows; see `rollout_states`."""
         if not len(rows):
             return stepwise(self, state, physical_BTP, dt_BN, rows)
-        if self.is_fused(physical_BTP.device):
-            rollout: FusedRollout = self.rollout  # type: ignore[assignment]  is_fused says so
-            return rollout.carry(state, physical_BTP, dt_BN, rows.cpu().numpy())
+        if self.fused is not None and physical_BTP.device == _CPU:
+            return self.fused.states(state, physical_BTP, dt_BN, rows.cpu().numpy())
         if physical_BTP.device.type == "cuda" and self._is_recordable and int(rows[-1]) >= _FEWEST_TO_RECORD:
             recorded = recorded_or_none(self, state, physical_BTP, dt_BN, rows)
             if recorded is not None:
@@ -52,10 +51,10 @@ class FusedPredictor(ComponentPredictor):
 
     def step(self, state: State, physical_BP: Tensor, dt_B: Tensor) -> State:
         """Return the state after one step."""
-        if self.rollout is None or physical_BP.device != _CPU:
+        if not self.is_fused(physical_BP.device):
             return super().step(state, physical_BP, dt_B)
-        carried = self.carry(state, physical_BP[:, None], dt_B[:, None], torch.ones(1, dtype=torch.int64))
-        return {name: values[:, 0] for name, values in carried.items()}
+        states = self.rollout(state, physical_BP[:, None], dt_B[:, None], torch.ones(1, dtype=torch.int64))
+        return {name: values[:, 0] for name, values in states.items()}
 
     def encode(self, abundance: Tensor) -> Tensor:
         """Return latents `(..., L)` of abundances `(..., S)`."""
@@ -71,33 +70,33 @@ class FusedPredictor(ComponentPredictor):
 
     def is_fused(self, device: torch.device) -> bool:
         """Return whether rollouts on a device are fused."""
-        return device == _CPU and self.rollout is not None
+        return device == _CPU and self.fused is not None
 
     def stepper(self, state: State) -> Stepping:
         """Return what advances cells from a state in place; see `FusedRollout.stepper`."""
-        if self.rollout is None:
+        if self.fused is None:
             raise ModelError(f"{type(self.emulator).__name__} has no fused rollout", hint="use step")
-        return self.rollout.stepper(state)
+        return self.fused.stepper(state)
 
     def decoder_of(self, species: Sequence[int]) -> Coder:
         """Return what decodes some species alone, columns in their order."""
         fused = fused_decoder(self._decoder, self.data.abundance_scaling, species)
         columns = torch.as_tensor(list(species))
 
-        def decode(latent: Tensor, out: Tensor | None = None) -> Tensor:
-            if fused is not None and latent.device == _CPU:
-                return fused(latent, out)
-            chosen = self.decode(latent)[..., columns.to(latent.device)]
+        def decode(values: Tensor, out: Tensor | None = None) -> Tensor:
+            if fused is not None and values.device == _CPU:
+                return fused(values, out)
+            chosen = self.decode(values)[..., columns.to(values.device)]
             return chosen if out is None else out.copy_(chosen)
 
         return decode
 
     @cached_property
-    def rollout(self) -> FusedRollout | None:
+    def fused(self) -> FusedRollout | None:
         """The fused rollout, if the emulator has one."""
         found = fused_rollout(self.emulator, self.data)
         if found is None:
-            _log.info("%s has no fused rollout: PyTorch carries the cells", type(self.emulator).__name__)
+            _log.info("%s has no fused rollout: PyTorch advances the cells", type(self.emulator).__name__)
         return found
 
     @cached_property

@@ -25,7 +25,7 @@ from chemnet.models.emulators.steps.residual import ResidualStep
 from chemnet.models.emulators.steps.step import LATENT
 from chemnet.models.fast.kernels.blocks import in_blocks
 from chemnet.surrogate.engine import rollout_kernels
-from chemnet.surrogate.engine.forcing import Driving, Floats, absorb, driving_of, ranges_of
+from chemnet.surrogate.engine.forcing import Floats, Forcing, absorb, forcing_of, ranges_of
 from chemnet.surrogate.engine.packing import Layer, Packed, as_float64, filled, layers_of, pack
 from chemnet.surrogate.predictor import State
 
@@ -33,14 +33,14 @@ Rows = NDArray[np.int64]
 Stepping = tuple[Callable[[Any, Any], Floats], Floats]
 # said while the kernels are compiled
 _WHAT_COMPILES = "the rollout (once per machine, some 20 s)"
-# cells whose hidden layers a core carries together: few enough for its cache, many enough for its BLAS
+# cells whose hidden layers a core works on together: few enough for its cache, many enough for its BLAS
 CELLS_PER_BLOCK = 512
 
 
 class FusedRollout(Protocol):
-    """Carries cells along their histories on the CPU."""
+    """Rolls cells out along their histories on the CPU."""
 
-    def carry(self, state: State, physical_BTP: Tensor, dt_BN: Tensor, rows: Rows) -> State:
+    def states(self, state: State, physical_BTP: Tensor, dt_BN: Tensor, rows: Rows) -> State:
         """Return the states `(B, R, ...)` in the wanted rows, which ascend; row 0 is the given state."""
         ...
 
@@ -60,16 +60,16 @@ class PerceptronRollout:
     ----------
     kind
         ``RESIDUAL`` or ``RELAXING``, of `chemnet.surrogate.engine.rollout_kernels`.
-    network, driving, ranges
-        The perceptron, what drives it, and the scaling and range of the latents.
+    network, forcing, ranges
+        The perceptron, its forcing, and the scaling and range of the latents.
     """
 
     kind: int
     network: Packed
-    driving: Driving
+    forcing: Forcing
     ranges: Floats
 
-    def carry(self, state: State, physical_BTP: Tensor, dt_BN: Tensor, rows: Rows) -> State:
+    def states(self, state: State, physical_BTP: Tensor, dt_BN: Tensor, rows: Rows) -> State:
         """Return the states in the wanted rows; see `FusedRollout`."""
         announce_compilation(rollout_kernels.roll, _WHAT_COMPILES)
         start, physical, dt = state[LATENT].numpy(), physical_BTP.numpy(), dt_BN.numpy()
@@ -84,9 +84,9 @@ class PerceptronRollout:
     def stepper(self, state: State) -> Stepping:
         """Return what advances the latents of some cells in place; see `FusedRollout`."""
         latents = state[LATENT].numpy().astype(np.float32, order="C")
-        physical, dt = np.empty((len(latents), 1, len(self.driving.limits))), np.empty((len(latents), 1))
-        driving = self.driving
-        fixed = (self.kind, *self.network, driving.terms, driving.limits, self.ranges, driving.usual)
+        physical, dt = np.empty((len(latents), 1, len(self.forcing.limits))), np.empty((len(latents), 1))
+        forcing = self.forcing
+        fixed = (self.kind, *self.network, forcing.terms, forcing.limits, self.ranges, forcing.usual)
         # the kernel has read the start when it writes the end
         moving = (latents, physical, dt, np.ones(1, np.int64), latents[:, None])
 
@@ -99,14 +99,14 @@ class PerceptronRollout:
 
     def write(self, start: Floats, physical: Any, dt: Any, rows: Rows, out: Floats) -> None:
         """Write the latents `(B, R, L)` of some cells."""
-        driving = self.driving
+        forcing = self.forcing
         rollout_kernels.roll(
             self.kind,
             *self.network,
-            driving.terms,
-            driving.limits,
+            forcing.terms,
+            forcing.limits,
             self.ranges,
-            driving.usual,
+            forcing.usual,
             np.ascontiguousarray(start, np.float32),
             np.ascontiguousarray(physical, np.float64),
             np.ascontiguousarray(dt, np.float64),
@@ -123,7 +123,7 @@ class RecurrentRollout:
     ----------
     look, new, old, head
         Perceptrons; see `chemnet.surrogate.engine.rollout_kernels.roll_recurrent`.
-    driving, ranges
+    forcing, ranges
         As for `PerceptronRollout`.
     """
 
@@ -131,10 +131,10 @@ class RecurrentRollout:
     new: Packed
     old: Packed
     head: Packed
-    driving: Driving
+    forcing: Forcing
     ranges: Floats
 
-    def carry(self, state: State, physical_BTP: Tensor, dt_BN: Tensor, rows: Rows) -> State:
+    def states(self, state: State, physical_BTP: Tensor, dt_BN: Tensor, rows: Rows) -> State:
         """Return the states in the wanted rows; see `FusedRollout`."""
         announce_compilation(rollout_kernels.roll_recurrent, _WHAT_COMPILES)
         start, memory = state[LATENT].numpy(), state[MEMORY].numpy()
@@ -147,10 +147,10 @@ class RecurrentRollout:
         def roll(cells: slice) -> None:
             rollout_kernels.roll_recurrent(
                 *networks,
-                self.driving.terms,
-                self.driving.limits,
+                self.forcing.terms,
+                self.forcing.limits,
                 self.ranges,
-                self.driving.usual,
+                self.forcing.usual,
                 np.ascontiguousarray(start[cells], np.float32),
                 np.ascontiguousarray(memory[cells], np.float32),
                 np.ascontiguousarray(physical[cells], np.float64),
@@ -166,10 +166,10 @@ class RecurrentRollout:
     def stepper(self, state: State) -> Stepping:
         """Return what advances the latents of some cells in place; see `FusedRollout`."""
         latents, memory = (state[name].numpy().astype(np.float32, order="C") for name in (LATENT, MEMORY))
-        physical, dt = np.empty((len(latents), 1, len(self.driving.limits))), np.empty((len(latents), 1))
-        driving = self.driving
+        physical, dt = np.empty((len(latents), 1, len(self.forcing.limits))), np.empty((len(latents), 1))
+        forcing = self.forcing
         networks = tuple(tuple(network) for network in (self.look, self.new, self.old, self.head))
-        fixed = (*networks, driving.terms, driving.limits, self.ranges, driving.usual)
+        fixed = (*networks, forcing.terms, forcing.limits, self.ranges, forcing.usual)
         moving = (latents, memory, physical, dt, np.ones(1, np.int64), latents[:, None], memory[:, None])
 
         def advance(parameters: Any, step: Any) -> Floats:
@@ -186,7 +186,7 @@ def fused_rollout(emulator: Any, data: DataDescription) -> FusedRollout | None:
     Only what chemnet's own classes do is known: what is derived from them may do something else.
     """
     build = _BUILDERS.get(type(emulator.step)) if is_composition(emulator) else None
-    found = driving_of(emulator, data) if build is not None else None
+    found = forcing_of(emulator, data) if build is not None else None
     return build(emulator, *found) if build is not None and found is not None else None
 
 
@@ -202,17 +202,15 @@ def is_composition(emulator: Any) -> bool:
     )
 
 
-def _residual(emulator: Any, driving: Driving, gains: Any) -> FusedRollout | None:
-    """Return the rollout of a residual perceptron."""
+def _residual(emulator: Any, forcing: Forcing, gains: Any) -> FusedRollout | None:
     layers = layers_of(emulator.step.change)
     if layers is None:
         return None
     network = pack(filled([absorb(layers[0], gains), *layers[1:]]))
-    return PerceptronRollout(rollout_kernels.RESIDUAL, network, driving, ranges_of(emulator))
+    return PerceptronRollout(rollout_kernels.RESIDUAL, network, forcing, ranges_of(emulator))
 
 
-def _relaxing(emulator: Any, driving: Driving, gains: Any) -> FusedRollout:
-    """Return the rollout of a relaxation."""
+def _relaxing(emulator: Any, forcing: Forcing, gains: Any) -> FusedRollout:
     net = emulator.step
     drive = Layer.of(net.from_forcing)
     matrix = np.concatenate([drive.matrix, as_float64(net.from_latent.weight).T])
@@ -221,11 +219,10 @@ def _relaxing(emulator: Any, driving: Driving, gains: Any) -> FusedRollout:
         layer = Layer.of(linear)
         layers.append(Layer(layer.matrix, layer.bias, "silu"))
     layers.append(_halves(Layer.of(net.layers[-1]), emulator.latent_dim))
-    return PerceptronRollout(rollout_kernels.RELAXING, pack(layers), driving, ranges_of(emulator))
+    return PerceptronRollout(rollout_kernels.RELAXING, pack(layers), forcing, ranges_of(emulator))
 
 
-def _recurrent(emulator: Any, driving: Driving, gains: Any) -> FusedRollout | None:
-    """Return the rollout of a gated recurrent unit."""
+def _recurrent(emulator: Any, forcing: Forcing, gains: Any) -> FusedRollout | None:
     step = emulator.step
     look, head = layers_of(step.look), layers_of(step.change)
     if look is None or head is None:
@@ -236,7 +233,7 @@ def _recurrent(emulator: Any, driving: Driving, gains: Any) -> FusedRollout | No
         for weight, bias in ((cell.weight_ih, cell.bias_ih), (cell.weight_hh, cell.bias_hh))
     )
     packed = pack([absorb(look[0], gains), *look[1:]]), pack([new]), pack([old]), pack(filled(head))
-    return RecurrentRollout(*packed, driving, ranges_of(emulator))
+    return RecurrentRollout(*packed, forcing, ranges_of(emulator))
 
 
 def _halves(layer: Layer, latent_dim: int) -> Layer:
@@ -248,7 +245,7 @@ def _halves(layer: Layer, latent_dim: int) -> Layer:
 
 
 _SPACES = (LatentSpace, AbundanceSpace, StandardisedAbundanceSpace)
-_BUILDERS: dict[type, Callable[[Any, Driving, Any], FusedRollout | None]] = {
+_BUILDERS: dict[type, Callable[[Any, Forcing, Any], FusedRollout | None]] = {
     ResidualStep: _residual,
     RelaxationStep: _relaxing,
     RecurrentStep: _recurrent,

@@ -128,5 +128,4 @@ def _flattened(module: nn.Module) -> list[nn.Module]:
 
 
 def _with_columns(matrix: Array, n_columns: int) -> Array:
-    """Return a matrix with columns of zeros added."""
     return np.pad(matrix, ((0, 0), (0, n_columns - matrix.shape[1])))

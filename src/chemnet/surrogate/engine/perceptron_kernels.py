@@ -49,7 +49,6 @@ def _activate(values, biases, code):
 
 @inner_kernel
 def _product(inputs, matrix, out):
-    """Write ``inputs @ matrix``."""
     if inputs.shape[0] >= FEWEST_FOR_BLAS:
         np.dot(inputs, matrix, out)
         return
@@ -64,7 +63,7 @@ def _product(inputs, matrix, out):
 
 @inner_kernel
 def memory_for(n_rows, layout):
-    """Return the memory that a perceptron needs for so many rows."""
+    """Return the memory that a perceptron needs for a number of rows."""
     n_layers = layout[0]
     size = 0
     for k in range(n_layers):
@@ -108,7 +107,7 @@ def unscale(scaled, decades, out):
 def decode(latents, matrices, biases, layout, decades, out):
     """Write abundances `(rows, S)` of latents `(rows, L)`; the perceptron gives log2 of them.
 
-    Abundances are held between the floor, so many `decades` below 1, and 1.
+    Abundances are clipped to the range between the floor, `decades` below 1, and 1.
     """
     floor = -F(decades) * LOG2_10
     memory = memory_for(min(ROWS_AT_ONCE, len(latents)), layout)

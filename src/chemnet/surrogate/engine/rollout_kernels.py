@@ -1,6 +1,6 @@
 """Kernels of the CPU: rollouts of the emulators that are made of perceptrons.
 
-Shapes: B cells, T rows of a history, R wanted rows, P physical parameters, D of what drives a step,
+Shapes: B cells, T rows of a history, R wanted rows, P physical parameters, D forcing features,
 L latents, M units of memory.
 """
 
@@ -19,8 +19,8 @@ SHORTEST_STEP = 1e-6
 
 
 @inner_kernel
-def _write_drive(given, physical, dt, row, terms, limits, usual, logarithms):
-    """Write what drives the step from a row into the first columns of what the network is given.
+def _write_forcing(given, physical, dt, row, terms, limits, usual, logarithms):
+    """Write the forcing of the step from a row into the first columns of what the network is given.
 
     A cell with a parameter or a time step that is not finite and positive becomes NaN, and stays so.
     """
@@ -105,7 +105,7 @@ def roll(kind, matrices, biases, layout, terms, limits, ranges, usual, start, ph
     terms
         Features of the physical parameters less their centres, `(D, 8)`; see `chemnet.surrogate.engine.plan`.
     limits
-        Range that log10 of each parameter is held in, `(P, 2)`.
+        Range that log10 of each parameter is clamped to, `(P, 2)`.
     ranges
         Least and most of standardised latents, their centre and width, `(4, L)`.
     usual
@@ -120,11 +120,11 @@ def roll(kind, matrices, biases, layout, terms, limits, ranges, usual, start, ph
         Latents of these rows `(B, R, L)`, written.
     """
     n_cells, n_latents = start.shape
-    n_drive = terms.shape[0] + (1 if usual > 0.0 else 0)
-    given = np.empty((n_cells, n_drive + n_latents), F)
+    n_forcing = terms.shape[0] + (1 if usual > 0.0 else 0)
+    given = np.empty((n_cells, n_forcing + n_latents), F)
     logarithms = np.empty((limits.shape[0], n_cells), F)
     memory = memory_for(n_cells, layout)
-    latents = given[:, n_drive:]
+    latents = given[:, n_forcing:]
     for j in range(n_latents):
         latents[:, j] = (start[:, j] - ranges[2, j]) / ranges[3, j]
     wanted = 0
@@ -132,7 +132,7 @@ def roll(kind, matrices, biases, layout, terms, limits, ranges, usual, start, ph
         out[:, 0] = start
         wanted = 1
     for row in range(rows[-1]):
-        _write_drive(given, physical, dt, row, terms, limits, usual, logarithms)
+        _write_forcing(given, physical, dt, row, terms, limits, usual, logarithms)
         answer = run_perceptron(given, matrices, biases, layout, memory)
         _move(kind, given, answer, dt, row, usual, ranges)
         if rows[wanted] == row + 1:
@@ -189,9 +189,9 @@ def roll_recurrent(
         Memory `(B, M)` at the start, and `(B, R, M)` in the wanted rows, written.
     """
     n_cells, n_latents = start.shape
-    n_drive = terms.shape[0] + (1 if usual > 0.0 else 0)
+    n_forcing = terms.shape[0] + (1 if usual > 0.0 else 0)
     width = memory_start.shape[1]
-    given = np.empty((n_cells, n_drive + n_latents), F)
+    given = np.empty((n_cells, n_forcing + n_latents), F)
     logarithms = np.empty((limits.shape[0], n_cells), F)
     seen = np.empty((n_cells, width + n_latents), F)
     memory = memory_start.copy()
@@ -201,7 +201,7 @@ def roll_recurrent(
         memory_for(n_cells, old[2]),
         memory_for(n_cells, head[2]),
     )
-    latents = given[:, n_drive:]
+    latents = given[:, n_forcing:]
     for j in range(n_latents):
         latents[:, j] = (start[:, j] - ranges[2, j]) / ranges[3, j]
     wanted = 0
@@ -209,7 +209,7 @@ def roll_recurrent(
         out[:, 0], memory_out[:, 0] = start, memory_start
         wanted = 1
     for row in range(rows[-1]):
-        _write_drive(given, physical, dt, row, terms, limits, usual, logarithms)
+        _write_forcing(given, physical, dt, row, terms, limits, usual, logarithms)
         looked = run_perceptron(given, look[0], look[1], look[2], spaces[0])
         by_new = run_perceptron(looked, new[0], new[1], new[2], spaces[1])
         by_old = run_perceptron(memory, old[0], old[1], old[2], spaces[2])

@@ -1,4 +1,4 @@
-"""Comparing what a surrogate sees of its error with true errors, on the validation split.
+"""Calibration of trust: indicators of error against true errors, on the validation split.
 
 Shapes: B cells, T steps, S species, K indicators, Q knots.
 """
@@ -7,31 +7,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from chemnet.data.abundance_errors import dex_error
+from chemnet.data.histories import HistorySource, has_histories
 from chemnet.data.preprocessed import PreprocessedData
 from chemnet.progress import get_logger
-from chemnet.surrogate.rollout import Rollout, read
-from chemnet.surrogate.trust.error_signs import Watched
-from chemnet.surrogate.trust.novelty import FamiliarStates
+from chemnet.surrogate.rollout import read, rollout_states
+from chemnet.surrogate.trust.monitored_predictor import MonitoredPredictor
+from chemnet.surrogate.trust.novelty import ReferenceStates
 from chemnet.surrogate.trust.trust import SMALLEST_INDICATOR, Calibration
-
-if TYPE_CHECKING:
-    from chemnet.surrogate.surrogate import Surrogate
+from chemnet.surrogate.wrappers.conservation import ConservingPredictor
+from chemnet.surrogate.wrappers.ensemble import Components
 
 Array = NDArray[np.float64]
 
-# states of the training split that are known, and tracers of the validation split that are rolled out
-FAMILIAR_STATES, VALIDATION_TRACERS = 1000, 100
+# states of the training split that are kept, and tracers of the validation split that are rolled out
+REFERENCE_STATES, VALIDATION_TRACERS = 1000, 100
+# tracers that are rolled out together
+_TRACERS_PER_BATCH = 25
 _N_KNOTS = 33
 # knots that are averaged to smooth the errors; odd
 _SMOOTHED = 5
-# smaller errors are not told apart [dex]
+# smaller errors count as this [dex]
 _SMALLEST_ERROR = 1e-3
 # of the mean square of the indicators' logarithms: keeps weights finite on tiny splits
 _RIDGE = 1e-3
@@ -44,45 +46,46 @@ class Judgement:
 
     Attributes
     ----------
-    familiar
+    reference
         States that it was trained on.
     calibration
         What its indicators mean.
     """
 
-    familiar: FamiliarStates
+    reference: ReferenceStates
     calibration: Calibration
 
 
-def judgement_of(surrogate: Surrogate, data: PreprocessedData) -> Judgement | None:
-    """Return how a surrogate judges itself, calibrated on the validation split of its data.
+def judgement_of(predictor: ConservingPredictor[Components], data: PreprocessedData) -> Judgement | None:
+    """Return how a predictor judges itself, calibrated on the validation split of its data.
 
     None where that split has no tracer of two rows: a report on the training split would flatter.
     """
-    familiar = familiar_states(surrogate, data)
-    measured = _validation_errors(surrogate, data, familiar)
-    if measured is None:
+    reference = reference_states(predictor.inner, data)
+    if not has_histories(data.split("validate")):
         _log.warning("%s has no validation tracers: trust cannot be calibrated", data.path)
         return None
-    indicators, errors, names = measured
-    return Judgement(familiar, calibrate(indicators, errors, names, signed=surrogate.physical_names))
+    monitored = MonitoredPredictor(predictor, reference.to(predictor.inner.device))
+    indicators, errors = _validation_errors(monitored, data)
+    return Judgement(
+        reference, calibrate(indicators, errors, monitored.indicators, signed=monitored.parameters)
+    )
 
 
-def familiar_states(surrogate: Surrogate, data: PreprocessedData) -> FamiliarStates:
-    """Return evenly spaced rows of the training split, with the parameters that drove them there."""
-    train = data.split("train")
-    rows = np.unique(np.linspace(0, train.n_rows - 1, FAMILIAR_STATES).astype(np.int64))
-    species = [data.species.index(name) for name in surrogate.species]
-    columns = [data.physical_names.index(name) for name in surrogate.physical_names]
-    driving = rows
+def reference_states(components: Components, data: PreprocessedData) -> ReferenceStates:
+    """Return evenly spaced rows of the training split, with the parameters that led to them."""
+    train, wanted = data.split("train"), components.data
+    rows = np.unique(np.linspace(0, train.n_rows - 1, REFERENCE_STATES).astype(np.int64))
+    species = [data.species.index(name) for name in wanted.species]
+    columns = [data.physical_names.index(name) for name in wanted.physical_names]
+    forcing = rows
     if train.is_ordered:
-        driving = np.maximum(rows - 1, train.offsets[:-1][train.tracer_of_row[rows]])
-    components = surrogate.components
+        forcing = np.maximum(rows - 1, train.offsets[:-1][train.tracer_of_row[rows]])
     with torch.inference_mode():
-        abundance = torch.from_numpy(train.raw_abundance(rows)[:, species]).to(surrogate.device)
-        physical = torch.from_numpy(train.raw_physical(driving)[:, columns]).to(surrogate.device)
-        place = components.start(abundance)["latent"]
-        return FamiliarStates.of(place, components.scaled_physical(physical)).to(torch.device("cpu"))
+        abundance = torch.from_numpy(train.raw_abundance(rows)[:, species]).to(components.device)
+        physical = torch.from_numpy(train.raw_physical(forcing)[:, columns]).to(components.device)
+        latent = components.start(abundance)["latent"]
+        return ReferenceStates.of(latent, components.scaled_physical(physical)).to(torch.device("cpu"))
 
 
 def calibrate(
@@ -135,61 +138,41 @@ def _regression(logs: Array, target: Array, signed: NDArray[np.bool_]) -> Array:
     return weights
 
 
-def isotonic(values: Array, weights: Array) -> Array:
-    """Return the never falling values that are nearest to `values` in weighted least squares.
+def isotonic(values: Array, counts: NDArray[np.int64]) -> Array:
+    """Return the isotonic regression; values of no weight, at knots that coincide, take the one before."""
+    from scipy.optimize import isotonic_regression
 
-    Pool adjacent violators (Barlow et al. 1972); values of weight 0 take that of the one before.
-
-    Examples
-    --------
-    >>> isotonic(np.array([1.0, 3.0, 2.0, 4.0]), np.ones(4))
-    array([1. , 2.5, 2.5, 4. ])
-    """
-    pools: list[tuple[float, float, int]] = []
-    for value, weight in zip(values, weights, strict=True):
-        pool = (float(value), float(weight), 1)
-        while pools and (pools[-1][0] >= pool[0] or not pool[1]):
-            before = pools.pop()
-            weight = before[1] + pool[1]
-            mean = (before[0] * before[1] + pool[0] * pool[1]) / weight if weight else 0.0
-            pool = (mean, weight, before[2] + pool[2])
-        pools.append(pool)
-    return np.repeat([pool[0] for pool in pools], [pool[2] for pool in pools])
+    used = counts > 0
+    fitted: Array = isotonic_regression(values[used], weights=counts[used]).x
+    return fitted[np.maximum(used.cumsum() - 1, 0)]
 
 
 def _smoothed(values: Array) -> Array:
-    """Return never falling values averaged with their neighbours, so that plateaus do not tie many states."""
+    """Return values averaged with their neighbours, so that plateaus do not tie many states."""
     padded = np.pad(values, _SMOOTHED // 2, mode="edge")
     return np.convolve(padded, np.full(_SMOOTHED, 1.0 / _SMOOTHED), mode="valid")
 
 
-def _validation_errors(
-    surrogate: Surrogate, data: PreprocessedData, familiar: FamiliarStates
-) -> tuple[Array, Array, tuple[str, ...]] | None:
-    """Return indicators, errors and the indicators' names of the validation split's rollouts."""
-    from chemnet.data.histories import HistorySource, has_histories
-
-    if not has_histories(data.split("validate")):
-        return None
-    source = HistorySource(data, "validate", surrogate.data)
-    watched = Watched(surrogate.predictor, familiar.to(surrogate.device))
+def _validation_errors(monitored: MonitoredPredictor, data: PreprocessedData) -> tuple[Array, Array]:
+    """Return indicators `(n, K)` and errors `(n,)` along the rollouts of the validation split."""
+    components = monitored.components
+    source = HistorySource(data, "validate", components.data)
     tracers = np.unique(np.linspace(0, len(source) - 1, VALIDATION_TRACERS).astype(np.int64))
     indicators, errors = [], []
-    for tracer in np.array_split(tracers, -(-len(tracers) // 25)):
-        histories = source.read(tracer)
+    for batch in np.array_split(tracers, -(-len(tracers) // _TRACERS_PER_BATCH)):
+        histories = source.read(batch)
         inputs = (histories.abundance[:, 0], histories.physical, histories.dt)
         with torch.inference_mode():
-            observed = _observe(watched, *(torch.from_numpy(x).to(surrogate.device) for x in inputs))
+            observed = _observed(monitored, *(torch.from_numpy(x).to(components.device) for x in inputs))
         counted = histories.valid[:, 1:]
-        predicted, seen = np.split(observed.double().cpu().numpy()[counted], [len(surrogate.species)], axis=1)
-        floor = surrogate.data.abundance_scaling.floor
-        logs = [np.log10(np.clip(x, floor, 1.0)) for x in (predicted, histories.abundance[:, 1:][counted])]
-        errors.append(np.abs(logs[0] - logs[1]).mean(axis=1))
+        predicted, seen = np.split(observed.double().cpu().numpy()[counted], [monitored.n_species], axis=1)
+        truth = histories.abundance[:, 1:][counted]
+        errors.append(dex_error(predicted, truth, components.data.abundance_scaling.floor).mean(axis=1))
         indicators.append(seen)
-    return np.concatenate(indicators), np.concatenate(errors), watched.indicators
+    return np.concatenate(indicators), np.concatenate(errors)
 
 
-def _observe(watched: Watched, abundance: Tensor, physical: Tensor, dt: Tensor) -> Tensor:
+def _observed(monitored: MonitoredPredictor, abundance: Tensor, physical: Tensor, dt: Tensor) -> Tensor:
     """Return abundances and indicators of all rows but the first, `(B, T - 1, S + K)`."""
-    states = Rollout(watched).states(watched.start(abundance), physical, dt)
-    return read(states, torch.arange(1, physical.shape[1]), watched.observe)
+    later = torch.arange(1, physical.shape[1])
+    return read(rollout_states(monitored, monitored.start(abundance), physical, dt, later), monitored.observe)

@@ -1,4 +1,4 @@
-"""Where a surrogate was trained, and so where it may be used."""
+"""The ranges that a surrogate was trained in, and so may be used in."""
 
 from __future__ import annotations
 
@@ -67,7 +67,11 @@ class Domain:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Domain:
         """Rebuild the ranges from `to_dict`'s values."""
-        return cls(**{k: tuple(v) if isinstance(v, (list, tuple)) else float(v) for k, v in values.items()})
+        plain: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, (list, tuple)) else float(value)
+            for name, value in values.items()
+        }
+        return cls(**plain)
 
     def physical_inside(self, physical: NDArray[np.floating]) -> NDArray[np.bool_]:
         """Return for each value of `(..., P)` whether it is in its range."""

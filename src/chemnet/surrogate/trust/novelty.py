@@ -1,4 +1,4 @@
-"""How far a state is from those that a surrogate was trained on.
+"""Novelty: how far a state is from those that a surrogate was trained on.
 
 Shapes: B cells, N reference states, L latents, P physical parameters.
 """
@@ -15,8 +15,8 @@ _LEAST_SPREAD = 1e-3
 
 
 @dataclass(frozen=True)
-class FamiliarStates:
-    """Some states of the training split, as places in latents and scaled physical parameters.
+class ReferenceStates:
+    """Some states of the training split, as points in the space of latents and scaled physical parameters.
 
     Attributes
     ----------
@@ -31,28 +31,28 @@ class FamiliarStates:
     spread: Tensor
 
     @classmethod
-    def of(cls, latent_NL: Tensor, physical_NP: Tensor) -> FamiliarStates:
-        """Know these latents with their scaled physical parameters."""
+    def of(cls, latent_NL: Tensor, physical_NP: Tensor) -> ReferenceStates:
+        """Return the reference that these latents with their scaled physical parameters are."""
         coordinates = torch.cat([latent_NL, physical_NP], dim=1).float()
         centre = coordinates.mean(dim=0)
         spread = coordinates.std(dim=0, correction=0).clamp_min(_LEAST_SPREAD)
         return cls((coordinates - centre) / spread, centre, spread)
 
-    def distance(self, latent_BL: Tensor, physical_BP: Tensor) -> Tensor:
-        """Return the root mean square distance to the nearest known state, in spreads, `(B,)`."""
+    def novelty(self, latent_BL: Tensor, physical_BP: Tensor) -> Tensor:
+        """Return the root mean square distance to the nearest reference state, in spreads, `(B,)`."""
         coordinates = torch.cat([latent_BL, physical_BP], dim=1).float()
         place = (coordinates - self.centre) / self.spread
         return torch.cdist(place, self.places).amin(dim=1) / place.shape[1] ** 0.5
 
-    def to(self, device: torch.device) -> FamiliarStates:
+    def to(self, device: torch.device) -> ReferenceStates:
         """Return the same states on a device."""
-        return FamiliarStates(self.places.to(device), self.centre.to(device), self.spread.to(device))
+        return ReferenceStates(self.places.to(device), self.centre.to(device), self.spread.to(device))
 
     def tensors(self) -> dict[str, Tensor]:
         """Return what is saved; the places in half precision, which is finer than they are apart."""
         return {"places": self.places.half(), "centre": self.centre, "spread": self.spread}
 
     @classmethod
-    def from_tensors(cls, tensors: dict[str, Tensor]) -> FamiliarStates:
+    def from_tensors(cls, tensors: dict[str, Tensor]) -> ReferenceStates:
         """Rebuild from `tensors`."""
         return cls(**{name: values.float() for name, values in tensors.items()})

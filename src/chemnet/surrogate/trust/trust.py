@@ -1,7 +1,7 @@
-"""How far each predicted state can be trusted: from what a surrogate can see of its own error.
+"""How far each predicted state can be trusted.
 
-A surrogate sees its error only indirectly. Four or five indicators are measured for each state, and what they
-say together, with the physical parameters, was compared with true errors on the validation split
+A surrogate sees its own error only indirectly: four or five indicators are measured for each state. Together
+with the physical parameters they were compared with true errors on the validation split
 (`chemnet.surrogate.trust.calibration`).
 
 Shapes: B cells, T steps, K indicators, Q knots.
@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import pad
 
 # indicators are at least this, so that their logarithms are finite
 SMALLEST_INDICATOR = 1e-4
@@ -46,7 +47,7 @@ class Trust:
 
 @dataclass(frozen=True)
 class Calibration:
-    """The error that indicators let expect: a weighted sum of their logarithms, mapped monotonically.
+    """The error to be expected from indicators: a weighted sum of their logarithms, mapped monotonically.
 
     Attributes
     ----------
@@ -83,6 +84,25 @@ class Calibration:
         """Return the share of the validation split that was expected to be worse, `(B,)`."""
         levels = torch.linspace(1.0, 0.0, len(self.knots)).tolist()
         return _interpolated(self.warning(indicators_BK), self.knots, levels)
+
+    def trust(self, indicators_BNK: Tensor, outside_BN: Tensor, with_input: bool) -> Trust:
+        """Return the trust in predicted states.
+
+        Parameters
+        ----------
+        indicators_BNK
+            Of each state.
+        outside_BN
+            Whether it is outside the trained ranges.
+        with_input
+            Whether the input, which is certain, stands as a row before them.
+        """
+        expected = self.expected_error(indicators_BNK).masked_fill(outside_BN, torch.inf)
+        score = self.score(indicators_BNK).masked_fill(outside_BN, 0.0)
+        padded = (
+            pad(x, (int(with_input), 0), value=of_input) for x, of_input in ((expected, 0.0), (score, 1.0))
+        )
+        return Trust(*(values.cpu().numpy() for values in padded))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""

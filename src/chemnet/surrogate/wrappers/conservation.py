@@ -24,11 +24,14 @@ Shapes: B cells, S species, E elements.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
 
 from chemnet.errors import ModelError
+from chemnet.surrogate.predictor import Predictor, State, without
+from chemnet.surrogate.rollout import repeated, rollout_states
 from chemnet.surrogate.wrappers.multipliers import Cells, Elements, guarded_newton, plain_newton
 
 RELATIVE_TOLERANCE = 1e-10
@@ -37,6 +40,49 @@ _CELLS_PER_CALL = {"cpu": 1024, "cuda": 65536}
 # of the guarded method, with weights and without: a prediction that is off by decades takes 12
 _WEIGHTED_ITERATIONS, _EQUAL_ITERATIONS = 30, 60
 _SMALLEST_WEIGHT = 1e-12
+TOTALS = "element_totals"
+Inner = TypeVar("Inner", bound=Predictor)
+
+
+class ConservingPredictor(Generic[Inner]):
+    """A predictor whose abundances have the element totals of the state that it started from, in float64.
+
+    The totals are part of the state. The inner predictor never sees the corrected abundances, so the
+    correction of one step has no influence on the next.
+
+    Parameters
+    ----------
+    inner
+        Any predictor.
+    stoichiometry_SE
+        Atoms of each element in each species.
+    """
+
+    def __init__(self, inner: Inner, stoichiometry_SE: Tensor) -> None:
+        self.inner = inner
+        self.stoichiometry = stoichiometry_SE.double()
+
+    def start(self, abundance_BS: Tensor) -> State:
+        """Return the inner state with the element totals of abundances `(B, S)`."""
+        totals = element_totals(abundance_BS, self.stoichiometry.to(abundance_BS.device))
+        return {**self.inner.start(abundance_BS), TOTALS: totals}
+
+    def step(self, state: State, physical_BP: Tensor, dt_B: Tensor) -> State:
+        """Return the state after one step; the totals stay."""
+        return {**self.inner.step(without(state, {TOTALS}), physical_BP, dt_B), TOTALS: state[TOTALS]}
+
+    def rollout(self, state: State, physical_BTP: Tensor, dt_BN: Tensor, rows: Tensor) -> State:
+        """Return the states `(B, R, ...)` in the wanted rows; see `rollout_states`."""
+        states = rollout_states(self.inner, without(state, {TOTALS}), physical_BTP, dt_BN, rows)
+        return {**states, TOTALS: repeated(state[TOTALS], len(rows))}
+
+    def abundance(self, state: State) -> Tensor:
+        """Return abundances `(B, S)` with the totals of the start, float64."""
+        return self.conserved(self.inner.abundance(without(state, {TOTALS})), state)
+
+    def conserved(self, predicted_BS: Tensor, state: State) -> Tensor:
+        """Return what the inner predictor says of a state, `(B, S)`, with its totals, float64."""
+        return conserve_elements(predicted_BS, state[TOTALS], self.stoichiometry)
 
 
 def element_totals(abundance_BS: Tensor, stoichiometry_SE: Tensor) -> Tensor:

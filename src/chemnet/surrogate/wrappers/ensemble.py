@@ -1,7 +1,7 @@
-"""Several predictors of the same cells as one: what they say in the mean, and how far they are apart.
+"""Several predictors of the same cells as one: their mean and their spread.
 
 Shapes: B cells, M members, S species, P physical parameters, L latents. A state holds the members' values
-side by side: its ``"latent"`` is `(B, M L)`, so that latents of an ensemble are carried like any others.
+side by side: its ``"latent"`` is `(B, M L)`, so that latents of an ensemble are rolled out like any others.
 """
 
 from __future__ import annotations
@@ -13,24 +13,18 @@ import torch
 from torch import Tensor
 
 from chemnet.models.emulators.ensembles.stacked import call_each, stacked_state
-from chemnet.surrogate.carrying import carry, stepwise
 from chemnet.surrogate.engine.fused_predictor import FusedPredictor
 from chemnet.surrogate.predictor import Parts, State
+from chemnet.surrogate.rollout import rollout_states, stepwise
 
 # the sign of its own error that an ensemble shows
 SPREAD = "spread"
 
 
-def components_of(parts: Parts) -> FusedPredictor | Ensemble:
-    """Return the predictor that some trained networks are: one, or an ensemble of its emulator's members."""
-    members = [FusedPredictor(replace(parts, emulator=emulator)) for emulator in parts.emulators]
-    return Ensemble(members) if hasattr(parts.emulator, "members") else members[0]
-
-
 class Ensemble:
     """Predictors whose emulators are of one kind; one vectorised step advances all of them.
 
-    Every member carries its own state through a rollout. The abundances are the geometric mean of what the
+    Every member keeps its own state through a rollout. The abundances are the geometric mean of what the
     members decode (the mean of the logarithms).
 
     Parameters
@@ -43,6 +37,8 @@ class Ensemble:
 
     def __init__(self, members: Sequence[FusedPredictor]) -> None:
         self.members, self.data, self.size = list(members), members[0].data, len(members)
+        self.device, self.scaling = members[0].device, members[0].scaling
+        self.latent_dim = sum(member.latent_dim for member in self.members)
         self._emulators = [member.emulator for member in members]
         self._stacked = stacked_state(self._emulators)
 
@@ -50,6 +46,7 @@ class Ensemble:
         """Move every network to a device and return this predictor."""
         for member in self.members:
             member.to(device)
+        self.device = device
         self._stacked = {name: tensor.to(device) for name, tensor in self._stacked.items()}
         return self
 
@@ -60,26 +57,26 @@ class Ensemble:
     def begin(self, latent: Tensor) -> State:
         """Return the state of cells with latents `(B, M L)`."""
         states = [member.begin(one) for member, one in zip(self.members, self._apart(latent), strict=True)]
-        return {name: _together([state[name] for state in states]) for name in states[0]}
+        return {name: torch.cat([state[name] for state in states], dim=1) for name in states[0]}
 
     def step(self, state: State, physical_BP: Tensor, dt_B: Tensor) -> State:
         """Return the state after one step of every member."""
         members = {name: torch.stack(self._apart(values)) for name, values in state.items()}
         arguments = (members, self.scaled_physical(physical_BP), dt_B.float())
         after = call_each(self._emulators, "advance", (0, None, None), *arguments, state=self._stacked)
-        return {name: _together(list(values)) for name, values in after.items()}
+        return {name: torch.cat(list(values), dim=1) for name, values in after.items()}
 
-    def carry(self, state: State, physical_BTP: Tensor, dt_BN: Tensor, rows: Tensor) -> State:
-        """Return the states `(B, R, ...)` in the wanted rows; see `chemnet.surrogate.carrying.carry`."""
+    def rollout(self, state: State, physical_BTP: Tensor, dt_BN: Tensor, rows: Tensor) -> State:
+        """Return the states `(B, R, ...)` in the wanted rows; see `rollout_states`."""
         if not all(member.is_fused(physical_BTP.device) for member in self.members):
             # one vectorised step of all members at a time
             return stepwise(self, state, physical_BTP, dt_BN, rows)
-        states = [{name: self._apart(values)[i] for name, values in state.items()} for i in range(self.size)]
-        carried = [
-            carry(member, one, physical_BTP, dt_BN, rows)
-            for member, one in zip(self.members, states, strict=True)
+        starts = [{name: self._apart(values)[i] for name, values in state.items()} for i in range(self.size)]
+        states = [
+            rollout_states(member, start, physical_BTP, dt_BN, rows)
+            for member, start in zip(self.members, starts, strict=True)
         ]
-        return {name: torch.cat([one[name] for one in carried], dim=-1) for name in state}
+        return {name: torch.cat([one[name] for one in states], dim=-1) for name in state}
 
     def abundance(self, state: State) -> Tensor:
         """Return the geometric mean of the members' abundances, `(B, S)`."""
@@ -111,7 +108,6 @@ class Ensemble:
         return self.members[0].scaled_physical(physical)
 
     def _apart(self, values: Tensor) -> list[Tensor]:
-        """Return each member's part of what stands side by side along the second axis."""
         return list(values.chunk(self.size, dim=1))
 
     def _scaled(self, latent: Tensor) -> Tensor:
@@ -120,14 +116,18 @@ class Ensemble:
         return torch.stack([member.decode_scaled(part) for member, part in parts])
 
     def _mean(self, scaled: Tensor) -> Tensor:
-        """Return the geometric mean of the members' abundances."""
-        return self.data.abundance_scaling.unscale(scaled.mean(dim=0))
+        abundance: Tensor = self.scaling.unscale(scaled.mean(dim=0))
+        return abundance
 
     def _spread(self, scaled: Tensor) -> Tensor:
-        """Return the standard deviation over the members [dex]; 0 for one member."""
-        return self.data.abundance_scaling.decades * scaled.std(dim=0, correction=0)
+        return self.scaling.decades * scaled.std(dim=0, correction=0)
 
 
-def _together(parts: list[Tensor]) -> Tensor:
-    """Return the members' values side by side along the second axis."""
-    return torch.cat(parts, dim=1)
+Components = FusedPredictor | Ensemble
+"""What trained networks become: the innermost predictor of a surrogate."""
+
+
+def components_of(parts: Parts) -> Components:
+    """Return the predictor of some trained networks: one, or an ensemble of its emulator's members."""
+    members = [FusedPredictor(replace(parts, emulator=emulator)) for emulator in parts.emulators]
+    return Ensemble(members) if hasattr(parts.emulator, "members") else members[0]

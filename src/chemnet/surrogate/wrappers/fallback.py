@@ -25,10 +25,11 @@ from chemnet.chemistry.simulation.simulate import worker_count
 from chemnet.chemistry.tracers import PHYSICAL_NAMES
 from chemnet.errors import DataError, ModelError, suggest
 from chemnet.progress import get_logger
-from chemnet.surrogate.input_checks import check_rows
+from chemnet.surrogate.input_checks import check_rows, is_one_cell
 from chemnet.surrogate.predictor import State, without
+from chemnet.surrogate.rollout import trajectory
 from chemnet.surrogate.surrogate import Surrogate
-from chemnet.surrogate.trust.error_signs import Watched
+from chemnet.surrogate.trust.monitored_predictor import MonitoredPredictor
 
 Array = NDArray[np.float64]
 
@@ -38,7 +39,7 @@ _log = get_logger(__name__)
 
 
 class Status(enum.IntEnum):
-    """Who computed a state."""
+    """What computed a state."""
 
     SURROGATE = 0
     """The surrogate, and it is expected to be within the tolerance."""
@@ -47,7 +48,7 @@ class Status(enum.IntEnum):
     SOLVER_FAILED = 2
     """The surrogate, beyond the tolerance: the solver was asked and gave up."""
     INPUT = 3
-    """Nobody: row 0."""
+    """Given: row 0."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class FallbackRun:
         return self.status == Status.SOLVER_FAILED
 
     def __str__(self) -> str:
-        steps = max(1, self.status[:, 1:].size)
+        steps = max(1, self.status[..., 1:].size)
         solved, failed = int(self.by_solver.sum()), int(self.failed.sum())
         text = f"{solved} of {steps} steps ({100.0 * solved / steps:.1f} %) went to the solver"
         return text + (f"; it gave up on {failed} more, which hold the surrogate's word" if failed else "")
@@ -124,18 +125,16 @@ class Fallback:
         options: Mapping[str, Any] | None = None,
         workers: int = 0,
     ) -> None:
-        if not isinstance(tolerance, Real) or not tolerance >= 0.0:
-            raise DataError(f"tolerance = {tolerance!r} dex", hint="a number: 0 (the solver alone) or more")
-        self.surrogate, self.tolerance = surrogate, float(tolerance)
+        self.surrogate, self.tolerance = surrogate, _tolerance(tolerance)
         self.network = network = Network.read(network) if isinstance(network, (str, Path)) else network
         self.options, self.workers = _solver_options(options or {}), _threads(workers)
-        self.watched: Watched = surrogate.watched
+        self.monitored: MonitoredPredictor = surrogate.monitored
         self._calibration = surrogate.judgement.calibration
         self._columns = _solver_columns(surrogate)
         self._order = _species_order(surrogate, network)
 
     def emulate(self, physical: Any, abundances: Any, dt: Any = None, rows: Any = None) -> FallbackRun:
-        """Carry cells along histories; takes what `Surrogate.emulate` takes.
+        """Predict cells along histories; takes what `Surrogate.emulate` takes.
 
         Raises
         ------
@@ -143,24 +142,26 @@ class Fallback:
             For input that cannot be used, or a temperature that the network does not cover, naming cell and
             step.
         """
-        start, driving, steps = self.surrogate.checked_inputs(physical, abundances, dt)
-        self._check_temperatures(driving[:, :-1])
-        wanted = frozenset(check_rows(rows, driving.shape[1]).tolist())
-        inputs = (torch.from_numpy(x.copy()).to(self.surrogate.device) for x in (start, driving, steps))
+        inputs = self.surrogate.checked_inputs(physical, abundances, dt)
+        self._check_temperatures(inputs[1][:, :-1])
+        wanted = frozenset(check_rows(rows, inputs[1].shape[1]).tolist())
+        start, forcing, steps = (torch.from_numpy(x.copy()).to(self.surrogate.device) for x in inputs)
         with torch.inference_mode():
-            run = self._run(*inputs, wanted)
+            run = self._run(start, forcing, steps, wanted)
+        if is_one_cell(physical):
+            run = FallbackRun(run.abundances[0], run.status[0])
         _log.info("%s", run)
         if run.failed.any():
-            cell, step = (int(index) for index in np.argwhere(run.failed)[0])
+            cell, step = (int(index) for index in np.argwhere(np.atleast_2d(run.failed))[0])
             _log.warning("the solver gave up on %d steps, first cell %d, step %d; see `failed`",
                          run.failed.sum(), cell, step)  # fmt: skip
         return run
 
     def start(self, abundance_BS: Tensor) -> State:
         """Return the state of cells with abundances `(B, S)`."""
-        state = self.watched.start(abundance_BS)
+        state = self.monitored.start(abundance_BS)
         inside = self.surrogate.domain.totals_inside(
-            (abundance_BS.double() @ self.watched.inner.stoichiometry.to(abundance_BS.device)).cpu().numpy()
+            (abundance_BS.double() @ self.monitored.inner.stoichiometry.to(abundance_BS.device)).cpu().numpy()
         )
         return {
             **state,
@@ -171,16 +172,16 @@ class Fallback:
 
     def step(self, state: State, physical_BP: Tensor, dt_B: Tensor) -> State:
         """Return the state after one step, by the surrogate or the solver."""
-        watched = self.watched.step(without(state, _OWN), physical_BP, dt_B)
-        observed = self.watched.observe(watched)
+        monitored = self.monitored.step(without(state, _OWN), physical_BP, dt_B)
+        observed = self.monitored.observe(monitored)
         after = {
-            **watched,
-            _ABUNDANCE: observed[:, : self.watched.n_species],
+            **monitored,
+            _ABUNDANCE: observed[:, : self.monitored.n_species],
             _STATUS: torch.full_like(state[_STATUS], Status.SURROGATE),
             _INSIDE: state[_INSIDE],
         }
         expected = self._expected_error(
-            state[_INSIDE], observed[:, self.watched.n_species :], physical_BP, dt_B
+            state[_INSIDE], observed[:, self.monitored.n_species :], physical_BP, dt_B
         )
         # no tolerance at all is the solver alone, whatever is expected
         distrusted = (~(expected <= self.tolerance) | (self.tolerance == 0.0)).nonzero()[:, 0]
@@ -190,9 +191,9 @@ class Fallback:
         """Return abundances `(B, S)`, float64: the solver's own where it computed them."""
         return state[_ABUNDANCE]
 
-    def _check_temperatures(self, driving: Array) -> None:
+    def _check_temperatures(self, forcing: Array) -> None:
         """Refuse parameters `(B, T - 1, P)` at which the network has no reactions, and so no truth."""
-        temperatures = driving[..., self._columns["gasTemp"]]
+        temperatures = forcing[..., self._columns["gasTemp"]]
 
         def place(index: int) -> str:
             cell, step = divmod(index, temperatures.shape[1])
@@ -211,18 +212,13 @@ class Fallback:
         corrected = {name: values.index_copy(0, chosen, known[name]) for name, values in after.items()}
         return {**corrected, _STATUS: status.index_fill(0, chosen, Status.SOLVER)}
 
-    def _run(self, start: Tensor, driving: Tensor, steps: Tensor, wanted: frozenset[int]) -> FallbackRun:
-        """Carry checked cells along their histories, and keep the abundances of the wanted rows."""
-        state = self.start(start)
-        abundances, status = [state[_ABUNDANCE]] if 0 in wanted else [], [state[_STATUS]]
-        for i in range(driving.shape[1] - 1):
-            state = self.step(state, driving[:, i], steps[:, i])
-            status.append(state[_STATUS])
-            if i + 1 in wanted:
-                abundances.append(state[_ABUNDANCE])
-        return FallbackRun(
-            torch.stack(abundances, dim=1).cpu().numpy(), torch.stack(status, dim=1).cpu().numpy()
-        )
+    def _run(self, start: Tensor, forcing: Tensor, steps: Tensor, wanted: frozenset[int]) -> FallbackRun:
+        """Predict checked cells along their histories, and keep the abundances of the wanted rows."""
+        states = trajectory(self.step, self.start(start), forcing, steps, steps.shape[1])
+        kept = [(one[_STATUS], one[_ABUNDANCE] if row in wanted else None) for row, one in enumerate(states)]
+        abundances = [abundance for _, abundance in kept if abundance is not None]
+        status = torch.stack([status for status, _ in kept], dim=1)
+        return FallbackRun(torch.stack(abundances, dim=1).cpu().numpy(), status.cpu().numpy())
 
     def _expected_error(
         self, composition_inside: Tensor, indicators: Tensor, physical_BP: Tensor, dt_B: Tensor
@@ -254,8 +250,13 @@ class Fallback:
         return torch.from_numpy(result).to(before.device), succeeded
 
 
+def _tolerance(tolerance: Any) -> float:
+    if not isinstance(tolerance, Real) or not float(tolerance) >= 0.0:
+        raise DataError(f"tolerance = {tolerance!r} dex", hint="a number: 0 (the solver alone) or more")
+    return float(tolerance)
+
+
 def _solver_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return keyword arguments of the solver, all of which it has."""
     for name in options:
         if name not in SOLVER_OPTIONS:
             raise DataError(f"the solver has no option {name!r}", hint=suggest(name, SOLVER_OPTIONS))
@@ -263,7 +264,6 @@ def _solver_options(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _threads(workers: Any) -> int:
-    """Return how many cells are integrated at the same time; 0 stands for one per core."""
     if not isinstance(workers, Integral) or workers < 0:
         raise DataError(f"workers = {workers!r}", hint="0 (one per core) or the number of cells at a time")
     return worker_count(int(workers))

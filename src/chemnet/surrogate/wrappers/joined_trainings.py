@@ -1,4 +1,4 @@
-"""Emulators from trainings of their own, put together as one deep ensemble."""
+"""Emulators that were trained one by one, joined into one deep ensemble."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ENSEMBLES = {"emulator": "LatentEnsemble", "direct_emulator": "DirectEnsemble"}
 """The ensemble that emulators of a role become."""
 
 
-def parts_together(results: Sequence[ResultDirectory]) -> Parts:
+def joined_parts(results: Sequence[ResultDirectory]) -> Parts:
     """Return the networks of a surrogate whose members were trained one by one.
 
     Parameters
@@ -54,7 +54,6 @@ def parts_together(results: Sequence[ResultDirectory]) -> Parts:
 
 
 def _check_member(result: ResultDirectory, first: ResultDirectory) -> None:
-    """Refuse what cannot predict together with the first member."""
     if role_of(result) not in ENSEMBLES:
         raise ModelError(
             f"{result.name} has the role '{role_of(result)}'; the members of an ensemble are emulators",

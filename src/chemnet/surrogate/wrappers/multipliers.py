@@ -138,7 +138,7 @@ def plain_newton(cells: Cells, elements: Elements) -> tuple[Tensor, Tensor]:
 def guarded_newton(
     cells: Cells, elements: Elements, tolerance: float, iterations: int
 ) -> tuple[Tensor, Tensor]:
-    """Return corrected abundances after at most so many Newton steps, and which cells have their totals."""
+    """Return corrected abundances after at most `iterations` steps, and which cells have their totals."""
     result = cells.abundance.clone()
     index = torch.arange(len(result), device=result.device)
     done = torch.zeros_like(index, dtype=torch.bool)

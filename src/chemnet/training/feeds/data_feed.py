@@ -107,8 +107,8 @@ class WindowTable:
 
 
 @dataclass(frozen=True)
-class TableShare:
-    """A table that gathers every `size`-th item of each batch, from number `rank` on: one process's share."""
+class TableShard:
+    """A table that gathers every `size`-th item of each batch, from number `rank` on: one process's shard."""
 
     table: Table
     rank: int
@@ -120,13 +120,13 @@ class TableShare:
         return self.table.n_items
 
     def gather(self, items: Tensor) -> Batch:
-        """Return this share of the batch of some items."""
+        """Return this shard of the batch of some items."""
         return self.table.gather(items[self.rank :: self.size])
 
     @classmethod
     def joined(cls, tables: Sequence[Self]) -> Self:
-        """Return the shares of several tables as one."""
-        whole = type(tables[0].table).joined([share.table for share in tables])
+        """Return the shards of several tables as one."""
+        whole = type(tables[0].table).joined([shard.table for shard in tables])
         return cls(whole, tables[0].rank, tables[0].size)
 
 
@@ -264,7 +264,7 @@ def _device(table: Table) -> torch.device:
 
 def _rows(table: Table) -> RowTable:
     """Return the rows that a table's items are made of."""
-    if isinstance(table, TableShare):
+    if isinstance(table, TableShard):
         return _rows(table.table)
     if isinstance(table, WindowTable):
         return table.rows

@@ -31,7 +31,7 @@ def make_feeds(
     config: ConfigDict,
     device: torch.device,
     trace: Trace,
-    share: Callable[[Table], Table] = lambda table: table,
+    shard: Callable[[Table], Table] = lambda table: table,
 ) -> tuple[Feed, Feed]:
     """Return the shuffled feed of the training split and the ordered feed of the validation split.
 
@@ -47,7 +47,7 @@ def make_feeds(
         Where batches are gathered.
     trace
         Shown each read.
-    share
+    shard
         Gives the table of this process's part of each batch.
 
     Raises
@@ -68,9 +68,9 @@ def make_feeds(
     for name, seed in (("train", config["general"]["seed"]), ("validate", None)):
         reader = SplitReader(splits[name], kind, data.window or 0, device, trace)
         feeds.append(
-            ResidentFeed(share(reader.whole()), batch_size, seed)
+            ResidentFeed(shard(reader.whole()), batch_size, seed)
             if resident
-            else reader.streamed(table["stream_rows"], batch_size, seed, share)
+            else reader.streamed(table["stream_rows"], batch_size, seed, shard)
         )
     training, validation = feeds
     _refuse_empty(training, validation, kind, table["monitor"])
@@ -128,7 +128,7 @@ class SplitReader:
         rows_in_memory: int,
         batch_size: int,
         seed: int | None,
-        share: Callable[[Table], Table] = lambda table: table,
+        shard: Callable[[Table], Table] = lambda table: table,
     ) -> StreamedFeed:
         """Return a feed that reads the split in chunks: of whole tracers for windows, else of rows."""
         chunk_rows = max(1, min(_CHUNK_ROWS, rows_in_memory // _FEWEST_CHUNKS))
@@ -140,7 +140,7 @@ class SplitReader:
             items = np.diff(np.searchsorted(self.split.window_start, edges))
         # a chunk of tracers that are shorter than a window holds nothing
         chunks = [(edges[k], edges[k + 1]) for k in np.flatnonzero(items)]
-        read: Callable[[int], Table] = lambda chunk: share(self.block(*chunks[chunk]))  # noqa: E731
+        read: Callable[[int], Table] = lambda chunk: shard(self.block(*chunks[chunk]))  # noqa: E731
         sampler = ChunkedShuffleSampler(items[items > 0].tolist(), rows_in_memory // chunk_rows, seed)
         return StreamedFeed(read, sampler, batch_size)
 

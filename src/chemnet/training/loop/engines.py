@@ -49,7 +49,7 @@ class Session:
         One mapping of figures per finished epoch.
     group
         The processes that train together.
-    ended_by_watch
+    ended_by_callback
         Whether somebody who looked on ended the training.
     """
 
@@ -66,7 +66,7 @@ class Session:
     state: TrainingState = field(default_factory=TrainingState)
     records: list[dict[str, float]] = field(default_factory=list)
     group: Alone = ALONE
-    ended_by_watch: bool = False
+    ended_by_callback: bool = False
 
     @property
     def table(self) -> ConfigDict:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from chemnet.data.abundance_errors import histogram_quantile
 from chemnet.errors import RunFailedError
-from chemnet.models.validation_metrics import histogram_quantile
 
 # diagnostics under this name are histograms of dex errors; LAE99 is read from them
 HISTOGRAM = "dex_histogram"
@@ -73,7 +73,7 @@ class EpochMeans:
         self.flush()
         means = {name: float(total) / self._rows for name, total in zip(self._names, self._sums, strict=True)}
         if HISTOGRAM in self._totals:
-            means["lae99"] = histogram_quantile(self._totals[HISTOGRAM], 0.99)
+            means["lae99"] = float(histogram_quantile(self._totals[HISTOGRAM].cpu().numpy(), 0.99))
         return means
 
     def _refuse_non_finite(self, values: Tensor) -> None:

@@ -27,15 +27,15 @@ _log = get_logger(__name__)
 
 
 class Tracker(Protocol):
-    """Whoever wants the figures of each epoch as they come (MLflow, a sweep)."""
+    """Takes the figures of each epoch as they come (MLflow, a sweep)."""
 
     def epoch(self, record: dict[str, float]) -> None:
         """Take in the figures of one finished epoch."""
         ...
 
 
-class Watch(Protocol):
-    """Whoever looks on and may end a training, a sweep for one.
+class Callback(Protocol):
+    """Sees each epoch of a training and may end it, as a sweep does.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ def attach_all(
     session: Session,
     means: EpochMeans,
     trackers: Sequence[Tracker] = (),
-    watch: Watch | None = None,
+    callback: Callback | None = None,
 ) -> None:
     """Attach every handler to the trainer, in the order in which an epoch's end needs them."""
     trainer.add_event_handler(Events.EPOCH_STARTED, lambda: session.training.set_epoch(trainer.state.epoch))
@@ -76,8 +76,8 @@ def attach_all(
         SaveState(session).attach(trainer)
     if session.table["early_stopping_patience"]:
         StopEarly(session).attach(trainer)
-    if watch is not None:
-        AskWatch(session, watch).attach(trainer)
+    if callback is not None:
+        AskCallback(session, callback).attach(trainer)
     if session.group.is_first:
         ShowProgress(session, means).attach(trainer)
 
@@ -199,20 +199,20 @@ class StopEarly:
             trainer.terminate()
 
 
-class AskWatch:
-    """End the training when whoever looks on has seen enough."""
+class AskCallback:
+    """End the training when the callback says so."""
 
-    def __init__(self, session: Session, watch: Watch) -> None:
-        self.session, self.watch = session, watch
+    def __init__(self, session: Session, callback: Callback) -> None:
+        self.session, self.callback = session, callback
 
     def attach(self, trainer: Engine) -> None:
         """Ask after each epoch."""
         trainer.add_event_handler(Events.EPOCH_COMPLETED, self.ask)
 
     def ask(self, trainer: Engine) -> None:
-        """Show the latest record, and terminate when told so."""
-        if self.watch.stops_after(self.session.records[-1]):
-            self.session.ended_by_watch = True
+        """Hand over the latest record, and terminate if the callback asks for it."""
+        if self.callback.stops_after(self.session.records[-1]):
+            self.session.ended_by_callback = True
             trainer.terminate()
 
 

@@ -26,8 +26,8 @@ from chemnet.training.feeds.truncation import with_truncation
 from chemnet.training.loop.engines import Session, make_session, make_trainer, run_epochs
 from chemnet.training.loop.handlers import (
     METRICS_FILE,
+    Callback,
     Tracker,
-    Watch,
     attach_all,
     stopped_early,
     write_weights,
@@ -55,7 +55,7 @@ def train_component(
     config: ConfigDict,
     inputs: dict[str, ResultDirectory],
     resumed: Resumed | None = None,
-    watch: Watch | None = None,
+    callback: Callback | None = None,
     group: Alone = ALONE,
 ) -> ResultDirectory:
     """Train the model that the configuration names, and return its result.
@@ -68,8 +68,8 @@ def train_component(
         ``"preprocess"``, and ``"autoencoder"`` for an emulator.
     resumed
         A run to go on with.
-    watch
-        Who looks on and may end it.
+    callback
+        Sees each epoch and may end the training.
     group
         The processes that train it together.
 
@@ -79,7 +79,7 @@ def train_component(
         When a loss is not finite; no result is left.
     KeyboardInterrupt
         After the best weights were saved in a result of status ``"interrupted"``, if an epoch was complete. A
-        watched training stays hidden instead, for whoever watched to go on with.
+        training with a callback stays hidden instead, so that its caller can continue it.
     """
     largest = batch_bytes(inputs["preprocess"], config)
     with cpu_threads(config["general"]["threads"]), memory_for_steps(largest):
@@ -87,9 +87,9 @@ def train_component(
         # all have read what the first one may change now
         group.wait()
         if group.is_first:
-            return group.told(_write_component(config, inputs, resumed, session, trace, watch))
-        _run(session, trace, [], watch)
-        return group.told(None)
+            return group.broadcast(_write_component(config, inputs, resumed, session, trace, callback))
+        _run(session, trace, [], callback)
+        return group.broadcast(None)
 
 
 def _write_component(
@@ -98,7 +98,7 @@ def _write_component(
     resumed: Resumed | None,
     session: Session,
     trace: Trace,
-    watch: Watch | None,
+    callback: Callback | None,
 ) -> ResultDirectory:
     """Train and write the result."""
     # what the resumed run becomes is what an uninterrupted one would be, so its configuration reproduces it
@@ -109,7 +109,7 @@ def _write_component(
     ) as writer:
         session.folder = writer.path
         try:
-            return _train(session, writer, trace, watch)
+            return _train(session, writer, trace, callback)
         finally:
             # a run that failed or was interrupted later on can be resumed from its last whole epoch
             writer.keep_on_error = (writer.path / RESUME_FILE).is_file()
@@ -131,7 +131,7 @@ def prepare(
     if config["train"]["model_weights_file"] and resumed is None:
         model.load_weights(config["train"]["model_weights_file"])
     model.to(device)
-    training, validation = make_feeds(data, feed, config, device, trace, group.share)
+    training, validation = make_feeds(data, feed, config, device, trace, group.shard)
     group.check_batches(training)
     shown = trace.feed(training)
     if feed != "windows" and config["train"]["gradient_steps"]:
@@ -158,26 +158,28 @@ def prepare(
     return session, trace
 
 
-def _train(session: Session, writer: ResultWriter, trace: Trace, watch: Watch | None) -> ResultDirectory:
+def _train(
+    session: Session, writer: ResultWriter, trace: Trace, callback: Callback | None
+) -> ResultDirectory:
     """Run the epochs that are left and finish the result; Ctrl-C finishes it early."""
     with ExitStack() as stack:
         trackers = []
         if session.config["mlflow"]["enabled"]:
-            trackers.append(stack.enter_context(_tracked(session, writer, watch.tags if watch else {})))
+            trackers.append(stack.enter_context(_tracked(session, writer, callback.tags if callback else {})))
         try:
-            _run(session, trace, trackers, watch)
+            _run(session, trace, trackers, callback)
         except KeyboardInterrupt:
-            if session.state.epoch and watch is None:
+            if session.state.epoch and callback is None:
                 _say_how_to_resume(session, finish(session, writer, "interrupted"))
             raise
-        return finish(session, writer, watch.status if watch else DONE)
+        return finish(session, writer, callback.status if callback else DONE)
 
 
-def _run(session: Session, trace: Trace, trackers: Sequence[Tracker], watch: Watch | None) -> None:
+def _run(session: Session, trace: Trace, trackers: Sequence[Tracker], callback: Callback | None) -> None:
     """Run the epochs that are left."""
     means = session.group.means("training")
     trainer = make_trainer(session, means, trace)
-    attach_all(trainer, session, means, trackers, watch)
+    attach_all(trainer, session, means, trackers, callback)
     if not stopped_early(session):
         run_epochs(trainer, session)
 
@@ -215,7 +217,7 @@ def summarise(session: Session, status: str) -> dict[str, Any]:
 
 def _ended_by(session: Session) -> str:
     """Return what ended a training that was not interrupted."""
-    return "watch" if session.ended_by_watch else "early" if stopped_early(session) else "epochs"
+    return "watch" if session.ended_by_callback else "early" if stopped_early(session) else "epochs"
 
 
 def _is_for_summary(name: str) -> bool:

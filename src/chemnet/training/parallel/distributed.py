@@ -2,7 +2,7 @@
 
 Every process holds the model and the split and goes through the same batches in the same order, of each of
 which it takes its share: every row is seen once per epoch, by one process. Losses are weighted by the rows
-that they are means of, gradients are summed, and BatchNorm takes its statistics over all shares, so a step is
+that they are means of, gradients are summed, and BatchNorm takes its statistics over all shards, so a step is
 that of one process with the whole batch, but for the order of sums. Weights, schedules and decisions stay the
 same everywhere without being sent. The first process writes, tracks and tells; the others follow.
 
@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from chemnet.errors import ConfigError, RunFailedError
 from chemnet.results import ResultDirectory
-from chemnet.training.feeds.data_feed import Feed, Table, TableShare, batch_sizes
+from chemnet.training.feeds.data_feed import Feed, Table, TableShard, batch_sizes
 from chemnet.training.loop.epoch_means import EpochMeans
 from chemnet.training.parallel.devices import choose_device
 from chemnet.training.parallel.process_group import ALONE, Alone
@@ -104,12 +104,12 @@ class Together(Alone):
     def first_path(self, find: Callable[[], Path | None]) -> Path | None:
         """Return the path that the first process finds, if any."""
         found = find() if self.is_first else None
-        path = idist.all_gather({"path": str(found) if found else ""})[0]["path"]
+        path: str = _gathered({"path": str(found) if found else ""})[0]["path"]
         return Path(path) if path else None
 
-    def share(self, table: Table) -> Table:
+    def shard(self, table: Table) -> Table:
         """Return the part of each batch that is this process's."""
-        return TableShare(table, self.rank, self.size)
+        return TableShard(table, self.rank, self.size)
 
     def check_batches(self, feed: Feed) -> None:
         """Raise `ConfigError` when a batch has fewer items than there are processes."""
@@ -134,7 +134,7 @@ class Together(Alone):
             torch.manual_seed(seed + _SEED_STRIDE * self.rank)
 
     def means(self, what: str) -> EpochMeans:
-        """Return what takes means over the shares of all processes."""
+        """Return what takes means over the shards of all processes."""
         return SharedMeans(what)
 
     def backward(self, loss: Tensor, parameters: Sequence[nn.Parameter], rows: int) -> None:
@@ -180,7 +180,7 @@ class Together(Alone):
         """Wait until every process is here."""
         idist.barrier()
 
-    def told(self, result: ResultDirectory | None) -> ResultDirectory:
+    def broadcast(self, result: ResultDirectory | None) -> ResultDirectory:
         """Return the first process's result in all of them."""
         path = _gathered({"path": str(result.path) if result else ""})[0]["path"]
         return ResultDirectory.open(path)
@@ -211,20 +211,20 @@ class SharedMeans(EpochMeans):
         self.flush()
         mine: dict[str, Any] = {"names": self._names, "sums": self._sums, "rows": self._rows}
         mine["totals"] = {name: total.cpu() for name, total in self._totals.items()}
-        # one whose share was empty has no names
-        shares = [share for share in _gathered(mine) if share["rows"]]
-        self._names = shares[0]["names"]
-        self._rows = sum(share["rows"] for share in shares)
-        self._sums = torch.stack([share["sums"] for share in shares]).sum(0)
+        # one whose shard was empty has no names
+        shards = [shard for shard in _gathered(mine) if shard["rows"]]
+        self._names = shards[0]["names"]
+        self._rows = sum(shard["rows"] for shard in shards)
+        self._sums = torch.stack([shard["sums"] for shard in shards]).sum(0)
         self._totals = {
-            name: torch.stack([share["totals"][name] for share in shares]).sum(0)
-            for name in shares[0]["totals"]
+            name: torch.stack([shard["totals"][name] for shard in shards]).sum(0)
+            for name in shards[0]["totals"]
         }
         return super().result()
 
 
 class WholeBatchNorm(nn.BatchNorm1d):
-    """BatchNorm whose statistics in training are those of the shares of all processes together."""
+    """BatchNorm whose statistics in training are those of the shards of all processes together."""
 
     def forward(self, values: Tensor) -> Tensor:
         """Normalise `(B, C)`; the running statistics are the same in every process."""

@@ -47,7 +47,7 @@ class Alone:
         """Return the path that the first process finds, if any."""
         return find()
 
-    def share(self, table: Table) -> Table:
+    def shard(self, table: Table) -> Table:
         """Return the part of each batch that is this process's."""
         return table
 
@@ -72,7 +72,7 @@ class Alone:
     def wait(self) -> None:
         """Wait until every process is here."""
 
-    def told(self, result: ResultDirectory | None) -> ResultDirectory:
+    def broadcast(self, result: ResultDirectory | None) -> ResultDirectory:
         """Return the result that the first process has; the others give None and wait."""
         assert result is not None
         return result

@@ -140,11 +140,12 @@ def test_columns_of_the_development_version_are_known_and_what_is_not_used_is_sa
     uclchem.read(write(tmp_path, table, reactions), reading)
     assert reading.notes == []
     changed = table.replace(
-        "#CS,44,3200.0,0.0,0.0,0.0,65.3,0.0,0.0", "#CS,44,3200.0,0.0,0.0,0.0,65.3,0.0,900.0"
+        "#CS,44,3200.0,0.0,0.0,0.0,65.3,0.0,0.0", "#CS,44,3200.0,0.0,0.0,0.0,65.3,1e12,900.0"
     )
-    uclchem.read(write(tmp_path, changed.replace("Ix", "colour"), reactions), reading)
+    species, _ = uclchem.read(write(tmp_path, changed.replace("Ix", "colour"), reactions), reading)
+    assert [one.diffusion_barrier for one in species] == [0.0] * 5 + [900.0]
     assert "columns of species.csv that are not used: colour" in reading.notes[0]
-    assert "DIFFUSION BARRIER of the table not used" in reading.notes[1]
+    assert "DESORPTION PREFACTOR of the table not used" in reading.notes[1]
 
 
 GRAINS = """NAME,MASS,BINDING ENERGY

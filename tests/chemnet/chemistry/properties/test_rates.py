@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -123,6 +124,18 @@ def test_reactions_on_the_surface_compete_with_desorption_and_hopping(
     expected = react / (react + hop + leave) * hop / SITES_PER_H
     reaction = Reaction(("#C", "#O"), ("#CO",), "LH", 1.0, 0.0, 500.0)
     assert coefficient(right_hand_side, reaction) == pytest.approx(expected, rel=5e-3)
+
+
+def test_a_species_with_a_barrier_of_its_own_hops_over_that(right_hand_side: Callable[..., Any]) -> None:
+    reaction = Reaction(("#C", "#O"), ("#CO",), "LH", 1.0)
+    same = [replace(one, diffusion_barrier=0.5 * one.binding_energy) for one in SPECIES]
+    lower = [replace(one, diffusion_barrier=0.3 * one.binding_energy) for one in SPECIES]
+    plain, equal, fast = (
+        float(right_hand_side(Network.from_parts(species, [reaction]), CONDITIONS).k[0])
+        for species in (SPECIES, same, lower)
+    )
+    assert equal == pytest.approx(plain)
+    assert fast > 10.0 * plain
 
 
 def test_chemical_desorption_takes_its_share_from_what_stays(right_hand_side: Callable[..., Any]) -> None:

@@ -13,7 +13,7 @@ from made_tracers import MadeTracers, write_plain_hdf5
 
 from chemnet.chemistry.units import SECONDS_PER_YEAR
 from chemnet.data.readers import TracerTable
-from chemnet.errors import DataError
+from chemnet.errors import ConfigError, DataError
 
 CARBOX = {
     "Time": "time_years",
@@ -59,6 +59,35 @@ def test_a_role_for_a_column_that_is_not_there_is_refused(made_tracers: MadeTrac
         DataError, match=r"no column 'time_years', which data_set.columns gives the role 'Time'"
     ):
         TracerTable(table_config(path, columns={"time": "time_years"}))
+
+
+@pytest.mark.parametrize(
+    ("roles", "told"),
+    [
+        ({"densty": "nH"}, "'densty' is no time, tracer"),
+        ({"Density": "nH", "Av": "nH"}, "gives 'nH' two roles"),
+    ],
+)
+def test_roles_that_mean_nothing_are_refused(
+    roles: dict[str, str], told: str, made_tracers: MadeTracers, tmp_path: Path
+) -> None:
+    path = written(data_frame(made_tracers).rename(columns={"Density": "nH"}), tmp_path / "t.csv")
+    with pytest.raises(ConfigError, match=told):
+        TracerTable(table_config(path, columns=roles))
+
+
+def test_an_index_of_dates_is_named_and_never_read(made_tracers: MadeTracers, tmp_path: Path) -> None:
+    import pandas as pd
+
+    frame = data_frame(made_tracers)
+    frame.index = pd.date_range("2020", periods=len(frame), name="when")
+    frame.to_hdf(tmp_path / "t.h5", key="df", mode="w")
+    assert "when" in TracerTable(table_config(tmp_path / "t.h5")).unread_columns
+    frame = frame.drop(columns="Time")
+    frame.index.name = "Time"
+    frame.to_hdf(tmp_path / "t.h5", key="df", mode="w")
+    with pytest.raises(DataError, match="holds dates"):
+        TracerTable(table_config(tmp_path / "t.h5")).read([0])
 
 
 @pytest.mark.parametrize("name", ["time_seconds", "Time [s]", "time (sec)", "t_s"])

@@ -103,13 +103,14 @@ def test_what_is_no_number_among_fortrans_is_named_with_its_line(
         (b'\xef\xbb\xbf [{"Time": 0}]', "this is JSON"),
         (b"<?xml version='1.0'?><VOTABLE>", "XML or HTML"),
         (b"BZh91AY", "compressed by bzip2"),
-        (b"\x80\x04\x95", "a Python pickle, which chemnet never loads"),
+        (b"\x80\x04\x95", "this is a Python pickle"),
         (b"SIMPLE  =                    T", "a FITS file"),
         (b"\xff\xfeT\x00i\x00m\x00e\x00,\x00", "text in UTF-16"),
         (gzip.compress(b'{"Time": 0}'), "this is JSON"),
         (gzip.compress(b"\x89HDF\r\n\x1a\n"), "a compressed binary table"),
         (b"\x1f\x8b\x08 cut off", "damaged gzip"),
         (b"Time Density\n0 1\n", "no column names separated by"),
+        (b"Time,Density,H\n[yr],[cm-3],[-]\n0,1e4,1\n", r"below the column names holds no number: \[yr\]"),
     ],
 )
 def test_files_of_other_kinds_are_named_for_what_they_are(content: bytes, told: str, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from chemnet.surrogate.bulk.rollout_file import RolloutFile
 @pytest.fixture
 def small_batches(monkeypatch):
     """Let a batch be one cell."""
-    monkeypatch.setattr(stream, "cells_per_batch", lambda surrogate, n_rows, kept: 1)
+    monkeypatch.setattr(stream, "cells_per_batch", lambda components, n_rows, kept: 1)
 
 
 @pytest.fixture
@@ -105,9 +105,9 @@ def test_what_makes_no_sense_is_refused_in_words(surrogate, asked, tmp_path, cha
 def test_a_batch_never_takes_more_memory_than_is_free(surrogate, monkeypatch):
     kept = stream.Kept(np.arange(300), tuple(range(12)), True)
     monkeypatch.setattr(stream, "free_memory", lambda device: 10**6)
-    few = stream.cells_per_batch(surrogate, 300, kept)
+    few = stream.cells_per_batch(surrogate.components, 300, kept)
     monkeypatch.setattr(stream, "free_memory", lambda device: 10**12)
-    many = stream.cells_per_batch(surrogate, 300, kept)
+    many = stream.cells_per_batch(surrogate.components, 300, kept)
     assert 1 <= few < many
     assert many % 512 == 0
     assert many * 300 * 12 * 4 < 2**29

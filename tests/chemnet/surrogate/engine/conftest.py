@@ -5,22 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import made_emulators
 import numpy as np
 import pytest
 import torch
 
-from chemnet.models.contract import build_model
 from chemnet.surrogate.predictor import Parts
 
-SMALL: dict[str, dict[str, Any]] = {
-    "LatentEmulator": {"hidden": [17, 16]},
-    "DirectEmulator": {"hidden": [17, 16]},
-    "LatentODE": {"hidden": [16]},
-    "LatentRNN": {"hidden": 17},
-    "LatentNeuralOperator": {"channels": 8, "blocks": 2},
-    "LatentRelaxation": {"hidden": [17, 16]},
-    "DirectRelaxation": {"hidden": [17, 16]},
-}
 N_ROWS = 301
 
 
@@ -29,15 +20,10 @@ def make_autoencoder(tiny: Any, row_description: Any, training_rows: Any) -> Cal
     """Return a function that builds an autoencoder by name, with random weights and scaled latents."""
 
     def make(name: str = "Autoencoder", **options: Any) -> Any:
-        torch.manual_seed(0)
         changes = {f"model.{name}.{key}": value for key, value in options.items()}
-        model = build_model(tiny({"model.name": name, **changes}), row_description)
-        model.before_training(training_rows)
-        for parameter in model.parameters():
-            if parameter.requires_grad:
-                torch.nn.init.normal_(parameter, std=0.5)
-        model.after_training(training_rows)
-        return model.eval()
+        return made_emulators.make_autoencoder(
+            tiny({"model.name": name, **changes}), row_description, training_rows
+        )
 
     return make
 
@@ -49,15 +35,9 @@ def make_parts(
     """Return a function that builds the networks of a surrogate by the emulator's name."""
 
     def make(name: str, **options: Any) -> Parts:
-        autoencoder = make_autoencoder()
-        chosen = {f"model.{name}.{key}": value for key, value in {**SMALL[name], **options}.items()}
-        config = tiny({"model.name": name, **chosen})
-        emulator = build_model(config, window_description, autoencoder)
-        _shake(emulator)
-        emulator.before_training(training_rows)
-        if emulator.role == "direct_emulator":
-            return Parts(emulator, None, None, emulator.data)
-        return Parts(emulator, autoencoder, autoencoder, emulator.data)
+        return made_emulators.make_parts(
+            tiny, window_description, training_rows, make_autoencoder(), name, **options
+        )
 
     return make
 
@@ -80,10 +60,3 @@ def cells(tiny_data: Any) -> Callable[..., tuple[torch.Tensor, torch.Tensor, tor
         return torch.from_numpy(start), torch.from_numpy(physical), torch.from_numpy(dt)
 
     return make
-
-
-def _shake(model: Any) -> None:
-    """Give what starts at zero, which would hide mistakes, random values of the size of trained ones."""
-    for parameter in model.parameters():
-        if parameter.requires_grad and not parameter.any():
-            torch.nn.init.normal_(parameter, std=0.02)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from chemnet.models.codec import ScaledAbundances
 from chemnet.surrogate.engine.codec import fused_decoder, fused_encoder
-from chemnet.surrogate.predictor import ScaledAbundances
 
 AUTOENCODERS = [
     ("Autoencoder", {}),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from chemnet.surrogate.carrying import stepwise
-from chemnet.surrogate.engine.cuda_graphs import RecordedRollout
+from chemnet.surrogate.engine.cuda_graphs import recorded_rollout
 from chemnet.surrogate.engine.fused_predictor import FusedPredictor
 from chemnet.surrogate.predictor import ComponentPredictor
+from chemnet.surrogate.rollout import stepwise
 
 
 def warm_up_and_repeat(work):
@@ -25,7 +25,7 @@ def test_replayed_steps_are_those_of_the_plain_rollout(make_parts, cells, name):
     state = predictor.start(start)
     rows = torch.tensor([0, 3, 8])
     expected = stepwise(predictor, state, physical, dt, rows)
-    found = RecordedRollout(predictor, warm_up_and_repeat).carry(state, physical, dt, rows)
+    found = recorded_rollout(predictor, state, physical, dt, rows, warm_up_and_repeat)
     assert found.keys() == expected.keys()
     for key, values in expected.items():
         torch.testing.assert_close(found[key], values)
@@ -35,8 +35,8 @@ def test_replayed_steps_are_those_of_the_plain_rollout(make_parts, cells, name):
 def test_a_rollout_on_a_gpu_is_that_of_the_cpu(make_parts, cells):
     start, physical, dt = cells(50, 30)
     fused, rows = FusedPredictor(make_parts("LatentRelaxation")), torch.tensor([1, 29])
-    expected = fused.carry(fused.start(start), physical, dt, rows)["latent"]
+    expected = fused.rollout(fused.start(start), physical, dt, rows)["latent"]
     on_gpu = [values.cuda() for values in (start, physical, dt)]
     fused.to(torch.device("cuda"))
-    found = fused.carry(fused.start(on_gpu[0]), *on_gpu[1:], rows)["latent"]
+    found = fused.rollout(fused.start(on_gpu[0]), *on_gpu[1:], rows)["latent"]
     torch.testing.assert_close(found.cpu(), expected, rtol=1e-4, atol=1e-4)

@@ -7,10 +7,10 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chemnet.surrogate.carrying import carry, stepwise
 from chemnet.surrogate.engine.fused_predictor import FusedPredictor
 from chemnet.surrogate.engine.fused_rollouts import fused_rollout
 from chemnet.surrogate.predictor import ComponentPredictor
+from chemnet.surrogate.rollout import rollout_states, stepwise
 from chemnet.training.parallel.devices import cpu_threads
 
 FUSED = ["LatentEmulator", "LatentRelaxation", "LatentRNN", "DirectEmulator", "DirectRelaxation"]
@@ -24,11 +24,11 @@ def both(parts, cells):
     """Return abundances in all rows by the plain and the fused predictor."""
     start, physical, dt = cells
     plain, fused = ComponentPredictor(parts), FusedPredictor(parts)
-    assert fused.rollout is not None
+    assert fused.fused is not None
     rows = torch.arange(physical.shape[1])
     with torch.inference_mode():
         expected = stepwise(plain, plain.start(start), physical, dt, rows)
-        found = fused.carry(fused.start(start), physical, dt, rows)
+        found = fused.rollout(fused.start(start), physical, dt, rows)
         assert expected.keys() == found.keys()
         return plain.abundance(expected), fused.abundance(found)
 
@@ -65,7 +65,7 @@ def test_any_number_of_cells_and_any_rows_are_those_of_the_plain_rollout(parts, 
     with torch.inference_mode():
         state = plain.start(start)
         expected = stepwise(plain, state, physical, dt, wanted)["latent"]
-        found = carry(fused, state, physical, dt, wanted)["latent"]
+        found = rollout_states(fused, state, physical, dt, wanted)["latent"]
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
 
@@ -74,7 +74,7 @@ def test_one_step_is_the_first_of_a_rollout(parts, cells):
     fused = FusedPredictor(parts)
     state = fused.start(start)
     after = fused.step(state, physical[:, 0], dt[:, 0])
-    rolled = fused.carry(state, physical, dt, torch.tensor([1, 3]))
+    rolled = fused.rollout(state, physical, dt, torch.tensor([1, 3]))
     torch.testing.assert_close(after["latent"], rolled["latent"][:, 0], rtol=1e-6, atol=1e-6)
 
 
@@ -82,10 +82,10 @@ def test_a_network_without_a_fused_rollout_is_carried_the_plain_way(make_parts, 
     parts = make_parts("LatentNeuralOperator")
     start, physical, dt = cells(3, 5)
     fused, plain = FusedPredictor(parts), ComponentPredictor(parts)
-    assert fused.rollout is None
+    assert fused.fused is None
     with torch.inference_mode():
         state = plain.start(start)
-        found = carry(fused, state, physical, dt)["latent"]
+        found = rollout_states(fused, state, physical, dt)["latent"]
         expected = stepwise(plain, state, physical, dt, torch.arange(5))["latent"]
     assert torch.equal(found, expected)
 
@@ -108,7 +108,7 @@ def test_one_thread_or_two_give_the_same(parts, cells):
     results = []
     for threads in (1, 2):
         with cpu_threads(threads):
-            results.append(fused.carry(state, physical, dt, rows)["latent"])
+            results.append(fused.rollout(state, physical, dt, rows)["latent"])
     torch.testing.assert_close(*results, rtol=1e-6, atol=1e-6)
 
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from chemnet.errors import DataError, ModelError
 from chemnet.surrogate.surrogate import Surrogate
-from chemnet.surrogate.trust.calibration import calibrate, familiar_states, isotonic, judgement_of
-from chemnet.surrogate.trust.error_signs import INDICATORS
-from chemnet.surrogate.trust.novelty import FamiliarStates
+from chemnet.surrogate.trust.calibration import calibrate, isotonic, judgement_of, reference_states
+from chemnet.surrogate.trust.monitored_predictor import INDICATORS
+from chemnet.surrogate.trust.novelty import ReferenceStates
 from chemnet.surrogate.trust.trust import Calibration
 
 NAMES = ("distance", "imbalance")
@@ -94,9 +94,9 @@ def test_isotonic_values_never_fall_and_keep_the_mean(pairs):
 
 def test_known_states_are_at_no_distance_and_others_at_theirs():
     latent, physical = torch.rand(50, 3), torch.rand(50, 2)
-    familiar = FamiliarStates.of(latent, physical)
-    assert familiar.distance(latent, physical).max() < 1e-3
-    away = familiar.distance(latent + 100.0 * latent.std(dim=0), physical)
+    reference = ReferenceStates.of(latent, physical)
+    assert reference.novelty(latent, physical).max() < 1e-3
+    away = reference.novelty(latent + 100.0 * latent.std(dim=0), physical)
     assert away.min() > 50.0 * (3 / 5) ** 0.5
 
 
@@ -178,18 +178,18 @@ def test_a_split_without_tracers_calibrates_nothing(surrogate, tiny_data, monkey
     train = tiny_data.split("train")
     empty = SimpleNamespace(n_rows=0, offsets=np.zeros(1, dtype=int))
     monkeypatch.setattr(tiny_data, "split", {"train": train, "validate": empty}.__getitem__)
-    assert judgement_of(surrogate, tiny_data) is None
+    assert judgement_of(surrogate.predictor, tiny_data) is None
     assert "trust cannot be calibrated" in caplog.text
 
 
 def test_a_species_that_the_validation_data_lack_is_told_and_not_taken_for_missing_tracers(
     surrogate, tiny_data, monkeypatch
 ):
-    familiar = familiar_states(surrogate, tiny_data)
-    monkeypatch.setattr("chemnet.surrogate.trust.calibration.familiar_states", lambda *_: familiar)
+    reference = reference_states(surrogate.components, tiny_data)
+    monkeypatch.setattr("chemnet.surrogate.trust.calibration.reference_states", lambda *_: reference)
     monkeypatch.setattr(tiny_data, "species", (*tiny_data.species[:-1], "renamed"))
-    with pytest.raises(DataError, match="lacks 1 of the surrogate's 12 species"):
-        judgement_of(surrogate, tiny_data)
+    with pytest.raises(DataError, match="lacks 1 of the model's 12 species"):
+        judgement_of(surrogate.predictor, tiny_data)
 
 
 def test_the_calibration_survives_being_written_as_plain_values():

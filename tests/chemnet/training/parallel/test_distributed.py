@@ -21,7 +21,7 @@ from workspace import Workspace, make_workspace
 from chemnet.config import ConfigDict, load_config
 from chemnet.results import list_results
 from chemnet.results.partial import list_partial
-from chemnet.training.feeds.data_feed import RowTable, TableShare, WindowTable
+from chemnet.training.feeds.data_feed import RowTable, TableShard, WindowTable
 from chemnet.verbs.train import TrainResult
 
 pytestmark = pytest.mark.timeout(240)
@@ -129,10 +129,10 @@ def test_the_shares_of_a_batch_are_the_batch(size: int) -> None:
     rows = RowTable(torch.rand(20, 3), torch.rand(20, 2), torch.rand(20))
     windows = WindowTable(rows, torch.tensor([0, 3, 8, 11]), 5)
     for table, items in ((rows, torch.tensor([5, 2, 9, 0, 7])), (windows, torch.tensor([3, 0, 2]))):
-        shares = [TableShare(table, rank, size).gather(items)["abundance"] for rank in range(size)]
+        shards = [TableShard(table, rank, size).gather(items)["abundance"] for rank in range(size)]
         whole = table.gather(items)["abundance"]
         order = torch.cat([torch.arange(len(items))[rank::size] for rank in range(size)])
-        assert torch.equal(torch.cat(shares), whole[order])
+        assert torch.equal(torch.cat(shards), whole[order])
 
 
 def test_several_processes_do_no_other_verb_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -136,7 +136,9 @@ class ImplicitEmulator(ChemModel):
         part = Iterates(*(each[chosen] for each in vars(iterates).values()))
         predicted, log_error = self.correct(before[chosen], part, physical[chosen], dt[chosen])
         loss, terms = losses.apply_criterion(self.criterion, predicted, target[chosen])
-        dex = validation_metrics.dex_error(predicted.detach(), target[chosen], self.decades).mean(dim=1)
+        dex = validation_metrics.scaled_dex_error(predicted.detach(), target[chosen], self.decades).mean(
+            dim=1
+        )
         expected = self.table["error_weight"] * log_error_loss(log_error, dex)
         return loss + expected, {**terms, "expected_error": expected.detach()}
 
@@ -238,7 +240,8 @@ class ImplicitEmulator(ChemModel):
         before, physical, dt, target = _consecutive(training)
         iterate = self.iterate(before, physical, dt).abundance
         missed, moved = (
-            float(validation_metrics.dex_error(one, target, self.decades).mean()) for one in (iterate, before)
+            float(validation_metrics.scaled_dex_error(one, target, self.decades).mean())
+            for one in (iterate, before)
         )
         _log.info("the implicit step of %s is off by %.3g dex, where rows are %.3g dex apart",
                   self.chemistry.network.name, missed, moved)  # fmt: skip

@@ -9,9 +9,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from chemnet.data.chem_dataset import ChemDataset, TracerBlock, tracer_groups
+from chemnet.data.histories import columns_of
 from chemnet.data.preprocessed import DataDescription, PreprocessedData, Split
 from chemnet.data.stored_rows import RowRange, Rows
-from chemnet.errors import DataError, nearest
+from chemnet.errors import DataError
 
 # whole tracers that are rolled out together; fixed, so that what is computed does not depend on any batch
 # size
@@ -114,7 +115,9 @@ class SplitSource:
                 f"{data.path}: no rows in {' or '.join(splits)}", hint="choose another infer.split"
             )
         # by method "random" a tracer is in several splits
-        self.tracer_ids = list(dict.fromkeys(tracer for part in self._parts for tracer in part.tracer_ids))
+        self.tracer_ids: Sequence[str] = list(
+            dict.fromkeys(tracer for part in self._parts for tracer in part.tracer_ids)
+        )
         self.largest_step = max(int(part.steps.max()) for part in self._parts)
         place = {tracer: index for index, tracer in enumerate(self.tracer_ids)}
         self._tracer_of_row = {
@@ -137,7 +140,6 @@ class SplitSource:
                 yield self._block(part, slice(int(edges[0]), int(edges[-1])), edges - edges[0])
 
     def _block(self, part: Split, rows: slice, offsets: np.ndarray | None = None) -> Block:
-        """Read some rows of a split."""
         physical, raw_physical = part.read("physical", rows), part.raw_physical(rows)
         if self._data.physical_scaling != self._wanted.physical_scaling:
             physical = self._wanted.physical_scaling.scale(raw_physical).astype(np.float32)
@@ -222,9 +224,11 @@ class RawSource:
 
     def __init__(self, dataset: ChemDataset, wanted: DataDescription) -> None:
         self._dataset, self._wanted = dataset, wanted
-        self._species = _columns("species", dataset.species, wanted.species)
-        self._physical = _columns("physical parameters", dataset.physical_names, wanted.physical_names)
-        self.tracer_ids, self.splits = list(dataset.tracer_ids), (RAW,)
+        self._species = columns_of("species", dataset.species, wanted.species, "the data set")
+        names = (dataset.physical_names, wanted.physical_names)
+        self._physical = columns_of("physical parameters", *names, "the data set")
+        self.tracer_ids: Sequence[str] = list(dataset.tracer_ids)
+        self.splits: tuple[str, ...] = (RAW,)
         self.n_rows = int(dataset.lengths.sum())
         self.largest_step = int(dataset.lengths.max()) - 1
         self._first_rows = np.cumsum([0, *dataset.lengths])
@@ -240,7 +244,6 @@ class RawSource:
             yield self._block(range(first, min(first + TRACERS_PER_BLOCK, len(self.tracer_ids))))
 
     def _block(self, tracers: range) -> Block:
-        """Read, check and scale some whole tracers."""
         raw = self._dataset.read(tracers)
         _refuse_non_finite(raw, self._dataset.species)
         physical = raw.physical[:, self._physical]
@@ -276,18 +279,6 @@ def _check_names(what: str, found: Sequence[str], wanted: Sequence[str], source:
     )
 
 
-def _columns(what: str, found: Sequence[str], wanted: Sequence[str]) -> np.ndarray:
-    """Return the column of each wanted name."""
-    missing = [name for name in wanted if name not in found]
-    if missing:
-        near = nearest(missing[0], found)
-        raise DataError(
-            f"the data set lacks {len(missing)} {what} of the model: {_few(missing)}",
-            hint=f"the data set has {', '.join(near)}" if near else f"it has {_few(list(found))}",
-        )
-    return np.array([list(found).index(name) for name in wanted])
-
-
 def _refuse_non_finite(block: TracerBlock, species: Sequence[str]) -> None:
     """Raise for the first abundance that is not finite or is negative, naming tracer, step and species."""
     faults = ~(block.abundance >= 0.0) | ~np.isfinite(block.abundance)
@@ -302,5 +293,4 @@ def _refuse_non_finite(block: TracerBlock, species: Sequence[str]) -> None:
 
 
 def _few(names: Sequence[Any], shown: int = 4) -> str:
-    """Return the first few names as text."""
     return ", ".join(map(str, names[:shown])) + (", ..." if len(names) > shown else "")

@@ -1,4 +1,4 @@
-"""A conserving predictor that sees signs of its own error.
+"""A conserving predictor that monitors its own error.
 
 Shapes: B cells, S species, P physical parameters, L latents, K indicators.
 """
@@ -6,31 +6,30 @@ Shapes: B cells, S species, P physical parameters, L latents, K indicators.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from chemnet.surrogate.carrying import alongside, carry
 from chemnet.surrogate.predictor import State, without
-from chemnet.surrogate.trust.novelty import FamiliarStates
-from chemnet.surrogate.wrappers.conservation import element_totals
-from chemnet.surrogate.wrappers.conserving import TOTALS, Conserving
+from chemnet.surrogate.rollout import repeated, rollout_states
+from chemnet.surrogate.trust.novelty import ReferenceStates
+from chemnet.surrogate.wrappers.conservation import TOTALS, ConservingPredictor, element_totals
+from chemnet.surrogate.wrappers.ensemble import Components
 
 #: signs of error that are seen of every state; an ensemble adds the spread of its members
 INDICATORS = ("distance", "imbalance", "start_error", "age")
-_START_ERROR, _AGE, _DRIVING = "watched_start_error", "watched_age", "watched_driving"
-_OWN = frozenset({_START_ERROR, _AGE, _DRIVING})
+_START_ERROR, _AGE, _FORCING = "monitored_start_error", "monitored_age", "monitored_forcing"
+_OWN = frozenset({_START_ERROR, _AGE, _FORCING})
 # abundances are compared above this
 _FLOOR = 1e-20
 
 
-class Watched:
-    """A predictor that keeps the contract of `Conserving` and measures indicators of its error.
+class MonitoredPredictor:
+    """A conserving predictor that also measures indicators of its error.
 
-    - `distance`: how far latents and parameters are from the nearest state of the training split;
-    - `imbalance`: how far the decoded abundances miss the element totals before they are corrected [dex]:
-      the truth has them, so this much at least is wrong;
+    - `distance`: the novelty, how far latents and parameters are from the nearest reference state;
+    - `imbalance`: how far the decoded abundances miss the element totals before they are corrected [dex];
+      the truth has them, so at least this much is wrong;
     - `start_error`: what encoding and decoding changed in the initial state [dex];
     - `age`: steps since a known state;
     - `spread`: how far the members of an ensemble are apart [dex];
@@ -39,18 +38,20 @@ class Watched:
     Parameters
     ----------
     inner
-        What predicts.
-    familiar
-        The states that it was trained on.
+        Predicts.
+    reference
+        States that it was trained on.
     indicators
         Names of those that are wanted, in the order of their columns; all by default.
     """
 
     def __init__(
-        self, inner: Conserving, familiar: FamiliarStates, indicators: Sequence[str] | None = None
+        self,
+        inner: ConservingPredictor[Components],
+        reference: ReferenceStates,
+        indicators: Sequence[str] | None = None,
     ) -> None:
-        self.inner, self.familiar = inner, familiar
-        self.components: Any = inner.inner
+        self.inner, self.components, self.reference = inner, inner.inner, reference
         self.n_species = self.components.data.n_species
         self.parameters = tuple(self.components.data.physical_names)
         every = (*INDICATORS, *self.components.signs, *self.parameters)
@@ -67,7 +68,7 @@ class Watched:
             **state,
             _START_ERROR: start_error.float(),
             _AGE: torch.zeros_like(start_error, dtype=torch.float32),
-            _DRIVING: start_error.new_zeros((len(start_error), n_physical), dtype=torch.float32),
+            _FORCING: start_error.new_zeros((len(start_error), n_physical), dtype=torch.float32),
         }
 
     def step(self, state: State, physical_BP: Tensor, dt_B: Tensor) -> State:
@@ -76,21 +77,20 @@ class Watched:
             **self.inner.step(without(state, _OWN), physical_BP, dt_B),
             _START_ERROR: state[_START_ERROR],
             _AGE: state[_AGE] + 1.0,
-            _DRIVING: self.components.scaled_physical(physical_BP),
+            _FORCING: self.components.scaled_physical(physical_BP),
         }
 
-    def carry(self, state: State, physical_BTP: Tensor, dt_BN: Tensor, rows: Tensor) -> State:
-        """Return the states `(B, R, ...)` in the wanted rows; see `chemnet.surrogate.carrying.carry`."""
-        carried = carry(self.inner, without(state, _OWN), physical_BTP, dt_BN, rows)
-        driving = torch.cat(
-            [state[_DRIVING][:, None], self.components.scaled_physical(physical_BTP[:, :-1])], dim=1
-        )
-        rows = rows.to(driving.device)
+    def rollout(self, state: State, physical_BTP: Tensor, dt_BN: Tensor, rows: Tensor) -> State:
+        """Return the states `(B, R, ...)` in the wanted rows; see `rollout_states`."""
+        states = rollout_states(self.inner, without(state, _OWN), physical_BTP, dt_BN, rows)
+        later = self.components.scaled_physical(physical_BTP[:, :-1])
+        forcing = torch.cat([state[_FORCING][:, None], later], dim=1)
+        rows = rows.to(forcing.device)
         return {
-            **carried,
-            _START_ERROR: alongside(state[_START_ERROR], len(rows)),
+            **states,
+            _START_ERROR: repeated(state[_START_ERROR], len(rows)),
             _AGE: state[_AGE][:, None] + rows,
-            _DRIVING: driving[:, rows],
+            _FORCING: forcing[:, rows],
         }
 
     def abundance(self, state: State) -> Tensor:
@@ -103,20 +103,16 @@ class Watched:
         corrected = self.inner.conserved(predicted, state)
         return torch.cat([corrected, self._measure(state, predicted, signs).double()], dim=1)
 
-    def measure(self, state: State) -> Tensor:
-        """Return the indicators alone, `(B, K)`."""
-        return self._measure(state, *self.components.observe(without(state, _OWN)))
-
     def _measure(self, state: State, predicted_BS: Tensor, signs: dict[str, Tensor]) -> Tensor:
-        """Return the indicators `(B, K)` of states whose components predict abundances `(B, S)`."""
-        held = element_totals(predicted_BS, self.inner.stoichiometry.to(predicted_BS.device))
+        """Return the indicators `(B, K)` of states of which the components predict abundances `(B, S)`."""
+        totals = element_totals(predicted_BS, self.inner.stoichiometry.to(predicted_BS.device))
         wanted = state[TOTALS]
         present = wanted > 0
-        off = torch.where(present, held / torch.where(present, wanted, 1.0), 1.0)
+        off = torch.where(present, totals / torch.where(present, wanted, 1.0), 1.0)
         imbalance = off.clamp_min(_FLOOR).log10().square().mean(dim=1).sqrt()
-        distance = self.familiar.distance(state["latent"], state[_DRIVING])
+        distance = self.reference.novelty(state["latent"], state[_FORCING])
         own = (distance, imbalance.float(), state[_START_ERROR], state[_AGE])
-        parameters = state[_DRIVING].exp().unbind(1)
+        parameters = state[_FORCING].exp().unbind(1)
         seen = {
             **dict(zip(INDICATORS, own, strict=True)),
             **dict(zip(self.parameters, parameters, strict=True)),

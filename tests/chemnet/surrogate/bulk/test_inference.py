@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import nn
 
+from chemnet.data.inference import inference_sources
+from chemnet.data.inference.inference_sources import SplitSource
 from chemnet.data.scaling import AbundanceScaling
 from chemnet.errors import DataError
-from chemnet.training.inference import inference, inference_sources
-from chemnet.training.inference.inference_sources import SplitSource
+from chemnet.surrogate.bulk import inference
 
 CPU = torch.device("cpu")
 
@@ -22,11 +23,21 @@ class Sum(nn.Module):
         return {"latent": torch.stack([batch["abundance"].sum(1), batch["physical"][:, 0]], dim=1)}
 
     def decode(self, latent: torch.Tensor) -> torch.Tensor:
-        return 2.0 * latent
+        return 0.1 * latent
 
 
 class Drift(nn.Module):
-    """A rollout that adds the first parameter and the time step."""
+    """A rollout of whole histories that adds the first scaled parameter and the time step."""
+
+    def __init__(self, data: Any) -> None:
+        super().__init__()
+        self.data = data
+
+    def for_inference(self) -> Drift:
+        return self
+
+    def decode(self, latent: torch.Tensor) -> torch.Tensor:
+        return (0.5 + 0.01 * latent).expand(*latent.shape[:-1], self.data.n_species)
 
     def infer_batch(self, batch: Any) -> Any:
         start = batch["abundance"][:, :1].sum(2)
@@ -42,9 +53,7 @@ def source(tiny_data: Any, row_description: Any) -> SplitSource:
 def all_rows(source: SplitSource, block_rows: int, **options: Any) -> tuple[np.ndarray, np.ndarray]:
     parts = [
         (outputs["tensor"], np.c_[block.tracer, block.step])
-        for block, outputs in inference.infer_rows(
-            Sum(), source, CPU, block_rows, **{"reconstruct": False, **options}
-        )
+        for block, outputs in inference.infer_rows(Sum(), source, CPU, block_rows, **options)
     ]
     return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
 
@@ -65,17 +74,22 @@ def test_the_result_is_the_same_bits_whatever_the_batch_size(
 
 
 def test_a_reconstruction_is_decoded_when_asked_for(source: SplitSource) -> None:
-    (_, outputs), *_ = inference.infer_rows(Sum(), source, CPU, 64, reconstruct=True)
-    np.testing.assert_array_equal(outputs["reconstruction"], 2.0 * outputs["tensor"])
+    scaling = AbundanceScaling(1e-20)
+    (_, outputs), *_ = inference.infer_rows(Sum(), source, CPU, 64, scaling)
+    expected = scaling.unscale(np.clip(0.1 * outputs["tensor"], 0.0, 1.0))
+    np.testing.assert_allclose(outputs["reconstruction"], expected, rtol=1e-4)
+
+
+def rolled_out(data: Any, source: Any, **options: Any) -> list[dict[str, np.ndarray]]:
+    drift = inference.HistoryEmulator(Drift(data))
+    return [
+        outputs
+        for _, outputs in inference.infer_rollouts(drift, drift, source, **{"decode": False, **options})
+    ]
 
 
 def test_a_rollout_starts_at_each_tracers_first_row(source: SplitSource, tiny_data: Any) -> None:
-    found = np.concatenate(
-        [
-            outputs["tensor"][:, 0]
-            for _, outputs in inference.infer_rollouts(Drift(), source, CPU, decode=False)
-        ]
-    )
+    found = np.concatenate([outputs["tensor"][:, 0] for outputs in rolled_out(source._wanted, source)])
     expected = []
     for name in source.splits:
         split = tiny_data.split(name)
@@ -86,13 +100,14 @@ def test_a_rollout_starts_at_each_tracers_first_row(source: SplitSource, tiny_da
     np.testing.assert_allclose(found, np.concatenate(expected), rtol=1e-4)
 
 
-def test_tracers_of_unequal_length_are_rolled_out_to_their_own_ends() -> None:
-    lengths = np.array([4, 1, 3])
-    offsets = np.array([0, 4, 5, 8])
-    rows = np.arange(8.0, dtype=np.float32)
-    block = inference_sources.Block(
-        rows[:, None], rows[:, None], rows[:, None], rows, np.zeros(8), rows, rows, "test", rows, offsets
-    )
+def test_tracers_of_unequal_length_are_rolled_out_to_their_own_ends(row_description: Any) -> None:
+    offsets, rows = np.array([0, 4, 5, 8]), np.arange(8.0, dtype=np.float32)
+    scaled = np.repeat(rows[:, None] / 120.0, 12, axis=1)
+    low, high = (np.array(getattr(row_description.physical_scaling, end)) for end in ("minimum", "maximum"))
+    physical = low * (high / low) ** rows[:, None]
+    dt = np.full(8, 3367.0)
+    dt[offsets[1:] - 1] = 0.0
+    block = inference_sources.Block(scaled, rows, physical, rows, dt, rows, rows, "test", rows, offsets)
 
     class One:
         n_rows = 8
@@ -100,18 +115,20 @@ def test_tracers_of_unequal_length_are_rolled_out_to_their_own_ends() -> None:
         def tracers(self) -> Any:
             yield block
 
-    ((_, outputs),) = inference.infer_rollouts(Drift(), One(), CPU, decode=False)  # type: ignore[arg-type]
-    assert outputs["tensor"][:, 0].tolist() == [0.0, 0.0, 1.0, 3.0, 4.0, 5.0, 10.0, 16.0]
-    assert len(outputs["tensor"]) == lengths.sum()
+    (outputs,) = rolled_out(row_description, One(), decode=True)
+    # each tracer starts at row / 10, and adds its parameter and 1 in every step
+    expected = [0.0, 1.0, 3.0, 6.0, 0.4, 0.5, 6.5, 13.5]
+    np.testing.assert_allclose(outputs["tensor"][:, 0], expected, rtol=1e-5, atol=1e-5)
+    start = row_description.abundance_scaling.unscale(scaled[offsets[:-1]])
+    np.testing.assert_allclose(outputs["abundance"][offsets[:-1]], start, rtol=1e-4)
+    assert outputs["abundance"].shape == (8, 12)
 
 
 def test_rollouts_do_not_depend_on_which_tracers_share_a_block(
     source: SplitSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def roll() -> np.ndarray:
-        return np.concatenate(
-            [outputs["tensor"] for _, outputs in inference.infer_rollouts(Drift(), source, CPU, decode=False)]
-        )
+        return np.concatenate([outputs["tensor"] for outputs in rolled_out(source._wanted, source)])
 
     together = roll()
     monkeypatch.setattr(inference_sources, "TRACERS_PER_BLOCK", 2)

@@ -1,0 +1,206 @@
+/* x' = x exp(w sum_e A_e lambda_e), one multiplier lambda per element, w = sqrt(x / m) with m the largest abundance that
+ * the totals allow: see chemnet.surrogate.wrappers.conservation. Newton's method for the multipliers, which minimise a
+ * convex function; each step is halved until it brings residual or function down. Cells that do not end so are solved
+ * with w = 1, the projection of least relative entropy. */
+#include "conservation.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#define TOLERANCE 1e-10
+#define SMALLEST_WEIGHT 1e-12
+#define WEIGHTED_STEPS 30
+#define EQUAL_STEPS 60
+#define MOST_HALVINGS 20
+#define LARGEST_EXPONENT_STEP 8.0
+#define RIDGE 1e-13
+
+typedef struct {
+    int n_species, n_elements;
+    const double *atoms, *totals, *start, *weight;
+    double *moved, *pull;
+    double multipliers[MOST_ELEMENTS], residual[MOST_ELEMENTS];
+} cell_state;
+
+/* A sum in LANES parts, which compilers turn into vector instructions without being allowed to reorder sums. */
+#define LANES 16
+
+static double dot(const double *restrict a, const double *restrict b, int n) {
+    double parts[LANES] = {0.0}, sum = 0.0;
+    int s = 0;
+    for (; s + LANES <= n; s += LANES)
+        for (int k = 0; k < LANES; k++) parts[k] += a[s + k] * b[s + k];
+    for (; s < n; s++) sum += a[s] * b[s];
+    for (int k = 0; k < LANES; k++) sum += parts[k];
+    return sum;
+}
+
+void chemnet_element_totals(int n_species, int n_elements, const double *atoms, const double *abundances, double *totals) {
+    for (int e = 0; e < n_elements; e++) totals[e] = dot(atoms + (long)e * n_species, abundances, n_species);
+}
+
+/* e^x for |x| < 700 to two units in the last place, in a form that compilers turn into vector instructions */
+static inline double fast_exp(double x) {
+    x = x < -700.0 ? -700.0 : x > 700.0 ? 700.0 : x;
+    const double shift = 6755399441055744.0; /* 1.5 2^52: the low bits of a sum with it are a whole number */
+    const double sum = x * 1.4426950408889634 + shift, whole = sum - shift;
+    const double r = (x - whole * 6.93147180369123816490e-01) - whole * 1.90821492927058770002e-10;
+    double series = 1.0 / 479001600.0; /* Taylor's, |r| < 0.35 */
+    series = series * r + 1.0 / 39916800.0;
+    series = series * r + 1.0 / 3628800.0;
+    series = series * r + 1.0 / 362880.0;
+    series = series * r + 1.0 / 40320.0;
+    series = series * r + 1.0 / 5040.0;
+    series = series * r + 1.0 / 720.0;
+    series = series * r + 1.0 / 120.0;
+    series = series * r + 1.0 / 24.0;
+    series = series * r + 1.0 / 6.0;
+    series = series * r + 0.5;
+    series = (series * r + 1.0) * r + 1.0;
+    uint64_t bits;
+    memcpy(&bits, &sum, sizeof bits);
+    bits = (bits + 1023u) << 52;
+    double power;
+    memcpy(&power, &bits, sizeof power);
+    return series * power;
+}
+
+static void add_pulls(cell_state *cell, const double *multipliers) {
+    memset(cell->pull, 0, (size_t)cell->n_species * sizeof(double));
+    for (int e = 0; e < cell->n_elements; e++) {
+        const double *row = cell->atoms + (long)e * cell->n_species, factor = multipliers[e];
+        for (int s = 0; s < cell->n_species; s++) cell->pull[s] += factor * row[s];
+    }
+}
+
+/* Sets moved abundances and residuals of some multipliers; returns the squared relative residual. */
+static double apply(cell_state *cell, const double *multipliers) {
+    add_pulls(cell, multipliers);
+    for (int s = 0; s < cell->n_species; s++) cell->moved[s] = cell->start[s] * fast_exp(cell->weight[s] * cell->pull[s]);
+    chemnet_element_totals(cell->n_species, cell->n_elements, cell->atoms, cell->moved, cell->residual);
+    double distance = 0.0;
+    for (int e = 0; e < cell->n_elements; e++) {
+        cell->residual[e] -= cell->totals[e];
+        const double relative = cell->residual[e] / (cell->totals[e] > 0.0 ? cell->totals[e] : 1.0);
+        distance += relative * relative;
+    }
+    return distance;
+}
+
+static double objective(const cell_state *cell, const double *multipliers) {
+    double sum = 0.0;
+    for (int s = 0; s < cell->n_species; s++) sum += cell->moved[s] / cell->weight[s];
+    for (int e = 0; e < cell->n_elements; e++) sum -= cell->totals[e] * multipliers[e];
+    return sum;
+}
+
+static int is_done(const cell_state *cell) {
+    for (int e = 0; e < cell->n_elements; e++)
+        if (!(fabs(cell->residual[e]) <= TOLERANCE * cell->totals[e])) return 0;
+    return 1;
+}
+
+/* Solves the Newton equations, rows and columns scaled by the root of their totals, by Cholesky's method. */
+static void newton_step(const cell_state *cell, double *step) {
+    const int n = cell->n_elements;
+    double matrix[MOST_ELEMENTS][MOST_ELEMENTS], scale[MOST_ELEMENTS];
+    double *slope = cell->pull; /* used up */
+    for (int e = 0; e < n; e++) scale[e] = 1.0 / sqrt(cell->totals[e] > 0.0 ? cell->totals[e] : 1.0);
+    for (int e = 0; e < n; e++) {
+        const double *a = cell->atoms + (long)e * cell->n_species;
+        for (int s = 0; s < cell->n_species; s++) slope[s] = cell->moved[s] * cell->weight[s] * a[s];
+        for (int f = 0; f <= e; f++)
+            matrix[e][f] = dot(slope, cell->atoms + (long)f * cell->n_species, cell->n_species) * scale[e] * scale[f];
+    }
+    for (int e = 0; e < n; e++) {
+        matrix[e][e] += matrix[e][e] > 0.0 ? RIDGE * matrix[e][e] : 1.0;
+        for (int f = 0; f <= e; f++) {
+            double sum = matrix[e][f];
+            for (int k = 0; k < f; k++) sum -= matrix[e][k] * matrix[f][k];
+            if (e == f)
+                matrix[e][e] = sum > 0.0 ? sqrt(sum) : DBL_EPSILON;
+            else
+                matrix[e][f] = sum / matrix[f][f];
+        }
+    }
+    for (int e = 0; e < n; e++) {
+        double sum = -cell->residual[e] * scale[e];
+        for (int k = 0; k < e; k++) sum -= matrix[e][k] * step[k];
+        step[e] = sum / matrix[e][e];
+    }
+    for (int e = n - 1; e >= 0; e--) {
+        double sum = step[e];
+        for (int k = e + 1; k < n; k++) sum -= matrix[k][e] * step[k];
+        step[e] = sum / matrix[e][e];
+    }
+    for (int e = 0; e < n; e++) step[e] *= scale[e];
+}
+
+/* Shortens a step so that no species changes by more than the largest exponent step. */
+static void limit(cell_state *cell, double *step) {
+    double largest = 0.0;
+    add_pulls(cell, step);
+    for (int s = 0; s < cell->n_species; s++) {
+        const double exponent = fabs(cell->weight[s] * cell->pull[s]);
+        largest = exponent > largest ? exponent : largest;
+    }
+    if (!(largest <= LARGEST_EXPONENT_STEP))
+        for (int e = 0; e < cell->n_elements; e++) step[e] *= LARGEST_EXPONENT_STEP / largest;
+}
+
+/* Takes a step, halved until it brings the residual down, which is exact near the solution, or the function, which leads
+ * there from anywhere; returns the squared residual. */
+static double descend(cell_state *cell, double distance, double *step) {
+    double tried[MOST_ELEMENTS], now = 0.0, height = 0.0;
+    for (int halving = 0; halving <= MOST_HALVINGS; halving++) {
+        for (int e = 0; e < cell->n_elements; e++) tried[e] = cell->multipliers[e] + step[e];
+        now = apply(cell, tried);
+        if (now <= distance) break;
+        if (halving == 0) {
+            apply(cell, cell->multipliers);
+            height = objective(cell, cell->multipliers);
+            apply(cell, tried);
+        }
+        if (objective(cell, tried) < height || halving == MOST_HALVINGS) break;
+        for (int e = 0; e < cell->n_elements; e++) step[e] *= 0.5;
+    }
+    memcpy(cell->multipliers, tried, (size_t)cell->n_elements * sizeof(double));
+    return now;
+}
+
+static int solve(cell_state *cell, int most_steps) {
+    memset(cell->multipliers, 0, sizeof cell->multipliers);
+    double distance = apply(cell, cell->multipliers);
+    for (int i = 0; i < most_steps && !is_done(cell); i++) {
+        double step[MOST_ELEMENTS];
+        newton_step(cell, step);
+        limit(cell, step);
+        distance = descend(cell, distance, step);
+    }
+    return is_done(cell);
+}
+
+int chemnet_conserve_elements(int n_species, int n_elements, const double *atoms, const double *totals, double *abundances,
+                      double *scratch) {
+    double *weight = scratch, *moved = scratch + n_species, *pull = moved + n_species, *start = pull + n_species;
+    cell_state cell = {n_species, n_elements, atoms, totals, start, weight, moved, pull, {0}, {0}};
+    for (int s = 0; s < n_species; s++) {
+        double most = INFINITY;
+        for (int e = 0; e < n_elements; e++) {
+            const double count = atoms[(long)e * n_species + s];
+            if (count > 0.0 && totals[e] / count < most) most = totals[e] / count;
+        }
+        start[s] = abundances[s] < most ? abundances[s] : most;
+        const double root = sqrt(start[s] / (most > DBL_MIN ? most : DBL_MIN));
+        weight[s] = root < SMALLEST_WEIGHT ? SMALLEST_WEIGHT : root > 1.0 ? 1.0 : root;
+    }
+    int done = solve(&cell, WEIGHTED_STEPS);
+    if (!done) {
+        for (int s = 0; s < n_species; s++) weight[s] = 1.0;
+        done = solve(&cell, EQUAL_STEPS);
+    }
+    memcpy(abundances, moved, (size_t)n_species * sizeof(double));
+    return done;
+}

@@ -1,0 +1,143 @@
+"""Checking a bundle on this machine: its files, and every way of calling it that can be built here."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from chemnet.errors import ModelError
+from chemnet.export.bundle import (
+    RAW_REFERENCE_FILE,
+    REFERENCE_FILE,
+    WEIGHTS_FILE,
+    changed_files,
+    read_description,
+)
+
+_SECONDS = 120
+_C_FLAGS = ("-std=c99", "-O2", "-ffp-contract=fast")
+_NUMBER = r"([-+.\w]+)"
+
+
+@dataclass(frozen=True)
+class Check:
+    """What one way of calling a bundle gave.
+
+    Attributes
+    ----------
+    what
+        ``"files"``, ``"C"``, ``"Fortran"``.
+    verdict
+        ``"agrees"``, ``"differs"``, ``"failed"`` or ``"not here"``.
+    step_dex, rollout_dex
+        Largest difference from the reference cells [dex] after one step and after all, or None.
+    remark
+        Why, where it is not plain.
+    """
+
+    what: str
+    verdict: str
+    step_dex: float | None = None
+    rollout_dex: float | None = None
+    remark: str = ""
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether the bundle must not be used."""
+        return self.verdict in ("differs", "failed")
+
+
+def verify_bundle(folder: Path) -> list[Check]:
+    """Return what each check of a bundle gave; where a file has changed nothing is built.
+
+    Raises
+    ------
+    ModelError
+        When the folder is no bundle.
+    """
+    changed = changed_files(folder, read_description(folder))
+    if changed:
+        remark = f"{len(changed)} changed or missing: {', '.join(changed[:3])}; export the surrogate again"
+        return [Check("files", "failed", remark=remark)]
+    with tempfile.TemporaryDirectory(prefix="chemnet-verify-") as scratch:
+        return [
+            Check("files", "agrees"),
+            _check_c(folder, Path(scratch)),
+            _check_fortran(folder, Path(scratch)),
+        ]
+
+
+def _check_c(folder: Path, scratch: Path) -> Check:
+    compiler = _compiler("CC", ("cc", "gcc", "clang"))
+    if compiler is None:
+        return Check("C", "not here", remark="no C compiler (CC, cc, gcc, clang)")
+    program = scratch / "check_reference"
+    sources = [*map(str, _sources(folder)), str(folder / "examples/check_reference.c")]
+    return _build_and_run(
+        "C", [[compiler, *_C_FLAGS, *sources, "-lm", "-o", str(program)]], program, folder, REFERENCE_FILE
+    )
+
+
+def _check_fortran(folder: Path, scratch: Path) -> Check:
+    c_compiler, compiler = _compiler("CC", ("cc", "gcc", "clang")), _compiler("FC", ("gfortran",))
+    if compiler is None or c_compiler is None:
+        return Check("Fortran", "not here", remark="no Fortran compiler (FC, gfortran)")
+    program = scratch / "check_reference_fortran"
+    objects = [scratch / f"{source.stem}.o" for source in _sources(folder)]
+    commands = [
+        [c_compiler, *_C_FLAGS, "-c", str(source), "-o", str(made)]
+        for source, made in zip(_sources(folder), objects, strict=True)
+    ]
+    fortran = [str(folder / "chemnet_surrogate.f90"), str(folder / "examples/check_reference.f90")]
+    commands.append(
+        [compiler, "-O2", f"-J{scratch}", *fortran, *map(str, objects), "-lm", "-o", str(program)]
+    )
+    return _build_and_run("Fortran", commands, program, folder, RAW_REFERENCE_FILE)
+
+
+def _sources(folder: Path) -> list[Path]:
+    return [path for path in sorted((folder / "src").glob("*.c")) if path.name != "embedded_weights.c"]
+
+
+def _compiler(variable: str, names: Sequence[str]) -> str | None:
+    wanted = os.environ.get(variable)
+    return next((found for name in ([wanted] if wanted else names) if (found := shutil.which(name))), None)
+
+
+def _build_and_run(
+    what: str, commands: Sequence[Sequence[str]], program: Path, folder: Path, reference: str
+) -> Check:
+    """Return what a program says of the reference cells, after the commands that build it."""
+    for command in commands:
+        built = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
+        if built.returncode:
+            return Check(what, "failed", remark=f"does not compile: {_last_line(built.stderr)}")
+    call = [str(program), str(folder / WEIGHTS_FILE), str(folder / reference)]
+    ran = subprocess.run(call, capture_output=True, text=True, timeout=_SECONDS, check=False)
+    found = dict(re.findall(rf"(\w+_dex)\s+{_NUMBER}", ran.stdout))
+    if not found:
+        return Check(what, "failed", remark=_last_line(ran.stderr or ran.stdout))
+    verdict = "agrees" if ran.returncode == 0 else "differs"
+    numbers = {name: float(value) for name, value in found.items()}
+    return Check(what, verdict, numbers.get("step_dex"), numbers.get("rollout_dex"))
+
+
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1] if lines else "no message"
+
+
+def require_good(checks: Sequence[Check], folder: Path) -> None:
+    """Raise `ModelError` when a check found that the bundle must not be used."""
+    bad = [check for check in checks if check.is_bad]
+    if bad:
+        raise ModelError(
+            f"{folder}: {bad[0].what} {bad[0].verdict}" + (f" ({bad[0].remark})" if bad[0].remark else ""),
+            hint="export the surrogate again, or send the table above with your compiler's version",
+        )

@@ -1,1 +1,0 @@
-"""Trained networks run over whole data sets, batch by batch."""

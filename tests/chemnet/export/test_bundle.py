@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chemnet.config import load_config
+from chemnet.errors import ConfigError, ModelError
+from chemnet.export.bundle import read_description, write_bundle
+from chemnet.export.verify import verify_bundle
+from chemnet.verbs.export import Export
+from chemnet.verbs.verify import Verify
+
+
+def test_a_bundle_verifies_on_every_backend_that_is_here(bundle: Path, c_compiler: str) -> None:
+    checks = {check.what: check for check in verify_bundle(bundle)}
+    assert checks["files"].verdict == checks["C"].verdict == "agrees"
+    assert checks["Fortran"].verdict == ("agrees" if shutil.which("gfortran") else "not here")
+    assert checks["C"].step_dex is not None
+    assert checks["C"].step_dex < 1e-4
+
+
+def test_a_changed_file_is_named_and_nothing_is_built(bundle: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(bundle, tmp_path / "copy")
+    with (copy / "src/trust.c").open("a") as source:
+        source.write("\n")
+    with pytest.raises(ModelError, match=r"src/trust\.c"):
+        Verify(load_config()).run(copy)
+
+
+def test_the_description_says_what_a_caller_needs(bundle: Path, surrogate: Any) -> None:
+    described = read_description(bundle)
+    assert described["species"] == list(surrogate.species)
+    assert described["units"]["time"] == "yr"
+    assert described["domain"]["dt_usual"] == surrogate.domain.dt_usual
+
+
+def test_a_folder_with_other_files_is_left_alone(surrogate: Any, tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(ModelError, match="no bundle"):
+        write_bundle(surrogate, tmp_path)
+
+
+def test_what_is_not_named_is_asked_for() -> None:
+    with pytest.raises(ConfigError, match=r"export\.surrogate"):
+        Export(load_config()).run()
+    with pytest.raises(ConfigError, match=r"export\.output"):
+        Export(load_config()).run("collapse")
+    with pytest.raises(ConfigError, match="no bundle is named"):
+        Verify(load_config()).run()
+    with pytest.raises(ModelError, match="no exported surrogate"):
+        Verify(load_config()).run("nowhere")
+
+
+def test_embedded_weights_need_no_file(surrogate: Any, tmp_path: Path, c_compiler: str) -> None:
+    folder = write_bundle(surrogate, tmp_path / "embedded", embed=True)
+    program = tmp_path / "main.c"
+    program.write_text(
+        '#include "chemnet_surrogate.h"\n#include <stdint.h>\n'
+        "extern const uint64_t chemnet_weights[];\nextern const size_t chemnet_weights_size;\n"
+        "int main(void) {\n    chemnet_surrogate *s;\n"
+        "    int code = chemnet_open_memory(chemnet_weights, chemnet_weights_size, &s);\n"
+        "    chemnet_close(s);\n    return code;\n}\n"
+    )
+    sources = [str(path) for path in sorted((folder / "src").glob("*.c"))]
+    command = [
+        c_compiler,
+        "-std=c99",
+        "-O0",
+        f"-I{folder}",
+        str(program),
+        *sources,
+        "-lm",
+        "-o",
+        str(tmp_path / "main"),
+    ]
+    subprocess.run(command, check=True)
+    subprocess.run([str(tmp_path / "main")], check=True)
+
+
+def test_sanitizers_are_silent(bundle: Path, c_compiler: str, tmp_path: Path) -> None:
+    flags = ["-std=c99", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    sources = [str(path) for path in sorted((bundle / "src").glob("*.c"))]
+    program = tmp_path / "checked"
+    command = [
+        c_compiler,
+        *flags,
+        *sources,
+        str(bundle / "examples/check_reference.c"),
+        "-lm",
+        "-o",
+        str(program),
+    ]
+    built = subprocess.run(command, capture_output=True, text=True, check=False)
+    if built.returncode and "asan" in built.stderr:
+        pytest.skip("the compiler has no sanitizers (apt-get install libgcc-12-dev)")
+    assert built.returncode == 0, built.stderr
+    ran = subprocess.run(
+        [str(program), str(bundle / "weights.bin"), str(bundle / "reference.bin")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.skipif(shutil.which("cmake") is None, reason="cmake is not installed (apt-get install cmake)")
+def test_cmake_builds_it_and_its_own_tests_pass(bundle: Path, c_compiler: str, tmp_path: Path) -> None:
+    build = str(tmp_path / "build")
+    for command in (
+        ["cmake", "-S", str(bundle), "-B", build],
+        ["cmake", "--build", build],
+        ["ctest", "--test-dir", build],
+    ):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
