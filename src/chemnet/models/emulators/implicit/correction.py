@@ -50,6 +50,9 @@ class ImplicitCorrection(nn.Module):
         Range of the scaled abundances [dex].
     """
 
+    centre: Tensor
+    width: Tensor
+
     def __init__(self, n_species: int, n_features: int, hidden: int, decades: float) -> None:
         super().__init__()
         self.n_species, self.decades = n_species, decades
