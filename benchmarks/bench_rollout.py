@@ -87,9 +87,9 @@ def rollout_figures(name: str, steps: int) -> list[Figure]:
     state = fused.start(torch.from_numpy(10.0 ** rng.uniform(-18.0, -2.0, (CELLS, N_SPECIES))))
     latents = torch.empty(CELLS, steps, LATENT_DIM)
     some = torch.empty(CELLS, N_SPECIES)
-    fused_rollout: Any = fused.rollout
+    fused_rollout: Any = fused.fused
 
-    def carry() -> None:
+    def roll() -> None:
         arrays = (state["latent"].numpy(), physical.numpy(), dt.numpy(), rows.numpy(), latents.numpy())
         fused_rollout.write(*arrays)
 
@@ -102,7 +102,7 @@ def rollout_figures(name: str, steps: int) -> list[Figure]:
     works = {
         "PyTorch": products(EMULATORS[name], CELLS, steps, "PyTorch"),
         "NumPy": products(EMULATORS[name], CELLS, steps, "NumPy"),
-        "carry": carry,
+        "carry": roll,
         "decoder by PyTorch": products(DECODER, CELLS, steps, "PyTorch"),
         "decoder by NumPy": products(DECODER, CELLS, steps, "NumPy"),
         "decode": decode,

@@ -99,7 +99,7 @@ def test_an_emulators_abundances_are_what_its_surrogate_emulates_loaded_or_saved
     tiny: Any, autoencoder: TrainResult, tiny_data: Any, tmp_path: Path, model: str
 ) -> None:
     trained = Train(tiny({"model.name": model, "train.component": "emulator", "train.epochs": 1})).run()
-    states = infer(tiny(), split="test").dataset
+    states = infer(tiny(), split="test", model_dir=trained.path).dataset
     loaded = Surrogate.load(trained.path)
     saved = Surrogate.load(loaded.save(tmp_path / "saved"))
     split = tiny_data.split("test")
@@ -118,7 +118,10 @@ def test_a_result_says_whether_its_abundances_are_conserved(
     tiny: Any, emulator: TrainResult, autoencoder: TrainResult, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level("INFO", logger="chemnet"):
-        conserving, free = (infer(tiny({"infer.conserve": kept}), split="test") for kept in (True, False))
+        conserving, free = (
+            infer(tiny({"infer.conserve": kept}), split="test", model_dir=emulator.path)
+            for kept in (True, False)
+        )
     assert "abundances keep each element's total" in caplog.text
     assert "abundances do not keep the elements' totals" in caplog.text
     for result, kept in ((conserving, True), (free, False)):

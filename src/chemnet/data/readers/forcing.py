@@ -65,7 +65,13 @@ def _tracer(catalogue: Catalogue, conventions: Conventions, number: int) -> Trac
         names = run.part.plan.physical_names
         return Tracer(catalogue.ids[number], time, np.ascontiguousarray(physical), names=names)
     except DataError as error:
-        raise DataError(f"{run.part.source.where}: {error.message}", hint=error.hint) from error
+        negative = physical.size and np.nanmin(physical) < 0.0
+        hint = (
+            f"{error.hint}; columns of logarithms are named in data_set.log_columns"
+            if negative
+            else error.hint
+        )
+        raise DataError(f"{run.part.source.where}: {error.message}", hint=hint) from error
 
 
 def _doubts(tracers: Sequence[Tracer]) -> Iterator[Doubt]:
