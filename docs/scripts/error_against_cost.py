@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from chemnet.config import load_config
 from chemnet.data.readers.tracer_table import TracerTable
 from chemnet.surrogate.accuracy import ACCURACIES
-from chemnet.surrogate.rollout import Rollout
+from chemnet.surrogate.rollout import rollout_states
 from chemnet.surrogate.surrogate import Surrogate
 
 FLOOR = 1e-20
@@ -85,7 +85,7 @@ def rollout(surrogate: Surrogate, start: Floats, physical: Floats, dt: Floats) -
     before = time.process_time()
     with torch.inference_mode():
         predictor = surrogate.predictor
-        states = Rollout(predictor).states(predictor.start(tensors[0]), *tensors[1:])
+        states = rollout_states(predictor, predictor.start(tensors[0]), *tensors[1:])
         flat = {name: values[:, 1:].flatten(0, 1) for name, values in states.items()}
         abundance = predictor.abundance(flat).unflatten(0, (len(start), -1)).numpy()
     seconds = time.process_time() - before

@@ -71,7 +71,8 @@ def _emulator(member: Any, prefix: str) -> dict[str, Any]:
     else:
         raise ModelError(
             f"{type(member.emulator).__name__} has no form that the C library computes",
-            hint="exported are residual, relaxing and recurrent emulators; see docs/how-to/couple.md",
+            hint="exported are residual, relaxing and recurrent emulators, and of a surrogate with a dial "
+            "surrogate.accuracy=fast; see docs/how-to/couple.md",
         )
     forcing, ranges = rollout.forcing, rollout.ranges
     return {
