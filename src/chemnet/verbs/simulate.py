@@ -70,6 +70,7 @@ class Simulate(Verb[SimulateResult]):
 
     cli_name = "simulate"
     description = "integrate a chemical network along tracers: the truth that surrogates learn from"
+    tables = ("simulate", "data_set")
     examples = ("chemnet simulate simulate.n_tracers=64 simulate.n_steps=100",)
 
     def run(
