@@ -145,7 +145,7 @@ def test_a_new_split_of_the_training_tracers_is_called_dishonest(workspace, resu
     other.result("preprocess", "general.seed=5")
     outcome = other.run("benchmark", f"benchmark.surrogate={saved}")
     assert outcome.code == 0, outcome.err
-    assert "is no honest test" in outcome.err
+    assert "is no independent test" in outcome.err
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_a_simulation_survives_a_killed_worker_byte_by_byte(
 ) -> None:
     network = DeadlyNetwork.read(write_made_network(tmp_path / "made"))
     network.marker = tmp_path / "killed"
-    monkeypatch.setattr(Network, "read", lambda path: network)
+    monkeypatch.setattr(Network, "read", lambda path, reading=None: network)
     words = ("simulate.n_tracers=12", "simulate.n_steps=9", f"general.results_dir={tmp_path / 'results'}")
     simulated = ChemNet(overrides=[*words, f"general.dask={address}"]).simulate()
     assert network.marker.is_file()

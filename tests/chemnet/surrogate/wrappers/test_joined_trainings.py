@@ -31,8 +31,9 @@ def members(tmp_path_factory: pytest.TempPathFactory) -> Path:
     workspace.result(
         "train", short, direct, "model.DirectRelaxation.range_margin=0.5", "train.component=wide_range"
     )
-    workspace.result("preprocess", "preprocess.abundance_floor=1e-18")
-    workspace.result("train", short, direct, "train.component=other_data")
+    floor = "preprocess.abundance_floor=1e-18"
+    workspace.result("preprocess", floor)
+    workspace.result("train", short, direct, floor, "train.component=other_data")
     return workspace.folder
 
 
