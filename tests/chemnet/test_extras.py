@@ -66,14 +66,7 @@ def _read_csv(tiny: Any, folder: Path) -> None:
     from chemnet.data.readers.recognition import open_table
 
     (folder / "table.csv").write_text("a,b\n1,2\n", encoding="utf-8")
-    open_table(folder / "table.csv", None, ())
-
-
-def _read_tracers(tiny: Any, folder: Path) -> None:
-    from chemnet.chemistry.tracers.readers import read_tracers
-
-    (folder / "table.csv").write_text("a,b\n1,2\n", encoding="utf-8")
-    read_tracers(folder / "table.csv")
+    open_table(folder / "table.csv", tiny()["data_set"])
 
 
 def _open_dask(tiny: Any, folder: Path) -> None:
@@ -94,9 +87,9 @@ def _run(verb: str, changes: dict[str, Any]) -> Callable[[Any, Path], Any]:
 
 
 def _build_ode(tiny: Any, folder: Path) -> None:
-    from chemnet.models.emulators.latent_ode import LatentODE
+    from chemnet.models.emulators.steps.ode import ODEStep
 
-    LatentODE(tiny(), object(), object())  # type: ignore[arg-type]
+    ODEStep(tiny()["model"]["LatentODE"], object(), 3)  # type: ignore[arg-type]
 
 
 def _open_chroma(tiny: Any, folder: Path) -> None:
@@ -119,7 +112,6 @@ def _compressed(tiny: Any, folder: Path) -> None:
         ("sklearn", _map_by("pca")),
         ("sklearn", _map_by("tsne")),
         ("pyarrow", _read_csv),
-        ("pyarrow", _read_tracers),
         ("hdf5plugin", _compressed),
         ("distributed", _open_dask),
         ("chromadb", _open_chroma),
