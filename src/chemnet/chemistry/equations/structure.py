@@ -133,7 +133,7 @@ def compile_equations(
         ternary=np.flatnonzero(reactions.reactants[:, 2] != n).astype(np.uint32),
         further=np.array(further, np.int32).reshape(-1, 2),
         flow=_signed_sum(flows, n + 4),
-        assembly=_signed_sum([(int(rank[place]), *rest) for place, *rest in terms], len(entries)),
+        assembly=_signed_sum([(int(rank[place]), term, count) for place, term, count in terms], len(entries)),
         shift=rank[np.array(shift, np.int32)].reshape(-1, 10),
         ones=rank[np.array(ones, np.int32)],
         monolayer=network.rate_options.grain.monolayer,
