@@ -80,14 +80,15 @@ def test_a_network_of_other_species_does_not_count(chem: ChemNet, surrogate: Any
 def test_a_network_that_the_configuration_names_counts_with_the_options_of_the_configuration(
     chem: ChemNet, tmp_path: Path
 ) -> None:
+    result = preprocessed(chem)
     chem.set_config("simulate.rtol", 1e-5)
     chem.set_config("benchmark.solver_network", str(tmp_path / "made"))
-    found = network_of(preprocessed(chem), Trained(), chem.config)
+    found = network_of(result, Trained(), chem.config)
     assert not isinstance(found, str)
     assert (found[0].name, found[1]["rtol"]) == ("made", 1e-5)
     chem.set_config("benchmark.solver_network", str(tmp_path / "nowhere"))
     with pytest.raises(ChemNetError, match="nowhere"):
-        network_of(preprocessed(chem), Trained(), chem.config)
+        network_of(result, Trained(), chem.config)
 
 
 def test_a_named_network_of_other_species_is_refused(chem: ChemNet, surrogate: Any) -> None:
