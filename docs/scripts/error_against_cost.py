@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("table", help="tracers with their true abundances")
     parser.add_argument("--surrogate", default="uclchem", help="a surrogate with a dial")
     parser.add_argument("--tracers", type=int, default=0, help="so many, evenly spaced; 0: all")
-    parser.add_argument("--accuracy", action="append", choices=ACCURACIES, help="this setting alone; repeatable")
+    parser.add_argument("--accuracy", action="append", choices=ACCURACIES, help="this setting alone")
     parser.add_argument("keys", nargs="*", help="KEY=VALUE of [data_set]")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)

@@ -142,6 +142,7 @@ class ConfigManager:
                 raise self._unknown(key, value, setting)
             if spec is not None:
                 value = _resolved(spec.accept(value, setting.where), spec.kinds, setting.folder)
+                value = _joined(values, key, value)
             put(values, key, value)
             self.origins[key] = setting.where
             self._chosen.add(key)
@@ -237,6 +238,16 @@ def read_settings(path: Path, seen: tuple[Path, ...] = ()) -> list[Setting]:
         line = next((places[key[:n]][0] for n in range(len(key), 0, -1) if key[:n] in places), 0)
         settings.append(Setting(key, value, f"{path}:{line}", path.parent, by_user))
     return settings
+
+
+def _joined(values: dict[str, Any], key: Key, value: Any) -> Any:
+    """Return a table together with the members that it has: a file is read member by member."""
+    if not isinstance(value, dict):
+        return value
+    held: Any = values
+    for part in key:
+        held = held[part]
+    return {**held, **value} if isinstance(held, dict) else value
 
 
 def _lies_in_result(path: Path) -> bool:

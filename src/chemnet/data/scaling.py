@@ -142,7 +142,7 @@ class PhysicalScaling:
 
     @property
     def offset_and_width(self) -> tuple[np.ndarray, np.ndarray]:
-        """log10 of the minimum, and decades of the range (1 for a constant parameter), `(n_physical,)` each."""
+        """log10 of the minimum, and decades of the range (1 where it is constant), `(n_physical,)` each."""
         return self._offset, self._width
 
     @cached_property

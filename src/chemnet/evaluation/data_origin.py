@@ -9,12 +9,16 @@ from typing import Any
 
 from chemnet.chemistry.formats.row_files import ReadingOptions
 from chemnet.chemistry.network.network import Network
+from chemnet.chemistry.network.rate_options import GrainModel, RateOptions
 from chemnet.chemistry.simulation.plan import SOLVER_OPTIONS, network_digest
 from chemnet.config import ConfigDict
 from chemnet.data.simulated_set import SimulatedSet
 from chemnet.errors import ChemNetError, ConfigError, DataError
 from chemnet.results import ResultDirectory
 from chemnet.surrogate.surrogate import Surrogate
+
+# attributes of a simulated set with the grain model and the factors of rates, as JSON
+_RATES = {"grain": "grain", "scale": "rate_scale"}
 
 
 def network_of(
@@ -59,7 +63,8 @@ def named_network(config: ConfigDict, surrogate: Surrogate) -> Network | None:
     name = config["benchmark"]["solver_network"]
     if not name:
         return None
-    network = Network.read(name, ReadingOptions.of(config["network"]))
+    reading = ReadingOptions.of(config["network"])
+    network = Network.read(name, reading).with_rates(RateOptions.of(config["simulate"]))
     if set(network.species_names) != set(surrogate.species):
         raise ConfigError(
             f"benchmark.solver_network = {str(name)!r}: {network.name} has other species than the surrogate",
@@ -72,7 +77,8 @@ def _by_parent(data_result: ResultDirectory) -> tuple[Network, Mapping[str, Any]
     """Return what the configuration of the parent names."""
     config = data_result.parent("simulate").config
     options = config["simulate"]
-    return Network.read(options["network"], ReadingOptions.of(config["network"])), options
+    network = Network.read(options["network"], ReadingOptions.of(config["network"]))
+    return network.with_rates(RateOptions.of(options)), options
 
 
 def _by_file(data_result: ResultDirectory) -> tuple[Network, Mapping[str, Any]]:
@@ -88,7 +94,9 @@ def _by_file(data_result: ResultDirectory) -> tuple[Network, Mapping[str, Any]]:
         ) from None
     # older sets hold nothing but the name of their network
     reading = ReadingOptions.of(json.loads(made_by.get("network_options", "{}")))
+    rates = {name: json.loads(made_by.get(key, "{}")) for name, key in _RATES.items()}
     network = Network.read(str(made_by.get("network_source", made_by["network"])), reading)
+    network = network.with_rates(RateOptions(GrainModel(**rates["grain"]), rates["scale"]))
     if network_digest(network) != made_by["network_digest"]:
         raise DataError(f"the network {network.name} is not the one any more that made {path.name}")
     return network, json.loads(made_by["solver_options"])

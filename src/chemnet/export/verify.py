@@ -20,9 +20,13 @@ from chemnet.export.bundle import (
     read_description,
 )
 
+# the sources that come with this chemnet; a bundle may come from anybody, and what is built here is run
+_OWN = Path(__file__).with_name("c")
 _SECONDS = 120
 _C_FLAGS = ("-std=c99", "-O2", "-ffp-contract=fast")
 _NUMBER = r"([-+.\w]+)"
+_CALLERS = ("C", "Fortran")
+_SOURCE_SUFFIXES = (".c", ".h", ".f90")
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class Check:
     what
         ``"files"``, ``"C"``, ``"Fortran"``.
     verdict
-        ``"agrees"``, ``"differs"``, ``"failed"`` or ``"not here"``.
+        ``"agrees"``, ``"differs"``, ``"failed"``, ``"not here"`` or ``"not built"``.
     step_dex, rollout_dex
         Largest difference from the reference cells [dex] after one step and after all, or None.
     remark
@@ -56,6 +60,9 @@ class Check:
 def verify_bundle(folder: Path) -> list[Check]:
     """Return what each check of a bundle gave; where a file has changed nothing is built.
 
+    Its digests stand in the bundle itself, so they prove nothing of who wrote it: a caller is built only
+    where its sources are, byte for byte, those of this chemnet.
+
     Raises
     ------
     ModelError
@@ -65,6 +72,10 @@ def verify_bundle(folder: Path) -> list[Check]:
     if changed:
         remark = f"{len(changed)} changed or missing: {', '.join(changed[:3])}; export the surrogate again"
         return [Check("files", "failed", remark=remark)]
+    foreign = _foreign_sources(folder)
+    if foreign:
+        remark = f"{foreign[0]} is not this chemnet's: no code of the bundle was run; build it yourself"
+        return [Check("files", "agrees"), *(Check(what, "not built", remark=remark) for what in _CALLERS)]
     with tempfile.TemporaryDirectory(prefix="chemnet-verify-") as scratch:
         return [
             Check("files", "agrees"),
@@ -73,12 +84,24 @@ def verify_bundle(folder: Path) -> list[Check]:
         ]
 
 
+def _foreign_sources(folder: Path) -> list[str]:
+    """Return the sources in a bundle that differ from those that come with chemnet."""
+    found = (path for suffix in _SOURCE_SUFFIXES for path in sorted(folder.rglob(f"*{suffix}")))
+    # weights as text, which nothing here compiles
+    names = [path.relative_to(folder) for path in found if path.name != "embedded_weights.c"]
+    return [
+        str(name)
+        for name in names
+        if not (_OWN / name).is_file() or (_OWN / name).read_bytes() != (folder / name).read_bytes()
+    ]
+
+
 def _check_c(folder: Path, scratch: Path) -> Check:
     compiler = _compiler("CC", ("cc", "gcc", "clang"))
     if compiler is None:
         return Check("C", "not here", remark="no C compiler (CC, cc, gcc, clang)")
     program = scratch / "check_reference"
-    sources = [*map(str, _sources(folder)), str(folder / "examples/check_reference.c")]
+    sources = [*map(str, _sources()), str(_OWN / "examples/check_reference.c")]
     return _build_and_run(
         "C", [[compiler, *_C_FLAGS, *sources, "-lm", "-o", str(program)]], program, folder, REFERENCE_FILE
     )
@@ -89,20 +112,20 @@ def _check_fortran(folder: Path, scratch: Path) -> Check:
     if compiler is None or c_compiler is None:
         return Check("Fortran", "not here", remark="no Fortran compiler (FC, gfortran)")
     program = scratch / "check_reference_fortran"
-    objects = [scratch / f"{source.stem}.o" for source in _sources(folder)]
+    objects = [scratch / f"{source.stem}.o" for source in _sources()]
     commands = [
         [c_compiler, *_C_FLAGS, "-c", str(source), "-o", str(made)]
-        for source, made in zip(_sources(folder), objects, strict=True)
+        for source, made in zip(_sources(), objects, strict=True)
     ]
-    fortran = [str(folder / "chemnet_surrogate.f90"), str(folder / "examples/check_reference.f90")]
+    fortran = [str(_OWN / "chemnet_surrogate.f90"), str(_OWN / "examples/check_reference.f90")]
     commands.append(
         [compiler, "-O2", f"-J{scratch}", *fortran, *map(str, objects), "-lm", "-o", str(program)]
     )
     return _build_and_run("Fortran", commands, program, folder, RAW_REFERENCE_FILE)
 
 
-def _sources(folder: Path) -> list[Path]:
-    return [path for path in sorted((folder / "src").glob("*.c")) if path.name != "embedded_weights.c"]
+def _sources() -> list[Path]:
+    return sorted((_OWN / "src").glob("*.c"))
 
 
 def _compiler(variable: str, names: Sequence[str]) -> str | None:

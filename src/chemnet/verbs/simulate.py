@@ -21,7 +21,6 @@ from chemnet.verbs.verb import Verb
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from chemnet.chemistry.network.rate_options import RateOptions
     from chemnet.chemistry.simulation.outcomes import FinishedTracers
     from chemnet.chemistry.simulation.plan import SimulationPlan
     from chemnet.chemistry.tracers import Tracer
@@ -71,6 +70,7 @@ class Simulate(Verb[SimulateResult]):
 
     cli_name = "simulate"
     description = "integrate a chemical network along tracers: the truth that surrogates learn from"
+    tables = ("simulate", "data_set")
     examples = ("chemnet simulate simulate.n_tracers=64 simulate.n_steps=100",)
 
     def run(
@@ -142,11 +142,12 @@ def _make_plan(config: ConfigDict) -> SimulationPlan:
     from chemnet.chemistry.formats.row_files import ReadingOptions
     from chemnet.chemistry.network.initial_abundances import initial_abundances
     from chemnet.chemistry.network.network import Network
+    from chemnet.chemistry.network.rate_options import RateOptions
     from chemnet.chemistry.simulation.plan import SOLVER_OPTIONS, SimulationPlan
 
     options = config["simulate"]
     reading = ReadingOptions.of(config["network"])
-    network = Network.read(options["network"], reading).with_rates(_rate_options(config))
+    network = Network.read(options["network"], reading).with_rates(RateOptions.of(options))
     initial = {reading.naming.described(name): value for name, value in options["initial"].to_dict().items()}
     plan = SimulationPlan(
         network=network,
@@ -156,14 +157,6 @@ def _make_plan(config: ConfigDict) -> SimulationPlan:
     )
     plan.check_temperatures()
     return plan
-
-
-def _rate_options(config: ConfigDict) -> RateOptions:
-    """Return the grain model and the factors of rates."""
-    from chemnet.chemistry.network.rate_options import GrainModel, RateOptions
-
-    options = config["simulate"]
-    return RateOptions(GrainModel(**options["grain"].to_dict()), options["rates"]["scale"].to_dict())
 
 
 def _tracers(config: ConfigDict) -> list[Tracer]:

@@ -31,6 +31,7 @@ def chem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ChemNet:
         "simulate.n_tracers=12",
         "simulate.n_steps=9",
         "simulate.rtol=1e-3",
+        "simulate.grain.dust_to_gas=0.005",
         "preprocess.window=4",
     ]
     chem = ChemNet(overrides=words)
@@ -53,6 +54,7 @@ def test_parent_and_copied_file_name_the_same_network_and_options(chem: ChemNet,
         network, options = network_of(result, Trained(), chem.config)
         assert network.name == "made"
         assert options["rtol"] == 1e-3
+        assert network.rate_options.grain.dust_to_gas == 0.005
 
 
 def test_a_network_that_changed_since_the_copy_was_made_does_not_count(chem: ChemNet, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 from pathlib import Path
@@ -29,6 +30,31 @@ def test_a_changed_file_is_named_and_nothing_is_built(bundle: Path, tmp_path: Pa
         source.write("\n")
     with pytest.raises(ModelError, match=r"src/trust\.c"):
         Verify(load_config()).run(copy)
+
+
+@pytest.mark.parametrize(
+    "file", ["src/trust.c", "src/planted.c", "examples/check_reference.c", "src/trust.h"]
+)
+def test_code_that_a_bundle_brings_is_not_run(
+    bundle: Path, tmp_path: Path, c_compiler: str, file: str
+) -> None:
+    copy, mark = shutil.copytree(bundle, tmp_path / "copy"), tmp_path / "mark"
+    with (copy / file).open("a") as source:
+        source.write(
+            "\n#include <stdio.h>\n__attribute__((constructor)) static void planted(void)"
+            f'{{ FILE *f = fopen("{mark}", "w"); if (f) fclose(f); }}\n'
+        )
+    # the digests stand in the bundle: whoever changes one file changes the other
+    description = copy / "surrogate.toml"
+    described = read_description(copy)
+    if file in described["checksums"]:
+        new = hashlib.sha256((copy / file).read_bytes()).hexdigest()
+        description.write_text(description.read_text().replace(described["checksums"][file], new))
+    checks = {check.what: check for check in verify_bundle(copy)}
+    assert not mark.exists()
+    assert checks["files"].verdict == "agrees"
+    assert checks["C"].verdict == checks["Fortran"].verdict == "not built"
+    assert file in checks["C"].remark
 
 
 def test_the_description_says_what_a_caller_needs(bundle: Path, surrogate: Any) -> None:

@@ -73,7 +73,8 @@ def test_shipped_surrogates_load_by_name_from_any_folder(tmp_path, monkeypatch):
         surrogate = chemnet.Surrogate.load(name)
         assert (surrogate.name, surrogate.elements[0]) == (name, "H")
         sizes = [path.stat().st_size for path in (SHIPPED / name).rglob("*") if path.is_file()]
-        assert max(sizes) < 5e6 and sum(sizes) < 12e6
+        assert max(sizes) < 5e6
+        assert sum(sizes) < 12e6
 
 
 def test_the_shipped_uclchem_emulates_its_standard_start_and_conserves() -> None:

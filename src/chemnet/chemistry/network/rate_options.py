@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 from chemnet.chemistry.network.parts import REACTION_KINDS, Reaction
 from chemnet.errors import DataError, suggest
@@ -110,6 +111,13 @@ class RateOptions:
 
     grain: GrainModel = STANDARD_GRAIN
     scale: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> RateOptions:
+        """Return what a configuration table ``[simulate]`` says; those of older results say nothing."""
+        grain = dict(options["grain"]) if "grain" in options else {}
+        scale = dict(options["rates"]["scale"]) if "rates" in options else {}
+        return cls(GrainModel(**grain), scale)
 
 
 def scale_factors(reactions: Sequence[Reaction], scale: Mapping[str, float]) -> tuple[float, ...]:

@@ -251,7 +251,7 @@ class InferenceDataset:
         return row
 
     @overload
-    def get_by_id(self, sample_id: str) -> State: ...  # type: ignore[overload-overlap]  a text is no list of ids
+    def get_by_id(self, sample_id: str) -> State: ...  # type: ignore[overload-overlap]
 
     @overload
     def get_by_id(self, sample_id: Iterable[str]) -> list[State]: ...

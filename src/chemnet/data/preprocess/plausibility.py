@@ -19,7 +19,8 @@ _log = get_logger(__name__)
 
 # tracers whose abundances are summed, spread over the data set
 _SAMPLED = 16
-# a total of hydrogen this far from 1 is another unit or another set of species; rounding is far below
+# a total of hydrogen this far from 1 is another unit or another set of species, one that changes as much is not
+# conserved; rounding is far below
 _TOTAL_TOLERANCE = 0.02
 
 
@@ -33,12 +34,15 @@ class Understanding:
         Least, median and largest number of nuclei of each element per H nucleus.
     charge
         Least and largest charge per H nucleus.
+    drift
+        Largest change of each total along a tracer, over its largest value there.
     unread
         Least and largest value of conditions that the table has and nobody asked for.
     """
 
     totals: dict[str, tuple[float, float, float]]
     charge: tuple[float, float]
+    drift: dict[str, float]
     unread: dict[str, tuple[float, float]]
 
     def to_dict(self) -> dict[str, Any]:
@@ -55,9 +59,12 @@ def understand(dataset: ChemDataset) -> Understanding:
         For values that no tracer can have.
     """
     sample = _sample(dataset)
-    abundance = dataset.read(sample).abundance
+    block = dataset.read(sample)
+    abundance, starts = block.abundance, block.offsets[:-1]
     elements = element_names(dataset.species)
     totals = abundance @ stoichiometric_matrix(dataset.species, elements)
+    least, most = np.minimum.reduceat(totals, starts), np.maximum.reduceat(totals, starts)
+    drift = ((most - least) / np.where(most > 0.0, most, 1.0)).max(axis=0, initial=0.0)
     charge = abundance @ np.asarray(charges(dataset.species), dtype=np.float64)
     return Understanding(
         totals={
@@ -65,6 +72,7 @@ def understand(dataset: ChemDataset) -> Understanding:
             for name, column in zip(elements, totals.T, strict=True)
         },
         charge=(float(charge.min()), float(charge.max())),
+        drift=dict(zip(elements, drift.tolist(), strict=True)),
         unread=dataset.unread_conditions(sample),
     )
 
@@ -101,6 +109,7 @@ def check_plausible(
         *doubts_of_time(seen.longest_span),
         *doubts_of_parameters(dataset.physical_names, seen.minimum.min(axis=0), seen.maximum.max(axis=0)),
         *_doubts_of_hydrogen(dataset, understood),
+        *_doubts_of_drift(understood),
         *_doubts_of_unread(understood),
     )
     if dataset.follows_keys:
@@ -125,6 +134,17 @@ def _doubts_of_hydrogen(dataset: ChemDataset, understood: Understanding) -> Iter
         f'"particle" (here likely "{likely}"); "H" confirms that they are relative to H nuclei',
         "data_set.abundance_per",
     )
+
+
+def _doubts_of_drift(understood: Understanding) -> Iterator[Doubt]:
+    """Doubt elements whose total changes along a tracer, which chemistry conserves."""
+    found = [f"{name} by {drift:.0%}" for name, drift in understood.drift.items() if drift > _TOTAL_TOLERANCE]
+    if found:
+        yield Doubt(
+            f"the total of elements changes along a tracer: {', '.join(found)}",
+            "species with these elements are missing, or rows of a tracer, the initial one for one, are of "
+            "several clouds; a surrogate that conserves elements will hold the total of each first row",
+        )
 
 
 def _doubts_of_unread(understood: Understanding) -> Iterator[Doubt]:

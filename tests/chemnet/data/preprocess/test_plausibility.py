@@ -114,3 +114,11 @@ def test_real_tables_are_read_without_a_word(
     metadata = preprocess(TracerTable(config), config, tmp_path)
     assert metadata["totals"]["H"] == pytest.approx([1.0] * 3, abs=1e-3)
     assert not caplog.records
+
+
+def test_totals_that_change_along_a_tracer_are_warned_of(
+    made_tracers: MadeTracers, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    frame = data_frame(made_tracers)
+    run(frame[frame["Time"] > 0], tmp_path, prepend_initial={"H2": 0.5, "HE": 0.1, "C+": 1.77e-4})
+    assert "the total of elements changes along a tracer: O by 100%" in caplog.text

@@ -10,6 +10,7 @@ import pytest
 from made_tables import data_frame, table_config
 from made_tracers import MadeTracers
 
+from chemnet.config import load_config
 from chemnet.data.preprocess.pipeline import preprocess
 from chemnet.data.readers import TracerTable
 from chemnet.data.readers.initial_row import initial_row
@@ -74,3 +75,13 @@ def test_a_given_range_scales_a_parameter(made_table: Path, tmp_path: Path) -> N
     config = config.replace({"preprocess.physical_ranges": {"Desnity": [1e2, 1e10]}})
     with pytest.raises(DataError, match="names 'Desnity', which is no physical parameter"):
         preprocess(TracerTable(config), config, tmp_path)
+
+
+def test_a_configuration_file_gives_all_of_a_mapping(tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text('[data_set]\nprepend_initial = { H2 = 0.5, "#H2O" = 1e-5, "C+" = 1e-4 }\n')
+    assert load_config([file])["data_set"]["prepend_initial"].to_dict() == GIVEN
+    file.write_text('[data_set.prepend_initial]\nH2 = 0.5\n"#H2O" = 1e-5\n"C+" = 1e-4\n')
+    assert load_config([file])["data_set"]["prepend_initial"].to_dict() == GIVEN
+    (tmp_path / "d.toml").write_text("[data_set]\nprepend_initial = true\n")
+    assert load_config([file, tmp_path / "d.toml"])["data_set"]["prepend_initial"] is True
