@@ -19,8 +19,8 @@ _log = get_logger(__name__)
 
 # tracers whose abundances are summed, spread over the data set
 _SAMPLED = 16
-# a total of hydrogen this far from 1 is another unit or another set of species; one that changes as much is no
-# total; rounding is far below
+# a total of hydrogen this far from 1 is another unit or another set of species; one that changes as much is
+# not conserved; rounding is far below
 _TOTAL_TOLERANCE = 0.02
 
 
