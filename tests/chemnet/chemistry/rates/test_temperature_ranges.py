@@ -102,6 +102,7 @@ def test_the_shipped_network_covers_made_tracers_without_a_word(caplog: pytest.L
 
 def test_real_tracers_are_covered_without_a_word(shared_data: Path, caplog: pytest.LogCaptureFixture) -> None:
     tracers = read_tracers(shared_data / "network_tracers_plain.h5", load_config())
+    caplog.clear()
     for network in (COLLAPSE, Network.read(shared_data / "network")):
         SimulationPlan(network, tracers, np.ones(1), {}).check_temperatures()
         few_hundred = np.array([10.0, 30.0, 298.0, 300.0, 301.0, 500.0])
