@@ -18,7 +18,7 @@ from torch import Tensor
 
 from chemnet.chemistry.network.network import Network
 from chemnet.chemistry.solver.implicit_step import ImplicitStep, StepCode
-from chemnet.chemistry.tracers import PHYSICAL_NAMES
+from chemnet.chemistry.tracers import FURTHER_CONDITIONS, PHYSICAL_NAMES
 from chemnet.data.description import DataDescription
 from chemnet.errors import ConfigError, DataError
 
@@ -28,6 +28,8 @@ NO_UPDATE = 10.0
 # what the solver begins with where a table has cut off, as a cold start does, and its absolute tolerance: at
 # 1e-20 ice that nothing makes rises to 1e-17 in the first step
 _COLD, _ATOL = 1e-30, 1e-25
+# arguments of `ImplicitStep.iterate` for conditions beside the usual four
+_STEP_WORDS = {"zeta": "zeta", "dustTemp": "dust_temperature"}
 # relative error of an abundance that was scaled and back
 _ROUNDING = 1e-9
 
@@ -93,7 +95,10 @@ class ImplicitChemistry:
         **options
             Of `ImplicitStep.iterate`.
         """
-        told = self.step.iterate(self._abundances(before), self._parameters(physical), _numpy(dt), **options)
+        conditions = self._conditions(physical)
+        rest = {word: conditions[name] for name, word in _STEP_WORDS.items() if name in conditions}
+        four = np.stack([conditions[name] for name in PHYSICAL_NAMES], axis=-1)
+        told = self.step.iterate(self._abundances(before), four, _numpy(dt), **rest, **options)
         usable = torch.from_numpy(told.code < StepCode.SINGULAR)
         filled = np.where(np.isfinite(told.abundances), told.abundances, 1.0)
         iterate = torch.where(usable[:, None], self._scaled(filled), before.detach().float().cpu())
@@ -116,15 +121,12 @@ class ImplicitChemistry:
             Of `Network.solve`.
         """
         abundances = self._abundances(before, nothing=_COLD)
-        parameters, lengths = self._parameters(physical), _numpy(dt)
+        conditions, lengths = self._conditions(physical), _numpy(dt)
 
         chosen = {"uclchem_compatible": self.uclchem_compatible, "atol": _ATOL, **options}
 
         def integrate(cell: int) -> tuple[Array, bool]:
-            constant = {
-                name: np.repeat(value, 2)
-                for name, value in zip(PHYSICAL_NAMES, parameters[cell], strict=True)
-            }
+            constant = {name: np.repeat(values[cell], 2) for name, values in conditions.items()}
             tracer = {**constant, "time": np.array([0.0, lengths[cell]])}
             try:
                 solution = self.network.solve(tracer, abundances[cell], **chosen)
@@ -153,10 +155,10 @@ class ImplicitChemistry:
         ordered[:, self._order] = abundances
         return torch.from_numpy(self.data.abundance_scaling.scale(ordered)).float()
 
-    def _parameters(self, physical: Tensor) -> Array:
-        """Return the four parameters in the order of `PHYSICAL_NAMES`, `(B, 4)` float64."""
-        natural = self.data.physical_scaling.unscale(physical.detach().double().cpu())
-        return np.asarray(natural)[:, self._columns]
+    def _conditions(self, physical: Tensor) -> dict[str, Array]:
+        """Return the parameters that rates depend on, by name, `(B,)` float64 each."""
+        natural = np.asarray(self.data.physical_scaling.unscale(physical.detach().double().cpu()))
+        return {name: natural[:, column] for name, column in self._columns.items()}
 
 
 def _numpy(values: Tensor) -> Array:
@@ -164,15 +166,16 @@ def _numpy(values: Tensor) -> Array:
     return values.detach().double().cpu().numpy()
 
 
-def _columns(data: DataDescription) -> list[int]:
-    """Return the column of each parameter that rates depend on."""
+def _columns(data: DataDescription) -> dict[str, int]:
+    """Return the column of each parameter that rates depend on: four, and of the others those there are."""
     missing = [name for name in PHYSICAL_NAMES if name not in data.physical_names]
     if missing:
         raise ConfigError(
             f"the data have no parameter {missing[0]}, which the rates of a network depend on",
             hint="model.ImplicitEmulator.iterations=0 is an emulator without a network",
         )
-    return [data.physical_names.index(name) for name in PHYSICAL_NAMES]
+    known = (*PHYSICAL_NAMES, *FURTHER_CONDITIONS)
+    return {name: data.physical_names.index(name) for name in known if name in data.physical_names}
 
 
 def _order(network: Network, data: DataDescription) -> NDArray[np.int64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from chemnet.data.description import DataDescription
 from chemnet.data.scaling import AbundanceScaling, PhysicalScaling
 from chemnet.errors import ConfigError, DataError
 from chemnet.models.contract import build_model
-from chemnet.models.emulators.implicit.chemistry import NO_UPDATE
+from chemnet.models.emulators.implicit.chemistry import NO_UPDATE, ImplicitChemistry
 from chemnet.models.emulators.implicit.iterate_memory import IterateMemory
 
 DT, ROWS = 3000.0, 7
@@ -234,3 +235,24 @@ class _Training:
 
     def row_batches(self) -> Any:
         yield self.rows
+
+
+def test_cosmic_rays_and_dust_of_the_data_drive_the_step_and_the_solver(
+    network: Network, description: DataDescription, batch: dict[str, Tensor]
+) -> None:
+    names = (*NAMES, "zeta", "dustTemp")
+    scaling = PhysicalScaling((*SCALING.minimum, 1.0, 10.0), (*SCALING.maximum, 1e3, 100.0))
+    chemistry = ImplicitChemistry(
+        network, False, replace(description, physical_names=names, physical_scaling=scaling)
+    )
+    rows = np.array([[2e5, 0.5, 10.0, 21.0, *rest] for rest in ((1.0, 21.0), (1e3, 21.0), (1.0, 40.0))])
+    before = batch["abundance"][0, 2].expand(3, -1)
+    physical, dt = torch.from_numpy(scaling.scale(rows)).float(), torch.full((3,), DT)
+    iterated = chemistry.iterate(before, physical, dt).abundance
+    solved, succeeded = chemistry.solve(before, physical, dt, 1, {"rtol": 1e-3})
+    assert bool(succeeded.all())
+    ion, ice = network.index("HCO+"), network.index("#CO")
+    for after in (iterated, solved):
+        decades = 20.0 * (after - after[0]).abs()
+        assert decades[1, ion] > 0.3
+        assert decades[2, ice] > 0.3
