@@ -2,17 +2,13 @@
 
 - `fhnoj(Av)`: attenuation of the photodissociation of H2O+ and H3O+ (Glover et al. 2010, MNRAS 404, 2, eq. 4)
 - `fselfh2(N, b)`: self-shielding of H2 with column N [cm^-2] and Doppler width b [cm s^-1] (Draine & Bertoldi
-1996, ApJ
-  468, 269, eq. 37)
+  1996, ApJ 468, 269, eq. 37)
 - `dissh2_martin96(n_H, T)`: dissociation of H2 by H, collision-induced and by tunnelling [cm^3 s^-1] (Martin,
-Schwarz
-  & Mandy 1996, ApJ 461, 265)
+  Schwarz & Mandy 1996, ApJ 461, 265)
 - `dissh2h_hunter23`, `dissh2h2_hunter23` (n_H, n(H), n(H2), T): the same by H and by H2, between the limits
-of thin and
-  dense gas (Hunter et al. 2023)
-- `h_recombination_on_dust(psi, T)` and the like for He, C, Si, ...: recombination of ions on grains [cm^3
-s^-1 per H
-  nucleus] (Weingartner & Draine 2001, ApJ 563, 842, eq. 8), psi = G sqrt(T) / n_e
+  of thin and dense gas (Hunter et al. 2023)
+- `h_recombination_on_dust(psi, T)` and the like for He, C, Si, ...: recombination of ions on grains
+  [cm^3 s^-1 per H nucleus] (Weingartner & Draine 2001, ApJ 563, 842, eq. 8), psi = G sqrt(T) / n_e
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ def each_member(function: Function) -> Function:
     """
 
     def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
+        """Call the function for each member, and stack what it returns."""
         given = list(zip(inputs, in_dims, strict=True))
         outputs = [
             function.apply(*(_part(value, axis, member) for value, axis in given))

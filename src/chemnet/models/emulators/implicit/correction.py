@@ -7,7 +7,7 @@ Shapes: B cells, S species, F features of the physical parameters.
     c, k, g, a, e = f([z, z of y, squashed d, features, signs of the iterations])
 
     relaxed     r = centre + width (c + (z - c) exp(-t softplus k))       t = dt / usual dt
-    increment   e = x + q(d) exp(tanh a) / decades      where |d| < 1 dex, else y;  q(d) = 3 tanh(d / 3)
+    increment   e = x + q(d) exp(tanh a) / decades      where abs(d) < 1 dex, else y;  q(d) = 3 tanh(d / 3)
     result      r + sigmoid(g) (e - r)
 
 An iterate that has converged is right in nearly every species, and the gate then passes it on; what the
