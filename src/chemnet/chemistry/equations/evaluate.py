@@ -51,26 +51,35 @@ def derivatives(equations: Equations, k: Array, y: Array, rate: Array) -> None:
 
 
 @compiled
-def production_and_loss(equations: Equations, k: Array, y: Array, production: Array, loss: Array) -> None:
-    """Fill what the reactions make and destroy of each species [s^-1]; the shift of layers is left out.
+def production_and_loss(
+    equations: Equations, k: Array, y: Array, below: float, production: Array, loss: Array
+) -> None:
+    """Fill what the reactions make and destroy of each scarce species [s^-1], without the shift of layers.
 
     Parameters
     ----------
     equations, k, y
         As for `derivatives`.
+    below
+        Only species that are no more abundant are looked at.
     production, loss
         Output, shape (n,).
     """
     x, _, f = _state(equations, k, y)
-    flux = _fluxes(equations, k, x, f)
-    sums = equations.flow
-    for i in range(equations.n):
-        made, lost = 0.0, 0.0
-        for p in range(sums.start[i], sums.turn[i]):
-            made += flux[sums.terms[p]]
-        for p in range(sums.turn[i], sums.start[i + 1]):
-            lost += flux[sums.terms[p]]
-        production[i], loss[i] = made, lost
+    _sum_scarce(equations.flow, _fluxes(equations, k, x, f), y, below, production, loss)
+
+
+@inner(_nrt=False)
+def _sum_scarce(sums: SignedSum, flux: Array, y: Array, below: float, production: Array, loss: Array) -> None:
+    """Evaluate both parts of the sums of scarce species."""
+    for i in range(y.size):
+        if y[i] <= below:
+            made, lost = 0.0, 0.0
+            for p in range(sums.start[i], sums.turn[i]):
+                made += flux[sums.terms[p]]
+            for p in range(sums.turn[i], sums.start[i + 1]):
+                lost += flux[sums.terms[p]]
+            production[i], loss[i] = made, lost
 
 
 @compiled
@@ -96,7 +105,7 @@ def jacobian(equations: Equations, k: Array, y: Array, values: Array) -> None:
         _add_layer_shift(equations, y, gain, values)
 
 
-@inner(_nrt=False)
+@inner(_nrt=False, fastmath={"reassoc", "contract"})
 def _sum_terms(sums: SignedSum, terms: Array, output: Array) -> None:
     """Evaluate all signed sums."""
     for e in range(sums.n_copied):

@@ -87,6 +87,7 @@ def iterate_cells(
     least: int,
     most: int,
     tolerance: float,
+    keep_below: float,
     outcome: Outcome,
 ) -> None:
     """Iterate the cells `first` to `last`; cells whose code is `BAD_INPUT` are left alone.
@@ -105,11 +106,13 @@ def iterate_cells(
         Fewest and most iterations.
     tolerance
         Mean update [dex] that is small enough.
+    keep_below
+        Mean update [dex] after which the factors are kept for the next iteration.
     outcome
         Output.
     """
     n = problem.equations.n
-    k = np.empty(problem.rates.integers.shape[0])
+    k = np.empty(problem.rates.integers.shape[1])
     values, right = np.empty(problem.equations.n_entries), np.zeros(n + 4)
     for cell in range(first, last):
         if outcome.code[cell] == BAD_INPUT:
@@ -120,8 +123,9 @@ def iterate_cells(
         code, update = NOT_CONVERGED, math.inf
         done = 0
         while done < most and (done < least or update > tolerance):
-            jacobian(problem.equations, k, x, values)
-            factorise(problem.plan, values, duration, n, factors)
+            if update > keep_below:
+                jacobian(problem.equations, k, x, values)
+                factorise(problem.plan, values, duration, n, factors)
             derivatives(problem.equations, k, x, right)
             for i in range(n):
                 right[i] = start[i] - x[i] + duration * right[i]
@@ -154,7 +158,7 @@ def start_of_step(problem: Problem, switches: Switches, cells: Cells, cell: int,
         x[i] = y[i]
     production, loss = np.empty(x.size), np.empty(x.size)
     for _ in range(_FILLS):
-        production_and_loss(problem.equations, k, x, production, loss)
+        production_and_loss(problem.equations, k, x, _NEAR_FLOOR, production, loss)
         for i in range(x.size):
             if x[i] <= _NEAR_FLOOR and loss[i] * cells.duration[cell] > _FAST * x[i]:
                 x[i] = max(min(x[i], production[i] * x[i] / loss[i]), _LEAST)
@@ -199,7 +203,7 @@ def pull_back_cells(
         Shape (cells, n), changed in place.
     """
     n = problem.equations.n
-    k, values = np.empty(problem.rates.integers.shape[0]), np.empty(problem.equations.n_entries)
+    k, values = np.empty(problem.rates.integers.shape[1]), np.empty(problem.equations.n_entries)
     y, adjoint = np.empty(n), np.empty(problem.plan.size)
     for cell in range(first, last):
         if outcome.code[cell] != CONVERGED:
@@ -251,7 +255,7 @@ def _add_through_coefficients(
         # f is linear in these coefficients
         for sign, f in ((-1.0, less), (1.0, more)):
             for r in range(k.size):
-                share = sign * slopes[kind] if problem.rates.integers[r, FORMULA] == formula else 0.0
+                share = sign * slopes[kind] if problem.rates.integers[FORMULA, r] == formula else 0.0
                 changed[r] = k[r] * (1.0 + share)
             derivatives(problem.equations, changed, x, f)
         for i in range(n):
