@@ -35,6 +35,7 @@ _NEAR_FLOOR = 10.0**-18.5
 _FAST = 10.0  # times its abundance lost over the step: a species in balance
 _FILLS = 2
 _LEAST = 1e-36
+_LARGE = 1e250
 _C_PHOTON = Formula.C_PHOTON.value
 _CR_DESORPTION = Formula.CR_DESORPTION.value
 _SMALLEST_SHARE = 0.05  # of its abundance that an update leaves a species
@@ -164,22 +165,23 @@ def start_of_step(problem: Problem, switches: Switches, cells: Cells, cell: int,
                 x[i] = max(min(x[i], production[i] * x[i] / loss[i]), _LEAST)
 
 
-@inner
+@inner(_nrt=False)
 def _take(change: Array, x: Array) -> float:
     """Add a change to `x` as far as it stays positive; return its mean size [dex]."""
-    total = 0.0
+    total, product = 0.0, 1.0
     for i in range(x.size):
-        new, old = x[i] + change[i], x[i]
-        if old <= TABLE_FLOOR:
-            new = max(new, _LEAST)
-        elif not new > _SMALLEST_SHARE * old:
-            new = _SMALLEST_SHARE * old
-        if not math.isfinite(change[i]):
+        old = x[i]
+        new = old + change[i]
+        if not math.isfinite(new):
             return math.nan
+        new = max(new, _LEAST if old <= TABLE_FLOOR else _SMALLEST_SHARE * old)
         x[i] = new
-        if new > TABLE_FLOOR or old > TABLE_FLOOR:
-            total += abs(math.log10(max(new, TABLE_FLOOR) / max(old, TABLE_FLOOR)))
-    return total / x.size
+        new, old = max(new, TABLE_FLOOR), max(old, TABLE_FLOOR)
+        product *= new / old if new > old else old / new
+        if product > _LARGE:  # one logarithm for many ratios
+            total += math.log10(product)
+            product = 1.0
+    return (total + math.log10(product)) / x.size
 
 
 @compiled
