@@ -255,8 +255,8 @@ class ImplicitStep:
         limit = largest * np.linalg.norm(back, axis=1)
         outcome = Outcome(iterated.abundances, iterated.update, iterated.iterations, iterated.code)
         self._share(pull_back_cells, threads, iterated.cells, (outcome, back))
-        length = np.linalg.norm(back, axis=1)
-        return back * np.minimum(1.0, limit / np.maximum(length, 1e-300))[:, None]
+        length = np.maximum(np.linalg.norm(back, axis=1), np.maximum(limit, 1e-300))
+        return back * (limit / length)[:, None]
 
     def _share(
         self, kernel: Callable[..., None], threads: int | None, cells: Cells, rest: tuple[Any, ...]

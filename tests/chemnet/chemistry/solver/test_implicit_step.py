@@ -64,7 +64,7 @@ def test_the_converged_step_has_no_residual_in_the_solvers_equations(name: str) 
 
 @pytest.mark.parametrize(("name", "compatible"), CASES)
 def test_a_short_step_moves_like_the_solver(name: str, compatible: bool) -> None:
-    network, dt = NETWORKS[name], 1e-3
+    network, dt = NETWORKS[name], 1e-6
     way = tracer([0.0, 1e5, 1e5 + dt, 1e5 + 1.0], Av=[3.0, 3.0, 1.5, 1.5], gasTemp=[15.0, 20.0, 20.0, 20.0])
     states = network.solve(way, ATOMIC_START, uclchem_compatible=compatible, rtol=1e-7).abundances
     physical = np.column_stack([way[key] for key in CONDITIONS])
@@ -72,7 +72,7 @@ def test_a_short_step_moves_like_the_solver(name: str, compatible: bool) -> None
         states[1:2], physical[1:2], dt, physical_before=physical[:1], physical_next=physical[2:3], **TIGHT
     )
     assert iterated.converged.all()
-    assert off(iterated.abundances[0], states[2]).max() < 2e-3
+    assert off(iterated.abundances[0], states[2])[states[2] > 1e-12].max() < 2e-3
 
 
 def test_the_quirks_look_at_the_rows_around() -> None:
@@ -113,8 +113,12 @@ def test_what_a_table_cut_off_does_not_matter() -> None:
     start = aged(network, gasTemp=60.0)[0]
     cut = np.maximum(start, 1e-20)
     assert (cut > start).any()
-    one, other = step_of(network, start), step_of(network, cut)
-    assert off(one.abundances, other.abundances).max() < 0.05
+    one, other = (step_of(network, state, most_iterations=20) for state in (start, cut))
+    assert one.converged.all()
+    assert other.converged.all()
+    difference = off(one.abundances, other.abundances)
+    assert difference[one.abundances > 1e-14].max() < 0.05
+    assert difference.mean() < 0.01
 
 
 def mixed_batch(network: Network) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -222,7 +226,7 @@ def test_iterations_are_as_many_as_asked_for() -> None:
     network = NETWORKS["collapse"]
     start = aged(network, gasTemp=40.0)[0]
     assert step_of(network, start, iterations=3).iterations[0] == 3
-    assert step_of(network, start, least_iterations=5).iterations[0] == 5
+    assert step_of(network, start, least_iterations=5, update_tolerance=1.0).iterations[0] == 5
     hasty = step_of(network, start, iterations=1)
     assert hasty.code[0] == StepCode.NOT_CONVERGED
     assert hasty.update[0] > 0.05
