@@ -148,7 +148,7 @@ def _radiation_coefficient(
     if formula == _CRPHOT:
         yield_ = table.parameters[ALPHA, r] * table.parameters[GAMMA, r] / (1.0 - const.ALBEDO)
         return yield_ * zeta * exponential(table.parameters[BETA, r] * math.log(t_fit / 300.0))
-    h2, co, c = _shielding_columns(conditions, c_abundance)
+    h2, co, c = shielding_columns(conditions, c_abundance)
     if formula == _H2_PHOTON:
         return h2_dissociation(h2, radfield, av)
     if formula == _CO_PHOTON:
@@ -158,7 +158,7 @@ def _radiation_coefficient(
 
 
 @inner
-def _shielding_columns(conditions: NDArray, c_abundance: float) -> tuple[float, float, float]:  # type: ignore[type-arg]
+def shielding_columns(conditions: NDArray, c_abundance: float) -> tuple[float, float, float]:  # type: ignore[type-arg]
     """Return the columns of H2, CO and C [cm^-2] as they are given, or as they follow from H nuclei or Av."""
     av = conditions[EXTINCTION]
     if conditions.size <= COLUMN_C:

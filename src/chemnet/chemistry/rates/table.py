@@ -100,8 +100,8 @@ N_FACTORS = len(Factor)
 """Rows of a rate table's parameters: a row counts at T_MIN <= T < T_MAX, T held in FIT_MIN to FIT_MAX.
 
 BARRIER_1 and BARRIER_2 are the barriers against diffusion [K], SCALE what other grains than the standard ones
-and `RateOptions.scale` multiply the coefficient by. LOG_FIT_MIN and LOG_FIT_MAX are ln(T / 300 K) at FIT_MIN and
-FIT_MAX.
+and `RateOptions.scale` multiply the coefficient by. LOG_FIT_MIN and LOG_FIT_MAX are ln(T / 300 K) at FIT_MIN
+and FIT_MAX.
 """
 FORMULA, DENSITY_POWER, EXPRESSION = range(3)
 """Rows of a rate table's integers."""

@@ -31,7 +31,7 @@ from chemnet.chemistry.rates.table import (
     TUNNELLING,
     RateTable,
 )
-from chemnet.compiling import inner
+from chemnet.compiling import UNCOUNTED, inner
 
 Array = NDArray[np.float64]
 
@@ -44,7 +44,7 @@ _SMALLEST, _LARGEST = -650.0, 700.0
 _VECTORS = {"contract"}
 
 
-@inner(_nrt=False, fastmath=_VECTORS)
+@inner(**UNCOUNTED, fastmath=_VECTORS)
 def exponential(x: float) -> float:
     """Return e^x; 0 below -650, and e^700 above 700."""
     bounded = min(max(x, _SMALLEST), _LARGEST)
@@ -69,7 +69,7 @@ def exponential(x: float) -> float:
     return series * power if x >= _SMALLEST else 0.0
 
 
-@inner(_nrt=False, fastmath=_VECTORS)
+@inner(**UNCOUNTED, fastmath=_VECTORS)
 def fill_arrhenius(table: RateTable, first: int, last: int, t_gas: float, log_t: float, k: Array) -> None:
     """Fill the coefficients of the rows `first` to `last` that follow alpha (T/300)^beta exp(-gamma/T)."""
     parameters = table.parameters
@@ -80,7 +80,7 @@ def fill_arrhenius(table: RateTable, first: int, last: int, t_gas: float, log_t:
         k[r] = parameters[ALPHA, r] * exponential(exponent)
 
 
-@inner(_nrt=False, fastmath=_VECTORS)
+@inner(**UNCOUNTED, fastmath=_VECTORS)
 def fill_photon(table: RateTable, first: int, last: int, av: float, radfield: float, k: Array) -> None:
     """Fill what the UV field does behind dust."""
     parameters, field = table.parameters, radfield / const.HABING_PER_DRAINE
@@ -88,7 +88,7 @@ def fill_photon(table: RateTable, first: int, last: int, av: float, radfield: fl
         k[r] = parameters[ALPHA, r] * exponential(-parameters[GAMMA, r] * av) * field
 
 
-@inner(_nrt=False, fastmath=_VECTORS)
+@inner(**UNCOUNTED, fastmath=_VECTORS)
 def fill_evaporation(table: RateTable, first: int, last: int, t_dust: float, k: Array) -> None:
     """Fill how often a molecule leaves its binding site by the heat of the grain."""
     parameters = table.parameters
@@ -97,7 +97,7 @@ def fill_evaporation(table: RateTable, first: int, last: int, t_dust: float, k: 
         k[r] = parameters[ALPHA, r] * parameters[FREQUENCY_1, r] * leaves
 
 
-@inner(_nrt=False, fastmath=_VECTORS)
+@inner(**UNCOUNTED, fastmath=_VECTORS)
 def fill_diffusion(table: RateTable, first: int, last: int, t_dust: float, k: Array) -> None:
     """Fill the Langmuir-Hinshelwood coefficients (Hasegawa 1992; competition: Garrod & Pauly 2011)."""
     parameters = table.parameters
@@ -113,7 +113,7 @@ def fill_diffusion(table: RateTable, first: int, last: int, t_dust: float, k: Ar
         k[r] = parameters[SHARE, r] * parameters[ALPHA, r] * chance * hop / const.MONOLAYER
 
 
-@inner(_nrt=False)
+@inner(**UNCOUNTED)
 def finish(table: RateTable, t_gas: float, density: float, k: Array) -> None:
     """Multiply by scale and powers of the density, and leave nothing where a row does not count."""
     powers, parameters = table.integers[DENSITY_POWER], table.parameters

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from chemnet.chemistry.equations import derivatives, jacobian, production_and_loss
 from chemnet.chemistry.rates import rate_coefficients
-from chemnet.chemistry.rates.photo import C_CROSS_SECTION, columns
+from chemnet.chemistry.rates.coefficients import shielding_columns
+from chemnet.chemistry.rates.photo import C_CROSS_SECTION
 from chemnet.chemistry.rates.table import EXTINCTION, FORMULA, Formula
 from chemnet.chemistry.solver.elimination import Factors, factorise, solve_factorised, solve_transposed
 from chemnet.chemistry.solver.problem import Problem
@@ -23,7 +24,7 @@ from chemnet.chemistry.solver.quirks import (
     switch_off,
     yield_slope,
 )
-from chemnet.compiling import compiled, inner
+from chemnet.compiling import UNCOUNTED, compiled, inner
 
 Array = NDArray[np.float64]
 
@@ -49,7 +50,7 @@ class Cells(NamedTuple):
     start
         Abundances, shape (cells, n).
     conditions
-        Shape (cells, 6), columns as in `rates.table`.
+        Shape (cells, 6 or 10), columns as in `rates.table`.
     before
         Those of the row before; NaN at the beginning of a history.
     next_av
@@ -165,7 +166,7 @@ def start_of_step(problem: Problem, switches: Switches, cells: Cells, cell: int,
                 x[i] = max(min(x[i], production[i] * x[i] / loss[i]), _LEAST)
 
 
-@inner(_nrt=False)
+@inner(**UNCOUNTED)
 def _take(change: Array, x: Array) -> float:
     """Add a change to `x` as far as it stays positive; return its mean size [dex]."""
     total, product = 0.0, 1.0
@@ -247,7 +248,7 @@ def _add_through_coefficients(
     before = conditions if bare else cells.before[cell]
     carbon = shielding_carbon(switches, y, conditions[EXTINCTION], cells.next_av[cell])
     slopes = (
-        -C_CROSS_SECTION * columns(conditions[EXTINCTION])[0] * carbon,
+        -C_CROSS_SECTION * shielding_columns(conditions, carbon)[2],
         yield_slope(switches, before, y),
     )
     for kind in range(2):

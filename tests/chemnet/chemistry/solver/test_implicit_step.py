@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -169,6 +170,16 @@ def test_expressions_are_evaluated_and_cannot_be_carried() -> None:
     assert after[0, 0] == pytest.approx(0.3 / (1.0 + 1e-10 * 1e3 * SECONDS_PER_YEAR))
     with pytest.raises(ModelError, match="rate expressions"):
         step.to_arrays()
+
+
+def test_an_expression_that_is_no_rate_spoils_its_cell_alone() -> None:
+    network = isomer_network((("HCN",), ("HNC",), 1e-10))
+    fading = replace(network.reactions[0], expression=lambda t_gas, *_, **__: 1e-12 * (50.0 - t_gas))
+    step = ImplicitStep.of_network(Network.from_parts(network.species, [fading], "fading"))
+    physical = np.tile(PHYSICAL, (2, 1))
+    physical[1, 3] = 60.0
+    iterated = step.iterate(np.tile([0.3, 0.5, 0.2], (2, 1)), physical, 1e3)
+    assert iterated.code.tolist() == [StepCode.CONVERGED, StepCode.BAD_INPUT]
 
 
 def spoilt(field: str, value: float) -> dict[str, np.ndarray]:
