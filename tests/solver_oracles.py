@@ -49,7 +49,7 @@ class RateSystem:
         self.compiled = compile_network(network, uclchem_compatible)
         problem = self.compiled.problem
         self.equations, self.plan = problem.equations, problem.plan
-        self.k = np.empty(len(problem.rates.integers))
+        self.k = np.empty(problem.rates.integers.shape[1])
         none = np.zeros(0)
         forcing = Forcing(conditions, conditions, none, none, 1.0, False, c_abundance, CR_YIELD)
         set_coefficients(problem.rates, forcing, 0.0, self.k)

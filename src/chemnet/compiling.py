@@ -17,6 +17,12 @@ from numba import njit
 
 from chemnet.progress import get_logger
 
+UNCOUNTED = {"_nrt": False}
+"""Option of compiled functions that allocate nothing: references to arrays are not counted.
+
+In a small function that is handed many arrays, counting takes longer than the work.
+"""
+
 _CHEMISTRY = Path(__file__).with_name("chemistry")
 _KERNELS = Path(__file__).parent / "models" / "fast" / "kernels"
 _ENGINE = Path(__file__).parent / "surrogate" / "engine"

@@ -9,8 +9,10 @@ if TYPE_CHECKING:
     from chemnet.chemistry.network.species import Species, parse_species
     from chemnet.chemistry.network.species_sums import summed_abundances
     from chemnet.chemistry.network.stoichiometry import stoichiometric_matrix
+    from chemnet.chemistry.solver.implicit_step import ImplicitStep
 
 __all__ = [
+    "ImplicitStep",
     "Network",
     "NetworkSpecies",
     "Reaction",
@@ -22,6 +24,7 @@ __all__ = [
 
 # imported when first asked for: readers of species names need no network, and nothing here needs Numba yet
 _LAZY = {
+    "ImplicitStep": "chemnet.chemistry.solver.implicit_step",
     "Network": "chemnet.chemistry.network.network",
     "NetworkSpecies": "chemnet.chemistry.network.network",
     "Reaction": "chemnet.chemistry.network.network",

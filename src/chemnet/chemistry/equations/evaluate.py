@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from chemnet.chemistry.equations.structure import THIRD_REACTANT, Equations, SignedSum
 from chemnet.chemistry.rates.constants import LAYER_TRANSMISSION
 from chemnet.chemistry.rates.table import N_FACTORS, Factor
-from chemnet.compiling import compiled, inner
+from chemnet.compiling import UNCOUNTED, compiled, inner
 
 SURFACE_FLOOR = 1e-30
 """Least abundance of ice that a flux is divided by."""
@@ -44,33 +44,45 @@ def derivatives(equations: Equations, k: Array, y: Array, rate: Array) -> None:
         Output, shape (n + 4,); what follows the species is T and Y.
     """
     x, _, f = _state(equations, k, y)
-    flux = _fluxes(equations, k, x, f)
+    flux = np.empty(k.size)
+    _fill_fluxes(equations, k, x, f, flux)
     _sum_terms(equations.flow, flux, rate)
     if equations.n_border == 4:
         _shift_layers(equations, y, rate)
 
 
 @compiled
-def production_and_loss(equations: Equations, k: Array, y: Array, production: Array, loss: Array) -> None:
-    """Fill what the reactions make and destroy of each species [s^-1]; the shift of layers is left out.
+def production_and_loss(
+    equations: Equations, k: Array, y: Array, below: float, production: Array, loss: Array
+) -> None:
+    """Fill what the reactions make and destroy of each scarce species [s^-1], without the shift of layers.
 
     Parameters
     ----------
     equations, k, y
         As for `derivatives`.
+    below
+        Only species that are no more abundant are looked at.
     production, loss
         Output, shape (n,).
     """
     x, _, f = _state(equations, k, y)
-    flux = _fluxes(equations, k, x, f)
-    sums = equations.flow
-    for i in range(equations.n):
-        made, lost = 0.0, 0.0
-        for p in range(sums.start[i], sums.turn[i]):
-            made += flux[sums.terms[p]]
-        for p in range(sums.turn[i], sums.start[i + 1]):
-            lost += flux[sums.terms[p]]
-        production[i], loss[i] = made, lost
+    flux = np.empty(k.size)
+    _fill_fluxes(equations, k, x, f, flux)
+    _sum_scarce(equations.flow, flux, y, below, production, loss)
+
+
+@inner(**UNCOUNTED)
+def _sum_scarce(sums: SignedSum, flux: Array, y: Array, below: float, production: Array, loss: Array) -> None:
+    """Evaluate both parts of the sums of scarce species."""
+    for i in range(y.size):
+        if y[i] <= below:
+            made, lost = 0.0, 0.0
+            for p in range(sums.start[i], sums.turn[i]):
+                made += flux[sums.terms[p]]
+            for p in range(sums.turn[i], sums.start[i + 1]):
+                lost += flux[sums.terms[p]]
+            production[i], loss[i] = made, lost
 
 
 @compiled
@@ -88,15 +100,18 @@ def jacobian(equations: Equations, k: Array, y: Array, values: Array) -> None:
         Output, one per entry of the pattern.
     """
     x, dx, f = _state(equations, k, y)
-    _sum_terms(equations.assembly, _flux_derivatives(equations, k, x, dx, f), values)
+    derivative = np.empty(2 * k.size + equations.further.shape[0])
+    _fill_flux_derivatives(equations, k, x, dx, f, derivative)
+    _sum_terms(equations.assembly, derivative, values)
     for place in equations.ones:
         values[place] = 1.0
     if equations.n_border == 4:
-        gain = _surface_gain(equations, _fluxes(equations, k, x, f))
-        _add_layer_shift(equations, y, gain, values)
+        flux = derivative[: k.size]
+        _fill_fluxes(equations, k, x, f, flux)
+        _add_layer_shift(equations, y, _surface_gain(equations, flux), values)
 
 
-@inner(_nrt=False)
+@inner(**UNCOUNTED, fastmath={"reassoc", "contract"})
 def _sum_terms(sums: SignedSum, terms: Array, output: Array) -> None:
     """Evaluate all signed sums."""
     for e in range(sums.n_copied):
@@ -113,7 +128,7 @@ def _sum_terms(sums: SignedSum, terms: Array, output: Array) -> None:
         output[e] = total
 
 
-@inner(_nrt=False)
+@inner(**UNCOUNTED)
 def _total(y: Array, members: NDArray[np.int32]) -> float:
     """Return the sum over the members, at least the floor."""
     total = 0.0
@@ -154,7 +169,7 @@ def _state(equations: Equations, k: Array, y: Array) -> tuple[Array, Array, Arra
     return x, dx, f
 
 
-@inner(_nrt=False)
+@inner(**UNCOUNTED)
 def _three_phase_factors(surface: float, bulk: float, monolayer: float, f: Array) -> None:
     """Fill the factors of a network with bulk ice."""
     f[0, _PER_SURFACE] = 1.0 / surface
@@ -167,7 +182,7 @@ def _three_phase_factors(surface: float, bulk: float, monolayer: float, f: Array
         f[2, _BULK_PHOTON] = f[0, _BULK_PHOTON] * _LOG_TRANSMISSION * 0.5 / monolayer
 
 
-@inner(_nrt=False)
+@inner(**UNCOUNTED)
 def _two_phase_factors(surface: float, monolayer: float, f: Array) -> None:
     """Fill the smooth factors of a network whose ice is one phase: only its two top layers take part."""
     top = 2.0 * monolayer
@@ -179,24 +194,23 @@ def _two_phase_factors(surface: float, monolayer: float, f: Array) -> None:
     f[1, _TOP_LAYERS_SQUARED] = 2.0 * f[0, _TOP_LAYERS] * f[1, _TOP_LAYERS]
 
 
-@inner
-def _fluxes(equations: Equations, k: Array, x: Array, f: Array) -> Array:
-    """Return the flux of each reaction [s^-1]."""
-    flux = np.empty(k.size)
+@inner(**UNCOUNTED)
+def _fill_fluxes(equations: Equations, k: Array, x: Array, f: Array, flux: Array) -> None:
+    """Fill the flux of each reaction [s^-1]."""
     for r in range(k.size):
         flux[r] = k[r] * x[equations.reactants[0, r]] * x[equations.reactants[1, r]]
     for r in equations.scaled:
         flux[r] *= f[0, equations.reactants[3, r]]
     for r in equations.ternary:
         flux[r] *= x[equations.reactants[2, r]]
-    return flux
 
 
-@inner
-def _flux_derivatives(equations: Equations, k: Array, x: Array, dx: Array, f: Array) -> Array:
-    """Return the derivatives of the fluxes by first and second reactant, then the further ones."""
+@inner(**UNCOUNTED)
+def _fill_flux_derivatives(
+    equations: Equations, k: Array, x: Array, dx: Array, f: Array, derivative: Array
+) -> None:
+    """Fill the derivatives of the fluxes by first and second reactant, then the further ones."""
     m = k.size
-    derivative = np.empty(2 * m + equations.further.shape[0])
     for r in range(m):
         a, b = equations.reactants[0, r], equations.reactants[1, r]
         derivative[r] = k[r] * dx[a] * x[b]
@@ -216,10 +230,9 @@ def _flux_derivatives(equations: Equations, k: Array, x: Array, dx: Array, f: Ar
             derivative[2 * m + position] = (
                 bare * x[equations.reactants[2, r]] * f[1 + slot, equations.reactants[3, r]]
             )
-    return derivative
 
 
-@inner(_nrt=False)
+@inner(**UNCOUNTED)
 def _surface_gain(equations: Equations, flux: Array) -> float:
     """Return the net gain Y of the surface before layers shift [s^-1]."""
     sums, row = equations.flow, equations.n + 3
@@ -231,7 +244,7 @@ def _surface_gain(equations: Equations, flux: Array) -> float:
     return gain
 
 
-@inner(_nrt=False)
+@inner(**UNCOUNTED)
 def _shift_layers(equations: Equations, y: Array, rate: Array) -> None:
     """Move ice between surface and bulk as the surface as a whole gains or loses (Garrod & Pauly 2011)."""
     gain = rate[equations.n + 3]

@@ -12,59 +12,52 @@ from chemnet.chemistry.rates.grain import h2_formation, sticking_coefficient
 from chemnet.chemistry.rates.photo import c_ionisation, co_dissociation, columns, h2_dissociation
 from chemnet.chemistry.rates.table import (
     ALPHA,
-    BARRIER_1,
-    BARRIER_2,
     BETA,
     COLUMN_C,
     COLUMN_CO,
     COLUMN_H2,
     COLUMN_NUCLEI,
     DENSITY,
-    DENSITY_POWER,
     DUST_TEMPERATURE,
     ENERGY_1,
-    ENERGY_2,
     EXPRESSION,
     EXTINCTION,
     FIT_MAX,
     FIT_MIN,
     FORMULA,
-    FREQUENCY_1,
-    FREQUENCY_2,
     GAMMA,
     GAS_TEMPERATURE,
     RADIATION,
-    SCALE,
     SHARE,
     SPEED,
-    T_MAX,
-    T_MIN,
-    TUNNELLING,
     ZETA,
     Formula,
     RateTable,
 )
+from chemnet.chemistry.rates.vectorised import (
+    exponential,
+    fill_arrhenius,
+    fill_diffusion,
+    fill_evaporation,
+    fill_photon,
+    finish,
+)
 from chemnet.compiling import compiled, inner
 
-_ARRHENIUS = Formula.ARRHENIUS.value
 _ION_POLAR_1 = Formula.ION_POLAR_1.value
 _EXPRESSION = Formula.EXPRESSION.value
 _CRP = Formula.CRP.value
 _CRPHOT = Formula.CRPHOT.value
-_PHOTON = Formula.PHOTON.value
 _H2_PHOTON = Formula.H2_PHOTON.value
 _CO_PHOTON = Formula.CO_PHOTON.value
 _C_PHOTON = Formula.C_PHOTON.value
 _FREEZE_H = Formula.FREEZE_H.value
 _FREEZE_H2 = Formula.FREEZE_H2.value
-_EVAPORATION = Formula.EVAPORATION.value
-_BULK_SWAP = Formula.BULK_SWAP.value
 _SURFACE_SWAP = Formula.SURFACE_SWAP.value
 _H2_DESORPTION = Formula.H2_DESORPTION.value
 _CR_DESORPTION = Formula.CR_DESORPTION.value
 _UV_DESORPTION = Formula.UV_DESORPTION.value
 _H2_FORMATION = Formula.H2_FORMATION.value
-_ELEY_RIDEAL = Formula.ELEY_RIDEAL.value
 
 
 @compiled
@@ -94,47 +87,46 @@ def rate_coefficients(
     k
         Output, shape (n_reactions,).
     """
-    density, t_gas = conditions[DENSITY], conditions[GAS_TEMPERATURE]
-    log_t = math.log(t_gas / 300.0)
-    h2_on_gas = h2_formation(t_gas, conditions[DUST_TEMPERATURE])
-    h2_on_dust = h2_formation(conditions[DUST_TEMPERATURE], conditions[DUST_TEMPERATURE])
-    for r in range(k.size):
-        if t_gas < table.parameters[r, T_MIN] or t_gas >= table.parameters[r, T_MAX]:
+    density, t_gas, t_dust = conditions[DENSITY], conditions[GAS_TEMPERATURE], conditions[DUST_TEMPERATURE]
+    swap, arrhenius, photon = table.runs[0], table.runs[1], table.runs[2]
+    evaporation, diffusion, rest = table.runs[3], table.runs[4], table.runs[5]
+    fill_evaporation(table, swap, arrhenius, t_dust, k)
+    fill_arrhenius(table, arrhenius, photon, t_gas, math.log(t_gas / 300.0), k)
+    fill_photon(table, photon, evaporation, conditions[EXTINCTION], conditions[RADIATION], k)
+    fill_evaporation(table, evaporation, diffusion, t_dust, k)
+    fill_diffusion(table, diffusion, rest, t_dust, k)
+    if t_dust > const.MAX_GRAIN_TEMPERATURE:
+        for r in range(swap, arrhenius):
             k[r] = 0.0
-            continue
-        t_fit, log_fit = t_gas, log_t
-        if t_gas < table.parameters[r, FIT_MIN] or t_gas > table.parameters[r, FIT_MAX]:
-            t_fit = min(max(t_gas, table.parameters[r, FIT_MIN]), table.parameters[r, FIT_MAX])
-            log_fit = math.log(t_fit / 300.0)
-        formula = table.integers[r, FORMULA]
-        if formula == _ARRHENIUS:
-            value = table.parameters[r, ALPHA] * math.exp(
-                table.parameters[r, BETA] * log_fit - table.parameters[r, GAMMA] / t_fit
-            )
-        elif formula <= _EXPRESSION:
+        for r in range(diffusion, rest):
+            k[r] = 0.0
+    h2_on_gas, h2_on_dust = h2_formation(t_gas, t_dust), h2_formation(t_dust, t_dust)
+    for r in range(rest, k.size):
+        formula = table.integers[FORMULA, r]
+        t_fit = min(max(t_gas, table.parameters[FIT_MIN, r]), table.parameters[FIT_MAX, r])
+        if formula <= _EXPRESSION:
             value = _gas_coefficient(table, r, formula, t_fit, expressions)
         elif formula <= _C_PHOTON:
             value = _radiation_coefficient(table, r, formula, conditions, t_fit, c_abundance)
         elif formula <= _SURFACE_SWAP:
             value = _exchange_coefficient(table, r, formula, conditions)
         elif formula == _H2_DESORPTION:
-            value = const.H2_YIELD * h2_on_gas * (table.parameters[r, ENERGY_1] <= const.H2_DESORPTION_LIMIT)
+            value = const.H2_YIELD * h2_on_gas * (table.parameters[ENERGY_1, r] <= const.H2_DESORPTION_LIMIT)
         elif formula == _H2_FORMATION:
             value = h2_on_dust
         else:
             value = _surface_coefficient(table, r, formula, conditions, cr_yield)
-        for _ in range(table.integers[r, DENSITY_POWER]):
-            value *= density
-        k[r] = value * table.parameters[r, SCALE]
+        k[r] = value
+    finish(table, t_gas, density, k)
 
 
 @inner
 def _gas_coefficient(table: RateTable, r: int, formula: int, t_gas: float, expressions: NDArray) -> float:  # type: ignore[type-arg]
     """Return KIDA's ion-polar formulae and KROME's expressions."""
     if formula == _EXPRESSION:
-        return expressions[table.integers[r, EXPRESSION]]
-    strength = table.parameters[r, GAMMA] * math.sqrt(300.0 / t_gas)
-    scale = table.parameters[r, ALPHA] * table.parameters[r, BETA]
+        return expressions[table.integers[EXPRESSION, r]]
+    strength = table.parameters[GAMMA, r] * math.sqrt(300.0 / t_gas)
+    scale = table.parameters[ALPHA, r] * table.parameters[BETA, r]
     if formula == _ION_POLAR_1:
         return scale * (0.62 + 0.4767 * strength)
     return scale * (1.0 + 0.0967 * strength + strength * strength / 10.526)
@@ -152,28 +144,21 @@ def _radiation_coefficient(
     """Return what cosmic rays, their photons and the UV field do."""
     zeta, av, radfield = conditions[ZETA], conditions[EXTINCTION], conditions[RADIATION]
     if formula == _CRP:
-        return table.parameters[r, ALPHA] * zeta
+        return table.parameters[ALPHA, r] * zeta
     if formula == _CRPHOT:
-        yield_ = table.parameters[r, ALPHA] * table.parameters[r, GAMMA] / (1.0 - const.ALBEDO)
-        return yield_ * zeta * (t_fit / 300.0) ** table.parameters[r, BETA]
-    if formula == _PHOTON:
-        return (
-            table.parameters[r, ALPHA]
-            * math.exp(-table.parameters[r, GAMMA] * av)
-            * radfield
-            / const.HABING_PER_DRAINE
-        )
-    h2, co, c = _shielding_columns(conditions, c_abundance)
+        yield_ = table.parameters[ALPHA, r] * table.parameters[GAMMA, r] / (1.0 - const.ALBEDO)
+        return yield_ * zeta * exponential(table.parameters[BETA, r] * math.log(t_fit / 300.0))
+    h2, co, c = shielding_columns(conditions, c_abundance)
     if formula == _H2_PHOTON:
         return h2_dissociation(h2, radfield, av)
     if formula == _CO_PHOTON:
         return co_dissociation(h2, co, radfield, av, table.co_grid, table.co_shielding, table.co_curvature)
     t_gas = conditions[GAS_TEMPERATURE]
-    return c_ionisation(table.parameters[r, ALPHA], table.parameters[r, GAMMA], t_gas, c, h2, av, radfield)
+    return c_ionisation(table.parameters[ALPHA, r], table.parameters[GAMMA, r], t_gas, c, h2, av, radfield)
 
 
 @inner
-def _shielding_columns(conditions: NDArray, c_abundance: float) -> tuple[float, float, float]:  # type: ignore[type-arg]
+def shielding_columns(conditions: NDArray, c_abundance: float) -> tuple[float, float, float]:  # type: ignore[type-arg]
     """Return the columns of H2, CO and C [cm^-2] as they are given, or as they follow from H nuclei or Av."""
     av = conditions[EXTINCTION]
     if conditions.size <= COLUMN_C:
@@ -197,22 +182,10 @@ def _shielding_columns(conditions: NDArray, c_abundance: float) -> tuple[float, 
 def _exchange_coefficient(table: RateTable, r: int, formula: int, conditions: NDArray) -> float:  # type: ignore[type-arg]
     """Return what moves between gas, surface and bulk without a reaction."""
     t_gas, t_dust = conditions[GAS_TEMPERATURE], conditions[DUST_TEMPERATURE]
-    if formula == _EVAPORATION:
-        return (
-            table.parameters[r, ALPHA]
-            * table.parameters[r, FREQUENCY_1]
-            * math.exp(-table.parameters[r, ENERGY_1] / t_dust)
-        )
     if t_dust > const.MAX_GRAIN_TEMPERATURE:
         return 0.0
-    if formula == _BULK_SWAP:
-        return (
-            table.parameters[r, ALPHA]
-            * table.parameters[r, FREQUENCY_1]
-            * math.exp(-table.parameters[r, ENERGY_1] / t_dust)
-        )
     if formula == _SURFACE_SWAP:
-        return table.parameters[r, ALPHA]
+        return table.parameters[ALPHA, r]
     rate = _collision_coefficient(table, r, t_gas)
     if formula == _FREEZE_H:
         return rate * sticking_coefficient(1.0, 52.0, t_gas)
@@ -224,11 +197,11 @@ def _exchange_coefficient(table: RateTable, r: int, formula: int, conditions: ND
 @inner
 def _collision_coefficient(table: RateTable, r: int, t_gas: float) -> float:
     """Return how often a molecule hits a grain, with the pull of the grain's charge on ions."""
-    focus = 1.0 + table.parameters[r, BETA] * 16.71e-4 / (const.GRAIN_RADIUS * t_gas)
+    focus = 1.0 + table.parameters[BETA, r] * 16.71e-4 / (const.GRAIN_RADIUS * t_gas)
     return (
-        table.parameters[r, ALPHA]
+        table.parameters[ALPHA, r]
         * focus
-        * table.parameters[r, SPEED]
+        * table.parameters[SPEED, r]
         * math.sqrt(t_gas)
         * const.GRAIN_SECTION
     )
@@ -246,34 +219,12 @@ def _surface_coefficient(
     zeta, t_dust = conditions[ZETA], conditions[DUST_TEMPERATURE]
     if formula == _CR_DESORPTION:
         flux = 4.0 * math.pi * zeta * const.IRON_FRACTION * const.GRAIN_AREA * cr_yield
-        return flux * (table.parameters[r, ENERGY_1] <= const.CR_DESORPTION_LIMIT)
+        return flux * (table.parameters[ENERGY_1, r] <= const.CR_DESORPTION_LIMIT)
     if formula == _UV_DESORPTION:
-        field = conditions[RADIATION] / const.CR_PHOTON_FIELD * math.exp(-1.8 * conditions[EXTINCTION])
+        field = conditions[RADIATION] / const.CR_PHOTON_FIELD * exponential(-1.8 * conditions[EXTINCTION])
         flux = const.GRAIN_SECTION * const.UV_YIELD * const.CR_PHOTON_FLUX * (zeta + field)
-        return flux * (table.parameters[r, ENERGY_1] <= const.UV_DESORPTION_LIMIT)
+        return flux * (table.parameters[ENERGY_1, r] <= const.UV_DESORPTION_LIMIT)
     if t_dust > const.MAX_GRAIN_TEMPERATURE:
         return 0.0
-    if formula == _ELEY_RIDEAL:
-        rate = _collision_coefficient(table, r, conditions[GAS_TEMPERATURE])
-        return table.parameters[r, SHARE] * rate * math.exp(-table.parameters[r, GAMMA] / t_dust)
-    return table.parameters[r, SHARE] * _diffusion_coefficient(table, r, t_dust)
-
-
-@inner
-def _diffusion_coefficient(table: RateTable, r: int, t_dust: float) -> float:
-    """Return the Langmuir-Hinshelwood coefficient (Hasegawa 1992; competition: Garrod & Pauly 2011)."""
-    nu1, nu2, e1, e2 = (
-        table.parameters[r, FREQUENCY_1],
-        table.parameters[r, FREQUENCY_2],
-        table.parameters[r, ENERGY_1],
-        table.parameters[r, ENERGY_2],
-    )
-    hop = nu1 * math.exp(-table.parameters[r, BARRIER_1] / t_dust) + nu2 * math.exp(
-        -table.parameters[r, BARRIER_2] / t_dust
-    )
-    leave = nu1 * math.exp(-e1 / t_dust) + nu2 * math.exp(-e2 / t_dust)
-    react = max(nu1, nu2) * math.exp(
-        -min(table.parameters[r, GAMMA] / t_dust, table.parameters[r, TUNNELLING])
-    )
-    chance = react / (react + leave + hop)
-    return table.parameters[r, ALPHA] * chance * hop / const.MONOLAYER
+    rate = _collision_coefficient(table, r, conditions[GAS_TEMPERATURE])
+    return table.parameters[SHARE, r] * rate * math.exp(-table.parameters[GAMMA, r] / t_dust)

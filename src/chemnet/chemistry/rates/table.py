@@ -46,6 +46,16 @@ class Formula(enum.IntEnum):
     ELEY_RIDEAL = 21
 
 
+VECTORISED = (
+    Formula.BULK_SWAP,
+    Formula.ARRHENIUS,
+    Formula.PHOTON,
+    Formula.EVAPORATION,
+    Formula.DIFFUSION,
+)
+"""Formulae whose rows come first, in this order: most rows follow them, and they are computed in runs."""
+
+
 class Factor(enum.IntEnum):
     """What a flux is multiplied by, beside coefficient and abundances; a function of the ice as a whole."""
 
@@ -84,14 +94,17 @@ N_FACTORS = len(Factor)
     BARRIER_1,
     BARRIER_2,
     SCALE,
-) = range(17)
-"""Columns of a rate table's parameters: a row counts at T_MIN <= T < T_MAX, T held in FIT_MIN to FIT_MAX.
+    LOG_FIT_MIN,
+    LOG_FIT_MAX,
+) = range(19)
+"""Rows of a rate table's parameters: a row counts at T_MIN <= T < T_MAX, T held in FIT_MIN to FIT_MAX.
 
 BARRIER_1 and BARRIER_2 are the barriers against diffusion [K], SCALE what other grains than the standard ones
-and `RateOptions.scale` multiply the coefficient by.
+and `RateOptions.scale` multiply the coefficient by. LOG_FIT_MIN and LOG_FIT_MAX are ln(T / 300 K) at FIT_MIN
+and FIT_MAX.
 """
 FORMULA, DENSITY_POWER, EXPRESSION = range(3)
-"""Columns of a rate table's integers."""
+"""Rows of a rate table's integers."""
 
 _PARAMETERS = (
     "alpha",
@@ -111,6 +124,8 @@ _PARAMETERS = (
     "barrier1",
     "barrier2",
     "scale",
+    "log_fit_min",
+    "log_fit_max",
 )
 _INTEGERS = ("formula", "density_power", "expression")
 
@@ -118,12 +133,14 @@ _INTEGERS = ("formula", "density_power", "expression")
 class RateTable(NamedTuple):
     """What rate coefficients depend on, for m reactions; few arrays keep Numba's compilation short.
 
-    `parameters` (m, 17) and `integers` (m, 3) have the columns named above; the others are the CO shielding
-    table.
+    `parameters` (19, m) and `integers` (3, m) have the rows named above. Reactions of one formula follow one
+    another; `runs` is where those of `VECTORISED` begin, one after another, and where the rest begins. The
+    others are the CO shielding table.
     """
 
     parameters: NDArray[np.float64]
     integers: NDArray[np.int32]
+    runs: NDArray[np.int64]
     co_grid: NDArray[np.float64]
     co_shielding: NDArray[np.float64]
     co_curvature: NDArray[np.float64]
@@ -156,7 +173,7 @@ class CompiledReactions:
     @property
     def formulae(self) -> NDArray[np.int32]:
         """Formula of each reaction, shape (m,)."""
-        return self.rates.integers[:, FORMULA]
+        return self.rates.integers[FORMULA]
 
 
 def compile_reactions(network: Network, uclchem_compatible: bool = False) -> CompiledReactions:
@@ -179,11 +196,14 @@ def compile_reactions(network: Network, uclchem_compatible: bool = False) -> Com
     from chemnet.chemistry.rates.translation import Translator
 
     rows = Translator(network, uclchem_compatible).rows()
-    rows.sort(key=lambda row: row.formula != Formula.BULK_SWAP)
+    order = (*VECTORISED, *Formula)
+    rows.sort(key=lambda row: order.index(row.formula))
     m = len(rows)
+    counts = [sum(row.formula == formula for row in rows) for formula in VECTORISED]
     table = RateTable(
-        _columns(rows, _PARAMETERS).astype(np.float64),
-        _columns(rows, _INTEGERS).astype(np.int32),
+        _columns(rows, _PARAMETERS).T.astype(np.float64, order="C"),
+        _columns(rows, _INTEGERS).T.astype(np.int32, order="C"),
+        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         *co_shielding_tables(uclchem_compatible),
     )
     return CompiledReactions(

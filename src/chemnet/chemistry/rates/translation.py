@@ -78,6 +78,16 @@ class Row:
     barrier2: float = 0.0
     scale: float = 1.0
 
+    @property
+    def log_fit_min(self) -> float:
+        """ln(T / 300 K) where the fit begins."""
+        return math.log(self.fit_min / 300.0) if self.fit_min > 0.0 else -math.inf
+
+    @property
+    def log_fit_max(self) -> float:
+        """ln(T / 300 K) where the fit ends."""
+        return math.log(self.fit_max / 300.0)
+
 
 class Translator:
     """Turns the reactions of one network into rows.

@@ -64,7 +64,7 @@ class TracerIntegrator:
         self.integrate = integrate
         self.tolerances = tolerances
         self.factors = allocate_factors(network.problem.plan)
-        self.coefficients = np.empty(len(network.problem.rates.integers))
+        self.coefficients = np.empty(network.problem.rates.integers.shape[1])
         self.counts = np.zeros(N_COUNTS, np.int64)
         self.tried_first = _RETRY_FACTORS[0]
 

@@ -21,7 +21,7 @@ from chemnet.chemistry.solver.vectors import (
     transpose,
     zeros,
 )
-from chemnet.compiling import inner
+from chemnet.compiling import UNCOUNTED, inner
 
 Array = NDArray[np.float64]
 BLOCK = LANES * LANES
@@ -32,13 +32,13 @@ def block_count(size: int) -> int:
     return -(-size // LANES)
 
 
-@inner(_nrt=False)
+@inner(**UNCOUNTED)
 def block_at(blocks: int, i: int, j: int) -> int:
     """Return where block (i, j) begins, of a matrix whose side takes `blocks`."""
     return (i * blocks + j) * BLOCK
 
 
-@inner(_nrt=False)
+@inner(**UNCOUNTED)
 def store_row(a: Array, blocks: int, row: int, values: Array, first: int) -> None:
     """Move one row, `values` from `first` on, into the matrix, and leave zeros."""
     place = block_at(blocks, row // LANES, 0) + row % LANES * LANES
@@ -47,7 +47,7 @@ def store_row(a: Array, blocks: int, row: int, values: Array, first: int) -> Non
         store(values, first + j * LANES, zeros())
 
 
-@inner(_nrt=False)
+@inner(**UNCOUNTED)
 def fill_up(a: Array, blocks: int, size: int) -> None:
     """Write the rows beyond `size`."""
     for row in range(size, blocks * LANES):
@@ -57,7 +57,7 @@ def fill_up(a: Array, blocks: int, size: int) -> None:
         a[place + row // LANES * BLOCK + row % LANES] = 1.0
 
 
-@inner(_nrt=False)
+@inner(**UNCOUNTED)
 def factorise_blocks(a: Array, blocks: int, inverse_pivot: Array) -> None:
     """Factorise in place; the inverse pivots have whole blocks, too."""
     for k in range(blocks):
@@ -73,7 +73,7 @@ def factorise_blocks(a: Array, blocks: int, inverse_pivot: Array) -> None:
                 _subtract_product(a, block_at(blocks, i, j), multipliers, block_at(blocks, k, j))
 
 
-@inner(_nrt=False)
+@inner(**UNCOUNTED)
 def _factorise_corner(a: Array, corner: int, inverse_pivot: Array, first: int) -> None:
     """Factorise one block on the diagonal."""
     for i in range(LANES):
@@ -85,7 +85,7 @@ def _factorise_corner(a: Array, corner: int, inverse_pivot: Array, first: int) -
         inverse_pivot[first + i] = 1.0 / a[corner + i * LANES + i]
 
 
-@inner(_nrt=False)
+@inner(**UNCOUNTED)
 def _solve_lower(a: Array, corner: int, block: int) -> None:
     """Multiply a block by the inverse of the corner's L from the left."""
     for i in range(LANES):
@@ -95,7 +95,7 @@ def _solve_lower(a: Array, corner: int, block: int) -> None:
         store(a, block + i * LANES, row)
 
 
-@inner(_nrt=False)
+@inner(**UNCOUNTED)
 def _divide_by_upper(a: Array, corner: int, block: int, inverse_pivot: Array, first: int) -> None:
     """Multiply a block, which stands column by column, by the inverse of the corner's U from the right."""
     for k in range(LANES):
@@ -105,7 +105,7 @@ def _divide_by_upper(a: Array, corner: int, block: int, inverse_pivot: Array, fi
         store(a, block + k * LANES, scaled(column, inverse_pivot[first + k]))
 
 
-@inner(_nrt=False)
+@inner(**UNCOUNTED)
 def _subtract_product(a: Array, c: int, m: int, r: int) -> None:
     """Subtract from block `c` the product of `m`, which stands column by column, and `r`."""
     c0, c1, c2, c3 = load(a, c), load(a, c + 8), load(a, c + 16), load(a, c + 24)
@@ -120,7 +120,7 @@ def _subtract_product(a: Array, c: int, m: int, r: int) -> None:
     store(a, c + 32, c4), store(a, c + 40, c5), store(a, c + 48, c6), store(a, c + 56, c7)
 
 
-@inner(_nrt=False)
+@inner(**UNCOUNTED)
 def solve_blocks(a: Array, blocks: int, inverse_pivot: Array, x: Array, first: int) -> None:
     """Solve in place for the unknowns of `x` from `first` on; as many as whole blocks have."""
     for i in range(blocks):
@@ -148,7 +148,7 @@ def solve_blocks(a: Array, blocks: int, inverse_pivot: Array, x: Array, first: i
             x[place + row] = value * inverse_pivot[i * LANES + row]
 
 
-@inner(_nrt=False)
+@inner(**UNCOUNTED)
 def solve_transposed_blocks(a: Array, blocks: int, inverse_pivot: Array, x: Array, first: int) -> None:
     """Solve with the transposed matrix, as `solve_blocks` does with the matrix."""
     for i in range(blocks):

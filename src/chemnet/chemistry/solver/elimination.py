@@ -22,7 +22,7 @@ from chemnet.chemistry.solver.dense_tail import (
     store_row,
 )
 from chemnet.chemistry.solver.vectors import LANES, less, less_product, load, store, total, zeros
-from chemnet.compiling import compiled, inner
+from chemnet.compiling import UNCOUNTED, compiled, inner
 
 Array = NDArray[np.float64]
 _FULL_ENOUGH = 0.9
@@ -161,7 +161,7 @@ def allocate_factors(plan: Elimination) -> Factors:
     )
 
 
-@compiled(_nrt=False)
+@compiled(**UNCOUNTED)
 def factorise(plan: Elimination, values: Array, c: float, n: int, factors: Factors) -> None:
     """Factorise I - C J, where C is `c` in the first `n` rows and 1 in the border's.
 
@@ -193,7 +193,7 @@ def factorise(plan: Elimination, values: Array, c: float, n: int, factors: Facto
     factorise_blocks(factors.tail, blocks, factors.inverse_pivot[split:])
 
 
-@inner(_nrt=False)
+@inner(**UNCOUNTED)
 def _scatter_row(plan: Elimination, values: Array, scale: float, i: int, w: Array) -> None:
     """Write row `i` of the matrix into the work row, which holds zeros."""
     for p in range(plan.entry_start[i], plan.entry_start[i + 1]):
@@ -201,7 +201,7 @@ def _scatter_row(plan: Elimination, values: Array, scale: float, i: int, w: Arra
     w[i] += 1.0
 
 
-@inner(_nrt=False)
+@inner(**UNCOUNTED)
 def _eliminate_row(plan: Elimination, factors: Factors, i: int) -> None:
     """Subtract the earlier rows, but for the tail's part of wide ones, and keep the multipliers."""
     w = factors.work
@@ -214,7 +214,7 @@ def _eliminate_row(plan: Elimination, factors: Factors, i: int) -> None:
             w[plan.upper_column[q]] -= multiplier * factors.upper[q]
 
 
-@inner(_nrt=False)
+@inner(**UNCOUNTED)
 def _eliminate_in_tail(plan: Elimination, factors: Factors, i: int, blocks: int) -> None:
     """Subtract the tail's part of the wide rows, four vectors at a time."""
     w, wide, width = factors.work, factors.wide, blocks * LANES
@@ -239,7 +239,7 @@ def _eliminate_in_tail(plan: Elimination, factors: Factors, i: int, blocks: int)
         block += 1
 
 
-@inner(_nrt=False)
+@inner(**UNCOUNTED)
 def _keep_row(plan: Elimination, factors: Factors, i: int, blocks: int) -> None:
     """Move a row of U from the work row, and leave zeros."""
     w, split = factors.work, plan.n_sparse
@@ -255,7 +255,7 @@ def _keep_row(plan: Elimination, factors: Factors, i: int, blocks: int) -> None:
             store(w, split + j, zeros())
 
 
-@compiled(_nrt=False)
+@compiled(**UNCOUNTED)
 def solve_factorised(plan: Elimination, factors: Factors, b: Array) -> None:
     """Solve in place for the right-hand side `b`, shape (size,), in the order of the unknowns."""
     x, split = factors.work, plan.n_sparse
@@ -282,7 +282,7 @@ def solve_factorised(plan: Elimination, factors: Factors, b: Array) -> None:
         x[i] = 0.0
 
 
-@compiled(_nrt=False)
+@compiled(**UNCOUNTED)
 def solve_transposed(plan: Elimination, factors: Factors, b: Array) -> None:
     """Solve with the transposed matrix in place, shape (size,), in the order of the unknowns."""
     x, split = factors.work, plan.n_sparse

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from chemnet.chemistry.equations import derivatives, jacobian, production_and_loss
 from chemnet.chemistry.rates import rate_coefficients
-from chemnet.chemistry.rates.photo import C_CROSS_SECTION, columns
+from chemnet.chemistry.rates.coefficients import shielding_columns
+from chemnet.chemistry.rates.photo import C_CROSS_SECTION
 from chemnet.chemistry.rates.table import EXTINCTION, FORMULA, Formula
 from chemnet.chemistry.solver.elimination import Factors, factorise, solve_factorised, solve_transposed
 from chemnet.chemistry.solver.problem import Problem
@@ -23,7 +24,7 @@ from chemnet.chemistry.solver.quirks import (
     switch_off,
     yield_slope,
 )
-from chemnet.compiling import compiled, inner
+from chemnet.compiling import UNCOUNTED, compiled, inner
 
 Array = NDArray[np.float64]
 
@@ -35,6 +36,7 @@ _NEAR_FLOOR = 10.0**-18.5
 _FAST = 10.0  # times its abundance lost over the step: a species in balance
 _FILLS = 2
 _LEAST = 1e-36
+_LARGE = 1e250
 _C_PHOTON = Formula.C_PHOTON.value
 _CR_DESORPTION = Formula.CR_DESORPTION.value
 _SMALLEST_SHARE = 0.05  # of its abundance that an update leaves a species
@@ -48,7 +50,7 @@ class Cells(NamedTuple):
     start
         Abundances, shape (cells, n).
     conditions
-        Shape (cells, 6), columns as in `rates.table`.
+        Shape (cells, 6 or 10), columns as in `rates.table`.
     before
         Those of the row before; NaN at the beginning of a history.
     next_av
@@ -87,6 +89,7 @@ def iterate_cells(
     least: int,
     most: int,
     tolerance: float,
+    keep_below: float,
     outcome: Outcome,
 ) -> None:
     """Iterate the cells `first` to `last`; cells whose code is `BAD_INPUT` are left alone.
@@ -105,11 +108,13 @@ def iterate_cells(
         Fewest and most iterations.
     tolerance
         Mean update [dex] that is small enough.
+    keep_below
+        Mean update [dex] after which the factors are kept for the next iteration.
     outcome
         Output.
     """
     n = problem.equations.n
-    k = np.empty(problem.rates.integers.shape[0])
+    k = np.empty(problem.rates.integers.shape[1])
     values, right = np.empty(problem.equations.n_entries), np.zeros(n + 4)
     for cell in range(first, last):
         if outcome.code[cell] == BAD_INPUT:
@@ -120,8 +125,9 @@ def iterate_cells(
         code, update = NOT_CONVERGED, math.inf
         done = 0
         while done < most and (done < least or update > tolerance):
-            jacobian(problem.equations, k, x, values)
-            factorise(problem.plan, values, duration, n, factors)
+            if update > keep_below:
+                jacobian(problem.equations, k, x, values)
+                factorise(problem.plan, values, duration, n, factors)
             derivatives(problem.equations, k, x, right)
             for i in range(n):
                 right[i] = start[i] - x[i] + duration * right[i]
@@ -154,28 +160,29 @@ def start_of_step(problem: Problem, switches: Switches, cells: Cells, cell: int,
         x[i] = y[i]
     production, loss = np.empty(x.size), np.empty(x.size)
     for _ in range(_FILLS):
-        production_and_loss(problem.equations, k, x, production, loss)
+        production_and_loss(problem.equations, k, x, _NEAR_FLOOR, production, loss)
         for i in range(x.size):
             if x[i] <= _NEAR_FLOOR and loss[i] * cells.duration[cell] > _FAST * x[i]:
                 x[i] = max(min(x[i], production[i] * x[i] / loss[i]), _LEAST)
 
 
-@inner
+@inner(**UNCOUNTED)
 def _take(change: Array, x: Array) -> float:
     """Add a change to `x` as far as it stays positive; return its mean size [dex]."""
-    total = 0.0
+    total, product = 0.0, 1.0
     for i in range(x.size):
-        new, old = x[i] + change[i], x[i]
-        if old <= TABLE_FLOOR:
-            new = max(new, _LEAST)
-        elif not new > _SMALLEST_SHARE * old:
-            new = _SMALLEST_SHARE * old
-        if not math.isfinite(change[i]):
+        old = x[i]
+        new = old + change[i]
+        if not math.isfinite(new):
             return math.nan
+        new = max(new, _LEAST if old <= TABLE_FLOOR else _SMALLEST_SHARE * old)
         x[i] = new
-        if new > TABLE_FLOOR or old > TABLE_FLOOR:
-            total += abs(math.log10(max(new, TABLE_FLOOR) / max(old, TABLE_FLOOR)))
-    return total / x.size
+        new, old = max(new, TABLE_FLOOR), max(old, TABLE_FLOOR)
+        product *= new / old if new > old else old / new
+        if product > _LARGE:  # one logarithm for many ratios
+            total += math.log10(product)
+            product = 1.0
+    return (total + math.log10(product)) / x.size
 
 
 @compiled
@@ -199,7 +206,7 @@ def pull_back_cells(
         Shape (cells, n), changed in place.
     """
     n = problem.equations.n
-    k, values = np.empty(problem.rates.integers.shape[0]), np.empty(problem.equations.n_entries)
+    k, values = np.empty(problem.rates.integers.shape[1]), np.empty(problem.equations.n_entries)
     y, adjoint = np.empty(n), np.empty(problem.plan.size)
     for cell in range(first, last):
         if outcome.code[cell] != CONVERGED:
@@ -241,7 +248,7 @@ def _add_through_coefficients(
     before = conditions if bare else cells.before[cell]
     carbon = shielding_carbon(switches, y, conditions[EXTINCTION], cells.next_av[cell])
     slopes = (
-        -C_CROSS_SECTION * columns(conditions[EXTINCTION])[0] * carbon,
+        -C_CROSS_SECTION * shielding_columns(conditions, carbon)[2],
         yield_slope(switches, before, y),
     )
     for kind in range(2):
@@ -251,7 +258,7 @@ def _add_through_coefficients(
         # f is linear in these coefficients
         for sign, f in ((-1.0, less), (1.0, more)):
             for r in range(k.size):
-                share = sign * slopes[kind] if problem.rates.integers[r, FORMULA] == formula else 0.0
+                share = sign * slopes[kind] if problem.rates.integers[FORMULA, r] == formula else 0.0
                 changed[r] = k[r] * (1.0 + share)
             derivatives(problem.equations, changed, x, f)
         for i in range(n):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chemnet.chemistry.network.network import Network
-from chemnet.chemistry.network.rate_options import STANDARD_GRAIN, GrainModel
+from chemnet.chemistry.network.rate_options import STANDARD_GRAIN
 from chemnet.chemistry.rates.constants import NUCLEI_PER_MAGNITUDE
 from chemnet.chemistry.rates.expression_values import ExpressionRates
 from chemnet.chemistry.rates.table import COLUMN_NUCLEI, EXTINCTION
@@ -113,7 +113,7 @@ def solve(
             f"tolerances rtol={rtol}, atol={atol} are not usable", hint="take rtol 1e-4 and atol 1e-20"
         )
     time, conditions = _checked_tracer(tracer)
-    conditions = _with_dust(conditions, network.rate_options.grain)
+    conditions = with_dust(conditions, network.rate_options.grain.dust_to_gas)
     temperature_coverage(network).check(
         conditions[:, COLUMNS.index("gasTemp")], lambda step: f"{_name(tracer)}, step {step}"
     )
@@ -186,13 +186,21 @@ def _checked_tracer(tracer: Mapping[str, ArrayLike]) -> tuple[NDArray[np.float64
     return time, conditions
 
 
-def _with_dust(conditions: NDArray[np.float64], grain: GrainModel) -> NDArray[np.float64]:
-    """Return conditions with the column of gas that a magnitude of extinction by this dust stands for."""
-    if grain.dust_to_gas == STANDARD_GRAIN.dust_to_gas:
+def with_dust(conditions: NDArray[np.float64], dust_to_gas: float) -> NDArray[np.float64]:
+    """Return conditions with the column of gas that a magnitude of extinction by this dust stands for.
+
+    Parameters
+    ----------
+    conditions
+        Shape (rows, 6 or 10), columns as in `rates.table`.
+    dust_to_gas
+        Mass ratio of dust to gas; where it is the standard one, nothing changes.
+    """
+    if dust_to_gas == STANDARD_GRAIN.dust_to_gas:
         return conditions
     if conditions.shape[1] == len(COLUMNS):
         conditions = np.column_stack([conditions, np.full((len(conditions), len(SHIELDING_COLUMNS)), np.nan)])
-    nuclei = conditions[:, EXTINCTION] * NUCLEI_PER_MAGNITUDE * STANDARD_GRAIN.dust_to_gas / grain.dust_to_gas
+    nuclei = conditions[:, EXTINCTION] * NUCLEI_PER_MAGNITUDE * STANDARD_GRAIN.dust_to_gas / dust_to_gas
     unknown = np.isnan(conditions[:, COLUMN_NUCLEI])
     conditions[unknown, COLUMN_NUCLEI] = nuclei[unknown]
     return conditions

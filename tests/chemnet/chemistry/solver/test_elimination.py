@@ -12,6 +12,7 @@ from chemnet.chemistry.solver.elimination import (
     factorise,
     plan_elimination,
     solve_factorised,
+    solve_transposed,
 )
 
 
@@ -64,3 +65,38 @@ def test_factors_can_be_reused_for_another_matrix() -> None:
         solve_factorised(plan, factors, x)
         matrix = np.array([[1.0, -values[0]], [-values[1], 1.0 - values[2]]])
         assert matrix @ x == pytest.approx([1.0, 2.0])
+
+
+@pytest.mark.parametrize("size", [1, 7, 8, 9, 33, 100])
+def test_the_transposed_matrix_is_solved_with_the_same_factors(size: int) -> None:
+    rng = np.random.default_rng(size)
+    rows, columns = np.nonzero(rng.random((size, size)) < 0.15)
+    values = rng.uniform(-1.0, 1.0, len(rows)) / size
+    plan = plan_elimination(rows.astype(np.int32), columns.astype(np.int32), size)
+    factors = allocate_factors(plan)
+    factorise(plan, values, 2.0, size, factors)
+    matrix = np.eye(size)
+    matrix[rows, columns] -= 2.0 * values
+    b = rng.normal(size=size)
+    straight, transposed = b.copy(), b.copy()
+    solve_factorised(plan, factors, straight)
+    solve_transposed(plan, factors, transposed)
+    np.testing.assert_allclose(matrix @ straight, b, rtol=1e-11, atol=1e-12)
+    np.testing.assert_allclose(matrix.T @ transposed, b, rtol=1e-11, atol=1e-12)
+
+
+def test_a_matrix_without_a_solution_leaves_nothing_behind() -> None:
+    rng = np.random.default_rng(5)
+    rows, columns = (part.astype(np.int32) for part in np.nonzero(rng.random((30, 30)) < 0.3))
+    values = rng.uniform(-1.0, 1.0, len(rows)) / 60.0
+    plan = plan_elimination(rows, columns, 30)
+    used, fresh = allocate_factors(plan), allocate_factors(plan)
+    factorise(plan, np.full(len(rows), np.nan), 1.0, 30, used)
+    solve_factorised(plan, used, np.ones(30))
+    answers = []
+    for factors in (used, fresh):
+        factorise(plan, values, 1.0, 30, factors)
+        x = np.ones(30)
+        solve_factorised(plan, factors, x)
+        answers.append(x)
+    np.testing.assert_array_equal(*answers)
