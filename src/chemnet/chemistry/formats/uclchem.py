@@ -14,6 +14,7 @@ from chemnet.chemistry.formats.expressions import RateExpression, compile_expres
 from chemnet.chemistry.formats.grain_rates import encounter_desorption, recombination_on_grains
 from chemnet.chemistry.formats.row_files import Reading
 from chemnet.chemistry.network.network import REACTION_KINDS, NetworkSpecies, Reaction
+from chemnet.chemistry.network.species import is_species
 from chemnet.errors import DataError, suggest
 from chemnet.text_files import number
 
@@ -230,6 +231,11 @@ def _take_kind(
         return _KEYWORDS[keyword.upper()], reading.names(left, where)
     strange = left[2:] or [name for name in left[1:] if not _is_listed(name, known, reading)]
     if strange:
+        if not left[2:] and is_species(reading.naming.described(strange[0])):
+            raise DataError(
+                f"{where}: {strange[0]!r} is no species of {SPECIES_FILE}, and no reaction type",
+                hint=f"add it to {SPECIES_FILE}, or correct the row",
+            )
         raise DataError(f"{where}: unknown reaction type {strange[0]!r}", hint=suggest(strange[0], _KEYWORDS))
     return "TWOBODY", reading.names(left, where)
 

@@ -70,6 +70,7 @@ def test_sums_are_no_species(tmp_path: Path) -> None:
     [
         (REACTIONS.replace("4.36e-19", "fast"), "reactions.csv:2: Alpha is 'fast'"),
         (REACTIONS.replace("#C,#S,LH", "#C,#S,LHX"), "reactions.csv:4: unknown reaction type 'LHX'"),
+        (REACTIONS.replace("#C,#S,LH", "#C,#N,NAN"), "reactions.csv:4: '#N' is no species of species.csv"),
         (REACTIONS.replace("T_min", "Tlow"), "reactions.csv: column 'T_min' is missing"),
         (REACTIONS.replace("CS,PHOTON", "C,PHOTON"), "reactions.csv:2: C .* not balanced"),
     ],
