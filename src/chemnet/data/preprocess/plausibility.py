@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from chemnet.chemistry.network.initial_abundances import HYDROGEN_TOLERANCE
 from chemnet.chemistry.network.stoichiometry import charges, element_names, stoichiometric_matrix
 from chemnet.config import ConfigDict
 from chemnet.data.chem_dataset import BLOCK_VALUES, ChemDataset
@@ -19,8 +20,6 @@ _log = get_logger(__name__)
 
 # tracers whose abundances are summed, spread over the data set
 _SAMPLED = 16
-# a total of hydrogen this far from 1 is another unit or another set of species; rounding is far below
-_TOTAL_TOLERANCE = 0.02
 
 
 @dataclass(frozen=True)
@@ -111,14 +110,19 @@ def check_plausible(
 
 def _doubts_of_hydrogen(dataset: ChemDataset, understood: Understanding) -> Iterator[Doubt]:
     """Doubt abundances that do not add up to one H nucleus per H nucleus."""
-    _, total, most = understood.totals.get("H", (1.0, 1.0, 1.0))
-    if abs(total - 1.0) <= _TOTAL_TOLERANCE:
+    least, total, most = understood.totals.get("H", (1.0, 1.0, 1.0))
+    if abs(total - 1.0) <= HYDROGEN_TOLERANCE:
+        if max(1.0 - least, most - 1.0) > HYDROGEN_TOLERANCE:
+            yield Doubt(
+                f"the species hold {least:.3g} to {most:.3g} H nuclei per H nucleus, mostly {total:.3g}",
+                "check that abundances mean the same in all tracers and files",
+            )
         return
     found = f"the species hold {total:.3g} H nuclei per H nucleus (median of the rows looked at)"
-    if not {"H", "H2"} <= {name.upper() for name in dataset.species} and most < 1.0 + _TOTAL_TOLERANCE:
+    if not {"H", "H2"} <= {name.upper() for name in dataset.species} and most < 1.0 + HYDROGEN_TOLERANCE:
         _log.info("%s: H or H2 is not among them, so the unit of the abundances cannot be checked", found)
         return
-    likely = "H2" if abs(total - 2.0) <= 2.0 * _TOTAL_TOLERANCE else "particle"
+    likely = "H2" if abs(total - 2.0) <= 2.0 * HYDROGEN_TOLERANCE else "particle"
     yield Doubt(
         found,
         'if the abundances are relative to H2 or to all particles set data_set.abundance_per = "H2" or '

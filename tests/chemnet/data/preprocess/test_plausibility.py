@@ -99,6 +99,21 @@ def test_a_rate_of_ionisation_that_varies_unread_is_warned_of(
     assert not caplog.records
 
 
+def test_tracers_whose_abundances_mean_something_else_than_the_others_are_warned_of(
+    made_tracers: MadeTracers, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    frame = data_frame(made_tracers)
+    frame.loc[frame["Model"] == frame["Model"].iloc[0], SPECIES] *= 0.5
+    run(frame, tmp_path)
+    assert "hold 0.5 to 1 H nuclei per H nucleus, mostly 1" in caplog.text
+
+
+def test_a_mass_density_is_told_from_a_logarithm(made_tracers: MadeTracers, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="as a mass density in g cm") as caught:
+        run(changed(Density=2.3e-24)(data_frame(made_tracers)), tmp_path)
+    assert "H nuclei" in caught.value.hint
+
+
 def test_a_table_of_a_few_species_is_not_judged_by_its_hydrogen(
     made_tracers: MadeTracers, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
