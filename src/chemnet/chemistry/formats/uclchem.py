@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from chemnet.chemistry.formats.csv_tables import read_table, table_file
+from chemnet.chemistry.formats.csv_tables import read_columns, read_table, table_file
 from chemnet.chemistry.formats.expressions import RateExpression, compile_expression
 from chemnet.chemistry.formats.grain_rates import encounter_desorption, recombination_on_grains
 from chemnet.chemistry.formats.row_files import Reading
@@ -108,10 +108,9 @@ def _files(path: Path) -> tuple[Path, Path]:
 def _has_columns(file: Path, names: Iterable[str]) -> bool:
     """Whether a file is a table with these columns."""
     try:
-        with_names, _ = read_table(file, _canonical)
+        return set(names) <= set(read_columns(file, _canonical))
     except DataError:
         return False
-    return set(names) <= set(with_names)
 
 
 def _canonical(name: str) -> str:

@@ -71,6 +71,10 @@ def test_sums_are_no_species(tmp_path: Path) -> None:
         (REACTIONS.replace("4.36e-19", "fast"), "reactions.csv:2: Alpha is 'fast'"),
         (REACTIONS.replace("#C,#S,LH", "#C,#S,LHX"), "reactions.csv:4: unknown reaction type 'LHX'"),
         (REACTIONS.replace("#C,#S,LH", "#C,#N,NAN"), "reactions.csv:4: '#N' is no species of species.csv"),
+        (
+            REACTIONS.replace("4.36e-19", "4,36e-19"),
+            "reactions.csv:2: .* fields, but the table has .* columns",
+        ),
         (REACTIONS.replace("T_min", "Tlow"), "reactions.csv: column 'T_min' is missing"),
         (REACTIONS.replace("CS,PHOTON", "C,PHOTON"), "reactions.csv:2: C .* not balanced"),
     ],
