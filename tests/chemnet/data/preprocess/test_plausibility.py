@@ -114,6 +114,20 @@ def test_a_mass_density_is_told_from_a_logarithm(made_tracers: MadeTracers, tmp_
     assert "H nuclei" in caught.value.hint
 
 
+@pytest.mark.parametrize(("limits", "warned"), [([1.0, 10.0], True), ([1.0, 1e12], False)])
+def test_a_range_to_scale_by_that_leaves_out_data_is_warned_of(
+    limits: list[float],
+    warned: bool,
+    made_tracers: MadeTracers,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    data_frame(made_tracers).to_csv(tmp_path / "t.csv", index=False)
+    config = table_config(tmp_path / "t.csv").replace({"preprocess.physical_ranges": {"Density": limits}})
+    preprocess(TracerTable(config), config, tmp_path)
+    assert ("leaves out values of the training split" in caplog.text) == warned
+
+
 def test_a_table_of_a_few_species_is_not_judged_by_its_hydrogen(
     made_tracers: MadeTracers, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
