@@ -14,7 +14,7 @@ from chemnet.chemistry.formats.expressions import RateExpression, compile_expres
 from chemnet.chemistry.formats.grain_rates import encounter_desorption, recombination_on_grains
 from chemnet.chemistry.formats.row_files import Reading
 from chemnet.chemistry.network.network import REACTION_KINDS, NetworkSpecies, Reaction
-from chemnet.chemistry.network.species import is_species
+from chemnet.chemistry.network.species import is_species, parse_species
 from chemnet.errors import DataError, suggest
 from chemnet.text_files import number
 
@@ -40,6 +40,7 @@ _OTHER_OF_SPECIES = (
 _OTHER_OF_REACTIONS = ("reduced_mass", "extrapolate")
 _UNUSED = ("Ix", "Iy", "Iz", "SYMMETRY FACTOR", "SYMMETRYFACTOR", "exothermicity")
 """Columns of the development version for what chemnet does not compute (heating, prefactors from inertia)."""
+_MASS_TOLERANCE = 0.02  # and 1 amu: the tables round, or take the lightest isotope
 _PREFACTORS = ("DESORPTION PREFACTOR", "DIFFUSION PREFACTOR")
 
 
@@ -159,9 +160,12 @@ def _species(row: dict[str, str], where: str, reading: Reading) -> NetworkSpecie
             where,
         )
     (name,) = reading.names([row["NAME"]], where) or _nameless(where)
+    mass, of_formula = _number(row, "MASS", where), parse_species(name).mass
+    if abs(mass - of_formula) > _MASS_TOLERANCE * of_formula + 1.0:
+        reading.notice("masses that contradict the formula of the species: the table's counts", where)
     return NetworkSpecies(
         name=name,
-        mass=_number(row, "MASS", where),
+        mass=mass,
         binding_energy=_number(row, "BINDING ENERGY", where),
         enthalpy=_number(row, "ENTHALPY", where),
         solid_fraction=_number(row, "SOLID FRACTION", where),

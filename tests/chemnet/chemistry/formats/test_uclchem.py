@@ -212,3 +212,14 @@ def test_uclchems_default_network_is_read_whole(shared_data: Path) -> None:
     kinds = Counter(one.kind for one in network.reactions)
     assert (kinds["TWOBODY"], kinds["FREEZE"], kinds["LH"], kinds["BULKSWAP"]) == (1968, 167, 92, 83)
     assert {row.reactants[0] for row in network.mended} == {"C2N", "C2N+", "C2NH+", "C3N"}
+
+
+def test_a_mass_that_contradicts_the_formula_is_noticed(tmp_path: Path) -> None:
+    line = next(line for line in SPECIES.splitlines() if line.startswith("CS,"))
+    wrong = SPECIES.replace(line, ",".join(["CS", "440", *line.split(",")[2:]]))
+    reading = Reading()
+    uclchem.read(write(tmp_path, species=wrong), reading)
+    assert [note for note in reading.notes if "masses that contradict the formula" in note]
+    reading = Reading()
+    uclchem.read(write(tmp_path), reading)
+    assert not [note for note in reading.notes if "masses that contradict" in note]
