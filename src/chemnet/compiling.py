@@ -17,7 +17,7 @@ from numba import njit
 
 from chemnet.progress import get_logger
 
-UNCOUNTED = {"_nrt": False}
+UNCOUNTED: dict[str, Any] = {"_nrt": False}
 """Option of compiled functions that allocate nothing: references to arrays are not counted.
 
 In a small function that is handed many arrays, counting takes longer than the work.

@@ -96,7 +96,7 @@ def toml_source(path: Path) -> str:
 
 def _cause(path: Path, error: str) -> str:
     """Return the likely reason why a file is no TOML, as a hint."""
-    if path.suffix.lower() not in (".toml", ""):
+    if path.suffix.lower() not in (".toml", "", ".yaml", ".yml", ".json", ".cfg", ".ini"):
         return f"-c takes a TOML file; a table of tracers is named by data_set.path={path.name}"
     if "codec can't decode" in error:
         return "save the file as UTF-8"

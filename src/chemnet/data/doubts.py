@@ -18,6 +18,8 @@ _LONGEST_SPAN, _LONG_SPAN, _SHORT_SPAN = 1.38e10, 1e9, 10.0
 # a parameter that stays below is a logarithm: H nuclei [cm^-3] of hot gas, and K just above the 2.7 K of the
 # microwave background
 _LARGEST_LOGARITHM = {"Density": 20.0, "gasTemp": 5.0, "dustTemp": 5.0}
+# g cm^-3 instead of H nuclei cm^-3
+_MASS_DENSITY = 1e-8
 # zeta in s^-1 instead of 1.3e-17 s^-1
 _ZETA_PER_SECOND = 1e-10
 
@@ -71,7 +73,14 @@ def doubts_of_parameters(names: Sequence[str], low: np.ndarray, high: np.ndarray
     """Doubt parameters that stay where their logarithms would be, and rates of ionisation per second."""
     for name, least, most in zip(names, low.tolist(), high.tolist(), strict=True):
         found = f"{name} lies between {least:.3g} and {most:.3g}"
-        if most < _LARGEST_LOGARITHM.get(name, -np.inf):
+        if name == "Density" and most < _MASS_DENSITY:
+            yield Doubt(
+                f"{found}, as a mass density in g cm^-3 would",
+                "Density counts H nuclei [cm^-3]: divide it by the mass per H nucleus, about 2.3e-24 g; "
+                "data_set.log_columns = [] confirms that it does",
+                "data_set.log_columns",
+            )
+        elif most < _LARGEST_LOGARITHM.get(name, -np.inf):
             yield Doubt(
                 f"{found}, as its logarithm would",
                 f'if it holds logarithms set data_set.log_columns = ["{name}"]; [] confirms that it does not',

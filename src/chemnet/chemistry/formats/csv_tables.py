@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from chemnet.errors import DataError
@@ -38,12 +38,7 @@ def read_table(
         The table is empty, a column stands in it twice, or a row has too few or too many fields.
     """
     lines = data_lines(file, ("!", "# "))
-    if not lines:
-        raise DataError(f"{file}: the table is empty", hint="the first line names the columns")
-    delimiter = max(_DELIMITERS, key=lines[0][1].count)
-    columns = tuple(canonical(name) for name in _fields(lines[0][1], delimiter))
-    while columns and not columns[-1]:
-        columns = columns[:-1]
+    columns, delimiter = _header(file, lines, canonical)
     repeated = [name for name in columns if columns.count(name) > 1]
     if repeated:
         raise DataError(
@@ -56,6 +51,30 @@ def read_table(
         if not (line.lstrip().startswith("#") and delimiter not in line)
     ]
     return columns, rows
+
+
+def read_columns(file: Path, canonical: Callable[[str], str] = str) -> tuple[str, ...]:
+    """Return the columns of a table, whatever its rows hold; as `read_table`.
+
+    Raises
+    ------
+    DataError
+        The table is empty or cannot be read.
+    """
+    return _header(file, data_lines(file, ("!", "# ")), canonical)[0]
+
+
+def _header(
+    file: Path, lines: Sequence[tuple[int, str]], canonical: Callable[[str], str]
+) -> tuple[tuple[str, ...], str]:
+    """Return the columns that the first line names, and what separates them."""
+    if not lines:
+        raise DataError(f"{file}: the table is empty", hint="the first line names the columns")
+    delimiter = max(_DELIMITERS, key=lines[0][1].count)
+    columns = tuple(canonical(name) for name in _fields(lines[0][1], delimiter))
+    while columns and not columns[-1]:
+        columns = columns[:-1]
+    return columns, delimiter
 
 
 def _row(line: str, delimiter: str, columns: tuple[str, ...], where: str) -> dict[str, str]:

@@ -273,5 +273,6 @@ def _unknown_name(name: str, known: set[str]) -> DataError:
     meant = f"did you mean {' or '.join(repr(word) for word in near)}? " if near else ""
     return DataError(
         f"unknown name {name!r} in a rate",
-        hint=f"{meant}define it in the file, as in @var:{name}=1d0; chemnet gives Tgas, Av, zeta, radfield",
+        hint=f"{meant}define it in the file, as in @var:{name}=1d0, or by key: "
+        f"network.variables = {{ {name} = 1.0 }}; chemnet gives Tgas, Av, zeta, radfield",
     )

@@ -43,6 +43,10 @@ def what_it_is(path: Path) -> tuple[str, str] | None:
     if text.lstrip().startswith("{"):
         return _json_kind(text)
     lines = [line for _, line in data_lines(path, ("#", "!", "//"))[:_EXAMINED]]
+    if not lines:
+        return "there is nothing in it" + " but comments" * bool(
+            text.strip()
+        ), "check that it is the right file"
     if any(line.strip().startswith("VARIABLES{") or _PRIZMO_ROW.match(line) for line in lines):
         return (
             "a network in PRIZMO's notation (reactants -> products [Tmin, Tmax] rate)",

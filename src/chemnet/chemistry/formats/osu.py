@@ -12,13 +12,22 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-from chemnet.chemistry.formats.row_files import COSMIC_RAY_UNIT, Reading, network_species, require_reactants
+from chemnet.chemistry.formats.row_files import (
+    COSMIC_RAY_UNIT,
+    Reading,
+    network_species,
+    require_reactants,
+    split_partner,
+)
 from chemnet.chemistry.network.network import NetworkSpecies, Reaction
 from chemnet.errors import DataError
 from chemnet.text_files import data_lines, is_number, number
 
 KINDS = {"1": "CRP", "13": "PHOTON"} | {str(code): "TWOBODY" for code in range(2, 13)}
 """Type number and chemnet's kind."""
+
+PARTNERS = {"CRP": "CRP", "CR": "CRP", "CRPHOT": "CRP", "PHOTON": "PHOTON"}
+"""Words that some files have in a reactant's place, and chemnet's kind of such a reaction."""
 
 _COMMENTS = ("!", "#")
 _NAME = 8
@@ -84,12 +93,19 @@ def _reactions(reading: Reading, line: str, where: str) -> list[Reaction]:
         )
     kind = KINDS[code]
     alpha, beta, gamma = (number(line[place], name, where) for name, place in _NUMBERS.items())
-    reactants = reading.names([line[start : start + _NAME] for start in _REACTANTS], where)
+    names, partner = split_partner([line[start : start + _NAME] for start in _REACTANTS], PARTNERS)
+    if partner and PARTNERS[partner] != kind:
+        raise DataError(
+            f"{where}: type {code} does not fit {partner}", hint="1 goes with CRP, 13 with PHOTON"
+        )
+    reactants = reading.names(names, where)
     require_reactants(reactants, code, 2 if kind == "TWOBODY" else 1, where)
+    products, _ = split_partner([line[start : start + _NAME] for start in _PRODUCTS], PARTNERS)
     return [
         Reaction(
             reactants=reactants,
-            products=reading.names([line[start : start + _NAME] for start in _PRODUCTS], where),
+            products=reading.names(products, where),
+            partner="CRPHOT" if partner == "CRPHOT" else "",
             kind=kind,
             alpha=alpha * (COSMIC_RAY_UNIT if kind == "CRP" else 1.0),
             beta=beta,

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from chemnet.chemistry.formats.csv_tables import read_table, table_file
+from chemnet.chemistry.formats.csv_tables import read_columns, read_table, table_file
 from chemnet.chemistry.formats.expressions import RateExpression, compile_expression
 from chemnet.chemistry.formats.grain_rates import encounter_desorption, recombination_on_grains
 from chemnet.chemistry.formats.row_files import Reading
 from chemnet.chemistry.network.network import REACTION_KINDS, NetworkSpecies, Reaction
+from chemnet.chemistry.network.species import is_species, parse_species
 from chemnet.errors import DataError, suggest
 from chemnet.text_files import number
 
@@ -39,6 +40,7 @@ _OTHER_OF_SPECIES = (
 _OTHER_OF_REACTIONS = ("reduced_mass", "extrapolate")
 _UNUSED = ("Ix", "Iy", "Iz", "SYMMETRY FACTOR", "SYMMETRYFACTOR", "exothermicity")
 """Columns of the development version for what chemnet does not compute (heating, prefactors from inertia)."""
+_MASS_TOLERANCE = 0.02  # and 1 amu: the tables round, or take the lightest isotope
 _PREFACTORS = ("DESORPTION PREFACTOR", "DIFFUSION PREFACTOR")
 
 
@@ -107,10 +109,9 @@ def _files(path: Path) -> tuple[Path, Path]:
 def _has_columns(file: Path, names: Iterable[str]) -> bool:
     """Whether a file is a table with these columns."""
     try:
-        with_names, _ = read_table(file, _canonical)
+        return set(names) <= set(read_columns(file, _canonical))
     except DataError:
         return False
-    return set(names) <= set(with_names)
 
 
 def _canonical(name: str) -> str:
@@ -159,9 +160,12 @@ def _species(row: dict[str, str], where: str, reading: Reading) -> NetworkSpecie
             where,
         )
     (name,) = reading.names([row["NAME"]], where) or _nameless(where)
+    mass, of_formula = _number(row, "MASS", where), parse_species(name).mass
+    if abs(mass - of_formula) > _MASS_TOLERANCE * of_formula + 1.0:
+        reading.notice("masses that contradict the formula of the species: the table's counts", where)
     return NetworkSpecies(
         name=name,
-        mass=_number(row, "MASS", where),
+        mass=mass,
         binding_energy=_number(row, "BINDING ENERGY", where),
         enthalpy=_number(row, "ENTHALPY", where),
         solid_fraction=_number(row, "SOLID FRACTION", where),
@@ -230,6 +234,11 @@ def _take_kind(
         return _KEYWORDS[keyword.upper()], reading.names(left, where)
     strange = left[2:] or [name for name in left[1:] if not _is_listed(name, known, reading)]
     if strange:
+        if not left[2:] and is_species(reading.naming.described(strange[0])):
+            raise DataError(
+                f"{where}: {strange[0]!r} is no species of {SPECIES_FILE}, and no reaction type",
+                hint=f"add it to {SPECIES_FILE}, or correct the row",
+            )
         raise DataError(f"{where}: unknown reaction type {strange[0]!r}", hint=suggest(strange[0], _KEYWORDS))
     return "TWOBODY", reading.names(left, where)
 

@@ -9,12 +9,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chemnet.chemistry.network.species import parse_species
 from chemnet.errors import DataError, suggest
+from chemnet.progress import get_logger
 
 if TYPE_CHECKING:
     from chemnet.chemistry.network.network import Network
 
 ELECTRON = "E-"
+
+HYDROGEN_TOLERANCE = 0.02
+"""Total of hydrogen this far from 1 is another unit or another set of species; rounding is far below."""
+
+_log = get_logger(__name__)
 
 # UCLCHEM's default, relative to H nuclei: half of the hydrogen atomic, ionised what starlight can ionise
 STANDARD_ABUNDANCES: Mapping[str, float] = {
@@ -73,9 +80,23 @@ def initial_abundances(network: Network, given: Mapping[str, float] | None = Non
         raise DataError(
             "all initial abundances are 0", hint="give at least one species of [simulate.initial] a value"
         )
+    if given:
+        _doubt_hydrogen(network, abundance)
     if ELECTRON in network.species_names and ELECTRON not in chosen:
         abundance[network.index(ELECTRON)] = balancing_electrons(abundance @ network.charges)
     return abundance
+
+
+def _doubt_hydrogen(network: Network, abundance: NDArray[np.float64]) -> None:
+    """Warn of abundances that do not add up to one H nucleus per H nucleus."""
+    nuclei = np.array([parse_species(name).elements.get("H", 0) for name in network.species_names])
+    total = float(abundance @ nuclei)
+    if nuclei.any() and abs(total - 1.0) > HYDROGEN_TOLERANCE:
+        _log.warning(
+            "the initial abundances hold %.3g H nuclei per H nucleus; they are relative to H nuclei, so that "
+            "gas of H2 alone has H2 = 0.5",
+            total,
+        )
 
 
 def _is_amount(value: Any) -> bool:

@@ -147,9 +147,11 @@ def refuse_accidents(names: Iterable[str], where: Mapping[str, str] | None = Non
         for name, element in found.items()
     ]
     stems = list(dict.fromkeys(_CHARGE.sub("", name.lstrip("#@")) for name in found))
-    hints = [f"declare what it is made of: network.composition = {{ '{stems[0]}' = 'C54H18' }}"]
+    hints = []
     if any(stem.startswith("K") for stem in stems):
         hints.append("if K marks ice in the mantle: network.ice_prefixes = { K = 'bulk', J = 'surface' }")
+    formula = "C54H18" if "PAH" in stems[0].upper() else "..."
+    hints.append(f"declare what it is made of: network.composition = {{ '{stems[0]}' = '{formula}' }}")
     raise DataError("\n  ".join(lines), hint="; ".join(hints))
 
 

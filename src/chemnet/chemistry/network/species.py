@@ -149,6 +149,21 @@ def is_species(name: str) -> bool:
     return True
 
 
+def key_for(name: str) -> str:
+    """Return how an isotope or a marked ice is written or declared, empty for any other name.
+
+    Examples
+    --------
+    >>> key_for("JH2O"), key_for("Time")
+    ("if 'J' marks ice: network.ice_prefixes = { J = 'surface' } (or 'bulk')", '')
+    """
+    try:
+        _dissect(name.strip())
+    except DataError as error:
+        return "" if not error.hint or error.hint.startswith(_SPELLING) else error.hint
+    return ""
+
+
 def standard_name(name: str) -> str:
     """Return the name in UCLCHEM's capitals, with the phase as a prefix.
 
@@ -304,6 +319,7 @@ def _leading_count(name: str, text: str) -> str:
 
 
 _KEY = "network.composition"
+_SPELLING = "write symbols with counts, as in CH3OH, SIO+, SiO+, #H2O (surface), @H2O (bulk), E- (electron)"
 
 
 def _bracketed(name: str) -> str:
@@ -324,7 +340,7 @@ def _quoted(name: str) -> str:
 
 def _refusal(name: str, reason: str) -> DataError:
     """Return the error for a name that is no species."""
-    hint = "write symbols with counts, as in CH3OH, SIO+, SiO+, #H2O (surface), @H2O (bulk), E- (electron)"
+    hint = _SPELLING
     if re.match(r"[#@^(]?\d", name):
         hint = (
             f"write an isotope in brackets, as in {_bracketed(name)}, or map the name: "

@@ -23,12 +23,13 @@ from chemnet.data.preprocess.split_writer import Rows, SplitLayout, SplitWriter
 from chemnet.data.scaling import AbundanceScaling, PhysicalScaling
 from chemnet.data.value_checks import check_physical, check_time, clip_abundance
 from chemnet.errors import DataError, suggest
-from chemnet.progress import progress
+from chemnet.progress import get_logger, progress
 from chemnet.registry import PREPROCESSING
 from chemnet.workers import Threads, open_workers
 
 METADATA_FILE = "metadata.json"
 STOICHIOMETRY_FILE = "stoichiometry.npy"
+_log = get_logger(__name__)
 _COMPRESSIONS = {"none": None, "lzf": "lzf", "gzip": "gzip"}
 
 
@@ -100,6 +101,15 @@ def _physical_scaling(dataset: ChemDataset, config: ConfigDict, seen: Survey) ->
         if len(limits) != 2:
             raise DataError(f"preprocess.physical_ranges.{name} = {limits}", hint="give [least, largest]")
         column = dataset.physical_names.index(name)
+        if limits[0] > low[column] or limits[1] < high[column]:
+            _log.warning(
+                "preprocess.physical_ranges.%s = %s leaves out values of the training split, %.3g to %.3g: "
+                "they are scaled to below 0 or above 1",
+                name,
+                list(limits),
+                low[column],
+                high[column],
+            )
         low[column], high[column] = limits
     return PhysicalScaling(tuple(low), tuple(high))
 

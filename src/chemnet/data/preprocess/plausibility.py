@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from chemnet.chemistry.network.initial_abundances import HYDROGEN_TOLERANCE
 from chemnet.chemistry.network.stoichiometry import charges, element_names, stoichiometric_matrix
 from chemnet.config import ConfigDict
 from chemnet.data.chem_dataset import BLOCK_VALUES, ChemDataset
@@ -19,9 +20,6 @@ _log = get_logger(__name__)
 
 # tracers whose abundances are summed, spread over the data set
 _SAMPLED = 16
-# a total of hydrogen this far from 1 is another unit or another set of species; one that changes as much is
-# not conserved; rounding is far below
-_TOTAL_TOLERANCE = 0.02
 
 
 @dataclass(frozen=True)
@@ -120,14 +118,19 @@ def check_plausible(
 
 def _doubts_of_hydrogen(dataset: ChemDataset, understood: Understanding) -> Iterator[Doubt]:
     """Doubt abundances that do not add up to one H nucleus per H nucleus."""
-    _, total, most = understood.totals.get("H", (1.0, 1.0, 1.0))
-    if abs(total - 1.0) <= _TOTAL_TOLERANCE:
+    least, total, most = understood.totals.get("H", (1.0, 1.0, 1.0))
+    if abs(total - 1.0) <= HYDROGEN_TOLERANCE:
+        if max(1.0 - least, most - 1.0) > HYDROGEN_TOLERANCE:
+            yield Doubt(
+                f"the species hold {least:.3g} to {most:.3g} H nuclei per H nucleus, mostly {total:.3g}",
+                "check that abundances mean the same in all tracers and files",
+            )
         return
     found = f"the species hold {total:.3g} H nuclei per H nucleus (median of the rows looked at)"
-    if not {"H", "H2"} <= {name.upper() for name in dataset.species} and most < 1.0 + _TOTAL_TOLERANCE:
+    if not {"H", "H2"} <= {name.upper() for name in dataset.species} and most < 1.0 + HYDROGEN_TOLERANCE:
         _log.info("%s: H or H2 is not among them, so the unit of the abundances cannot be checked", found)
         return
-    likely = "H2" if abs(total - 2.0) <= 2.0 * _TOTAL_TOLERANCE else "particle"
+    likely = "H2" if abs(total - 2.0) <= 2.0 * HYDROGEN_TOLERANCE else "particle"
     yield Doubt(
         found,
         'if the abundances are relative to H2 or to all particles set data_set.abundance_per = "H2" or '
@@ -138,7 +141,9 @@ def _doubts_of_hydrogen(dataset: ChemDataset, understood: Understanding) -> Iter
 
 def _doubts_of_drift(understood: Understanding) -> Iterator[Doubt]:
     """Doubt elements whose total changes along a tracer, which chemistry conserves."""
-    found = [f"{name} by {drift:.0%}" for name, drift in understood.drift.items() if drift > _TOTAL_TOLERANCE]
+    found = [
+        f"{name} by {drift:.0%}" for name, drift in understood.drift.items() if drift > HYDROGEN_TOLERANCE
+    ]
     if found:
         yield Doubt(
             f"the total of elements changes along a tracer: {', '.join(found)}",

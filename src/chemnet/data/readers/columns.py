@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from chemnet.chemistry.formats.row_files import ReadingOptions
 from chemnet.chemistry.network.naming import Naming
-from chemnet.chemistry.network.species import is_species, parse_species
+from chemnet.chemistry.network.species import is_species, key_for, parse_species
 from chemnet.chemistry.tracers import FURTHER_CONDITIONS, PHYSICAL_NAMES
 from chemnet.config import ConfigDict
 from chemnet.data.readers.table_source import TableSource
@@ -328,19 +328,27 @@ def _species_among(index: Mapping[str, int], where: str, known: frozenset[str]) 
     names = tuple(name for name in index if name not in known)
     for name in names:
         if not is_species(name):
-            near = nearest(name, [*known - BOOKKEEPING, *(other for other in names if is_species(other))])
-            meant = f"did you mean {' or '.join(repr(word) for word in near)}? " if near else ""
             raise DataError(
                 f"{where}: unknown species column '{name}' (column {index[name]}): no chemical formula, "
                 "physical parameter or bookkeeping column",
-                hint=f"{meant}rename it, say what it is in data_set.columns, declare its formula in "
-                "network.composition, name it in data_set.physical, or leave it out by data_set.drop_columns",
+                hint=f"{_meant(name, names, known)}, say what it is in data_set.columns, "
+                "name it in data_set.physical, or leave it out by data_set.drop_columns",
             )
     if not names:
         raise DataError(
             f"{where}: no species among the columns {', '.join(index)}", hint="check the column names"
         )
     return names
+
+
+def _meant(name: str, names: Sequence[str], known: frozenset[str]) -> str:
+    """Return what a column that is no species may mean: an isotope or ice, else a name near it."""
+    key = key_for(name)
+    if key:
+        return key
+    near = nearest(name, [*known - BOOKKEEPING, *(other for other in names if is_species(other))])
+    meant = f"did you mean {' or '.join(repr(word) for word in near)}? " if near else ""
+    return f"{meant}rename it, declare its formula in network.composition"
 
 
 def _find(name: str, index: dict[str, int], columns: Sequence[str], where: str) -> int:

@@ -22,6 +22,8 @@ _BLOCK_BYTES = 8 << 20
 _MISSING = ["", "NaN", "nan", "NAN", "NA", "null", "None"]
 _COLUMN_NUMBER = re.compile(r"CSV column #(\d+)")
 _INVALID_VALUE = re.compile(r"invalid value '(.*)'", re.DOTALL)
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+")
+_SWAPPED = str.maketrans(",.", ".,")
 # "#H2O" is a species on ice, "# made in May" and "##" are comments
 _COMMENT = re.compile(r"#(?:\s|#|$)")
 _log = get_logger(__name__)
@@ -60,6 +62,12 @@ class CSVTable(StreamedTable):
                 hint="write commas in place of the blanks between columns"
                 if blanks
                 else "chemnet reads pandas-HDF5, plain HDF5, Carbox HDF5, npy, Parquet and CSV",
+            )
+        if all(is_number(self._with_point(name)) for name in self.columns):
+            raise DataError(
+                f"{path}: the first line holds numbers where the names of the columns belong: "
+                f"{', '.join(self.columns[:4])}, ...",
+                hint="put a line of names in front: Tracer,Time,Density,Radfield,Av,gasTemp, and the species",
             )
         self._in_fortran = False
         self._check_first_row()
@@ -144,8 +152,8 @@ class CSVTable(StreamedTable):
             return number(text, "cell", self.where)
 
     def _with_point(self, cell: str) -> str:
-        """Return a cell with a decimal point."""
-        return cell.replace(self._decimal, ".")
+        """Return a cell with a decimal point; a point where commas are decimal is no part of a number."""
+        return cell.translate(_SWAPPED) if self._decimal == "," else cell
 
     def _fault(self, error: Exception) -> DataError:
         """Return what is wrong with which line, found by reading the lines one by one."""
@@ -181,14 +189,19 @@ class CSVTable(StreamedTable):
         try:
             self._number(cell)
         except DataError:
-            with_comma = self._decimal == "." and is_number(cell.replace(",", ".", 1))
-            hint = (
-                "for a decimal comma in the whole file set data_set.decimal_comma = true"
-                if with_comma
-                else mend
-            )
-            return f"column '{self.columns[column]}' holds {cell!r}, which is no number", hint
+            return f"column '{self.columns[column]}' holds {cell!r}, which is no number", self._mend(
+                cell
+            ) or mend
         return None
+
+    def _mend(self, cell: str) -> str:
+        """Return the next step for a number with the other decimal separator, empty for what is none."""
+        if not is_number(cell.replace(",", ".", 1)) and not _THOUSANDS.fullmatch(cell):
+            return ""
+        if self._decimal == ",":
+            return "data_set.decimal_comma = true is for files that have commas throughout: set it to false"
+        comma = "for a decimal comma in the whole file set data_set.decimal_comma = true"
+        return f"{comma}; take out commas between thousands" if _THOUSANDS.fullmatch(cell) else comma
 
 
 def _header(path: Path) -> tuple[str, int]:

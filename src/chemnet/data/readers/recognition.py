@@ -19,6 +19,9 @@ from chemnet.data.readers.plain_hdf5 import PlainHDF5
 from chemnet.data.readers.table_source import TableSource
 from chemnet.errors import DataError, nearest
 from chemnet.extras import require
+from chemnet.progress import get_logger
+
+_log = get_logger(__name__)
 
 FORMATS = "pandas-HDF5, plain HDF5, HDF5 groups of columns (Carbox), npy with columns.json, Parquet, CSV"
 # What people hand over that is no table of chemnet's: how it begins, what it is, and the way out.
@@ -59,11 +62,15 @@ def table_files(path: Path) -> list[Path]:
     DataError
         When there is none.
     """
+    texts: list[str] = []
     if path.is_file():
         return [path]
     if path.is_dir():
-        files = [file for file in path.iterdir() if file.is_file() and not file.name.startswith(".")]
-        files = [file for file in files if file.suffix.lower() not in _NOT_TABLES]
+        there = [file for file in path.iterdir() if file.is_file() and not file.name.startswith(".")]
+        files = [file for file in there if file.suffix.lower() not in _NOT_TABLES]
+        texts = sorted(file.name for file in there if file.suffix.lower() == ".txt")
+        if texts and files:
+            _log.info("%s: not read as tables: %s", path, ", ".join(texts))
     elif "*" in path.name:
         files = [file for file in path.parent.glob(path.name) if file.is_file()]
     else:
@@ -72,7 +79,8 @@ def table_files(path: Path) -> list[Path]:
         meant = f"did you mean {', '.join(near)}?" if near else "check the path"
         raise DataError(f"{path}: no such file", hint=meant)
     if not files:
-        raise DataError(f"{path}: no tables here", hint=f"chemnet reads {FORMATS}")
+        named = f"; if these are tables name them: data_set.path = '{path / '*.txt'}'" if texts else ""
+        raise DataError(f"{path}: no tables here", hint=f"chemnet reads {FORMATS}{named}")
     return sorted(files)
 
 

@@ -94,6 +94,11 @@ class TableSource(ABC):
                 ids, np.zeros(len(ids), dtype=np.int64), np.full(len(ids), n_rows, dtype=np.int64)
             )
         ids, starts, n_rows = _runs(self.labels(tracer_column))
+        if "" in ids:
+            raise DataError(
+                f"{self.where}: row {starts[ids.index('')]}: column '{self.columns[tracer_column]}' is empty",
+                hint="remove empty rows, and give each row the id of its tracer",
+            )
         seen: dict[str, int] = {}
         for tracer, start in zip(ids, starts, strict=True):
             if seen.setdefault(tracer, start) != start:
@@ -107,13 +112,15 @@ class TableSource(ABC):
 
 
 def tracer_label(value: object) -> str:
-    """Return a tracer id as text; whole numbers lose their decimal point, as numbers and as text.
+    """Return a tracer id as text, a missing one as none; whole numbers lose their decimal point.
 
     Examples
     --------
     >>> tracer_label(np.float32(12.0)), tracer_label(b"run-3 "), tracer_label(7), tracer_label("4.0")
     ('12', 'run-3', '7', '4')
     """
+    if value is None or (isinstance(value, float | np.floating) and np.isnan(value)):
+        return ""
     text = value.decode() if isinstance(value, bytes) else str(value)
     return _WHOLE_NUMBER.sub(r"\1", text.strip())
 

@@ -103,6 +103,7 @@ def test_inputs_are_found_through_variables_and_shortcuts():
     [
         ("Tgsa", {}, "unknown name 'tgsa'", "'tgas'"),
         ("user_J21*2", {}, "unknown name 'user_j21'", "@var:user_j21="),
+        ("user_J21*2", {}, "unknown name 'user_j21'", "network.variables = { user_j21 = "),
         ("n(1:5)*1d-9", {}, "has ':' where", "arithmetic"),
         ("a", {"a": "b", "b": "a"}, "variable 'a' is defined by itself", "rename"),
         ("H2_rate(n,Tgas)", {}, "calls 'h2_rate'", "write the formula out"),

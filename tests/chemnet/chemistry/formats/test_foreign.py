@@ -31,6 +31,8 @@ def kida_row(reactants: str, products: str, formula: int) -> str:
             "header",
             "species.csv",
         ),
+        ("net.dat", "", "there is nothing in it", "right file"),
+        ("net.dat", "! KIDA\n# nothing\n\n", "nothing in it but comments", "right file"),
         ("gas_species.in", "H            0  1  0  0\n", "Nautilus", "gas_reactions.in"),
     ],
 )

@@ -42,6 +42,17 @@ def test_the_type_chooses_the_kind(tmp_path: Path):
     assert reactions[0].source == "net.osu:2"
 
 
+def test_a_partner_may_be_written_as_a_reactant_and_must_fit_the_type(tmp_path: Path):
+    with_partners = [
+        row("C CRP", "C+ E", 1.02e3, 0.0, 0.0, 1),
+        row("C PHOTON", "C+ E", 2.16e-10, 0.0, 2.61, 13),
+    ]
+    _, reactions = osu.read(write(tmp_path, *with_partners))
+    assert [(one.kind, one.reactants) for one in reactions] == [("CRP", ("C",)), ("PHOTON", ("C",))]
+    with pytest.raises(DataError, match=r"net\.osu:1: type 13 does not fit CRP"):
+        osu.read(write(tmp_path, row("C CRP", "C+ E", 1.02e3, 0.0, 0.0, 13)))
+
+
 def test_rows_on_grains_are_named_and_left_out_when_asked(tmp_path: Path):
     path = write(tmp_path, *ROWS, row("E GRAIN0", "GRAIN-", 6.9e-15, 0.5, 0.0, 0))
     with pytest.raises(DataError, match=r"net\.osu:5: type 0 is not supported .* on grains"):

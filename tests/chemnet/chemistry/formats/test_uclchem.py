@@ -70,6 +70,11 @@ def test_sums_are_no_species(tmp_path: Path) -> None:
     [
         (REACTIONS.replace("4.36e-19", "fast"), "reactions.csv:2: Alpha is 'fast'"),
         (REACTIONS.replace("#C,#S,LH", "#C,#S,LHX"), "reactions.csv:4: unknown reaction type 'LHX'"),
+        (REACTIONS.replace("#C,#S,LH", "#C,#N,NAN"), "reactions.csv:4: '#N' is no species of species.csv"),
+        (
+            REACTIONS.replace("4.36e-19", "4,36e-19"),
+            "reactions.csv:2: .* fields, but the table has .* columns",
+        ),
         (REACTIONS.replace("T_min", "Tlow"), "reactions.csv: column 'T_min' is missing"),
         (REACTIONS.replace("CS,PHOTON", "C,PHOTON"), "reactions.csv:2: C .* not balanced"),
     ],
@@ -207,3 +212,14 @@ def test_uclchems_default_network_is_read_whole(shared_data: Path) -> None:
     kinds = Counter(one.kind for one in network.reactions)
     assert (kinds["TWOBODY"], kinds["FREEZE"], kinds["LH"], kinds["BULKSWAP"]) == (1968, 167, 92, 83)
     assert {row.reactants[0] for row in network.mended} == {"C2N", "C2N+", "C2NH+", "C3N"}
+
+
+def test_a_mass_that_contradicts_the_formula_is_noticed(tmp_path: Path) -> None:
+    line = next(line for line in SPECIES.splitlines() if line.startswith("CS,"))
+    wrong = SPECIES.replace(line, ",".join(["CS", "440", *line.split(",")[2:]]))
+    reading = Reading()
+    uclchem.read(write(tmp_path, species=wrong), reading)
+    assert [note for note in reading.notes if "masses that contradict the formula" in note]
+    reading = Reading()
+    uclchem.read(write(tmp_path), reading)
+    assert not [note for note in reading.notes if "masses that contradict" in note]

@@ -75,3 +75,15 @@ def test_impossible_abundances_are_refused(given: dict[str, Any], words: str) ->
     with pytest.raises(DataError, match=words) as caught:
         initial_abundances(network_of("H", "H-", "E-"), given)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("given", "warned"),
+    [({"H2": 0.5, "H": 0.5}, "hold 1.5 H nuclei"), ({"H2": 0.5}, ""), ({"H": 0.5, "H2": 0.25}, "")],
+)
+def test_hydrogen_that_does_not_add_up_is_warned_of(
+    given: dict[str, float], warned: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    initial_abundances(network_of("H", "H2", "C+", "E-"), given)
+    assert warned in caplog.text
+    assert bool(caplog.records) == bool(warned)

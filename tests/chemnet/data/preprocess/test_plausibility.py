@@ -99,6 +99,35 @@ def test_a_rate_of_ionisation_that_varies_unread_is_warned_of(
     assert not caplog.records
 
 
+def test_tracers_whose_abundances_mean_something_else_than_the_others_are_warned_of(
+    made_tracers: MadeTracers, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    frame = data_frame(made_tracers)
+    frame.loc[frame["Model"] == frame["Model"].iloc[0], SPECIES] *= 0.5
+    run(frame, tmp_path)
+    assert "hold 0.5 to 1 H nuclei per H nucleus, mostly 1" in caplog.text
+
+
+def test_a_mass_density_is_told_from_a_logarithm(made_tracers: MadeTracers, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="as a mass density in g cm") as caught:
+        run(changed(Density=2.3e-24)(data_frame(made_tracers)), tmp_path)
+    assert "H nuclei" in caught.value.hint
+
+
+@pytest.mark.parametrize(("limits", "warned"), [([1.0, 10.0], True), ([1.0, 1e12], False)])
+def test_a_range_to_scale_by_that_leaves_out_data_is_warned_of(
+    limits: list[float],
+    warned: bool,
+    made_tracers: MadeTracers,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    data_frame(made_tracers).to_csv(tmp_path / "t.csv", index=False)
+    config = table_config(tmp_path / "t.csv").replace({"preprocess.physical_ranges": {"Density": limits}})
+    preprocess(TracerTable(config), config, tmp_path)
+    assert ("leaves out values of the training split" in caplog.text) == warned
+
+
 def test_a_table_of_a_few_species_is_not_judged_by_its_hydrogen(
     made_tracers: MadeTracers, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

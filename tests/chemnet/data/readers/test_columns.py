@@ -200,6 +200,24 @@ def test_declared_species_and_prefixes_of_ice_are_read(made_tracers: MadeTracers
 
 
 @pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("C18O", "network.composition = { C18O = 'C[18O]' }"),
+        ("13CO", "network.composition = { 13CO = '[13C]O' }"),
+        ("JH2O", "network.ice_prefixes = { J = 'surface' }"),
+    ],
+)
+def test_isotopes_and_ice_are_hinted_at_by_their_key_and_not_by_a_name_near_them(
+    name: str, key: str, made_tracers: MadeTracers, tmp_path: Path
+) -> None:
+    path = written(data_frame(made_tracers).rename(columns={"#CO": name}), tmp_path / "t.csv")
+    with pytest.raises(DataError, match=f"unknown species column '{name}'") as caught:
+        TracerTable(table_config(path))
+    assert key in str(caught.value.hint)
+    assert "did you mean" not in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
     ("name", "told"), [("PAH", "reads as a formula with Pa"), ("KH2O", "reads as a formula with K")]
 )
 def test_names_that_read_by_accident_are_refused(

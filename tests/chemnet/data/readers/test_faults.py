@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -142,6 +143,19 @@ def test_an_empty_folder_and_an_empty_file_are_refused(tmp_path: Path) -> None:
     (tmp_path / "t.h5").touch()
     with pytest.raises(DataError, match="the file is empty"):
         TracerTable(table_config(tmp_path / "t.h5"))
+
+
+def test_text_files_in_a_folder_are_named(
+    made_tracers: MadeTracers, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data_frame(made_tracers).to_csv(tmp_path / "b.txt", index=False)
+    with pytest.raises(DataError, match="no tables here") as caught:
+        read_all(tmp_path)
+    assert f"data_set.path = '{tmp_path / '*.txt'}'" in caught.value.hint
+    data_frame(made_tracers).to_csv(tmp_path / "a.csv", index=False)
+    with caplog.at_level(logging.INFO, logger="chemnet"):
+        read_all(tmp_path)
+    assert "not read as tables: b.txt" in caplog.text
 
 
 @pytest.mark.parametrize("keep", [0.05, 0.5, 0.95])

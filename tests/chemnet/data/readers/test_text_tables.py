@@ -125,3 +125,38 @@ def test_a_gzip_that_breaks_off_is_refused(made_tracers: MadeTracers, tmp_path: 
     path.write_bytes(gzip.compress(csv_text(made_tracers))[:-3000])
     with pytest.raises(DataError, match=r"t\.csv\.gz"):
         TracerTable(table_config(path)).read(range(12))
+
+
+def test_a_decimal_point_is_refused_where_commas_are_said_to_be_decimal(
+    made_tracers: MadeTracers, tmp_path: Path
+) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(csv_text(made_tracers))
+    with pytest.raises(DataError, match=r"line 2: column '.*' holds '.*\..*', which is no number") as caught:
+        TracerTable(table_config(path, decimal_comma=True)).read(range(12))
+    assert "set it to false" in caught.value.hint
+
+
+def test_commas_between_thousands_are_told_from_decimal_ones(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text('Time,Density,Radfield,Av,gasTemp,H2\n0,1e3,1,1,10,0.5\n"66,667",1e3,1,1,10,0.5\n')
+    with pytest.raises(DataError, match="line 3: column 'Time' holds '66,667'") as caught:
+        TracerTable(table_config(path)).read(range(1))
+    assert "between thousands" in caught.value.hint
+
+
+def test_a_table_without_names_is_told_so(made_tracers: MadeTracers, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    data_frame(made_tracers).to_csv(path, index=False, header=False)
+    with pytest.raises(DataError, match="holds numbers where the names of the columns belong"):
+        TracerTable(table_config(path))
+
+
+def test_an_empty_row_is_refused_and_makes_no_tracer(made_tracers: MadeTracers, tmp_path: Path) -> None:
+    path, frame = tmp_path / "t.csv", data_frame(made_tracers)
+    frame.to_csv(path, index=False)
+    with path.open("a") as stream:
+        stream.write("," * (frame.shape[1] - 1) + "\n")
+    with pytest.raises(DataError, match=f"row {len(frame)}: column 'Model' is empty") as caught:
+        TracerTable(table_config(path, unequal_length="truncate"))
+    assert "empty rows" in caught.value.hint

@@ -96,7 +96,9 @@ class ImplicitChemistry:
             Of `ImplicitStep.iterate`.
         """
         conditions = self._conditions(physical)
-        rest = {word: conditions[name] for name, word in _STEP_WORDS.items() if name in conditions}
+        rest: dict[str, Any] = {
+            word: conditions[name] for name, word in _STEP_WORDS.items() if name in conditions
+        }
         four = np.stack([conditions[name] for name in PHYSICAL_NAMES], axis=-1)
         told = self.step.iterate(self._abundances(before), four, _numpy(dt), **rest, **options)
         usable = torch.from_numpy(told.code < StepCode.SINGULAR)
