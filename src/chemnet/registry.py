@@ -164,7 +164,7 @@ _BUILTIN_MODELS = {
     "DirectEmulator": _COMPOSITIONS,
     "DirectRelaxation": _COMPOSITIONS,
     "DirectEnsemble": _COMPOSITIONS,
-    "ImplicitEmulator": "chemnet.models.emulators.implicit.emulator",
+    "ImplicitEmulator": "chemnet.models.emulators.implicit.implicit_emulator",
 }
 _BUILTIN_DATASETS = {
     "TracerTable": "chemnet.data.readers.tracer_table",

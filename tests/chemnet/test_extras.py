@@ -70,7 +70,7 @@ def _read_csv(tiny: Any, folder: Path) -> None:
 
 
 def _open_dask(tiny: Any, folder: Path) -> None:
-    from chemnet.workers.choice import open_workers
+    from chemnet.workers.configured_workers import open_workers
 
     open_workers(tiny({"general.dask": "local"}), lambda: pytest.fail("other workers were asked for"))
 

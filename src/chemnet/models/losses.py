@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from chemnet.errors import ConfigError, suggest
-from chemnet.models.fast.choice import is_fast
+from chemnet.models.fast.kernel_choice import is_fast
 from chemnet.models.fast.row_loss import LARGEST_EXPONENTIATED, LN10, LinearRowLoss, RowForm, RowLoss
 from chemnet.models.layers import full_precision_linear
 

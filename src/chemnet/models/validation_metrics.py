@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from chemnet.data.abundance_errors import BINS, DEX_BIN, DEX_LIMIT
-from chemnet.models.fast.choice import fits_kernels
+from chemnet.models.fast.kernel_choice import fits_kernels
 from chemnet.models.fast.kernels.blocks import each_part
 from chemnet.models.fast.row_loss import LN10
 

@@ -17,12 +17,12 @@ from torch import Tensor
 
 from chemnet.config import ConfigDict
 from chemnet.errors import ConfigError, DataError, ModelError
-from chemnet.surrogate import input_checks
+from chemnet.surrogate import array_checks
 from chemnet.surrogate.bulk.cell_batches import as_given, run
 from chemnet.surrogate.bulk.rollout_file import RolloutFile
 from chemnet.surrogate.bulk.stepper import Stepper
 from chemnet.surrogate.bulk.stream import kept_of, stream, weights_digest
-from chemnet.surrogate.checked_inputs import InputChecker
+from chemnet.surrogate.prediction_inputs import InputChecker
 from chemnet.surrogate.predictor import Parts
 from chemnet.surrogate.rollout import Rollout, log_solver_steps, read, rollout_states
 from chemnet.surrogate.saved import write_surrogate
@@ -34,7 +34,7 @@ from chemnet.surrogate.wrappers.conservation import ConservingPredictor
 from chemnet.surrogate.wrappers.ensemble import Components, Ensemble, components_of
 from chemnet.training.parallel.devices import choose_device
 
-Histories = tuple[input_checks.Array, input_checks.Array, input_checks.Array]
+Histories = tuple[array_checks.Array, array_checks.Array, array_checks.Array]
 Judge = Callable[[ConservingPredictor[Components]], Judgement | None]
 _DEVICES = "'cpu', 'cuda', 'cuda:<index>' or 'auto', as far as this machine has them"
 
@@ -181,7 +181,7 @@ class Surrogate:
         DataError
             For a wrong shape, or a value that is negative or not finite.
         """
-        checked = input_checks.check_abundances(abundances, self.species)
+        checked = array_checks.check_abundances(abundances, self.species)
         return run(self.components.encode, self.device, abundances, checked)
 
     def decode(self, latents: Any) -> Any:
@@ -192,7 +192,7 @@ class Surrogate:
         DataError
             For a wrong shape, or a value that is not finite.
         """
-        checked = input_checks.check_latents(latents, self.latent_dim)
+        checked = array_checks.check_latents(latents, self.latent_dim)
         return run(lambda latent: self.components.decode(latent.float()), self.device, latents, checked)
 
     def latent_emulate(self, physical: Any, latents: Any, dt: Any = None) -> Any:
@@ -210,8 +210,8 @@ class Surrogate:
         DataError
             For input that cannot be used, naming cell and step.
         """
-        given = np.atleast_2d(input_checks.as_array(latents))
-        start = input_checks.check_latents(given, self.latent_dim)
+        given = np.atleast_2d(array_checks.as_array(latents))
+        start = array_checks.check_latents(given, self.latent_dim)
         forcing, steps = self._inputs.histories(physical, dt, latents=start)
 
         def roll(latent: Tensor, physical_BTP: Tensor, dt_BN: Tensor) -> Tensor:
@@ -314,7 +314,7 @@ class Surrogate:
         trust = self.judgement.calibration.trust(indicators, outside, with_input)
         start = torch.from_numpy(inputs[0]).float()[:, None].expand(-1, int(with_input), -1)
         emulated = as_given(torch.cat([start, predicted], dim=1), abundances)
-        if input_checks.is_one_cell(physical):
+        if array_checks.is_one_cell(physical):
             trust = Trust(trust.expected_error[0], trust.score[0])
         return _as_asked(emulated, physical), trust
 
@@ -424,7 +424,7 @@ class Surrogate:
         ...     latents = stepper([[density, field, av, temperature]], 3000.0)
         >>> abundances = surrogate.decode(latents)  # doctest: +SKIP
         """
-        start = input_checks.check_latents(latents, self.latent_dim)
+        start = array_checks.check_latents(latents, self.latent_dim)
         return Stepper.of(self.components, start, self.domain.dt_usual)
 
     def step(self, physical: Any, abundances: Any, dt: Any = None) -> Any:
@@ -438,15 +438,15 @@ class Surrogate:
         DataError
             For input that cannot be used, naming the cell.
         """
-        rows = input_checks.as_array(input_checks.ordered_columns("physical", physical, self.physical_names))
+        rows = array_checks.as_array(array_checks.ordered_columns("physical", physical, self.physical_names))
         if rows.ndim != 2:
             raise DataError(
                 f"physical has the shape {rows.shape}; one step needs (cells, {len(self.physical_names)})",
                 hint="emulate takes whole histories (cells, steps, parameters)",
             )
-        lengths = None if dt is None else input_checks.as_array(dt)
+        lengths = None if dt is None else array_checks.as_array(dt)
         lengths = lengths[:, None] if lengths is not None and lengths.ndim == 1 else lengths
-        start = input_checks.ordered_columns("abundances", abundances, self.species)
+        start = array_checks.ordered_columns("abundances", abundances, self.species)
         return self.emulate(np.repeat(rows[:, None], 2, axis=1), start, lengths)[:, 1]
 
     def in_domain(self, physical: Any, abundances: Any = None, dt: Any = None) -> NDArray[np.bool_]:
@@ -462,7 +462,7 @@ class Surrogate:
 
     def _asked(self, physical: Any, abundances: Any, dt: Any, rows: Any) -> tuple[Histories, Tensor]:
         inputs = self.checked_inputs(physical, abundances, dt)
-        return inputs, torch.from_numpy(input_checks.check_rows(rows, inputs[1].shape[1]))
+        return inputs, torch.from_numpy(array_checks.check_rows(rows, inputs[1].shape[1]))
 
     def checked_inputs(self, physical: Any, abundances: Any, dt: Any = None) -> Histories:
         """Return checked abundances `(B, S)`, parameters `(B, T, P)` and time steps `(B, T - 1)`, float64.
@@ -483,4 +483,4 @@ class Surrogate:
 
 def _as_asked(result: Any, physical: Any) -> Any:
     """Return results of cells `(1, ...)` without their first axis where one cell was asked for."""
-    return result[0] if input_checks.is_one_cell(physical) else result
+    return result[0] if array_checks.is_one_cell(physical) else result

@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 
 from chemnet.data.abundance_errors import DEX_BIN, histogram_quantile
 from chemnet.models import validation_metrics
-from chemnet.models.fast import choice
+from chemnet.models.fast import kernel_choice
 
 scaled = arrays(np.float32, (6, 3), elements=st.floats(0.0, 1.0, width=32))
 
@@ -55,7 +55,7 @@ def predictions(n_rows: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 def test_the_compiled_pass_gives_what_plain_operations_give(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled = validation_metrics.validation_metrics(*predictions(50), 20.0)
-    monkeypatch.setenv(choice.SWITCH, "0")
+    monkeypatch.setenv(kernel_choice.SWITCH, "0")
     plain = validation_metrics.validation_metrics(*predictions(50), 20.0)
     for name in ("mlae", "mean_relative_error"):
         torch.testing.assert_close(compiled[name], plain[name], rtol=1e-5, atol=0.0)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from trainings import train
 
-from chemnet.models.fast import choice
+from chemnet.models.fast import kernel_choice
 from chemnet.models.fast.kernels import blocks
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -32,7 +32,7 @@ def losses(changes: dict[str, Any], tiny: Any) -> list[float]:
 @pytest.mark.parametrize("name", COMPONENTS)
 def test_training_by_plain_operations(tiny: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     usual = losses(COMPONENTS[name], tiny)
-    monkeypatch.setenv(choice.SWITCH, "0")
+    monkeypatch.setenv(kernel_choice.SWITCH, "0")
     plain = losses(COMPONENTS[name], tiny)
     assert plain == pytest.approx(usual, rel=1e-3)
     assert plain != usual

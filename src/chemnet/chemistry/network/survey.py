@@ -14,7 +14,7 @@ from typing import Any
 from chemnet.chemistry.network.balance import imbalance
 from chemnet.chemistry.network.network import Network, NetworkSpecies, Reaction
 from chemnet.chemistry.network.stoichiometry import element_names
-from chemnet.chemistry.rates.joined_ranges import JoinedRanges, join_ranges
+from chemnet.chemistry.rates.temperature_ranges import JoinedRanges, join_ranges
 from chemnet.errors import DataError
 
 TEMPERATURES = (10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)

@@ -15,8 +15,8 @@ from chemnet.chemistry.rates.grain import (
     tunnelling_exponent,
     uclchem_desorption_fraction,
 )
-from chemnet.chemistry.rates.joined_ranges import ActiveRange, network_ranges
 from chemnet.chemistry.rates.table import Factor, Formula
+from chemnet.chemistry.rates.temperature_ranges import ActiveRange, network_ranges
 from chemnet.errors import DataError
 
 _FORMULAE = {

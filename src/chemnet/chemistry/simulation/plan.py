@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chemnet.chemistry.network.rate_options import RateOptions
-from chemnet.chemistry.rates.temperature_ranges import temperature_coverage
+from chemnet.chemistry.rates.temperature_coverage import temperature_coverage
 from chemnet.chemistry.tracers import PHYSICAL_NAMES, Tracer
 
 if TYPE_CHECKING:

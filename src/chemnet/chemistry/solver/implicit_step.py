@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from chemnet.chemistry.network.network import Network
 from chemnet.chemistry.rates.expression_values import expression_values
 from chemnet.chemistry.rates.table import DUST_TEMPERATURE, EXTINCTION, GAS_TEMPERATURE, ZETA
-from chemnet.chemistry.rates.temperature_ranges import temperature_coverage
+from chemnet.chemistry.rates.temperature_coverage import temperature_coverage
 from chemnet.chemistry.solver import implicit_cells
 from chemnet.chemistry.solver.elimination import allocate_factors
 from chemnet.chemistry.solver.implicit_cells import Cells, Outcome, iterate_cells, pull_back_cells

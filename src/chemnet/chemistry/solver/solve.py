@@ -13,7 +13,7 @@ from chemnet.chemistry.network.rate_options import STANDARD_GRAIN
 from chemnet.chemistry.rates.constants import NUCLEI_PER_MAGNITUDE
 from chemnet.chemistry.rates.expression_values import ExpressionRates
 from chemnet.chemistry.rates.table import COLUMN_NUCLEI, EXTINCTION
-from chemnet.chemistry.rates.temperature_ranges import temperature_coverage
+from chemnet.chemistry.rates.temperature_coverage import temperature_coverage
 from chemnet.chemistry.solver.along_tracer import Tolerances, TracerIntegrator
 from chemnet.chemistry.solver.bdf import integrate_bdf
 from chemnet.chemistry.solver.codes import SolverCode, Statistics

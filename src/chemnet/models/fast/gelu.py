@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from chemnet.models.fast.choice import fits_kernels
+from chemnet.models.fast.kernel_choice import fits_kernels
 from chemnet.models.fast.kernels.blocks import each_part
 from chemnet.models.fast.per_member import each_member
 

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from chemnet.models.fast.choice import is_fast
 from chemnet.models.fast.compiled_rollout import RolloutForm, can_compile, compiled_rollout
 from chemnet.models.fast.fused_rollout import ACTIVATIONS, fused_rollout
+from chemnet.models.fast.kernel_choice import is_fast
 from chemnet.models.layers import activation_name, without_autocast
 
 __all__ = ["RolloutForm", "fast_rollout", "hidden_activation"]

@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chemnet.chemistry.network.network import Network
-from chemnet.chemistry.rates.temperature_ranges import temperature_coverage
+from chemnet.chemistry.rates.temperature_coverage import temperature_coverage
 from chemnet.chemistry.simulation.plan import SOLVER_OPTIONS
 from chemnet.chemistry.simulation.simulate import worker_count
 from chemnet.chemistry.tracers import PHYSICAL_NAMES
 from chemnet.errors import DataError, ModelError, suggest
 from chemnet.progress import get_logger
-from chemnet.surrogate.input_checks import check_rows, is_one_cell
+from chemnet.surrogate.array_checks import check_rows, is_one_cell
 from chemnet.surrogate.predictor import State, without
 from chemnet.surrogate.rollout import trajectory
 from chemnet.surrogate.surrogate import Surrogate

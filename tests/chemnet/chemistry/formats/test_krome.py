@@ -11,7 +11,7 @@ import pytest
 from chemnet.chemistry.formats import krome
 from chemnet.chemistry.formats.row_files import Reading, ReadingOptions
 from chemnet.chemistry.network.network import Network
-from chemnet.chemistry.rates.joined_ranges import join_ranges
+from chemnet.chemistry.rates.temperature_ranges import join_ranges
 from chemnet.errors import DataError
 
 FILE = """\

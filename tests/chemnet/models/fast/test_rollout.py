@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from chemnet.models.fast import choice, rollout
+from chemnet.models.fast import kernel_choice, rollout
 from chemnet.models.fast.rollout import RolloutForm, fast_rollout, hidden_activation
 from chemnet.models.layers import perceptron, remaining_distance
 
@@ -69,7 +69,7 @@ def test_training_takes_a_fast_rollout_and_has_the_gradient_of_the_plain_one(
         model, "repeated_steps", lambda *given: taken.append("plain") or repeated_steps(*given)
     )
     for switch in ("1", "0"):
-        monkeypatch.setenv(choice.SWITCH, switch)
+        monkeypatch.setenv(kernel_choice.SWITCH, switch)
         model.zero_grad()
         loss, _ = model.train_batch(window_description.sample)
         loss.backward()

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.func import vmap
 
 from chemnet.models import losses
-from chemnet.models.fast import choice, row_loss
+from chemnet.models.fast import kernel_choice, row_loss
 
 STOICHIOMETRY = torch.ones(7, 2)
 
@@ -66,7 +66,7 @@ def test_the_compiled_kernel_agrees_with_plain_operations(
     predicted, target = states(*shape, dtype=torch.float32)
     one = criterion(error)
     found = value_and_gradients(one(predicted, target)[0], predicted)
-    monkeypatch.setenv(choice.SWITCH, "0")
+    monkeypatch.setenv(kernel_choice.SWITCH, "0")
     wanted = value_and_gradients(one(predicted, target)[0], predicted)
     torch.testing.assert_close(found, wanted, rtol=2e-6, atol=1e-9)
 

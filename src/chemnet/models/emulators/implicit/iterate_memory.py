@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from chemnet.models.emulators.implicit.chemistry import Iterates
+from chemnet.models.emulators.implicit.network_step import Iterates
 
 Compute = Callable[[Tensor, Tensor, Tensor], Iterates]
 _ROWS_PER_BLOCK = 16384

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from chemnet.data.description import DataDescription
 from chemnet.progress import get_logger
-from chemnet.surrogate import input_checks
-from chemnet.surrogate.input_checks import Array
+from chemnet.surrogate import array_checks
+from chemnet.surrogate.array_checks import Array
 from chemnet.surrogate.trust.domain import Domain
 
 _log = get_logger(__name__)
@@ -23,7 +23,7 @@ _log = get_logger(__name__)
 class InputChecker:
     """Checks what comes from outside, and logs what leaves the trained ranges: each kind once as a warning.
 
-    All methods raise `DataError` for input that cannot be used; see `chemnet.surrogate.input_checks`.
+    All methods raise `DataError` for input that cannot be used; see `chemnet.surrogate.array_checks`.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class InputChecker:
     def histories(self, physical: Any, dt: Any, **others: Array) -> tuple[Array, Array]:
         """Return parameters `(B, T, P)` and time steps `(B, T - 1)` for as many cells as `others` have."""
         forcing, steps = self._checked_forcing(physical, dt)
-        input_checks.check_same_cells(
+        array_checks.check_same_cells(
             physical=len(forcing), **{name: len(cells) for name, cells in others.items()}
         )
         self._log_outside(forcing, steps)
@@ -50,7 +50,7 @@ class InputChecker:
         """Return abundances `(B, S)`, parameters `(B, T, P)` and time steps `(B, T - 1)`."""
         forcing, steps = self._checked_forcing(physical, dt)
         start = self._start(abundances)
-        input_checks.check_same_cells(physical=len(forcing), abundances=len(start))
+        array_checks.check_same_cells(physical=len(forcing), abundances=len(start))
         self._log_outside(forcing, steps, self._totals(start))
         return start, forcing, steps
 
@@ -70,15 +70,15 @@ class InputChecker:
         return inside
 
     def _checked_forcing(self, physical: Any, dt: Any) -> tuple[Array, Array]:
-        forcing = input_checks.check_physical(physical, self.data.physical_names)
+        forcing = array_checks.check_physical(physical, self.data.physical_names)
         shape = (forcing.shape[0], forcing.shape[1] - 1)
-        return forcing, input_checks.check_time_steps(dt, shape, self.domain.dt_usual)
+        return forcing, array_checks.check_time_steps(dt, shape, self.domain.dt_usual)
 
     def _start(self, abundances: Any) -> Array:
-        complete = input_checks.complete_abundances(abundances, self.data.species)
-        start = input_checks.as_array(input_checks.ordered_columns("abundances", complete, self.data.species))
-        start = input_checks.check_abundances(np.atleast_2d(start), self.data.species)
-        input_checks.check_hydrogen(self._totals(start), self.data.elements)
+        complete = array_checks.complete_abundances(abundances, self.data.species)
+        start = array_checks.as_array(array_checks.ordered_columns("abundances", complete, self.data.species))
+        start = array_checks.check_abundances(np.atleast_2d(start), self.data.species)
+        array_checks.check_hydrogen(self._totals(start), self.data.elements)
         return start
 
     def _log_outside(self, forcing: Array, steps: Array, totals: Array | None = None) -> None:

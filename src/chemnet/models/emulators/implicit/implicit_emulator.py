@@ -24,9 +24,9 @@ from chemnet.config import ConfigDict
 from chemnet.errors import ConfigError, DataError, ModelError
 from chemnet.models import losses, validation_metrics
 from chemnet.models.contract import Batch, ChemModel, StepResult, TrainingRows
-from chemnet.models.emulators.implicit.chemistry import NO_UPDATE, ImplicitChemistry, Iterates
 from chemnet.models.emulators.implicit.correction import ImplicitCorrection, log_error_loss, signs
 from chemnet.models.emulators.implicit.iterate_memory import IterateMemory
+from chemnet.models.emulators.implicit.network_step import NO_UPDATE, ImplicitChemistry, Iterates
 from chemnet.models.emulators.physical_features import PhysicalFeatures
 from chemnet.models.emulators.steps.step import LATENT, State
 from chemnet.models.emulators.time_step import time_step

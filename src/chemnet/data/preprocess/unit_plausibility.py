@@ -12,8 +12,8 @@ from chemnet.chemistry.network.initial_abundances import HYDROGEN_TOLERANCE
 from chemnet.chemistry.network.stoichiometry import charges, element_names, stoichiometric_matrix
 from chemnet.config import ConfigDict
 from chemnet.data.chem_dataset import BLOCK_VALUES, ChemDataset
-from chemnet.data.doubts import Doubt, doubts_of_parameters, doubts_of_time, settle
 from chemnet.data.preprocess.parameter_survey import Survey
+from chemnet.data.unit_doubts import Doubt, doubts_of_parameters, doubts_of_time, settle
 from chemnet.progress import get_logger
 
 _log = get_logger(__name__)

@@ -19,8 +19,8 @@ from chemnet.data.description import DataDescription
 from chemnet.data.scaling import AbundanceScaling, PhysicalScaling
 from chemnet.errors import ConfigError, DataError
 from chemnet.models.contract import build_model
-from chemnet.models.emulators.implicit.chemistry import NO_UPDATE, ImplicitChemistry
 from chemnet.models.emulators.implicit.iterate_memory import IterateMemory
+from chemnet.models.emulators.implicit.network_step import NO_UPDATE, ImplicitChemistry
 
 DT, ROWS = 3000.0, 7
 NAMES = ("Density", "Radfield", "Av", "gasTemp")
