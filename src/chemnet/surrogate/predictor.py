@@ -114,6 +114,8 @@ class ComponentPredictor(Codec):
         self.emulator: Any = parts.emulator.eval().requires_grad_(False)
         # names of what `observe` gives beside abundances: entries of the state, where an emulator has some
         self.signs: tuple[str, ...] = getattr(self.emulator, "signs", ())
+        # whether a step begins with element totals that are kept, which latents in general cannot hold
+        self.conserves_state: bool = getattr(self.emulator, "conserves_state", False)
 
     @cached_property
     def latent_dim(self) -> int:

@@ -59,6 +59,9 @@ def test_it_predicts_with_elements_kept_and_says_how_far_it_is_trusted(
     predicted, trust = surrogate.emulate_with_trust(*cells)
     totals = predicted.astype(float) @ surrogate.data.stoichiometry
     np.testing.assert_allclose(totals, np.broadcast_to(totals[:, :1], totals.shape), rtol=1e-5)
+    # and the next step begins with them
+    restarted = surrogate.emulate(cells[0][:, 3:], predicted[:, 3])
+    np.testing.assert_allclose(np.log10(restarted[:, 1:]), np.log10(predicted[:, 4:]), atol=0.02)
     assert {"last_update", "expected_step_error"} <= set(surrogate.judgement.calibration.indicators)
     assert np.isfinite(trust.expected_error).all()
 

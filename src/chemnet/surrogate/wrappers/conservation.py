@@ -24,14 +24,14 @@ Shapes: B cells, S species, E elements.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
 
 from chemnet.errors import ModelError
 from chemnet.surrogate.predictor import Predictor, State, without
-from chemnet.surrogate.rollout import repeated, rollout_states
+from chemnet.surrogate.rollout import repeated, rollout_states, stepwise
 from chemnet.surrogate.wrappers.multipliers import Cells, Elements, guarded_newton, plain_newton
 
 RELATIVE_TOLERANCE = 1e-10
@@ -48,7 +48,8 @@ class ConservingPredictor(Generic[Inner]):
     """A predictor whose abundances have the element totals of the state that it started from, in float64.
 
     The totals are part of the state. The inner predictor never sees the corrected abundances, so the
-    correction of one step has no influence on the next.
+    correction of one step has no influence on the next; but for one with ``conserves_state``, whose next step
+    begins with what was corrected.
 
     Parameters
     ----------
@@ -61,6 +62,7 @@ class ConservingPredictor(Generic[Inner]):
     def __init__(self, inner: Inner, stoichiometry_SE: Tensor) -> None:
         self.inner = inner
         self.stoichiometry = stoichiometry_SE.double()
+        self._feeds_back: bool = getattr(inner, "conserves_state", False)
 
     def start(self, abundance_BS: Tensor) -> State:
         """Return the inner state with the element totals of abundances `(B, S)`."""
@@ -69,10 +71,16 @@ class ConservingPredictor(Generic[Inner]):
 
     def step(self, state: State, physical_BP: Tensor, dt_B: Tensor) -> State:
         """Return the state after one step; the totals stay."""
-        return {**self.inner.step(without(state, {TOTALS}), physical_BP, dt_B), TOTALS: state[TOTALS]}
+        after = {**self.inner.step(without(state, {TOTALS}), physical_BP, dt_B), TOTALS: state[TOTALS]}
+        if self._feeds_back:
+            inner: Any = self.inner
+            after["latent"] = inner.encode(self.abundance(after))
+        return after
 
     def rollout(self, state: State, physical_BTP: Tensor, dt_BN: Tensor, rows: Tensor) -> State:
         """Return the states `(B, R, ...)` in the wanted rows; see `rollout_states`."""
+        if self._feeds_back:
+            return stepwise(self, state, physical_BTP, dt_BN, rows)
         states = rollout_states(self.inner, without(state, {TOTALS}), physical_BTP, dt_BN, rows)
         return {**states, TOTALS: repeated(state[TOTALS], len(rows))}
 

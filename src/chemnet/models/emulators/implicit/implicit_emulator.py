@@ -73,6 +73,8 @@ class ImplicitEmulator(ChemModel):
     feed = "windows"
     # calls compiled code: members of an ensemble step one after another
     stackable = False
+    # rate equations keep totals, wrong ones too: a surrogate mends them in the state
+    conserves_state = True
     # of what a state says about its own error
     signs = (UPDATE, EXPECTED_ERROR, ACCUMULATED_ERROR)
     # keys of the table that name files, which a saved surrogate takes along
