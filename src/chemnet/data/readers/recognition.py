@@ -20,6 +20,7 @@ from chemnet.data.readers.table_source import TableSource
 from chemnet.errors import DataError, nearest
 from chemnet.extras import require
 from chemnet.progress import get_logger
+from chemnet.text_files import GZIP_SIGNATURE
 
 _log = get_logger(__name__)
 
@@ -51,7 +52,7 @@ _EXAMINED_BYTES = 512
 # What a folder may hold besides tables; result.toml and the like are a result directory's own.
 _NOT_TABLES = (".json", ".toml", ".md", ".txt", ".png", ".log", ".jsonl", ".safetensors", ".yaml", ".yml")
 _PANDAS_KEY = "df"
-PARQUET_SIGNATURE, GZIP_SIGNATURE = b"PAR1", b"\x1f\x8b"
+PARQUET_SIGNATURE = b"PAR1"
 
 
 def table_files(path: Path) -> list[Path]:
