@@ -106,6 +106,11 @@ def open_table(path: Path, options: ConfigDict) -> TableSource:
         raise DataError(f"{path}: the file is empty", hint="write the table again")
     if start.startswith(HDF5_SIGNATURE):
         return _open_hdf5(path, options)
+    if options["group"]:
+        raise DataError(
+            f"{path}: data_set.group = {options['group']!r} names a group of an HDF5 file, which this is not",
+            hint="leave data_set.group out, or name the HDF5 file in data_set.path",
+        )
     if start.startswith(npy.SIGNATURE):
         return NpyTable(path)
     is_parquet = start.startswith(PARQUET_SIGNATURE)
