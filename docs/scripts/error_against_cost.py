@@ -89,7 +89,8 @@ def rollout(surrogate: Surrogate, start: Floats, physical: Floats, dt: Floats) -
         flat = {name: values[:, 1:].flatten(0, 1) for name, values in states.items()}
         abundance = predictor.abundance(flat).unflatten(0, (len(start), -1)).numpy()
     seconds = time.process_time() - before
-    share = f"{100.0 * float(flat['by_solver'].mean()):.1f} %" if "by_solver" in flat else "none"
+    steps = states.get("solver_steps")
+    share = "none" if steps is None else f"{100.0 * float(steps[:, -1].sum()) / dt.size:.1f} %"
     return abundance, share, seconds
 
 

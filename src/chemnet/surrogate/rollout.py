@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from chemnet.progress import get_logger
 from chemnet.surrogate.predictor import Predictor, State
 
 # states that are read together: a CPU keeps what decoding needs in its cache, a GPU wants many
 _STATES_PER_READ = {"cpu": 4096, "cuda": 65536}
+_log = get_logger(__name__)
 
 
 class Rollout:
@@ -48,9 +50,19 @@ class Rollout:
         later = rows[rows > 0]
         state = self.predictor.start(abundance_BS)
         states = rollout_states(self.predictor, state, physical_BTP, dt_BN, later)
+        log_solver_steps(states, later)
         predicted = read(states, self.predictor.abundance)
         start = abundance_BS[:, None].float() if bool((rows == 0).any()) else predicted[:, :0]
         return torch.cat([start, predicted], dim=1)
+
+
+def log_solver_steps(states: State, rows: Tensor) -> None:
+    """Say how many steps the solver did up to the last row, where an emulator asks one."""
+    if "solver_steps" in states and len(rows):
+        done = states["solver_steps"][:, -1]
+        n_steps = len(done) * int(rows[-1])
+        _log.info("the solver did %d of %d steps (%.1f %%)",
+                  done.sum(), n_steps, 100.0 * float(done.sum()) / n_steps)  # fmt: skip
 
 
 def rollout_states(

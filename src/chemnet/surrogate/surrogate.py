@@ -24,7 +24,7 @@ from chemnet.surrogate.bulk.stepper import Stepper
 from chemnet.surrogate.bulk.stream import kept_of, stream, weights_digest
 from chemnet.surrogate.prediction_inputs import InputChecker
 from chemnet.surrogate.predictor import Parts
-from chemnet.surrogate.rollout import Rollout, read, rollout_states
+from chemnet.surrogate.rollout import Rollout, log_solver_steps, read, rollout_states
 from chemnet.surrogate.saved import write_surrogate
 from chemnet.surrogate.trust.calibration import Judgement
 from chemnet.surrogate.trust.domain import Domain
@@ -305,6 +305,7 @@ class Surrogate:
 
         def roll(start: Tensor, forcing: Tensor, steps: Tensor) -> Tensor:
             states = rollout_states(monitored, monitored.start(start), forcing, steps, later)
+            log_solver_steps(states, later)
             return read(states, monitored.observe)
 
         observed = run(roll, self.device, torch.zeros(0), *inputs)

@@ -92,6 +92,16 @@ def test_a_dial_chooses_what_is_spent_on_a_step(dial: Path, cells: tuple[np.ndar
     assert np.abs(exact.emulate(*cells) - balanced.emulate(*cells)).max() > 0.0
 
 
+def test_the_share_of_the_solver_is_told(
+    dial: Path, cells: tuple[np.ndarray, np.ndarray], caplog: pytest.LogCaptureFixture
+) -> None:
+    exact = Surrogate.load(dial, accuracy="exact")
+    with caplog.at_level("INFO", logger="chemnet"):
+        exact.emulate(*cells, rows=[-1])
+    n_steps = cells[0].shape[1] - 1
+    assert f"the solver did {n_steps} of {n_steps} steps (100.0 %)" in caplog.text
+
+
 def test_the_configuration_turns_the_dial_too(dial: Path) -> None:
     config = load_config().replace({"surrogate.accuracy": "exact"})
     told: Any = Surrogate.load(dial, config).parts.emulator

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from chemnet.data.preprocessed import DataDescription
 
 NETWORK_FOLDER = "network"
-UPDATE, EXPECTED_ERROR, BY_SOLVER = "last_update", "expected_step_error", "by_solver"
-ACCUMULATED_ERROR = "accumulated_error"
+UPDATE, EXPECTED_ERROR = "last_update", "expected_step_error"
+ACCUMULATED_ERROR, SOLVER_STEPS = "accumulated_error", "solver_steps"
 # spread that a species counts with at least [dex]: most of what rests at the floor has none
 _LEAST_SPREAD = 0.1
 # change of a row [dex] below which it is drawn like one that rests
@@ -166,14 +166,14 @@ class ImplicitEmulator(ChemModel):
     def begin(self, latent: Tensor) -> State:
         """Return the first state of cells with scaled abundances `(B, S)`."""
         nothing = torch.zeros(len(latent), device=latent.device)
-        return {LATENT: latent, **dict.fromkeys((*self.signs, BY_SOLVER), nothing)}
+        return {LATENT: latent, **dict.fromkeys((*self.signs, SOLVER_STEPS), nothing)}
 
     def advance(self, state: State, physical: Tensor, dt: Tensor) -> State:
         """Return the state after `dt` `(B,)` [yr] under scaled parameters `(B, P)`.
 
         Its ``"last_update"`` and ``"expected_step_error"`` [dex] say how the step went,
-        ``"accumulated_error"`` sums the latter along the history, and ``"by_solver"`` is 1 where the solver
-        did the step. Where the solver gave up too the expected error is that of no step at all.
+        ``"accumulated_error"`` sums the latter along the history, and ``"solver_steps"`` counts what the
+        solver did. Where the solver gave up too the expected error is that of no step at all.
         """
         before = state[LATENT]
         iterates = self.iterate(before, physical, dt)
@@ -195,7 +195,7 @@ class ImplicitEmulator(ChemModel):
             UPDATE: iterates.update,
             EXPECTED_ERROR: expected,
             ACCUMULATED_ERROR: state[ACCUMULATED_ERROR] + expected,
-            BY_SOLVER: by_solver,
+            SOLVER_STEPS: state[SOLVER_STEPS] + by_solver,
         }
 
     def write_files(self, folder: Path) -> dict[str, str]:

@@ -143,7 +143,7 @@ def test_the_solver_does_what_the_iterations_cannot(
     model = built(iterations=1, update_tolerance=1e-9, solver_rtol=1e-4).eval()
     start, physical, dt = batch["abundance"][:1, 0], batch["physical"][:1, 0], batch["dt"][:1, 0]
     state = model.advance(model.begin(start), physical, dt)
-    assert state["by_solver"].tolist() == [1.0]
+    assert state["solver_steps"].tolist() == [1.0]
     dex = 20.0 * (state["latent"][0] - batch["abundance"][0, 1]).abs()
     assert dex.mean() < 0.01
 
@@ -153,8 +153,8 @@ def test_an_expected_error_above_the_limit_sends_a_step_to_the_solver(
 ) -> None:
     rows = (batch["abundance"][:1, 3], batch["physical"][:1, 3], batch["dt"][:1, 3])
     strict, lenient = built(solver_error=1e-9).eval(), built(solver_error=1e3).eval()
-    assert strict.advance(strict.begin(rows[0]), *rows[1:])["by_solver"].tolist() == [1.0]
-    assert lenient.advance(lenient.begin(rows[0]), *rows[1:])["by_solver"].tolist() == [0.0]
+    assert strict.advance(strict.begin(rows[0]), *rows[1:])["solver_steps"].tolist() == [1.0]
+    assert lenient.advance(lenient.begin(rows[0]), *rows[1:])["solver_steps"].tolist() == [0.0]
 
 
 def test_what_neither_can_do_is_expected_to_be_wrong(
