@@ -107,6 +107,8 @@ def _stamped(dispatcher: Any, sources: tuple[Path, ...]) -> Any:
     kept = _kept_on_disk(dispatcher)
     if kept is not None:
         kept._source_stamp = _sources_digest(sources)
+        # what another version has kept is not even read: it may name a class whose module has moved since
+        kept._version = f"{kept._version} {kept._source_stamp}"
     return dispatcher
 
 

@@ -17,7 +17,7 @@ from typing import TextIO
 
 from chemnet.errors import DataError
 
-_GZIP_MAGIC = b"\x1f\x8b"
+GZIP_SIGNATURE = b"\x1f\x8b"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _EXAMINED_BYTES = 1024
 _MOST_ZEROS = 0.2
@@ -46,7 +46,7 @@ def open_text(path: Path) -> TextIO:
     """
     try:
         with path.open("rb") as stream:
-            compressed = stream.read(2) == _GZIP_MAGIC
+            compressed = stream.read(2) == GZIP_SIGNATURE
         opened = gzip.open(path, "rb") if compressed else path.open("rb")  # noqa: SIM115 (closed with the text)
         start = opened.read(_EXAMINED_BYTES)
         opened.seek(0)

@@ -33,6 +33,27 @@ sticking_coefficient(0.5, 52.0, 1e-30)
 """
 
 
+PAIR = """
+from typing import NamedTuple
+
+class Pair(NamedTuple):
+    a: float
+    b: float
+"""
+SUMMING = """
+from chemnet.compiling import compiled
+
+@compiled
+def total(pair):
+    return pair.a + pair.b
+"""
+CALL = """
+from chemnet.chemistry.{} import Pair
+from chemnet.chemistry.summing import total
+print(total(Pair(1.5, 2.5)))
+"""
+
+
 def run(folder: Path, program: str = PROGRAM) -> list[str]:
     """Return what a program prints with the package of `folder`."""
     environment = os.environ | {"PYTHONPATH": str(folder), "NUMBA_CACHE_DIR": str(folder / "kept")}
@@ -49,6 +70,16 @@ def test_compiled_code_expires_with_the_sources_of_what_it_calls(tmp_path: Path)
     other = tmp_path / "chemnet" / "chemistry" / "rates" / "constants.py"
     other.write_text(other.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     assert run(tmp_path) == ["0.5", "0"]
+
+
+def test_what_is_kept_may_name_a_class_whose_module_has_moved(tmp_path: Path) -> None:
+    shutil.copytree(Path(chemnet.__file__).parent, tmp_path / "chemnet")
+    chemistry = tmp_path / "chemnet" / "chemistry"
+    (chemistry / "summing.py").write_text(SUMMING, encoding="utf-8")
+    for old, new in (("nowhere", "here"), ("here", "there")):
+        (chemistry / f"{old}.py").unlink(missing_ok=True)
+        (chemistry / f"{new}.py").write_text(PAIR, encoding="utf-8")
+        assert run(tmp_path, CALL.format(new)) == ["4.0"]
 
 
 def test_waiting_for_the_compiler_is_told_once_per_machine(tmp_path: Path) -> None:

@@ -106,7 +106,8 @@ def newest_input(
         raise ResultsError(
             f"found no {what or f'{verb} result'} for {key} that was made from this configuration; "
             f"the newest, {best.name}, has {how}",
-            hint=f"run `chemnet` with this configuration from the first verb on, or set {key}={best.path}",
+            hint=f"run `chemnet {verb}` with this configuration (first the verbs before it, if need be), "
+            f"or set {key}={best.path}",
         )
     newer = tuple(one for one in seen if one[0].created > best.created)
     return Found(best, how, newer[:1])

@@ -62,8 +62,9 @@ def test_a_result_of_other_data_is_refused_with_the_way_to_take_it_nonetheless(c
     of_b = made(configure("data_set.path=b.h5", "preprocess.window=9"), "preprocess")
     with pytest.raises(
         ResultsError, match=r"was made from this configuration.*preprocess\.window = 9, here 8"
-    ):
+    ) as caught:
         found(configure("preprocess.window=8"))
+    assert "run `chemnet preprocess` with this configuration" in str(caught.value.hint)
     named = configure("preprocess.window=8", f"train.preprocess_dir={of_b.path}")
     assert found(named).path == of_b.path
 

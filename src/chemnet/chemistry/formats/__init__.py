@@ -70,6 +70,8 @@ def read_parts(path: str | Path, options: ReadingOptions | None = None) -> Netwo
     for reaction in reactions:
         for name in (*reaction.reactants, *reaction.products):
             where.setdefault(name, reaction.source)
+        if reaction.alpha < 0.0:
+            reading.notice("rows with a negative alpha take away from a rate", reaction.source)
     refuse_accidents([one.name for one in species], where)
     return NetworkParts(species, reactions, _name(place), module.__name__.rpartition(".")[2], reading)
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from chemnet.chemistry.network.elements import COMMON_ELEMENTS
-from chemnet.chemistry.network.species import parse_species, standard_name
+from chemnet.chemistry.network.species import Species, parse_species, standard_name
 from chemnet.errors import ConfigError, DataError
+from chemnet.progress import get_logger
 
 PHASES = {"surface": "#", "bulk": "@"}
 """Where ice is, and the mark of it in chemnet's names."""
 
+_log = get_logger(__name__)
 _CHARGE = re.compile(r"(?:\++|-+)$")
 
 
@@ -170,9 +172,24 @@ def _check_formula(name: str, formula: object) -> None:
     if formula == "":
         return
     try:
-        parse_species(str(formula))
+        declared = parse_species(str(formula))
     except DataError as error:
         raise ConfigError(
             f"network.composition: {name!r} is {formula!r}, which is no formula ({error.message})",
             hint="write symbols with counts, as in C54H18; isotopes in brackets",
         ) from error
+    if _reads_otherwise(name, declared):
+        _log.warning(
+            "network.composition: %s reads as a formula by itself; it counts as the declared %s",
+            name,
+            formula,
+        )
+
+
+def _reads_otherwise(name: str, declared: Species) -> bool:
+    """Return whether a name is a formula of common elements, and another one than declared."""
+    try:
+        read = parse_species(name)
+    except DataError:
+        return False
+    return set(read.elements) <= COMMON_ELEMENTS and read.elements != declared.elements

@@ -38,7 +38,7 @@ class Survey:
     kinds
         Number of reactions by kind, most frequent first.
     limited
-        Number of reactions with a temperature range.
+        Number of reactions with a temperature range, all rows of one together.
     coverage
         Fraction of those that are valid at each of `TEMPERATURES`, by temperature [K].
     never_formed, never_destroyed, unused
@@ -166,8 +166,8 @@ def survey(
     known = {one.name: one for one in species}
     imbalances, n_grain_charges = _imbalances(reactions, known)
     formed, destroyed, used = _fates(reactions)
-    limited = [one for one in reactions if _has_range(one)]
     ranges = join_ranges(reactions)
+    limited = _limits(reactions, ranges)
     return Survey(
         name=name,
         elements=element_names(known),
@@ -241,10 +241,18 @@ def _has_range(reaction: Reaction) -> bool:
     return not reaction.extrapolate and (reaction.t_min > 0 or math.isfinite(reaction.t_max))
 
 
-def _coverage(limited: Sequence[Reaction]) -> dict[str, float]:
+def _limits(reactions: Sequence[Reaction], ranges: JoinedRanges) -> list[tuple[float, float]]:
+    """Return the first and the last limit of each reaction that has both, its rows joined [K]."""
+    joined = {row for group in ranges.reactions for row in group}
+    groups = [*ranges.reactions, *((row,) for row in range(len(reactions)) if row not in joined)]
+    limited = [rows for group in groups if all(map(_has_range, rows := [reactions[row] for row in group]))]
+    return [(min(one.t_min for one in rows), max(one.t_max for one in rows)) for rows in limited]
+
+
+def _coverage(limited: Sequence[tuple[float, float]]) -> dict[str, float]:
     """Return the fraction of the reactions with a range that is valid at each of `TEMPERATURES`."""
     return {
-        f"{temperature:g}": sum(one.t_min <= temperature <= one.t_max for one in limited) / len(limited)
+        f"{temperature:g}": sum(low <= temperature <= high for low, high in limited) / len(limited)
         for temperature in TEMPERATURES
         if limited
     }

@@ -127,6 +127,11 @@ class Wanted:
             return ""
         return name if name in _NO_SPECIES or name in self.physical else self.naming.described(name)
 
+    def parameter(self, name: str) -> str:
+        """Return chemnet's name of a parameter that is asked for by that name, or by the one in the table."""
+        known = canonical_name(name)
+        return known if known in _NO_SPECIES else self.name(name) or name
+
 
 @dataclass(frozen=True)
 class ColumnPlan:
@@ -238,7 +243,7 @@ def plan_columns(table: TableSource, wanted: Wanted) -> ColumnPlan:
         When a column is missing, stands twice, is in another unit, or is neither known nor a species.
     """
     columns, where = table.columns, table.where
-    physical = tuple(wanted.name(name) or name for name in wanted.physical)
+    physical = tuple(map(wanted.parameter, wanted.physical))
     left_out = {canonical_name(name) for name in wanted.dropped} - set(physical)
     known = _NO_SPECIES | set(physical)
     meant = known | {*wanted.assigned.values(), *(wanted.species or ())}

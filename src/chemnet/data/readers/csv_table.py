@@ -14,10 +14,9 @@ import pyarrow.csv
 from chemnet.data.readers.arrow import StreamedTable
 from chemnet.errors import DataError
 from chemnet.progress import get_logger
-from chemnet.text_files import is_number, number, open_text
+from chemnet.text_files import GZIP_SIGNATURE, is_number, number, open_text
 
 DELIMITERS = ",;\t"
-GZIP_SIGNATURE = b"\x1f\x8b"
 _BLOCK_BYTES = 8 << 20
 _MISSING = ["", "NaN", "nan", "NAN", "NA", "null", "None"]
 _COLUMN_NUMBER = re.compile(r"CSV column #(\d+)")

@@ -23,6 +23,10 @@ from chemnet.errors import DataError
 from chemnet.progress import get_logger
 
 _ID_NAMES = ("tracer_id", "tracer_ids", "tracer", "model")
+_MEANT = {
+    "time": "times [yr], (tracers, steps) or (steps,)",
+    "species": "the names of the species along the last axis of 'abundances'",
+}
 _log = get_logger(__name__)
 
 
@@ -50,7 +54,10 @@ class PlainHDF5(TableSource):
         self._physical, self._abundances = group["physical"], group.get("abundances")
         for name in ("time",) if self._abundances is None else ("time", "species"):
             if name not in group:
-                raise DataError(f"{self.where}: no dataset '{name}'", hint=f"found: {', '.join(group)}")
+                raise DataError(
+                    f"{self.where}: no dataset '{name}' (found: {', '.join(group)})",
+                    hint=f"write it beside them: {_MEANT[name]}",
+                )
         self._time, self._steps = group["time"], group.get("steps")
         self.stated_time_unit = unit_of_time(tracer_label(self._time.attrs.get("units", "")))
         self.is_simulated = tracer_label(group.file.attrs.get("format", "")) == SIMULATED_FORMAT

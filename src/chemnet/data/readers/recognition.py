@@ -20,6 +20,7 @@ from chemnet.data.readers.table_source import TableSource
 from chemnet.errors import DataError, nearest
 from chemnet.extras import require
 from chemnet.progress import get_logger
+from chemnet.text_files import GZIP_SIGNATURE
 
 _log = get_logger(__name__)
 
@@ -51,7 +52,7 @@ _EXAMINED_BYTES = 512
 # What a folder may hold besides tables; result.toml and the like are a result directory's own.
 _NOT_TABLES = (".json", ".toml", ".md", ".txt", ".png", ".log", ".jsonl", ".safetensors", ".yaml", ".yml")
 _PANDAS_KEY = "df"
-PARQUET_SIGNATURE, GZIP_SIGNATURE = b"PAR1", b"\x1f\x8b"
+PARQUET_SIGNATURE = b"PAR1"
 
 
 def table_files(path: Path) -> list[Path]:
@@ -105,6 +106,11 @@ def open_table(path: Path, options: ConfigDict) -> TableSource:
         raise DataError(f"{path}: the file is empty", hint="write the table again")
     if start.startswith(HDF5_SIGNATURE):
         return _open_hdf5(path, options)
+    if options["group"]:
+        raise DataError(
+            f"{path}: data_set.group = {options['group']!r} names a group of an HDF5 file, which this is not",
+            hint="leave data_set.group out, or name the HDF5 file in data_set.path",
+        )
     if start.startswith(npy.SIGNATURE):
         return NpyTable(path)
     is_parquet = start.startswith(PARQUET_SIGNATURE)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from chemnet.chemistry.formats import read_parts
 from chemnet.chemistry.formats.row_files import (
     Reading,
     ReadingOptions,
@@ -77,3 +80,11 @@ def test_a_choice_made_for_many_rows_is_one_line():
     for line in (3, 5):
         reading.notice("read by its reactant", f"net.txt:{line}")
     assert reading.notes == ["read by its reactant (2 rows, the first is net.txt:3)"]
+
+
+def test_a_negative_coefficient_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "net.rates"
+    path.write_text("1:NN:H:OH:O:H2:::1:-1e-10:0:0:10:300:L:C::\n2:NN:O:H2:OH:H:::1:1e-10:0:0:10:300:L:C::\n")
+    assert read_parts(path).reading.notes == [
+        "rows with a negative alpha take away from a rate (1 row, the first is net.rates:1)"
+    ]

@@ -127,3 +127,10 @@ def test_an_accident_is_named_with_its_place():
 def test_a_declaration_that_says_nothing_is_refused_by_its_key(fields, message):
     with pytest.raises(ConfigError, match=message):
         Naming(**fields)
+
+
+def test_a_declaration_that_contradicts_what_a_name_says_is_told(caplog):
+    Naming({"PAH": "C54H18", "C18O": "C[18O]", "CHX": "CH"})
+    assert not caplog.records
+    Naming({"CO": "N2"})
+    assert "CO reads as a formula by itself; it counts as the declared N2" in caplog.text

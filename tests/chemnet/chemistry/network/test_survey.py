@@ -157,3 +157,13 @@ def test_network_without_rows_is_described():
     found = described([], "CO")
     assert found.unused == ("CO",)
     assert found.n_reactions == 0
+
+
+def test_the_rows_of_one_reaction_cover_its_temperatures_together() -> None:
+    rows = [
+        Reaction(("H", "OH"), ("O", "H2"), "TWOBODY", alpha, t_min=low, t_max=high)
+        for alpha, low, high in ((1e-10, 10.0, 100.0), (1e-9, 101.0, 300.0))
+    ]
+    found = survey(network_species(rows), rows)
+    assert found.limited == 1
+    assert [found.coverage[at] for at in ("10", "100", "300", "1000")] == [1.0, 1.0, 1.0, 0.0]

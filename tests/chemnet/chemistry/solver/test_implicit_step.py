@@ -11,6 +11,7 @@ import pytest
 from solver_oracles import ATOMIC_START, CONDITIONS, RateSystem, isomer_network, tracer
 
 from chemnet.chemistry.network.network import Network
+from chemnet.chemistry.network.rate_options import STANDARD_GRAIN, RateOptions
 from chemnet.chemistry.solver.disagreement import rate_disagreement
 from chemnet.chemistry.solver.implicit_step import ImplicitStep, Iterated, StepCode
 from chemnet.chemistry.units import SECONDS_PER_YEAR
@@ -74,6 +75,20 @@ def test_a_short_step_moves_like_the_solver(name: str, compatible: bool) -> None
     )
     assert iterated.converged.all()
     assert off(iterated.abundances[0], states[2])[states[2] > 1e-12].max() < 2e-3
+
+
+def test_other_dust_shields_and_travels_as_in_the_solver() -> None:
+    grain = replace(STANDARD_GRAIN, dust_to_gas=0.3 * STANDARD_GRAIN.dust_to_gas)
+    network = NETWORKS["collapse"].with_rates(RateOptions(grain=grain))
+    way = tracer([0.0, 1e5, 1e5 + 1.0], Av=0.5)
+    states = network.solve(way, ATOMIC_START, rtol=1e-7).abundances
+    physical = np.column_stack([way[key] for key in CONDITIONS])[1:2]
+    steps = (ImplicitStep.of_network(one) for one in (network, NETWORKS["collapse"]))
+    dusty, standard = (step.iterate(states[1:2], physical, 1.0, **TIGHT).abundances[0] for step in steps)
+    carried = ImplicitStep.from_arrays(ImplicitStep.of_network(network).to_arrays())
+    seen = states[2] > 1e-12
+    assert off(dusty, states[2])[seen].max() < 0.1 * off(standard, states[2])[seen].max()
+    assert np.array_equal(carried.iterate(states[1:2], physical, 1.0, **TIGHT).abundances[0], dusty)
 
 
 def test_the_quirks_look_at_the_rows_around() -> None:

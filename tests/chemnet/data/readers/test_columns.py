@@ -199,6 +199,18 @@ def test_declared_species_and_prefixes_of_ice_are_read(made_tracers: MadeTracers
     np.testing.assert_allclose(table.read([2]).abundance, made_tracers.abundance[2], rtol=1e-12)
 
 
+def test_a_column_with_another_role_than_its_name_says_is_no_parameter_of_that_name(
+    made_tracers: MadeTracers, tmp_path: Path
+) -> None:
+    path = written(data_frame(made_tracers), tmp_path / "t.csv")
+    with pytest.raises(DataError, match="no column 'Density'"):
+        TracerTable(table_config(path, columns={"Time": "Density"}))
+    table = TracerTable(table_config(path, columns={"Density": "Av", "Av": "Density"}))
+    assert table.physical_names[:3] == ("Density", "Radfield", "Av")
+    swapped = made_tracers.physical[3][:, [2, 1, 0, 3]]
+    np.testing.assert_allclose(table.read([3]).physical, swapped, rtol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("name", "key"),
     [

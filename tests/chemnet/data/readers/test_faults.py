@@ -268,6 +268,18 @@ def test_files_of_no_known_format_are_refused(content: bytes, tmp_path: Path) ->
         TracerTable(table_config(tmp_path / "t.h5"))
 
 
+@pytest.mark.parametrize(("name", "meant"), [("species", "names of the species"), ("time", "times")])
+def test_plain_hdf5_without_an_array_is_told_what_to_write(
+    name: str, meant: str, made_tracers: MadeTracers, tmp_path: Path
+) -> None:
+    write_plain_hdf5(tmp_path / "t.h5", made_tracers)
+    with h5py.File(tmp_path / "t.h5", "a") as file:
+        del file[name]
+    with pytest.raises(DataError, match=f"no dataset '{name}'") as caught:
+        read_all(tmp_path / "t.h5")
+    assert meant in caught.value.hint
+
+
 def test_an_hdf5_file_without_a_table_is_refused(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "t.h5", "w") as file:
         file["something"] = [1, 2]

@@ -115,6 +115,13 @@ def test_one_time_axis_serves_all_tracers(made_tracers: MadeTracers, tmp_path: P
     np.testing.assert_allclose(block.time, made_tracers.time[1:3].ravel())
 
 
+def test_a_group_of_a_file_that_has_none_is_refused(tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("tracer,time,H\n0,0,1\n", encoding="utf-8")
+    with pytest.raises(DataError, match="names a group of an HDF5 file"):
+        TracerTable(table_config(table, group="df"))
+
+
 def test_the_group_of_an_hdf5_file_is_asked_for_when_there_are_several(
     made_tracers: MadeTracers, tmp_path: Path
 ) -> None:
