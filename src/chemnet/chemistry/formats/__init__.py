@@ -14,6 +14,8 @@ from chemnet.chemistry.network.network import NetworkSpecies, Reaction, check_re
 from chemnet.errors import DataError, suggest
 
 FORMATS = ("native", "uclchem", "krome", "umist", "kida", "osu")
+# beyond the fastest two-body reactions of gas, recombinations of large ions, by far [cm^3 s^-1]
+_FASTEST = 1e-4
 """Reader modules of this package, in the order in which they are asked."""
 
 
@@ -72,6 +74,14 @@ def read_parts(path: str | Path, options: ReadingOptions | None = None) -> Netwo
             where.setdefault(name, reaction.source)
         if reaction.alpha < 0.0:
             reading.notice("rows with a negative alpha take away from a rate", reaction.source)
+        if (
+            reaction.kind == "TWOBODY"
+            and reaction.alpha > _FASTEST
+            and "GRAIN" not in "".join(reaction.reactants)
+        ):
+            reading.notice(
+                f"two-body rows with alpha above {_FASTEST:g} cm^3 s^-1: other units?", reaction.source
+            )
     refuse_accidents([one.name for one in species], where)
     return NetworkParts(species, reactions, _name(place), module.__name__.rpartition(".")[2], reading)
 

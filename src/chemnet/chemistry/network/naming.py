@@ -138,8 +138,10 @@ def refuse_accidents(names: Iterable[str], where: Mapping[str, str] | None = Non
     DataError
         Naming each of them with its element, and the key that declares a composition.
     """
+    names = list(dict.fromkeys(names))
     found = accidental_elements(names)
     if not found:
+        _warn_of_letters_for_charges(names)
         return
     places = where or {}
     lines = [
@@ -155,6 +157,18 @@ def refuse_accidents(names: Iterable[str], where: Mapping[str, str] | None = Non
     formula = "C54H18" if "PAH" in stems[0].upper() else "..."
     hints.append(f"declare what it is made of: network.composition = {{ '{stems[0]}' = '{formula}' }}")
     raise DataError("\n  ".join(lines), hint="; ".join(hints))
+
+
+def _warn_of_letters_for_charges(names: Iterable[str]) -> None:
+    """Tell of names such as `HCOP` where nothing else holds phosphorus: P may stand for a plus sign."""
+    group = {name for name in names if "{" not in name and "P" in parse_species(name).elements}
+    doubted = sorted(name for name in group if name.upper().endswith("P") and name.upper() != "P")
+    if doubted and not _is_family(group):
+        _log.warning(
+            "%s: read with phosphorus, of which there is no atom; if P stands for +, rename it: %s+",
+            ", ".join(doubted[:5]),
+            doubted[0][:-1],
+        )
 
 
 def _is_family(group: set[str]) -> bool:

@@ -82,6 +82,14 @@ def test_a_choice_made_for_many_rows_is_one_line():
     assert reading.notes == ["read by its reactant (2 rows, the first is net.txt:3)"]
 
 
+def test_a_coefficient_in_other_units_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "net.rates"
+    path.write_text("1:NN:H:OH:O:H2:::1:1e10:0:0:10:300:L:C::\n2:NN:O:H2:OH:H:::1:1e-10:0:0:10:300:L:C::\n")
+    assert read_parts(path).reading.notes == [
+        "two-body rows with alpha above 0.0001 cm^3 s^-1: other units? (1 row, the first is net.rates:1)"
+    ]
+
+
 def test_a_negative_coefficient_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "net.rates"
     path.write_text("1:NN:H:OH:O:H2:::1:-1e-10:0:0:10:300:L:C::\n2:NN:O:H2:OH:H:::1:1e-10:0:0:10:300:L:C::\n")

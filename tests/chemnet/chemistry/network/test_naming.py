@@ -134,3 +134,11 @@ def test_a_declaration_that_contradicts_what_a_name_says_is_told(caplog):
     assert not caplog.records
     Naming({"CO": "N2"})
     assert "CO reads as a formula by itself; it counts as the declared N2" in caplog.text
+
+
+def test_a_letter_that_may_stand_for_a_charge_is_told(caplog):
+    refuse_accidents(["H", "P", "PH", "HCP", "PO"])
+    assert not caplog.records
+    refuse_accidents(["H", "CO", "HCOP", "COP"])
+    assert "COP, HCOP: read with phosphorus" in caplog.text
+    assert "rename it: CO+" in caplog.text
