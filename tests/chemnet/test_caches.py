@@ -66,7 +66,7 @@ def test_a_home_is_left_as_it_is(homeless: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_process_without_a_home_compiles_and_draws_with_one_warning(tmp_path: Path) -> None:
-    code = "import chemnet.plots.figures, chemnet.models.fast.kernels.elementary, umap.distances"
+    code = "import chemnet.plots.figures, chemnet.models.fast.training_kernels.elementary, umap.distances"
     env = {name: value for name, value in os.environ.items() if name not in SHOWN}
     done = subprocess.run(
         [sys.executable, "-c", code],

@@ -63,7 +63,7 @@ def _map_by(reducer: str) -> Callable[[Any, Path], Any]:
 
 
 def _read_csv(tiny: Any, folder: Path) -> None:
-    from chemnet.data.readers.recognition import open_table
+    from chemnet.data.readers.format_recognition import open_table
 
     (folder / "table.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     open_table(folder / "table.csv", tiny()["data_set"])

@@ -24,8 +24,8 @@ from chemnet.evaluation.baselines import (
     persistence,
 )
 from chemnet.evaluation.risk_coverage import RiskCoverage
+from chemnet.evaluation.score_sums import Rules, Scores
 from chemnet.evaluation.scored_data import surrogate_to_score
-from chemnet.evaluation.scores import Rules, Scores
 from chemnet.results import ResultDirectory
 from chemnet.surrogate.rollout import Rollout
 from chemnet.surrogate.surrogate import Surrogate

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chemnet.data import abundance_errors
-from chemnet.evaluation.scores import Tally
+from chemnet.evaluation.score_sums import Tally
 
 Array = NDArray[np.float64]
 

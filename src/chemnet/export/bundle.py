@@ -19,7 +19,7 @@ import numpy as np
 from chemnet.config.toml_text import toml_text
 from chemnet.data.parameter_units import UNITS
 from chemnet.errors import ModelError
-from chemnet.export.packed import packed_surrogate
+from chemnet.export.library_arrays import packed_surrogate
 from chemnet.export.reference import ReferenceCells, reference_cells
 from chemnet.export.weight_file import write_weight_file
 from chemnet.surrogate.surrogate import Surrogate

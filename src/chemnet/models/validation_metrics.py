@@ -12,8 +12,8 @@ from torch import Tensor
 
 from chemnet.data.abundance_errors import BINS, DEX_BIN, DEX_LIMIT
 from chemnet.models.fast.kernel_choice import fits_kernels
-from chemnet.models.fast.kernels.blocks import each_part
 from chemnet.models.fast.row_loss import LN10
+from chemnet.models.fast.training_kernels.blocks import each_part
 
 
 def scaled_dex_error(predicted: Tensor, target: Tensor, decades: float) -> Tensor:
@@ -52,7 +52,7 @@ def validation_metrics(predicted: Tensor, target: Tensor, decades: float) -> dic
 
 def _compiled_metrics(predicted: Tensor, target: Tensor, decades: float) -> dict[str, Tensor]:
     """Return the metrics from one compiled pass."""
-    from chemnet.models.fast.kernels.metrics import dex_metrics
+    from chemnet.models.fast.training_kernels.validation import dex_metrics
 
     x, truth = (each.view(-1, each.shape[-1]).numpy() for each in (predicted, target))
     options = (np.float32(decades), np.float32(1.0 / DEX_BIN), BINS)

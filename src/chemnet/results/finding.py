@@ -11,7 +11,7 @@ from chemnet.errors import ResultsError, suggest
 from chemnet.progress import get_logger
 from chemnet.results.agreement import Agreement, agreement, says_something
 from chemnet.results.directory import DONE, ResultDirectory, list_results
-from chemnet.results.naming import names_of, newest_of_component, result_folder
+from chemnet.results.directory_names import names_of, newest_of_component, result_folder
 
 # the rank of a result that was made from exactly what the configuration says
 _WHOLE = Agreement().rank

@@ -16,8 +16,8 @@ from typing import Literal, TextIO
 from chemnet.config import ConfigDict
 from chemnet.errors import ResultsError
 from chemnet.results.directory import PARTIAL_PREFIX
+from chemnet.results.directory_names import run_folder
 from chemnet.results.locks import try_lock
-from chemnet.results.naming import run_folder
 
 RUNNING_FILE = "running.toml"
 # of a process on another machine that shares the folder nobody here can say whether it lives

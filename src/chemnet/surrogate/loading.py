@@ -24,7 +24,7 @@ from chemnet.surrogate.trust.calibration import judgement_of
 from chemnet.surrogate.trust.domain import Domain
 from chemnet.surrogate.wrappers.joined_trainings import joined_parts
 
-SHIPPED = Path(__file__).parents[1] / "surrogates"
+SHIPPED = Path(__file__).parents[1] / "shipped_surrogates"
 EMULATORS = ("emulator", "direct_emulator")
 _log = get_logger(__name__)
 Source = str | Path

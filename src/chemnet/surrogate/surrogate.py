@@ -31,7 +31,7 @@ from chemnet.surrogate.trust.domain import Domain
 from chemnet.surrogate.trust.monitored_predictor import MonitoredPredictor
 from chemnet.surrogate.trust.trust import Trust
 from chemnet.surrogate.wrappers.conservation import ConservingPredictor
-from chemnet.surrogate.wrappers.ensemble import Components, Ensemble, components_of
+from chemnet.surrogate.wrappers.surrogate_ensemble import Components, Ensemble, components_of
 from chemnet.training.parallel.devices import choose_device
 
 Histories = tuple[array_checks.Array, array_checks.Array, array_checks.Array]

@@ -11,7 +11,7 @@ from chemnet.config import ConfigDict
 from chemnet.progress import get_logger, progress_bar
 from chemnet.results.partial import RUNNING_FILE
 from chemnet.sweeps.ranking import append_record, read_trials, shown
-from chemnet.sweeps.space import Choice, Space, grid
+from chemnet.sweeps.search_space import Choice, Space, grid
 from chemnet.sweeps.study import Study, study_options
 from chemnet.sweeps.trial import Grid, Search, TrialPlan, TrialRecord, run_trial
 from chemnet.training.loop.tracking import MlflowTracker

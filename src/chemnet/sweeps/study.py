@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from chemnet.errors import ConfigError
-from chemnet.sweeps.space import Choice, Range, Space
+from chemnet.sweeps.search_space import Choice, Range, Space
 from chemnet.sweeps.trial import Search, Trial, TrialState
 
 # attributes of Optuna's trials: which slot of the sweep they fill, and which trial they go on with

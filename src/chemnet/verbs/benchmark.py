@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from chemnet.data.preprocessed import PreprocessedData
-    from chemnet.evaluation.evaluate import Evaluation
+    from chemnet.evaluation.score_split import Evaluation
     from chemnet.plots.benchmark_figures import Trajectories
     from chemnet.surrogate.surrogate import Surrogate
 
@@ -129,9 +129,9 @@ def _measure(
     config: ConfigDict, surrogate: Surrogate, data: PreprocessedData, folder: Path
 ) -> dict[str, Any]:
     """Score, take the times and draw the figures; return the content of `metrics.json`."""
-    from chemnet.evaluation.evaluate import evaluate
     from chemnet.evaluation.judge import Judge, Options
     from chemnet.evaluation.long_rollout import long_rollout
+    from chemnet.evaluation.score_split import evaluate
     from chemnet.evaluation.speed import speeds
     from chemnet.workers import ThisThread, open_workers
 

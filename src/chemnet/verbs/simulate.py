@@ -162,7 +162,7 @@ def _make_plan(config: ConfigDict) -> SimulationPlan:
 def _tracers(config: ConfigDict) -> list[Tracer]:
     """Return the user's tracers, or generated ones."""
     from chemnet.chemistry.tracers import generate_tracers
-    from chemnet.data.readers.forcing import read_tracers
+    from chemnet.data.readers.forcing_table import read_tracers
 
     options = config["simulate"]
     if options["tracers"] is not False:

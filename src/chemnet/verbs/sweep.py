@@ -15,7 +15,7 @@ from chemnet.progress import get_logger
 from chemnet.registry import MODELS, VERBS, chem_verb
 from chemnet.results import ResultDirectory, ResultWriter, VerbResult
 from chemnet.results.partial import OwnedRun, unfinished
-from chemnet.sweeps.space import Choice, Space, grid, read_space, with_space_words
+from chemnet.sweeps.search_space import Choice, Space, grid, read_space, with_space_words
 from chemnet.verbs.train import Train, TrainResult, find_inputs, refuse_wrong_names
 from chemnet.verbs.verb import Verb
 

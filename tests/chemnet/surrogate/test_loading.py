@@ -98,7 +98,7 @@ def test_shipped_surrogates_lie_inside_the_package_and_no_rule_keeps_them_out():
     from chemnet.surrogate.loading import SHIPPED
 
     package = Path(chemnet.__file__).parent
-    assert package / "surrogates" == SHIPPED
+    assert package / "shipped_surrogates" == SHIPPED
     for name in ("surrogate.toml", "weights.safetensors"):
         # 1: not ignored, so the wheel takes it along; 128: no repository here, or no git
         ignored = subprocess.run(

@@ -169,7 +169,7 @@ def test_an_unknown_species_is_refused_before_anything_is_scored(workspace, monk
     def score(*arguments: object) -> None:
         raise AssertionError("the evaluation was begun")
 
-    monkeypatch.setattr("chemnet.evaluation.evaluate.evaluate", score)
+    monkeypatch.setattr("chemnet.evaluation.score_split.evaluate", score)
     outcome = workspace.run("benchmark", "benchmark.species=['XX']")
     assert outcome.code == 2
     assert "the surrogate has no species 'XX'" in outcome.err

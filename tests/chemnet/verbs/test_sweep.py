@@ -178,7 +178,7 @@ def test_drawn_trials_learn_from_the_ones_before_and_are_kept_in_a_database(
 
 
 def test_a_worker_that_died_after_its_trial_is_asked_again_and_trains_nothing(tmp_path: Path) -> None:
-    from chemnet.sweeps.space import Choice, Range
+    from chemnet.sweeps.search_space import Choice, Range
 
     space = {"a": Range(0.0, 1.0, False, False), "b": Choice(((1, 2), (3,)))}
     study = Study(f"sqlite:///{tmp_path / 'study.db'}", "name", space, seed=1)

@@ -9,7 +9,7 @@ import pytest
 from trainings import train
 
 from chemnet.models.fast import kernel_choice
-from chemnet.models.fast.kernels import blocks
+from chemnet.models.fast.training_kernels import blocks
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 

@@ -6,7 +6,7 @@ fill the Jacobian. They stay its border instead: unknowns n .. n+3 with one equa
 stays sparse.
 """
 
-from chemnet.chemistry.equations.evaluate import derivatives, jacobian, production_and_loss
+from chemnet.chemistry.equations.right_hand_side import derivatives, jacobian, production_and_loss
 from chemnet.chemistry.equations.structure import Equations, compile_equations
 
 __all__ = ["Equations", "compile_equations", "derivatives", "jacobian", "production_and_loss"]

@@ -9,8 +9,8 @@ from types import ModuleType
 
 from chemnet.chemistry.formats.foreign import what_it_is
 from chemnet.chemistry.formats.row_files import Reading, ReadingOptions
-from chemnet.chemistry.network.naming import accidental_elements, refuse_accidents
 from chemnet.chemistry.network.network import NetworkSpecies, Reaction, check_reaction
+from chemnet.chemistry.network.species_names import accidental_elements, refuse_accidents
 from chemnet.errors import DataError, suggest
 
 FORMATS = ("native", "uclchem", "krome", "umist", "kida", "osu")

@@ -9,9 +9,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from chemnet.chemistry.network.naming import Naming
 from chemnet.chemistry.network.network import NetworkSpecies, Reaction
 from chemnet.chemistry.network.species import parse_species
+from chemnet.chemistry.network.species_names import Naming
 from chemnet.errors import ConfigError, DataError
 
 COSMIC_RAY_UNIT = 1.3e-17

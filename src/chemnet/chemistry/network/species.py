@@ -20,7 +20,7 @@ Reading rules, in this order:
    brackets a number that reads as the mass number of the atom behind it (``C18O``, ``H13CO+``) or, for N and
    heavier ones, before it (``CO18``) is refused: it would be 18 carbons.
 7. A name that is no formula carries one in braces: ``PAH{C54H18}-``, ``CHX{CH}``; with ``{}`` its atoms do
-   not count, like those of a grain. `chemnet.chemistry.network.naming` makes such names.
+   not count, like those of a grain. `chemnet.chemistry.network.species_names` makes such names.
 """
 
 from __future__ import annotations

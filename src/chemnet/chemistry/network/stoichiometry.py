@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from chemnet.chemistry.network.elements import WEIGHTS_IN_CAPITALS
-from chemnet.chemistry.network.naming import refuse_accidents
 from chemnet.chemistry.network.species import parse_species
+from chemnet.chemistry.network.species_names import refuse_accidents
 from chemnet.errors import DataError, suggest
 
 

@@ -23,8 +23,8 @@ from chemnet.chemistry.rates.table import DUST_TEMPERATURE, EXTINCTION, GAS_TEMP
 from chemnet.chemistry.rates.temperature_coverage import temperature_coverage
 from chemnet.chemistry.solver import implicit_cells
 from chemnet.chemistry.solver.elimination import allocate_factors
+from chemnet.chemistry.solver.flat_records import pack, unpack
 from chemnet.chemistry.solver.implicit_cells import Cells, Outcome, iterate_cells, pull_back_cells
-from chemnet.chemistry.solver.packing import pack, unpack
 from chemnet.chemistry.solver.problem import CompiledNetwork, compile_network
 from chemnet.chemistry.solver.solve import with_dust
 from chemnet.chemistry.units import SECONDS_PER_YEAR

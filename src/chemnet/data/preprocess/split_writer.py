@@ -13,8 +13,8 @@ from chemnet.data.fused_scaling import scale_abundances
 from chemnet.data.preprocess.growing_columns import GrowingColumn
 from chemnet.data.scaling import AbundanceScaling, PhysicalScaling
 
-# Rows of one HDF5 chunk: as many as `chemnet.surrogate.bulk.inference` gives the model at once, so that
-# it reads them uncopied.
+# Rows of one HDF5 chunk: as many as `chemnet.surrogate.bulk.data_set_inference` gives the model at
+# once, so that it reads them uncopied.
 _CHUNK_ROWS = 2048
 # Its largest size in bytes: a compressed chunk is read whole, also for one row of it.
 _LARGEST_CHUNK = 4 * 2**20

@@ -9,8 +9,8 @@ import numpy as np
 
 from chemnet.chemistry.units import SECONDS_PER_YEAR
 from chemnet.config import ConfigDict
-from chemnet.data.readers.catalogue import Catalogue, Run
-from chemnet.data.readers.columns import canonical_name
+from chemnet.data.readers.column_meanings import canonical_name
+from chemnet.data.readers.tracer_catalogue import Catalogue, Run
 from chemnet.errors import DataError
 
 # Years per unit of `data_set.time_unit`

@@ -15,7 +15,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from chemnet.data.readers.columns import TIME, TRACER, unit_of_time
+from chemnet.data.readers.column_meanings import TIME, TRACER, unit_of_time
 from chemnet.data.readers.hdf5 import copy_columns, readable, texts
 from chemnet.data.readers.table_source import Segments, TableSource, tracer_label
 from chemnet.data.simulated_set import SIMULATED_FORMAT

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from chemnet.chemistry.network.naming import refuse_accidents
+from chemnet.chemistry.network.species_names import refuse_accidents
 from chemnet.chemistry.network.stoichiometry import stoichiometric_matrix
 from chemnet.config import ConfigDict
 from chemnet.data.chem_dataset import ChemDataset, TracerBlock, tracer_groups
-from chemnet.data.readers.catalogue import Catalogue, build_catalogue
-from chemnet.data.readers.columns import Wanted
+from chemnet.data.readers.column_meanings import Wanted
 from chemnet.data.readers.conventions import Conventions, insert_rows, parameters_to_start
 from chemnet.data.readers.initial_row import initial_row
+from chemnet.data.readers.tracer_catalogue import Catalogue, build_catalogue
 from chemnet.data.value_checks import Place, check_physical, check_time, clip_abundance
 from chemnet.errors import ConfigError, DataError
 from chemnet.progress import get_logger

@@ -3,7 +3,8 @@
 Shapes: B tracers, T steps, F of a step's forcing, L latents; n_in and n_out of a layer.
 
 PyTorch's operations take as long to start as a step's products take to compute. Here one call goes through
-all steps, with blocks of tracers on as many threads as PyTorch uses (`chemnet.models.fast.kernels.rollouts`).
+all steps, with blocks of tracers on as many threads as PyTorch uses
+(`chemnet.models.fast.training_kernels.rollout_gradient`).
 A step gives what PyTorch's gives to a few units in the last place of float32.
 """
 
@@ -20,8 +21,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from chemnet.models.fast.kernels.blocks import blocks_of, each_block
 from chemnet.models.fast.per_member import each_member
+from chemnet.models.fast.training_kernels.blocks import blocks_of, each_block
 
 # with more threads than these and few tracers for each, the parallel products of PyTorch are faster
 _MOST_THREADS = 4
@@ -44,7 +45,7 @@ class RolloutForm:
     relaxes
         Whether the perceptron gives targets and rates, instead of a change.
     activation
-        Of the hidden layers, one of `chemnet.models.fast.kernels.activations.ACTIVATION_CODES`.
+        Of the hidden layers, one of `chemnet.models.fast.training_kernels.activations.ACTIVATION_CODES`.
     """
 
     relaxes: bool
@@ -62,7 +63,7 @@ class _Block:
     chunk
         Steps that lie side by side.
     layout
-        Of the perceptron `(layers, 5)`; see `chemnet.models.fast.kernels.rollouts`.
+        Of the perceptron `(layers, 5)`; see `chemnet.models.fast.training_kernels.rollout_gradient`.
     entering, slopes, moves
         Parts of the memory.
     """
@@ -108,7 +109,7 @@ def compiled_rollout(
     layers: Sequence[tuple[Tensor, Tensor]],
     limits: Tensor | None = None,
 ) -> Tensor:
-    """Return latents `(B, T, L)` after each step; parameters as for `chemnet.models.fast.rollout`.
+    """Return latents `(B, T, L)` after each step; parameters as for `chemnet.models.fast.perceptron_rollout`.
 
     The gradient passes the limits as if latents were free.
     """
@@ -134,8 +135,8 @@ class _CompiledRollout(torch.autograd.Function):
         plan: _Plan, start: Tensor, forcing: Tensor, steps: Tensor, limits: Tensor, *matrices: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Roll out; what the gradient needs is returned as one piece of memory."""
-        from chemnet.models.fast.kernels.activations import ACTIVATION_CODES
-        from chemnet.models.fast.kernels.rollouts import roll_with_slopes
+        from chemnet.models.fast.training_kernels.activations import ACTIVATION_CODES
+        from chemnet.models.fast.training_kernels.rollout_gradient import roll_with_slopes
 
         latents = start.new_empty(*forcing.shape[:2], start.shape[1])
         memory = start.new_empty(plan.size)
@@ -177,7 +178,7 @@ class _CompiledRollout(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor, *rest: Tensor) -> tuple[Tensor | None, ...]:
         """Go back through the steps."""
-        from chemnet.models.fast.kernels.rollouts import roll_back
+        from chemnet.models.fast.training_kernels.rollout_gradient import roll_back
 
         steps, memory, *matrices = ctx.saved_tensors
         plan, n_steps = ctx.plan, steps.shape[1]

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from chemnet.models.fast.kernel_choice import fits_kernels
-from chemnet.models.fast.kernels.blocks import each_part
 from chemnet.models.fast.per_member import each_member
+from chemnet.models.fast.training_kernels.blocks import each_part
 
 
 @each_member
@@ -20,7 +20,7 @@ class GeluWithSlope(torch.autograd.Function):
     @staticmethod
     def forward(values: Tensor) -> tuple[Tensor, Tensor]:
         """Return activations and slopes."""
-        from chemnet.models.fast.kernels.activations import gelu_with_slope
+        from chemnet.models.fast.training_kernels.activations import gelu_with_slope
 
         # one member's part of what an ensemble shares out may lie scattered
         whole = values.detach().contiguous()

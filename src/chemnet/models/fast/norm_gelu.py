@@ -11,8 +11,8 @@ from torch.autograd.function import once_differentiable
 
 from chemnet.models.fast.gelu import activated
 from chemnet.models.fast.kernel_choice import fits_kernels
-from chemnet.models.fast.kernels.blocks import each_part
 from chemnet.models.fast.per_member import each_member
+from chemnet.models.fast.training_kernels.blocks import each_part
 
 
 def normalised(hidden: Tensor, norm: nn.Module, activation: nn.Module) -> Tensor:
@@ -42,7 +42,7 @@ class BatchNormGelu(torch.autograd.Function):
     @staticmethod
     def forward(values: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, ...]:
         """Return activations, mean, variance and slopes."""
-        from chemnet.models.fast.kernels import normalisation
+        from chemnet.models.fast.training_kernels import normalisation
 
         # one member's part of what an ensemble shares out may lie scattered
         rows = values.contiguous()
@@ -69,7 +69,7 @@ class BatchNormGelu(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor, *rest: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of values, weight and bias (Ioffe & Szegedy 2015)."""
-        from chemnet.models.fast.kernels import normalisation
+        from chemnet.models.fast.training_kernels import normalisation
 
         saved = (tensor.detach().contiguous().numpy() for tensor in ctx.saved_tensors)
         values, slope, weight, mean, variance = saved
@@ -126,7 +126,7 @@ def _learn_statistics(norm: Any, mean: Tensor, variance: Tensor, n_rows: int) ->
 
 def _moments(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and biased variance `(W,)` float64 of the columns of `(B, W)` (parts: Chan et al. 1979)."""
-    from chemnet.models.fast.kernels.normalisation import column_moments
+    from chemnet.models.fast.training_kernels.normalisation import column_moments
 
     found = each_part(rows.shape, lambda part: (len(rows[part]), *column_moments(rows[part])))
     n, mean, variance = found[0]

@@ -18,8 +18,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from chemnet.models.fast.kernel_choice import fits_kernels
-from chemnet.models.fast.kernels.blocks import each_part
 from chemnet.models.fast.per_member import each_member
+from chemnet.models.fast.training_kernels.blocks import each_part
 
 LN10 = math.log(10.0)
 # d = 1 is the whole scaled range: above it exponentials continue as straight lines, or float32 would overflow
@@ -174,8 +174,8 @@ class _Blocks:
 
     def _take_compiled(self, predicted: Tensor, target: Tensor, gradient: Tensor) -> None:
         """As `take`, by one compiled pass over the block."""
-        from chemnet.models.fast.kernels.elementary import F
-        from chemnet.models.fast.kernels.errors import polynomial_errors
+        from chemnet.models.fast.training_kernels.elementary import F
+        from chemnet.models.fast.training_kernels.row_errors import polynomial_errors
 
         rows = (each.reshape(-1, each.shape[-1]).contiguous() for each in (predicted, target))
         form, slope = self.form, gradient.view(-1, gradient.shape[-1])

@@ -16,7 +16,7 @@ from chemnet.errors import DataError
 from chemnet.models.emulators.steps.step import LATENT
 from chemnet.surrogate.array_checks import Array
 from chemnet.surrogate.engine.fused_predictor import FusedPredictor
-from chemnet.surrogate.wrappers.ensemble import Components
+from chemnet.surrogate.wrappers.surrogate_ensemble import Components
 
 Floats = NDArray[np.float32]
 Advance = Callable[[Any, Any], Floats]

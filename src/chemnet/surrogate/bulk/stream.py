@@ -23,7 +23,7 @@ from chemnet.surrogate.prediction_inputs import InputChecker
 from chemnet.surrogate.predictor import Parts
 from chemnet.surrogate.rollout import Rollout, rollout_states
 from chemnet.surrogate.wrappers.conservation import ConservingPredictor
-from chemnet.surrogate.wrappers.ensemble import Components
+from chemnet.surrogate.wrappers.surrogate_ensemble import Components
 from chemnet.training.parallel.devices import free_memory
 
 # share of the free memory that a batch may take, and its most [bytes]: more makes nothing faster

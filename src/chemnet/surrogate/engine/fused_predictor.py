@@ -10,8 +10,8 @@ from torch import Tensor
 
 from chemnet.errors import ModelError
 from chemnet.progress import get_logger
-from chemnet.surrogate.engine.codec import Coder, fused_decoder, fused_encoder
 from chemnet.surrogate.engine.cuda_graphs import recorded_or_none
+from chemnet.surrogate.engine.fused_codec import Coder, fused_decoder, fused_encoder
 from chemnet.surrogate.engine.fused_rollouts import FusedRollout, Stepping, fused_rollout
 from chemnet.surrogate.predictor import ComponentPredictor, State
 from chemnet.surrogate.rollout import stepwise

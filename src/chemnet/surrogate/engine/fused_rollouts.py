@@ -23,10 +23,10 @@ from chemnet.models.emulators.steps.recurrent import MEMORY, RecurrentStep
 from chemnet.models.emulators.steps.relaxation import RelaxationStep
 from chemnet.models.emulators.steps.residual import ResidualStep
 from chemnet.models.emulators.steps.step import LATENT
-from chemnet.models.fast.kernels.blocks import in_blocks
+from chemnet.models.fast.training_kernels.blocks import in_blocks
 from chemnet.surrogate.engine import rollout_kernels
-from chemnet.surrogate.engine.forcing import Floats, Forcing, absorb, forcing_of, ranges_of
-from chemnet.surrogate.engine.packing import Layer, Packed, as_float64, filled, layers_of, pack
+from chemnet.surrogate.engine.forcing_features import Floats, Forcing, absorb, forcing_of, ranges_of
+from chemnet.surrogate.engine.perceptron_arrays import Layer, Packed, as_float64, filled, layers_of, pack
 from chemnet.surrogate.predictor import State
 
 Rows = NDArray[np.int64]

@@ -3,7 +3,7 @@
 Shapes: S species, L latents.
 
 Matrix products are those of BLAS; what is between them is done in one pass. A perceptron is three arrays, see
-`chemnet.surrogate.engine.packing`: its matrices `(n_in, n_out)` one after another; its biases, each repeated
+`chemnet.surrogate.engine.perceptron_arrays`: its matrices `(n_in, n_out)` one after another; its biases, each repeated
 for `BIAS_ROWS` rows, so that rows of any width make whole vectors; and a layout: the number of layers, their
 widths, the codes of their activations, and whether a matrix from the inputs to the outputs follows.
 """
@@ -13,8 +13,8 @@ from __future__ import annotations
 import numpy as np
 
 from chemnet.compiling import inner_kernel, kernel
-from chemnet.models.fast.kernels.blocks import FEWEST_FOR_BLAS
-from chemnet.models.fast.kernels.elementary import LOG2_10, F, erf_half, exp2, log2, tanh
+from chemnet.models.fast.training_kernels.blocks import FEWEST_FOR_BLAS
+from chemnet.models.fast.training_kernels.elementary import LOG2_10, F, erf_half, exp2, log2, tanh
 
 BIAS_ROWS = 8
 # rows that are encoded or decoded together: their hidden layers stay in the cache

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from chemnet.compiling import inner_kernel, kernel
-from chemnet.models.fast.kernels.activations import remaining_distance
-from chemnet.models.fast.kernels.elementary import LOG2_10, LOG2_E, LOG10_2, F, exp2, log2, tanh
+from chemnet.models.fast.training_kernels.activations import remaining_distance
+from chemnet.models.fast.training_kernels.elementary import LOG2_10, LOG2_E, LOG10_2, F, exp2, log2, tanh
 from chemnet.surrogate.engine.perceptron_kernels import memory_for, run_perceptron
 
 RESIDUAL, RELAXING = 0, 1

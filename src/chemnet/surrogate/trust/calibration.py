@@ -22,7 +22,7 @@ from chemnet.surrogate.trust.monitored_predictor import MonitoredPredictor
 from chemnet.surrogate.trust.novelty import ReferenceStates
 from chemnet.surrogate.trust.trust import SMALLEST_INDICATOR, Calibration
 from chemnet.surrogate.wrappers.conservation import ConservingPredictor
-from chemnet.surrogate.wrappers.ensemble import Components
+from chemnet.surrogate.wrappers.surrogate_ensemble import Components
 
 Array = NDArray[np.float64]
 

@@ -14,7 +14,7 @@ from chemnet.surrogate.predictor import State, without
 from chemnet.surrogate.rollout import repeated, rollout_states
 from chemnet.surrogate.trust.novelty import ReferenceStates
 from chemnet.surrogate.wrappers.conservation import TOTALS, ConservingPredictor, element_totals
-from chemnet.surrogate.wrappers.ensemble import Components
+from chemnet.surrogate.wrappers.surrogate_ensemble import Components
 
 #: signs of error that are seen of every state; an ensemble adds the spread of its members
 INDICATORS = ("distance", "imbalance", "start_error", "age")

@@ -16,7 +16,7 @@ from chemnet.chemistry.rates.temperature_coverage import TemperatureCoverage, te
 from chemnet.chemistry.simulation.plan import SimulationPlan
 from chemnet.chemistry.tracers import generate_tracers
 from chemnet.config import load_config
-from chemnet.data.readers.forcing import read_tracers
+from chemnet.data.readers.forcing_table import read_tracers
 from chemnet.errors import DataError
 
 COLLAPSE = Network.read("collapse")

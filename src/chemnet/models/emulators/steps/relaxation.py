@@ -23,7 +23,7 @@ from torch.nn import functional
 from chemnet.models.contract import TrainingRows
 from chemnet.models.emulators.physical_features import PhysicalFeatures
 from chemnet.models.emulators.steps.step import LATENT, State, Step
-from chemnet.models.fast.rollout import RolloutForm, fast_rollout
+from chemnet.models.fast.perceptron_rollout import RolloutForm, fast_rollout
 from chemnet.models.layers import remaining_distance
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from chemnet.models.emulators.steps.step import LATENT, State, Step
-from chemnet.models.fast.rollout import RolloutForm, fast_rollout, hidden_activation
+from chemnet.models.fast.perceptron_rollout import RolloutForm, fast_rollout, hidden_activation
 from chemnet.models.layers import perceptron, start_at_zero
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import torch
 
 from chemnet.errors import ConfigError
 from chemnet.models.contract import build_model
-from chemnet.models.fast import rollout
+from chemnet.models.fast import perceptron_rollout
 
 Make = Any
 
@@ -42,7 +42,7 @@ def make_ensemble(tiny: Any, window_description: Any, training_rows: Any) -> Mak
 
 @pytest.fixture(params=[True, False], ids=["compiled loops", "PyTorch's operations"])
 def _either_rollout(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rollout, "can_compile", lambda *tensors: request.param)
+    monkeypatch.setattr(perceptron_rollout, "can_compile", lambda *tensors: request.param)
 
 
 @pytest.mark.usefixtures("_either_rollout")

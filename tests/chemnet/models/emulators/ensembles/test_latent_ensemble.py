@@ -7,7 +7,7 @@ import torch
 
 from chemnet.errors import ConfigError
 from chemnet.models.contract import build_model
-from chemnet.models.fast import rollout
+from chemnet.models.fast import perceptron_rollout
 
 # small enough for a test
 SMALL = {
@@ -70,7 +70,7 @@ def test_members_learn_what_each_would_learn_alone(make_ensemble, window_batch, 
 @pytest.mark.parametrize("compiles", [True, False])
 @pytest.mark.parametrize("member", ["LatentRelaxation", "LatentEmulator"])
 def test_so_they_do_by_fused_rollouts(make_ensemble, window_batch, member, compiles, monkeypatch):
-    monkeypatch.setattr(rollout, "can_compile", lambda *tensors: compiles)
+    monkeypatch.setattr(perceptron_rollout, "can_compile", lambda *tensors: compiles)
     ensemble = make_ensemble(member, size=2, resample=False).train()
     weights = [[p for p in one.parameters() if p.requires_grad] for one in ensemble.members]
     loss, _ = ensemble.train_batch(window_batch)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from chemnet.compiling import kernel
-from chemnet.models.fast.kernels.elementary import F, I
+from chemnet.models.fast.training_kernels.elementary import F, I
 
 # a scaled abundance above 0 times this is no bound, 0 times this is a bound at 0
 _NO_BOUND = F(-1e30)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from chemnet.models.codec import ScaledAbundances
-from chemnet.surrogate.engine.codec import fused_decoder, fused_encoder
+from chemnet.surrogate.engine.fused_codec import fused_decoder, fused_encoder
 
 AUTOENCODERS = [
     ("Autoencoder", {}),

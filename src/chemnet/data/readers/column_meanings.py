@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from chemnet.chemistry.formats.row_files import ReadingOptions
-from chemnet.chemistry.network.naming import Naming
 from chemnet.chemistry.network.species import is_species, key_for, parse_species
+from chemnet.chemistry.network.species_names import Naming
 from chemnet.chemistry.tracers import FURTHER_CONDITIONS, PHYSICAL_NAMES
 from chemnet.config import ConfigDict
 from chemnet.data.readers.table_source import TableSource

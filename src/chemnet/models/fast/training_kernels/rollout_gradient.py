@@ -19,8 +19,8 @@ from __future__ import annotations
 import numpy as np
 
 from chemnet.compiling import inner_kernel, kernel
-from chemnet.models.fast.kernels.activations import activate_with_slope, remaining_distance
-from chemnet.models.fast.kernels.elementary import F
+from chemnet.models.fast.training_kernels.activations import activate_with_slope, remaining_distance
+from chemnet.models.fast.training_kernels.elementary import F
 
 # rows of cells that loops with a factor per cell go over at a time: long enough for vectors
 _ROWS = 8

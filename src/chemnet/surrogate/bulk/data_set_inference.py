@@ -27,7 +27,7 @@ from chemnet.surrogate.loading import own_results, parts_of
 from chemnet.surrogate.predictor import Predictor, State, no_single_step
 from chemnet.surrogate.rollout import read_rows, rollout_states
 from chemnet.surrogate.wrappers.conservation import ConservingPredictor
-from chemnet.surrogate.wrappers.ensemble import Components, components_of
+from chemnet.surrogate.wrappers.surrogate_ensemble import Components, components_of
 
 # rows per model call: on a CPU what keeps hidden layers in its cache, on a GPU what fills it
 ROWS_PER_CALL = {"cpu": 2048, "cuda": 65536}

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from chemnet.config import ConfigDict
-from chemnet.data.readers.columns import ColumnPlan, Wanted, plan_columns
-from chemnet.data.readers.recognition import open_table, table_files
+from chemnet.data.readers.column_meanings import ColumnPlan, Wanted, plan_columns
+from chemnet.data.readers.format_recognition import open_table, table_files
 from chemnet.data.readers.table_source import Segments, TableSource
 from chemnet.errors import DataError
 from chemnet.progress import get_logger

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from chemnet.evaluation.evaluate import evaluate
 from chemnet.evaluation.judge import Judge, Options
+from chemnet.evaluation.score_split import evaluate
 from chemnet.workers import ThisThread, Threads
 
 

@@ -13,7 +13,7 @@ from chemnet.errors import ModelError
 from chemnet.surrogate.predictor import ComponentPredictor
 from chemnet.surrogate.surrogate import Surrogate
 from chemnet.surrogate.trust.calibration import judgement_of
-from chemnet.surrogate.wrappers.ensemble import Ensemble
+from chemnet.surrogate.wrappers.surrogate_ensemble import Ensemble
 
 
 class Members(nn.Module):

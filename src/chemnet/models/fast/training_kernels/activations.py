@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from chemnet.compiling import inner_kernel, kernel
-from chemnet.models.fast.kernels.elementary import LOG2_E, F, erf_half, exp2, log2, tanh
+from chemnet.models.fast.training_kernels.elementary import LOG2_E, F, erf_half, exp2, log2, tanh
 
 ACTIVATION_CODES = {"none": 0, "gelu": 1, "silu": 2, "relu": 3, "tanh": 4}
 _LOG2_OF_NORMAL = F(-0.5 * np.log2(np.e))

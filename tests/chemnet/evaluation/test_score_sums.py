@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from chemnet.data.histories import Histories
-from chemnet.evaluation.scores import Rules, Scores
+from chemnet.evaluation.score_sums import Rules, Scores
 
 SPECIES = ("H2", "H", "CO")
 

@@ -8,7 +8,7 @@ import pytest
 
 from chemnet.config import load_config
 from chemnet.results import ResultDirectory, ResultWriter
-from chemnet.results.naming import names_of, newest_of_component, result_folder, run_folder
+from chemnet.results.directory_names import names_of, newest_of_component, result_folder, run_folder
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from chemnet.models import losses, validation_metrics
 from chemnet.models.fast import gelu, norm_gelu
-from chemnet.models.fast.kernels import blocks
+from chemnet.models.fast.training_kernels import blocks
 
 
 @pytest.fixture(autouse=True)

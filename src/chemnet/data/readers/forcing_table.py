@@ -10,9 +10,9 @@ import numpy as np
 from chemnet.chemistry.network.species import is_species
 from chemnet.chemistry.tracers import PHYSICAL_NAMES, Tracer
 from chemnet.config import ConfigDict
-from chemnet.data.readers.catalogue import Catalogue, build_catalogue
-from chemnet.data.readers.columns import Wanted, canonical_name
+from chemnet.data.readers.column_meanings import Wanted, canonical_name
 from chemnet.data.readers.conventions import Conventions, parameters_to_start
+from chemnet.data.readers.tracer_catalogue import Catalogue, build_catalogue
 from chemnet.data.unit_doubts import Doubt, doubts_of_parameters, doubts_of_time, settle
 from chemnet.errors import DataError
 from chemnet.progress import get_logger

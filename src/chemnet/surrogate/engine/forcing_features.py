@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from chemnet.data.description import DataDescription
 from chemnet.models.emulators.physical_features import Term
 from chemnet.models.emulators.time_step import FixedStep, VariableStep
-from chemnet.surrogate.engine.packing import Array, Layer, as_float64
+from chemnet.surrogate.engine.perceptron_arrays import Array, Layer, as_float64
 from chemnet.surrogate.predictor import PHYSICAL_MARGIN
 
 Floats = NDArray[np.float32]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from chemnet.data.histories import HistorySource
 from chemnet.evaluation.judge import Judge, Tallies
 from chemnet.evaluation.risk_coverage import RiskCoverage
-from chemnet.evaluation.scores import Scores
+from chemnet.evaluation.score_sums import Scores
 from chemnet.progress import progress
 from chemnet.workers import Workers, ordered
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from chemnet.models.fast import kernel_choice, rollout
-from chemnet.models.fast.rollout import RolloutForm, fast_rollout, hidden_activation
+from chemnet.models.fast import kernel_choice, perceptron_rollout
+from chemnet.models.fast.perceptron_rollout import RolloutForm, fast_rollout, hidden_activation
 from chemnet.models.layers import perceptron, remaining_distance
 
 
@@ -62,7 +62,7 @@ def test_training_takes_a_fast_rollout_and_has_the_gradient_of_the_plain_one(
 ) -> None:
     model = make_emulator(name, use_dt=True).train()
     if way == "fused":
-        monkeypatch.setattr(rollout, "can_compile", lambda *tensors: False)
+        monkeypatch.setattr(perceptron_rollout, "can_compile", lambda *tensors: False)
     taken, gradients = [], []
     repeated_steps = model.repeated_steps
     monkeypatch.setattr(
@@ -95,7 +95,7 @@ def test_under_autocast_it_computes_in_the_precision_of_the_state(
     relaxes: bool, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if way == "fused":
-        monkeypatch.setattr(rollout, "can_compile", lambda *tensors: False)
+        monkeypatch.setattr(perceptron_rollout, "can_compile", lambda *tensors: False)
     torch.manual_seed(0)
     network = perceptron((4 + 3, 8, (1 + relaxes) * 3), "silu", 0.0)
     layers = [(layer.weight, layer.bias) for layer in network[::3]]

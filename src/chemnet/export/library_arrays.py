@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from chemnet.errors import ModelError
-from chemnet.surrogate.engine.codec import FusedDecoder, FusedEncoder
+from chemnet.surrogate.engine.fused_codec import FusedDecoder, FusedEncoder
 from chemnet.surrogate.engine.fused_rollouts import PerceptronRollout, RecurrentRollout
-from chemnet.surrogate.engine.packing import Layer, Packed, pack
+from chemnet.surrogate.engine.perceptron_arrays import Layer, Packed, pack
 from chemnet.surrogate.surrogate import Surrogate
 
 # as `emulator_kind` of emulator.h; the first two are those of the engine

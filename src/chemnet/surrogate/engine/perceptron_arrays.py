@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from chemnet.models.fast.kernels.activations import ACTIVATION_CODES
+from chemnet.models.fast.training_kernels.activations import ACTIVATION_CODES
 from chemnet.models.layers import FullPrecisionLinear, activation_name
 from chemnet.surrogate.engine.perceptron_kernels import BIAS_ROWS
 
@@ -30,7 +30,7 @@ class Layer:
     bias
         `(n_out,)`.
     activation
-        One of `chemnet.models.fast.kernels.activations.ACTIVATION_CODES`.
+        One of `chemnet.models.fast.training_kernels.activations.ACTIVATION_CODES`.
     """
 
     matrix: Array

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from chemnet.compiling import kernel
-from chemnet.models.fast.kernels.elementary import LOG2_10, F, exp2
+from chemnet.models.fast.training_kernels.elementary import LOG2_10, F, exp2
 
 
 @kernel

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chemnet.chemistry.network.naming import Naming, accidental_elements, refuse_accidents
 from chemnet.chemistry.network.species import parse_species, standard_name
+from chemnet.chemistry.network.species_names import Naming, accidental_elements, refuse_accidents
 from chemnet.chemistry.network.stoichiometry import element_names, stoichiometric_matrix
 from chemnet.errors import ConfigError, DataError
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from chemnet.compiling import kernel
-from chemnet.models.fast.kernels.activations import gelu_and_slope
-from chemnet.models.fast.kernels.elementary import F
+from chemnet.models.fast.training_kernels.activations import gelu_and_slope
+from chemnet.models.fast.training_kernels.elementary import F
 
 # rows whose sums are taken in float32 before they join those in float64
 _ROWS_PER_SUM = 64

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from chemnet.config import load_config
 from chemnet.errors import ConfigError
-from chemnet.sweeps.space import Choice, Range, alternatives, grid, read_space, with_space_words
+from chemnet.sweeps.search_space import Choice, Range, alternatives, grid, read_space, with_space_words
 
 
 def space_of(*words: str):

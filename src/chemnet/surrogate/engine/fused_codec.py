@@ -19,9 +19,17 @@ from chemnet.models.autoencoders.autoencoder import FoldedAutoencoder
 from chemnet.models.autoencoders.pca_autoencoder import PCAAutoencoder
 from chemnet.models.autoencoders.residual_autoencoder import ResidualAutoencoder
 from chemnet.models.codec import ScaledAbundances
-from chemnet.models.fast.kernels.blocks import in_blocks
+from chemnet.models.fast.training_kernels.blocks import in_blocks
 from chemnet.surrogate.engine import perceptron_kernels
-from chemnet.surrogate.engine.packing import Array, Layer, Packed, as_float64, filled, layers_of, pack
+from chemnet.surrogate.engine.perceptron_arrays import (
+    Array,
+    Layer,
+    Packed,
+    as_float64,
+    filled,
+    layers_of,
+    pack,
+)
 
 # a perceptron, and a matrix from its inputs to its outputs where there is one
 Network = tuple[list[Layer], Array | None]

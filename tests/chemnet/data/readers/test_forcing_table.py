@@ -13,7 +13,7 @@ from made_tables import FORMATS, data_frame, table_config
 from made_tracers import MadeTracers
 
 from chemnet.chemistry.tracers import PHYSICAL_NAMES, Tracer, generate_tracers
-from chemnet.data.readers.forcing import read_tracers
+from chemnet.data.readers.forcing_table import read_tracers
 from chemnet.errors import DataError
 
 TIME = np.array([0.0, 1e3, 2e3])
