@@ -65,7 +65,7 @@ def fused_rollout(
     steps: Tensor,
     layers: Sequence[tuple[Tensor, Tensor]],
 ) -> Tensor:
-    """Return latents `(B, T, L)` after each step; parameters as in `chemnet.models.fast.perceptron_rollout`."""
+    """Return latents `(B, T, L)` after each step; parameters as in `fast.perceptron_rollout`."""
     (first, bias), *others = layers
     n_forcing = forcing.shape[-1]
     # steps first: each step is then one block of memory
