@@ -2,10 +2,11 @@
 
 Shapes: S species, L latents.
 
-Matrix products are those of BLAS; what is between them is done in one pass. A perceptron is three arrays
-(`chemnet.surrogate.engine.perceptron_arrays`): its matrices `(n_in, n_out)` one after another; its biases, each
-repeated for `BIAS_ROWS` rows, so that rows of any width make whole vectors; and a layout: the number of layers,
-their widths, the codes of their activations, and whether a matrix from the inputs to the outputs follows.
+Matrix products are those of BLAS; what is between them is done in one pass. A perceptron is three
+arrays (`chemnet.surrogate.engine.perceptron_arrays`): its matrices `(n_in, n_out)` one after another;
+its biases, each repeated for `BIAS_ROWS` rows, so that rows of any width make whole vectors; and a
+layout: the number of layers, their widths, the codes of their activations, and whether a matrix from
+the inputs to the outputs follows.
 """
 
 from __future__ import annotations
