@@ -219,6 +219,7 @@ _BUILTIN_VERBS: dict[str, tuple[str, str]] = {
         "check an exported surrogate: files, C and Fortran against its reference cells",
     ),
     "umap": ("chemnet.verbs.umap", "reduce latents to two or three dimensions"),
+    "analyse": ("chemnet.verbs.analyse", "which reactions form and destroy a species along a tracer"),
     "visualize": ("chemnet.verbs.visualize", "make an interactive page of a reduced latent space"),
     "save_to_database": ("chemnet.verbs.save_to_database", "store latents in a vector database"),
     "lookup": ("chemnet.verbs.lookup", "find the known states nearest to a given one"),

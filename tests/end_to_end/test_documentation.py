@@ -17,6 +17,7 @@ from chemnet.registry import VERBS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+FILE_ENDINGS = {"toml", "py", "png", "md", "h5", "html", "json", "jsonl"}
 PAGES = [page for page in PAGES if not {"generated", "_build"} & set(page.parts)]
 
 
@@ -57,6 +58,21 @@ def test_every_command_names_a_verb_and_keys_that_exist(page: Path) -> None:
             match = re.match(r"['\"]?([a-z_]+(?:\.\w+)+)=", word)
             if match:
                 assert split_key(match.group(1)) in schema.keys, command
+
+
+@pytest.mark.parametrize("page", PAGES, ids=by_path)
+def test_every_key_and_verb_in_a_sentence_exists(page: Path) -> None:
+    schema = Schema()
+    schema.add_file(PACKAGED_DEFAULTS)
+    tables = {key[0] for key in schema.keys} - {"model", "surrogate"}  # the latter also names a variable
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for quoted in re.findall(r"`([^`\n]+)`", text):
+        verb = re.fullmatch(r"chemnet ([a-z_]+)(?: .*)?", quoted)
+        assert not verb or verb[1] in VERBS, quoted
+        for key in re.findall(r"(?<![\w./-])([a-z_]+(?:\.[a-z_]+)+)(?= ?=|$)", quoted):
+            table, *rest = split_key(key)
+            if table in tables and rest[-1] not in FILE_ENDINGS:
+                assert tuple(split_key(key)) in schema.keys, quoted
 
 
 @pytest.mark.parametrize("page", each_page("toml"), ids=by_path)

@@ -44,7 +44,7 @@ def speeds(
     cells = np.arange(min(SPEED_CELLS, len(source)))
     taken: dict[str, Any] = surrogate_speed(surrogate, source.read(cells))
     n_solved = config["benchmark"]["solver_tracers"]
-    asked = network_of(data.directory, surrogate, config) if n_solved else None
+    asked = network_of(data.directory, surrogate.species, config) if n_solved else None
     found = asked or "the solver was not asked for"
     if isinstance(found, str):
         return {**taken, "note": f"{SPEED_CELLS} cells at a time; {found}"}

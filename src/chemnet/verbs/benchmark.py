@@ -104,7 +104,7 @@ def benchmark(config: ConfigDict) -> ResultDirectory:
     surrogate = surrogate_to_score(config)
     data_result = data_for(config, surrogate)
     check_species(config["benchmark"]["species"], surrogate.species)
-    named_network(config, surrogate)  # a wrong one is told before anything is scored
+    named_network(config, surrogate.species)  # a wrong one is told before anything is scored
     parents = {"preprocess": data_result}
     emulator = trained_emulator(config, surrogate)
     if emulator is not None:

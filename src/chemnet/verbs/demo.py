@@ -147,7 +147,7 @@ def _look_up(demo: DemoRun) -> None:
     """Ask for the states nearest to one in the middle of a tracer."""
     states = demo.results["latents"].dataset
     rows = states.tracer_rows(states.tracer_ids[0])
-    demo.neighbours = demo.run("lookup", id=str(states.ids[rows[len(rows) // 2]]))
+    demo.neighbours = demo.run("lookup", id=str(states.ids()[rows[len(rows) // 2]]))
 
 
 _STAGES: tuple[tuple[str, str, Callable[[DemoRun], None]], ...] = (

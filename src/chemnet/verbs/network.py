@@ -246,8 +246,7 @@ def _write(
 
 
 def _graph_file(species: str) -> str:
-    """Return the file name of the graph around a species, without signs that shells dislike."""
-    phase = {"#": "surface_", "@": "bulk_"}.get(species[:1], "")
-    body = species[1:] if phase else species
-    plain = "".join(sign if sign.isalnum() or sign in "+-_" else "_" for sign in body)
-    return f"graph_{phase}{plain}.png"
+    """Return the file name of the graph around a species."""
+    from chemnet.plots.network_graph import plain_name
+
+    return f"graph_{plain_name(species)}.png"

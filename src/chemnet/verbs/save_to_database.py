@@ -113,6 +113,6 @@ def _fill(database: VectorDatabase, data: InferenceDataset) -> float:
 
 def _batches(data: InferenceDataset, size: int) -> Iterator[tuple[list[str], np.ndarray]]:
     """Yield ids and latents of at most `size` rows at a time."""
-    all_ids = data.ids
+    all_ids = data.ids()
     for first, block in data.blocks(rows=size):
         yield all_ids[first : first + len(block)].tolist(), block

@@ -87,7 +87,7 @@ def test_an_emulator_is_rolled_out_from_the_first_state_of_each_tracer(
 ) -> None:
     states = infer(tiny(), split="test", model_dir=emulator.path).dataset
     encoded = infer(tiny(), split="test", model_dir=autoencoder.path).dataset
-    assert states.ids.tolist() == encoded.ids.tolist()
+    assert states.ids().tolist() == encoded.ids().tolist()
     first = np.asarray(states.rows["step"]) == 0
     np.testing.assert_allclose(states.latents[first], encoded.latents[first], rtol=1e-3, atol=1e-4)
     assert not np.allclose(states.latents[~first], encoded.latents[~first], atol=1e-3)
@@ -151,7 +151,7 @@ def test_best_weights_are_used_unless_the_last_are_asked_for(tiny: Any) -> None:
 def test_raw_tracers_are_inferred_without_a_preprocess_result(tiny: Any, autoencoder: TrainResult) -> None:
     raw, split = (infer(tiny(), source=source) for source in ("data_set", "preprocess"))
     assert "preprocess" not in raw.directory.parents
-    order = [split.dataset.position(name) for name in raw.dataset.ids.tolist()]
+    order = [split.dataset.position(name) for name in raw.dataset.ids().tolist()]
     np.testing.assert_allclose(raw.dataset.latents, split.dataset.latents[order], rtol=1e-3, atol=1e-4)
     np.testing.assert_allclose(raw.dataset.physical, split.dataset.physical[order], rtol=1e-5)
 

@@ -151,9 +151,8 @@ class InferenceDataset:
         """Memory-mapped ``rows.npy``: tracer (position in `tracer_ids`), step, time [yr], physical."""
         return open_npy(self.path / "rows.npy")
 
-    @property
     def ids(self) -> np.ndarray:
-        """Sample ids, ``(rows,)``."""
+        """Return the sample ids, ``(rows,)``; a call, as Hyrax has it."""
         parts = [self._file("batch", number)["id"] for number in range(len(self._batches))]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 

@@ -59,7 +59,7 @@ def columns() -> dict[str, np.ndarray]:
 def test_everything_written_is_read_back_in_insertion_order(tmp_path, columns):
     data = write(tmp_path, columns, batch_size=4)
     assert len(data) == len(columns["step"])
-    assert data.ids.tolist() == [f"{t}-{s}" for t in TRACERS for s in range(STEPS)]
+    assert data.ids().tolist() == [f"{t}-{s}" for t in TRACERS for s in range(STEPS)]
     np.testing.assert_array_equal(data.latents, columns["tensor"])
     np.testing.assert_array_equal(data.field("reconstruction"), columns["reconstruction"])
     np.testing.assert_array_equal(data.physical, columns["physical"])
@@ -91,8 +91,8 @@ def test_rows_survive_any_spread_over_files(tmp_path_factory, rows_per_file, bat
         streamed = np.concatenate([block for _, block in data.blocks("reconstruction", rows=3)])
         np.testing.assert_array_equal(streamed, columns["reconstruction"])
         ids = np.concatenate([block for _, block in data.id_blocks(rows=3)])
-        np.testing.assert_array_equal(ids, data.ids)
-        for row, name in enumerate(data.ids.tolist()):
+        np.testing.assert_array_equal(ids, data.ids())
+        for row, name in enumerate(data.ids().tolist()):
             assert data.get_by_id(name).index == row
 
 
@@ -135,8 +135,8 @@ def test_negative_and_out_of_range_positions_behave_like_a_sequence(tmp_path, co
 def test_a_slice_and_several_ids_give_their_states(tmp_path, columns):
     data = write(tmp_path, columns, batch_size=4)
     assert [state.index for state in data[2:7:2]] == [2, 4, 6]
-    assert [state.id for state in data[-2:]] == data.ids[-2:].tolist()
-    names = data.ids[[5, 1]].tolist()
+    assert [state.id for state in data[-2:]] == data.ids()[-2:].tolist()
+    names = data.ids()[[5, 1]].tolist()
     assert [state.id for state in data.get_by_id(names)] == names
 
 
