@@ -271,7 +271,7 @@ def _against(budget: SpeciesBudget, truth: SpeciesBudget | None) -> list[str]:
     """Return how far from its own balance a species is, in a surrogate's states and in the truth."""
     import numpy as np
 
-    if truth is None:
+    if truth is None or not all(np.isfinite(one.imbalance).any() for one in (budget, truth)):
         return []
     ours, theirs = (float(np.nanmean(np.abs(one.imbalance))) for one in (budget, truth))
     return [
