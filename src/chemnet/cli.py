@@ -16,6 +16,7 @@ from chemnet.config.overrides import join_key
 from chemnet.errors import ChemNetError, ConfigError, nearest
 from chemnet.progress import configure_logging, is_first_process, process_count
 from chemnet.registry import VERBS, verb_descriptions
+from chemnet.results import VerbResult
 
 EXIT_DONE = 0
 EXIT_WRONG_USE = 2
@@ -101,9 +102,19 @@ def _dispatch(words: list[str]) -> int:
         )
     args = _parse(verb_class, name, words[1:])
     result = _run(verb_class, args)
-    if result is not None and is_first_process() and not (args.quiet and not args.json):
-        print(json.dumps(result.to_dict(), indent=2, default=str) if args.json else result)
+    if result is not None and is_first_process():
+        _print_result(result, args)
     return EXIT_DONE
+
+
+def _print_result(result: Any, args: argparse.Namespace) -> None:
+    """Print a result as JSON, as text, or where it is quiet the path of what was written."""
+    if args.json:
+        print(json.dumps(result.to_dict(), indent=2, default=str))
+    elif not args.quiet:
+        print(result)
+    elif isinstance(result, VerbResult):
+        print(result.path)
 
 
 def _run(verb_class: Any, args: argparse.Namespace) -> Any:
@@ -200,7 +211,9 @@ def build_parser(verb_class: Any, name: str) -> argparse.ArgumentParser:
     common.add_argument("--json", action="store_true", help="print the result as JSON")
     common.add_argument("--debug", action="store_true", help="show the traceback of an error")
     loudness = common.add_mutually_exclusive_group()
-    loudness.add_argument("--quiet", action="store_true", help="no progress, warnings only")
+    loudness.add_argument(
+        "--quiet", action="store_true", help="no progress, warnings only; prints the result's path"
+    )
     loudness.add_argument("--verbose", action="store_true", help="log in detail")
     return parser
 

@@ -228,6 +228,20 @@ _BUILTIN_VERBS: dict[str, tuple[str, str]] = {
         "open the database of known states: search_by_id, search_by_vector, get_by_id",
     ),
     "model": ("chemnet.verbs.model", "summarise a model: layers, parameters and shapes"),
+    "doctor": (
+        "chemnet.verbs.doctor",
+        "look at versions, device, threads, caches, disk and speed, and say what to mend",
+    ),
+    "explain": ("chemnet.verbs.explain", "what a figure means, such as mlae: its unit and one sentence"),
+    "cite": (
+        "chemnet.verbs.cite",
+        "what a result, a network or a shipped surrogate was made from, as BibTeX",
+    ),
+    "new": ("chemnet.verbs.new", "write a plugin package to start from: a model, its keys and its test"),
+    "completion": (
+        "chemnet.verbs.completion",
+        "print what bash, zsh or fish needs to complete verbs, options and keys",
+    ),
 }
 
 MODELS: Registry = Registry(
@@ -275,6 +289,11 @@ def check_names(config: ConfigDict, tables: Iterable[str]) -> None:
                 raise ConfigError(
                     f"{key} = {config.lookup(key)!r}: {error.message}", hint=error.hint
                 ) from error
+
+
+def builtin_verbs() -> dict[str, str]:
+    """Return the verbs that chemnet brings, each with the line that says what it does."""
+    return {name: description for name, (_, description) in _BUILTIN_VERBS.items()}
 
 
 def verb_descriptions() -> dict[str, str]:
