@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chemnet.results.directory import PARTIAL_PREFIX, ResultDirectory, list_results
+from chemnet.results.directory import ResultDirectory, list_results
+from chemnet.results.layout import PARTIAL_PREFIX
 
 
 def result_folder(results_dir: str | Path, wanted: str) -> Path | None:

@@ -10,8 +10,9 @@ from chemnet.config.overrides import join_key, split_key
 from chemnet.errors import ResultsError, suggest
 from chemnet.progress import get_logger
 from chemnet.results.agreement import Agreement, agreement, says_something
-from chemnet.results.directory import DONE, ResultDirectory, list_results
+from chemnet.results.directory import ResultDirectory, list_results
 from chemnet.results.directory_names import names_of, newest_of_component, result_folder
+from chemnet.results.layout import DONE
 
 # the rank of a result that was made from exactly what the configuration says
 _WHOLE = Agreement().rank

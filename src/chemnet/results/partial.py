@@ -15,8 +15,8 @@ from typing import Literal, TextIO
 
 from chemnet.config import ConfigDict
 from chemnet.errors import ResultsError
-from chemnet.results.directory import PARTIAL_PREFIX
 from chemnet.results.directory_names import run_folder
+from chemnet.results.layout import PARTIAL_PREFIX
 from chemnet.results.locks import try_lock
 
 RUNNING_FILE = "running.toml"

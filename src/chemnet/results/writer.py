@@ -19,7 +19,8 @@ from chemnet.config.manager import write_config
 from chemnet.config.toml_text import toml_text
 from chemnet.errors import ResultsError, RunFailedError
 from chemnet.progress import get_logger
-from chemnet.results.directory import CONFIG_FILE, FORMAT, PARTIAL_PREFIX, RESULT_FILE, ResultDirectory
+from chemnet.results.directory import ResultDirectory
+from chemnet.results.layout import CONFIG_FILE, FORMAT, PARTIAL_PREFIX, RESULT_FILE
 from chemnet.results.lineage import combined_digest, file_digest, parent_table, record_files
 from chemnet.results.partial import OwnedRun
 

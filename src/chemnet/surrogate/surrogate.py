@@ -110,7 +110,7 @@ class Surrogate:
             When nothing has this name, it is not an emulator, it has no such accuracy, its files are damaged,
             or several do not fit together.
         """
-        # the only circle between files here: loading makes a Surrogate
+        # a circle between files, for loading makes a Surrogate
         from chemnet.surrogate.loading import load_surrogate
 
         return load_surrogate(source, config, accuracy)

@@ -12,7 +12,7 @@ from chemnet.config import ConfigDict
 from chemnet.progress import get_logger
 from chemnet.registry import DATASETS, chem_verb
 from chemnet.results import ResultDirectory, ResultWriter, VerbResult, resolve_input
-from chemnet.results.directory import DONE
+from chemnet.results.layout import DONE
 from chemnet.results.partial import OwnedRun
 from chemnet.verbs.verb import Verb
 

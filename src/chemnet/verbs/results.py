@@ -9,7 +9,7 @@ from typing import Any
 from chemnet.errors import NotFoundError
 from chemnet.registry import chem_verb
 from chemnet.results import Answer, ParentRef, ResultDirectory, list_results
-from chemnet.results.directory import PARTIAL_PREFIX
+from chemnet.results.layout import PARTIAL_PREFIX
 from chemnet.results.partial import list_partial, remove_unfinished, run_state
 from chemnet.verbs.verb import Verb
 

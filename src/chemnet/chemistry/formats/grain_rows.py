@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from chemnet.chemistry.network.network import NetworkSpecies, Reaction
+from chemnet.chemistry.network.parts import NetworkSpecies, Reaction
 from chemnet.chemistry.network.species import parse_species
 
 WEAKLY_BOUND = 1210.0

@@ -28,8 +28,7 @@ from chemnet.chemistry.formats.native_tables import (
     read_table,
 )
 from chemnet.chemistry.formats.row_files import Reading
-from chemnet.chemistry.network.network import NetworkSpecies, Reaction
-from chemnet.chemistry.network.parts import OUTSIDE
+from chemnet.chemistry.network.parts import OUTSIDE, NetworkSpecies, Reaction
 from chemnet.chemistry.network.species import parse_species
 from chemnet.errors import DataError, suggest
 from chemnet.text_files import number, read_text

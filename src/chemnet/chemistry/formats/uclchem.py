@@ -13,7 +13,7 @@ from chemnet.chemistry.formats.csv_tables import read_columns, read_table, table
 from chemnet.chemistry.formats.expressions import RateExpression, compile_expression
 from chemnet.chemistry.formats.grain_rates import encounter_desorption, recombination_on_grains
 from chemnet.chemistry.formats.row_files import Reading
-from chemnet.chemistry.network.network import REACTION_KINDS, NetworkSpecies, Reaction
+from chemnet.chemistry.network.parts import REACTION_KINDS, NetworkSpecies, Reaction
 from chemnet.chemistry.network.species import is_species, parse_species
 from chemnet.errors import DataError, suggest
 from chemnet.text_files import number

@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from chemnet.chemistry.network.balance import imbalance
-from chemnet.chemistry.network.network import Network, NetworkSpecies, Reaction
+from chemnet.chemistry.network.network import Network
+from chemnet.chemistry.network.parts import NetworkSpecies, Reaction
 from chemnet.chemistry.network.stoichiometry import element_names
 from chemnet.chemistry.rates.temperature_ranges import JoinedRanges, join_ranges
 from chemnet.errors import DataError

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from chemnet.chemistry.network.network import Network
 from chemnet.chemistry.rates.coefficients import rate_coefficients
+from chemnet.chemistry.rates.compiled_reactions import compile_reactions
 from chemnet.chemistry.rates.constants import CR_YIELD
 from chemnet.chemistry.rates.expression_values import ExpressionRates
-from chemnet.chemistry.rates.table import compile_reactions
 from chemnet.chemistry.rates.temperature_ranges import process_of
 
 TEMPERATURES = (10.0, 30.0, 100.0, 300.0, 1000.0)

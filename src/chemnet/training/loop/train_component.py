@@ -19,7 +19,7 @@ from chemnet.models.recipe import keywords
 from chemnet.progress import get_logger
 from chemnet.registry import MODELS
 from chemnet.results import ResultDirectory, ResultWriter
-from chemnet.results.directory import DONE
+from chemnet.results.layout import DONE
 from chemnet.training.feeds.curriculum import with_curriculum
 from chemnet.training.feeds.split_feeds import batch_bytes, make_feeds
 from chemnet.training.feeds.truncation import with_truncation

@@ -11,7 +11,7 @@ from chemnet.config.overrides import join_key
 from chemnet.errors import ConfigError, ResultsError
 from chemnet.progress import get_logger
 from chemnet.results import ResultDirectory
-from chemnet.results.directory import PARTIAL_PREFIX, RESULT_FILE
+from chemnet.results.layout import PARTIAL_PREFIX, RESULT_FILE
 from chemnet.results.partial import OwnedRun
 from chemnet.training.parallel.process_group import ALONE, Alone
 from chemnet.training.resume.resumable import training_to_resume
