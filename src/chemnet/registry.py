@@ -90,7 +90,7 @@ class Registry(Generic[T]):
         raise ConfigError(
             f"the {self.kind} name '{name}' is taken by {owner}; "
             f"{cls.__module__}.{cls.__qualname__} cannot have it too",
-            hint=f"rename the class or register it under another name: @chem_{self.kind}(name=...)",
+            hint="rename the class, or register it under another name: (name=...) behind the decorator",
         )
 
     def get(self, name: str) -> T:
@@ -237,6 +237,7 @@ DATASETS: Registry = Registry("dataset", _BUILTIN_DATASETS, base="chemnet.data.c
 PREPROCESSING: Registry = Registry(
     "preprocessing method", _BUILTIN_PREPROCESSING, base="chemnet.data.preprocess.method:PreprocessingMethod"
 )
+READERS: Registry = Registry("reader", base="chemnet.data.readers.table_source:TableSource")
 REDUCERS: Registry = Registry("reducer", _BUILTIN_REDUCERS, base="chemnet.search.reducers:Reducer")
 VECTOR_DBS: Registry = Registry(
     "vector database", _BUILTIN_VECTOR_DBS, base="chemnet.search.vector_database:VectorDatabase"

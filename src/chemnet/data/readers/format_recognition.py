@@ -20,6 +20,7 @@ from chemnet.data.readers.table_source import TableSource
 from chemnet.errors import DataError, nearest
 from chemnet.extras import require
 from chemnet.progress import get_logger
+from chemnet.registry import READERS
 from chemnet.text_files import GZIP_SIGNATURE
 
 _log = get_logger(__name__)
@@ -86,7 +87,7 @@ def table_files(path: Path) -> list[Path]:
 
 
 def open_table(path: Path, options: ConfigDict) -> TableSource:
-    """Open one file as a table, whatever its name.
+    """Open one file as a table, whatever its name; readers of other packages are asked first.
 
     Parameters
     ----------
@@ -104,6 +105,10 @@ def open_table(path: Path, options: ConfigDict) -> TableSource:
     start = _beginning(path)
     if not start:
         raise DataError(f"{path}: the file is empty", hint="write the table again")
+    for name in READERS.names():
+        if READERS.get(name).recognises(start):
+            _log.info("%s: read by %s", path, name)
+            return READERS.get(name)(path, options)
     if start.startswith(HDF5_SIGNATURE):
         return _open_hdf5(path, options)
     if options["group"]:
