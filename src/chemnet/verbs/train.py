@@ -13,6 +13,7 @@ from chemnet.registry import DATASETS, MODELS, VERBS, chem_verb
 from chemnet.results import (
     ResultDirectory,
     VerbResult,
+    Wanted,
     find_input,
     find_most_recent_results_dir,
     named_result,
@@ -175,7 +176,7 @@ def refuse_wrong_names(config: ConfigDict) -> None:
             f"no weights file {weights}", hint="train.model_weights_file names a .safetensors file"
         )
     if resumed is None and table["mode"] == "component" and table["preprocess_dir"] is False:
-        find_input(config, "train.preprocess_dir", verb="preprocess")
+        find_input(config, "train.preprocess_dir", Wanted("preprocess"))
 
 
 def find_inputs(config: ConfigDict) -> dict[str, ResultDirectory]:

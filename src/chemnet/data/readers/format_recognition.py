@@ -21,7 +21,7 @@ from chemnet.errors import DataError, nearest
 from chemnet.extras import require
 from chemnet.progress import get_logger
 from chemnet.registry import READERS
-from chemnet.text_files import GZIP_SIGNATURE
+from chemnet.text_files import GZIP_SIGNATURE, UTF16_MARKS
 
 _log = get_logger(__name__)
 
@@ -43,8 +43,7 @@ _OTHERS = {
         "a Python pickle",
         "no pickle is ever loaded, it could run code; write Parquet or CSV with pandas",
     ),
-    b"\xff\xfe": ("text in UTF-16", "save it again as UTF-8"),
-    b"\xfe\xff": ("text in UTF-16", "save it again as UTF-8"),
+    **dict.fromkeys(UTF16_MARKS, ("text in UTF-16", "save it again as UTF-8")),
     b"{": ("JSON", "write CSV or Parquet: pandas.read_json(path).to_parquet(...)"),
     b"[": ("JSON", "write CSV or Parquet: pandas.read_json(path).to_parquet(...)"),
     b"<": ("XML or HTML (a VOTable?)", "write CSV or Parquet: astropy.table.Table.read(path).write(...)"),
