@@ -137,30 +137,21 @@ class ConfigManager:
         for part in reversed(setting.key):
             nested = {part: nested}
         for key, value in flatten(nested, self.schema):
-            spec = self.schema.keys.get(key)
-            if spec is None and not self.schema.is_open(key):
-                raise self._unknown(key, value, setting)
-            if spec is not None:
-                value = _resolved(spec.accept(value, setting.where), spec.kinds, setting.folder)
+            if not setting.by_user and key not in self.schema.keys and not self.schema.is_open(key):
+                self._refuse_untrusted_plugins()
+            value = self.schema.accept(key, value, setting.where)
+            if key in self.schema.keys:
+                value = _resolved(value, self.schema.keys[key].kinds, setting.folder)
                 value = _joined(values, key, value)
             put(values, key, value)
             self.origins[key] = setting.where
             self._chosen.add(key)
 
-    def _unknown(self, key: Key, value: Any, setting: Setting) -> ConfigError:
-        """Return the error for a key outside the schema; a table given a plain value has its own words."""
-        foreign = [name for one in self._settings for name in one.class_names() if plugins.is_foreign(name)]
-        if foreign and not setting.by_user:
-            # a plugin that was not let in cannot tell what its keys are
-            return plugins.untrusted(foreign[0])
-        where = setting.where
-        members = [join_key(candidate) for candidate in self.schema.keys if candidate[: len(key)] == key]
-        if members and not isinstance(value, dict):
-            return ConfigError(
-                f"{where}: '{join_key(key)}' is a table, not a value",
-                hint="its keys: " + ", ".join(members[:8]),
-            )
-        return self.schema.unknown(key, where)
+    def _refuse_untrusted_plugins(self) -> None:
+        """Refuse what a result names: a plugin that was not let in cannot tell what its keys are."""
+        for name in (name for one in self._settings for name in one.class_names()):
+            if plugins.is_foreign(name):
+                raise plugins.untrusted(name)
 
     def explain(self, key: str) -> dict[str, Any]:
         """Return value, origin, meaning, allowed type and default of one dotted key."""

@@ -225,7 +225,7 @@ def _prediction(
     """Return what yields the blocks of a source with outputs: rollouts of an emulator, rows of all else."""
     from chemnet.models.model_file import data_of, load_trained
     from chemnet.models.weights import weights_file
-    from chemnet.surrogate.bulk.data_set_inference import emulator_predictor, infer_rollouts, infer_rows
+    from chemnet.surrogate.bulk.model_over_data_set import emulator_predictor, infer_rollouts, infer_rows
 
     table = config["infer"]
     weights = weights_file(table["weights"])

@@ -1,4 +1,4 @@
-"""What a trained network made of every sample: written in one pass, read through memory maps.
+"""`InferenceDataset`: the result of `chemnet infer`, read through memory maps.
 
 An infer result holds, all in insertion order,
 

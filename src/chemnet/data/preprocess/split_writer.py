@@ -13,7 +13,7 @@ from chemnet.data.fused_scaling import scale_abundances
 from chemnet.data.preprocess.growing_columns import GrowingColumn
 from chemnet.data.scaling import AbundanceScaling, PhysicalScaling
 
-# Rows of one HDF5 chunk: as many as `chemnet.surrogate.bulk.data_set_inference` gives the model at
+# Rows of one HDF5 chunk: as many as `chemnet.surrogate.bulk.model_over_data_set` gives the model at
 # once, so that it reads them uncopied.
 _CHUNK_ROWS = 2048
 # Its largest size in bytes: a compressed chunk is read whole, also for one row of it.
