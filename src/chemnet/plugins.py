@@ -35,7 +35,6 @@ _named_in_results: dict[str, str] = {}
 
 @cache
 def _entry_points() -> tuple[Any, ...]:
-    """Return the installed entry points of chemnet's group."""
     from importlib.metadata import entry_points
 
     return tuple(entry_points(group=ENTRY_POINT_GROUP))

@@ -58,7 +58,6 @@ def configure_logging(level: str, destination: str) -> None:
 
 
 def _handler(destination: str) -> logging.Handler:
-    """Return the handler that writes to a stream or a file."""
     streams = {"stderr": sys.stderr, "stdout": sys.stdout}
     if destination in streams:
         return logging.StreamHandler(streams[destination])

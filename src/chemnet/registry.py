@@ -132,7 +132,6 @@ class Registry(Generic[T]):
             raise self._unknown(name)
 
     def _unknown(self, name: str) -> ConfigError:
-        """Return the error for a name that nobody registered."""
         return ConfigError(f"no {self.kind} is called '{name}'", hint=suggest(name, self.names()))
 
     def names(self) -> list[str]:

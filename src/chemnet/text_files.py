@@ -152,7 +152,6 @@ def is_number(text: str) -> bool:
 
 
 def _value(text: str) -> float:
-    """Return the number in a stripped text, NaN for anything else."""
     if not _NUMBER.fullmatch(text):
         return math.nan
     plain = text.lower().replace("d", "e").replace("q", "e")
@@ -160,6 +159,5 @@ def _value(text: str) -> float:
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:
-    """Return the error for a file that the system does not give."""
     reason = getattr(error, "strerror", None) or error
     return DataError(f"{path}: cannot be read ({reason})", hint="check the path, and that the file is whole")

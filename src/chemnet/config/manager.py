@@ -132,7 +132,6 @@ class ConfigManager:
         return schema
 
     def _apply(self, values: dict[str, Any], setting: Setting) -> None:
-        """Merge one setting, or each leaf of a table."""
         nested: Any = setting.value
         for part in reversed(setting.key):
             nested = {part: nested}
@@ -175,7 +174,6 @@ class ConfigManager:
 
 @functools.cache
 def _packaged_schema() -> Schema:
-    """Return what chemnet's own defaults say, read once per process."""
     schema = Schema()
     schema.add_file(PACKAGED_DEFAULTS)
     return schema

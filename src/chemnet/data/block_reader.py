@@ -32,10 +32,8 @@ class BlockReader:
 
 
 def _read_stored(dataset: ChemDataset, group: Sequence[int]) -> TracerBlock:
-    """Read some tracers, their abundances as they are stored."""
     return dataset.read_stored(group)
 
 
 def _read_conditions(dataset: ChemDataset, group: Sequence[int]) -> TracerBlock:
-    """Read time and physical parameters of some tracers."""
     return dataset.read_conditions(group)

@@ -210,11 +210,9 @@ class Split:
 
     @cached_property
     def _file(self) -> h5py.File:
-        """The open file."""
         return h5py.File(self.path, "r")
 
     def _dataset(self, name: str) -> h5py.Dataset:
-        """Return a dataset of the file, opened once."""
         if name not in self._datasets:
             if name not in self._file:
                 raise DataError(f"{self.path}: no dataset '{name}'", hint=suggest(name, self._file))

@@ -245,7 +245,6 @@ def _opened(path: Path) -> ResultDirectory | None:
 
 @functools.cache
 def _say_left_out(message: str) -> None:
-    """Warn of a result that cannot be read, once."""
     _log.warning("left out: %s", message)
 
 

@@ -32,5 +32,4 @@ def names_of(results_dir: str | Path, verb: str | None = None) -> list[str]:
 
 
 def _first_folder(*paths: Path) -> Path | None:
-    """Return the first path that is a folder, or None."""
     return next((path for path in paths if path.is_dir()), None)

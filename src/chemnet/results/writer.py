@@ -110,7 +110,6 @@ class ResultWriter:
         return self._result
 
     def _make(self, results_dir: Path) -> Path:
-        """Make the hidden directory of a new result."""
         stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
         name = f"{PARTIAL_PREFIX}{stamp}-{self.verb}-{uuid.uuid4().hex[:6]}"
         try:
@@ -195,7 +194,6 @@ def disk_fault(error: BaseException) -> str | None:
 
 
 def _cannot_write(path: Path, why: str) -> RunFailedError:
-    """Return the error for a folder that takes nothing more."""
     return RunFailedError(
         f"cannot write in {path}: {why}",
         hint="free some space there, or set general.results_dir to another disk",

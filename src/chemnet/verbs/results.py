@@ -97,7 +97,6 @@ def _partial_row(path: Path) -> dict[str, Any]:
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
-    """Lay rows out in aligned columns."""
     header = ("name", "verb", "component", "status", "wall time", "made from")
     cells = [header]
     for row in rows:

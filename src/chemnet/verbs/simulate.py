@@ -160,7 +160,6 @@ def _make_plan(config: ConfigDict) -> SimulationPlan:
 
 
 def _tracers(config: ConfigDict) -> list[Tracer]:
-    """Return the user's tracers, or generated ones."""
     from chemnet.chemistry.tracers import generate_tracers
     from chemnet.data.readers.forcing_table import read_tracers
 

@@ -254,5 +254,4 @@ def _compare(config: ConfigDict, trials: Sequence[TrialRecord]) -> ResultDirecto
 
 
 def _model_of(trial: TrialRecord, config: ConfigDict) -> str:
-    """Return the name of a trial's model."""
     return trial.values.get("model.name", config["model"]["name"])

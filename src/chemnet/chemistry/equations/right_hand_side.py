@@ -134,7 +134,6 @@ def jacobian(equations: Equations, k: Array, y: Array, values: Array) -> None:
 
 @inner(**UNCOUNTED, fastmath={"reassoc", "contract"})
 def _sum_terms(sums: SignedSum, terms: Array, output: Array) -> None:
-    """Evaluate all signed sums."""
     for e in range(sums.n_copied):
         output[e] = terms[sums.terms[e]]
     simple = sums.n_copied + sums.n_negated
@@ -192,7 +191,6 @@ def _state(equations: Equations, k: Array, y: Array) -> tuple[Array, Array, Arra
 
 @inner(**UNCOUNTED)
 def _three_phase_factors(surface: float, bulk: float, monolayer: float, f: Array) -> None:
-    """Fill the factors of a network with bulk ice."""
     f[0, _PER_SURFACE] = 1.0 / surface
     f[1, _PER_SURFACE] = -1.0 / surface**2
     layers = max(bulk / monolayer, 1.0)

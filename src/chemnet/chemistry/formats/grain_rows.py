@@ -171,7 +171,6 @@ def _to_bulk(reaction: Reaction) -> Reaction:
 
 
 def _on_surface(reaction: Reaction) -> bool:
-    """Whether all reactants are on the surface."""
     return all(name.startswith("#") for name in reaction.reactants)
 
 

@@ -78,12 +78,10 @@ def _rows(path: Path) -> list[tuple[int, str]]:
 
 
 def _is_row(line: str) -> bool:
-    """Whether a line has its numbers in place."""
     return line[_TYPE].strip().isdigit() and all(is_number(line[place]) for place in _NUMBERS.values())
 
 
 def _reactions(reading: Reading, line: str, where: str) -> list[Reaction]:
-    """Make the reaction of one row, in a list."""
     code = line[_TYPE].strip()
     if code not in KINDS:
         raise DataError(

@@ -249,7 +249,6 @@ def _not_recognised(path: Path, refused: list[DataError]) -> DataError:
 
 
 def _joined(path: Path, refused: list[DataError]) -> DataError:
-    """Return one error for all refused rows of a file."""
     hints = list({error.hint[:_SAME_HINT]: error.hint for error in reversed(refused) if error.hint}.values())
     hints = hints[::-1][:_HINTS]
     if len(refused) == 1:

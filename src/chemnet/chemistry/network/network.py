@@ -183,7 +183,6 @@ class Network:
 
     @cached_property
     def _positions(self) -> dict[str, int]:
-        """Species name to position."""
         return {name: position for position, name in enumerate(self.species_names)}
 
     def solve(

@@ -291,7 +291,6 @@ def _why_refused(species: Sequence[NetworkSpecies], reaction: Reaction) -> str:
 
 
 def _duplicates(reactions: Sequence[Reaction], ranges: JoinedRanges) -> tuple[str, ...]:
-    """Describe rows that give one reaction twice over one range."""
     found = []
     for first, second, same in ranges.repeated:
         one, earlier = reactions[second], reactions[first].source or "an earlier row"
@@ -301,7 +300,6 @@ def _duplicates(reactions: Sequence[Reaction], ranges: JoinedRanges) -> tuple[st
 
 
 def _overlaps(reactions: Sequence[Reaction], ranges: JoinedRanges) -> tuple[str, ...]:
-    """Describe rows of one reaction whose ranges overlap."""
     found = []
     for first, second in ranges.overlaps:
         one, other = reactions[first], reactions[second]

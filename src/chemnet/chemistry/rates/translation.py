@@ -200,7 +200,6 @@ class Translator:
         return {species: count for species, count in sorted(change.items()) if count}
 
     def _complete_gas(self, row: Row, reaction: Reaction) -> None:
-        """Add density powers."""
         row.density_power = len(reaction.reactants) - 1
 
     def _complete_photon(self, row: Row, reaction: Reaction) -> None:

@@ -82,5 +82,4 @@ class FinishedTracers:
             )
 
     def _path(self, index: int) -> Path:
-        """Return the file of one tracer."""
         return self.folder / f"{index:07d}.npz"

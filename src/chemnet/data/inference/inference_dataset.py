@@ -295,7 +295,6 @@ class InferenceDataset:
         return values
 
     def _infer_result(self) -> ResultDirectory:
-        """Return the infer result that the samples belong to."""
         given = self._given
         return given if isinstance(given, ResultDirectory) else ResultDirectory.open(self.path)
 

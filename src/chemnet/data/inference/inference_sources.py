@@ -265,7 +265,6 @@ class RawSource:
 
 
 def _check_names(what: str, found: Sequence[str], wanted: Sequence[str], source: str) -> None:
-    """Raise unless the names are the same, in the same order."""
     if tuple(found) == tuple(wanted):
         return
     missing = [name for name in wanted if name not in found]

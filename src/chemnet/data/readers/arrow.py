@@ -56,7 +56,6 @@ class StreamedTable(TableSource):
             raise self._fault(error) from error
 
     def _fault(self, error: Exception) -> DataError:
-        """Return pyarrow's error in our words."""
         return DataError(
             f"{self.path}: {str(error).splitlines()[0]}", hint="check that the file is whole; write it again"
         )

@@ -162,7 +162,6 @@ class CSVTable(StreamedTable):
             return super()._fault(error)
 
     def _faulty_line(self, error: Exception) -> DataError | None:
-        """Return what is wrong with the first line that has a fault."""
         found = _COLUMN_NUMBER.search(str(error))
         column = int(found.group(1)) if found else None
         with open_text(self.path) as stream:

@@ -133,7 +133,6 @@ def open_table(path: Path, options: ConfigDict) -> TableSource:
 
 
 def _beginning(path: Path) -> bytes:
-    """Return the first bytes of a file."""
     try:
         with path.open("rb") as stream:
             return stream.read(_EXAMINED_BYTES)
@@ -191,5 +190,4 @@ def _groups(group: h5py.Group) -> Iterator[tuple[str, h5py.Group]]:
 
 
 def _is_table(node: h5py.Group) -> bool:
-    """Tell whether a group holds a table of a known layout."""
     return PandasTable.matches(node) or PlainHDF5.matches(node) or ColumnTable.matches(node)

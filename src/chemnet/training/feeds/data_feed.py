@@ -241,7 +241,6 @@ class StreamedFeed(Feed):
                 yield table
 
     def _read_group(self, chunks: Sequence[int]) -> Table:
-        """Read some chunks as one table."""
         tables = [self._read(chunk) for chunk in chunks]
         return tables[0] if len(tables) == 1 else type(tables[0]).joined(tables)
 
@@ -265,12 +264,10 @@ def batch_sizes(n_items: int, batch_size: int) -> list[int]:
 
 
 def _device(table: Table) -> torch.device:
-    """Return the device that a table's tensors are on."""
     return _rows(table).abundance.device
 
 
 def _rows(table: Table) -> RowTable:
-    """Return the rows that a table's items are made of."""
     if isinstance(table, TableShard):
         return _rows(table.table)
     if isinstance(table, WindowTable):
@@ -280,12 +277,10 @@ def _rows(table: Table) -> RowTable:
 
 
 def _columns(table: RowTable) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the tensors of a row table."""
     return table.abundance, table.physical, table.dt
 
 
 def _concatenated(parts: Sequence[Batch]) -> Batch:
-    """Return several batches as one."""
     if len(parts) == 1:
         return parts[0]
     return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}

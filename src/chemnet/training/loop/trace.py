@@ -71,7 +71,6 @@ class Trace:
             self._hooks = []
 
     def _enter(self) -> float:
-        """Begin a timed call."""
         self._depth += 1
         return time.perf_counter()
 

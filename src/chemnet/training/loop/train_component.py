@@ -100,7 +100,6 @@ def _write_component(
     trace: Trace,
     callback: Callback | None,
 ) -> ResultDirectory:
-    """Train and write the result."""
     # what the resumed run becomes is what an uninterrupted one would be, so its configuration reproduces it
     kept_config = config.replace({"train.resume": False})
     component = config["train"]["component"] or config["model"]["name"]
@@ -176,7 +175,6 @@ def _train(
 
 
 def _run(session: Session, trace: Trace, trackers: Sequence[Tracker], callback: Callback | None) -> None:
-    """Run the epochs that are left."""
     means = session.group.means("training")
     trainer = make_trainer(session, means, trace)
     attach_all(trainer, session, means, trackers, callback)

@@ -178,7 +178,6 @@ def restore(found: Resumable, model: nn.Module, optimizer: Optimizer, scheduler:
 
 
 def _prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors with a prefix before each name."""
     return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
 
 
