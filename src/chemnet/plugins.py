@@ -172,7 +172,7 @@ def _is_installed(name: str) -> bool:
 
 
 def is_foreign(name: str) -> bool:
-    """Return whether nobody but a result knows this dotted name."""
+    """Return whether a dotted name is known from results alone."""
     return not (is_trusted(name) or _is_shipped(name) or _is_installed(name))
 
 

@@ -1,4 +1,4 @@
-"""Reading a data set block by block, ahead of whoever uses the blocks, by threads or elsewhere."""
+"""Reading a data set block by block ahead of its use, in threads or on workers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from chemnet.workers import Workers, ordered
 
 
 class BlockReader:
-    """Reads groups of tracers with the help of workers, to whom the files have the same path.
+    """Reads groups of tracers on workers that see the files under the same paths.
 
     Parameters
     ----------

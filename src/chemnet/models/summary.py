@@ -1,4 +1,4 @@
-"""What a model is made of: parameters with shapes, and layers in the order of their calls."""
+"""Summary of a model: parameters with shapes, and layers in the order of their calls."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def _beside_all(trust: Mapping[str, Any], coverage: str) -> float:
 
 
 def long_rollout_table(endurance: Mapping[str, Any]) -> list[Row]:
-    """Return head and the row that says how cells fared over ten times the tracers' length."""
+    """Return head and row of the rollout over ten times the tracers' length."""
     head = ["", "cells", "steps", "not finite", "abundances", "element drift", "change per step at the end"]
     row = [
         "constant parameters",

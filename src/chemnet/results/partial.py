@@ -54,13 +54,13 @@ class OwnedRun:
         self._file.flush()
 
     def end(self) -> None:
-        """Let others go on with the hidden directory; the run is known to have ended."""
+        """Release the hidden directory, so that others may resume; the run is known to have ended."""
         if not self._file.closed:
             self._file.truncate(0)
             self._file.close()
 
     def reveal(self, final: Path) -> None:
-        """Give the directory its final name, in which nobody works."""
+        """Give the directory its final name and release it."""
         self.path.rename(final)
         (final / RUNNING_FILE).unlink()
         self._file.close()
@@ -119,7 +119,7 @@ def list_partial(results_dir: str | Path) -> Iterator[Path]:
 
 
 def run_state(path: Path) -> tuple[RunState, str]:
-    """Return how the run of the hidden directory `path` stands, and the host that it was started on.
+    """Return the status of the run in the hidden directory `path`, and the host it was started on.
 
     A run is ``"running"`` when a process holds it, ``"unfinished"`` when it is known to have ended, and
     ``"unknown"`` when it was started on another machine and left no word of its end.

@@ -1,4 +1,4 @@
-"""Running the trials of a sweep, on whatever workers there are, so that a broken-off sweep goes on."""
+"""Running the trials of a sweep on the configured workers, so that an interrupted sweep can resume."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trials that Optuna draws, each from what the ones before have shown, and keeps in a database."""
+"""Trials whose values Optuna draws, guided by earlier trials, and keeps in a database."""
 
 from __future__ import annotations
 

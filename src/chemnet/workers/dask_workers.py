@@ -1,7 +1,7 @@
 """The workers of a Dask scheduler, on this machine or elsewhere.
 
-A worker that dies is no loss: the scheduler gives its tasks to another one, and what was shared is sent
-again. Nothing is made by tasks but results, so a task that ran twice did no harm.
+A worker that dies does no harm: the scheduler gives its tasks to another one and sends shared data again.
+Tasks only return results, so running one twice is harmless.
 """
 
 from __future__ import annotations

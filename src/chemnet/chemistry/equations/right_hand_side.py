@@ -76,7 +76,7 @@ def reaction_fluxes(equations: Equations, k: Array, y: Array, flux: Array, shift
 def production_and_loss(
     equations: Equations, k: Array, y: Array, below: float, production: Array, loss: Array
 ) -> None:
-    """Fill what the reactions make and destroy of each scarce species [s^-1], without the shift of layers.
+    """Fill production and loss of each scarce species by reactions [s^-1], without the shift of layers.
 
     Parameters
     ----------

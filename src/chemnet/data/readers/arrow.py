@@ -20,7 +20,7 @@ PAGE_BYTES = 1 << 16
 
 
 class StreamedTable(TableSource):
-    """A table that can only be read forwards: a cursor goes on where it was, or starts again to go back."""
+    """A table that can only be read forwards: reading continues where it stopped, or restarts to go back."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -120,7 +120,7 @@ class TableSource(ABC):
 
 
 def tracer_label(value: object) -> str:
-    """Return a tracer id as text, a missing one as none; whole numbers lose their decimal point.
+    """Return a tracer id as text, empty where it is missing; whole numbers lose their decimal point.
 
     Examples
     --------

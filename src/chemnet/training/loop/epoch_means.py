@@ -1,4 +1,4 @@
-"""Means over an epoch, read from the device once per log interval, that find what is not finite."""
+"""Means over an epoch, read from the device once per log interval; they detect what is not finite."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Printing what happens to the first batches: each read, gather, layer and step with shapes and times.
 
-The nicest feature that Hyrax users know: ``train(trace=5)``.
+Hyrax users know it as ``train(trace=5)``.
 """
 
 from __future__ import annotations

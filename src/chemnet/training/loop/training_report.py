@@ -1,4 +1,4 @@
-"""What a training tells: ``summary.json`` and ``curves.png``, made from the records of its epochs."""
+"""The report of a training: ``summary.json`` and ``curves.png``, made from the records of its epochs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Going on with a training: which one, from what state, on what data."""
+"""Resuming a training: which one, from what state, on what data."""
 
 from __future__ import annotations
 
