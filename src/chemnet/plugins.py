@@ -152,7 +152,7 @@ def _is_shipped(name: str) -> bool:
 
 
 def _already_here(name: str, kind: str, base: type | None, known: Collection[Any]) -> Any:
-    """Return a class that nobody needs to import: a registered one, or one of an installed plugin."""
+    """Return a class that needs no import: a registered one, or one of an installed plugin."""
     load_entry_points()
     module_name, _, class_name = name.rpartition(".")
     # without the hooks of a module, which may import

@@ -156,7 +156,7 @@ def remove_unfinished(results_dir: str | Path) -> list[Path]:
 
 
 def unfinished(config: ConfigDict, verb: str, wanted: str) -> OwnedRun:
-    """Return the unfinished run to go on with, ``"latest"`` or a path or name, which is this process's now.
+    """Return the unfinished run to resume, ``"latest"`` or a path or name; this process owns it now.
 
     Raises
     ------

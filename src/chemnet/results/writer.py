@@ -59,7 +59,7 @@ class ResultWriter:
     living
         Subfolders whose files change in normal use and carry no digest.
     resume
-        An unfinished run to go on with, which is this process's.
+        An unfinished run to resume, which this process owns.
 
     Raises
     ------

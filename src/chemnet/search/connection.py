@@ -156,7 +156,7 @@ class DatabaseConnection:
         return vector
 
     def close(self) -> None:
-        """Let go of the vector database, if it was opened."""
+        """Close the vector database, if it was opened."""
         if "database" in self.__dict__:
             self.database.close()
             del self.__dict__["database"]

@@ -27,7 +27,7 @@ class Config(Verb[Answer]):
         "chemnet config --set train.epochs 20 -c run.toml",
     )
 
-    #: set by whoever built the configuration, so that origins can be told
+    #: set by the builder of the configuration, so that origins can be shown
     manager: ConfigManager | None = None
 
     @staticmethod

@@ -87,7 +87,7 @@ class Infer(Verb[InferResult]):
         source
             ``"preprocess"``, or ``"data_set"`` for the raw tracers of ``[data_set]``.
         resume
-            ``"latest"``, or the path or name of an unfinished run to go on with behind its last whole batch.
+            ``"latest"``, or the path or name of an unfinished run to resume after its last complete batch.
 
         Raises
         ------
@@ -125,7 +125,7 @@ def infer(
     parents
         ``"train"``, and ``"preprocess"`` unless raw tracers are read.
     begun
-        An unfinished run to go on with.
+        An unfinished run to resume.
 
     Raises
     ------

@@ -91,7 +91,7 @@ class Simulate(Verb[SimulateResult]):
         tracers
             A file with your own tracers instead; as `simulate.tracers`.
         resume
-            ``"latest"``, or the path or name of an unfinished run to go on with; as `simulate.resume`.
+            ``"latest"``, or the path or name of an unfinished run to resume; as `simulate.resume`.
 
         Raises
         ------

@@ -103,7 +103,7 @@ class Sweep(Verb[SweepResult]):
         trials
             Trials that Optuna draws; without it every combination of the alternatives is one.
         resume
-            An unfinished sweep to go on with: ``"latest"``, a path or a name.
+            An unfinished sweep to resume: ``"latest"``, a path or a name.
 
         Raises
         ------

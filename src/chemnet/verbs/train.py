@@ -101,10 +101,9 @@ class Train(Verb[TrainResult]):
         autoencoder_dir
             The autoencoder that an emulator works with.
         resume
-            A training to go on with: a path, a name or ``"latest"``. It goes on with the model, the data and
-            the recipe that it began with.
-        trace
-            Batches whose reads, gathers, layers and steps are printed with shapes and times.
+            A training to resume: a path, a name or ``"latest"``. It continues with the model, the data and
+            the recipe that it began with. trace Batches whose reads, gathers, layers and steps are printed
+            with shapes and times.
 
         Raises
         ------
@@ -124,7 +123,7 @@ class Train(Verb[TrainResult]):
         return _train(self.with_arguments("train", given))
 
     def run_with_callback(self, callback: Callback) -> TrainResult:
-        """Train as configured while somebody looks on and may end it: a sweep."""
+        """Train as configured; a callback sees each epoch and may end the training, as a sweep does."""
         return _train(self.config, callback)
 
 
@@ -156,9 +155,8 @@ def refuse_wrong_names(config: ConfigDict) -> None:
     ConfigError
         For a part of the recipe without a dotted name.
     ResultsError
-        For a training to go on with, or an input, that is not there.
-    ModelError
-        For a file of weights that is not there.
+        When the training to resume, or an input, does not exist. ModelError For a file of weights that is not
+        there.
     """
     from chemnet.training.resume.resumable import training_to_resume
 

@@ -91,7 +91,7 @@ class DaskWorkers(Workers):
         return 2 * max(1, sum(self._client.nthreads().values()))
 
     def share(self, value: Any) -> Any:
-        """Return a future of `value`; the scheduler keeps what it takes to make it again."""
+        """Return a future of `value`; the scheduler keeps what is needed to recreate it."""
         return self._client.submit(_itself, value, pure=False)
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
@@ -99,7 +99,7 @@ class DaskWorkers(Workers):
         return self._executor.submit(_called, plugins.trusted(), function, *arguments)
 
     def close(self) -> None:
-        """Drop what was not begun and disconnect; processes of one's own end."""
+        """Drop tasks that have not begun and disconnect; processes started by chemnet end."""
         self._executor.shutdown(wait=False)
         self._client.close()
         if self._cluster is not None:

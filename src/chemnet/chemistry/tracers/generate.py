@@ -77,7 +77,7 @@ def generate_tracer(
     pre_phase_share: float = 1 / 3,
     heating_share: float = 1 / 3,
 ) -> Tracer:
-    """Return tracer `index` of the set that `seed` stands for, over `time`, shape ``(steps,)`` [yr]."""
+    """Return tracer `index` of the set of this `seed`, over `time`, shape ``(steps,)`` [yr]."""
     rng = np.random.default_rng([seed, index])
     names = list(weights)
     chances = np.array([weights[name] for name in names], dtype=float)

@@ -148,7 +148,7 @@ class _IndexLevel(_Block):
     """One named level of the index, as a block of one column.
 
     A plain index is an array or a field of the table; a level of a multi-index holds, row by row, numbers of
-    the labels in `labels`. Dates and objects are not plain: nobody reads them.
+    the labels in `labels`. Dates and objects are not plain and are never read.
     """
 
     def __init__(

@@ -63,7 +63,7 @@ class Trace:
         return TracedFeed(feed, self) if self.left else feed
 
     def batch_done(self) -> None:
-        """Count a batch; after the last one the model is as it was."""
+        """Count a batch; after the last one the model is restored."""
         self.left = max(0, self.left - 1)
         if not self.left:
             for hook in self._hooks:

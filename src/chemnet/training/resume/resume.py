@@ -28,7 +28,7 @@ _log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class Resumed:
-    """A run to go on with.
+    """A run to resume.
 
     Attributes
     ----------
