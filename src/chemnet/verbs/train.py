@@ -95,15 +95,16 @@ class Train(Verb[TrainResult]):
         component
             Name of the result.
         epochs
-            Passes over the training split, at most.
+            Largest number of passes over the training split.
         preprocess_dir
             The preprocess result to train on.
         autoencoder_dir
             The autoencoder that an emulator works with.
         resume
             A training to resume: a path, a name or ``"latest"``. It continues with the model, the data and
-            the recipe that it began with. trace Batches whose reads, gathers, layers and steps are printed
-            with shapes and times.
+            the recipe that it began with.
+        trace
+            Batches whose reads, gathers, layers and steps are printed with shapes and times.
 
         Raises
         ------
@@ -155,8 +156,9 @@ def refuse_wrong_names(config: ConfigDict) -> None:
     ConfigError
         For a part of the recipe without a dotted name.
     ResultsError
-        When the training to resume, or an input, does not exist. ModelError For a file of weights that is not
-        there.
+        When the training to resume, or an input, does not exist.
+    ModelError
+        When the file of weights does not exist.
     """
     from chemnet.training.resume.resumable import training_to_resume
 

@@ -67,8 +67,11 @@ def train_component(
     inputs
         ``"preprocess"``, and ``"autoencoder"`` for an emulator.
     resumed
-        A run to resume. callback Sees each epoch and may end the training. group The processes that train it
-        together.
+        A run to resume.
+    callback
+        Sees each epoch and may end the training.
+    group
+        The processes that train it together.
 
     Raises
     ------
