@@ -73,7 +73,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(words: list[str]) -> int:
-    """Find the verb, read its words, run it and print its result."""
     if not words or words[0] in ("-h", "--help"):
         print(_overview())
         return EXIT_DONE if words else EXIT_WRONG_USE
@@ -118,7 +117,6 @@ def _print_result(result: Any, args: argparse.Namespace) -> None:
 
 
 def _run(verb_class: Any, args: argparse.Namespace) -> Any:
-    """Merge the configuration and run the verb with its own options."""
     manager = ConfigManager(args.config_files, verb_class.configuration_words(args.overrides))
     general = manager.config["general"]
     level = "warning" if args.quiet else "debug" if args.verbose else general["log_level"]

@@ -90,7 +90,7 @@ class Registry(Generic[T]):
         raise ConfigError(
             f"the {self.kind} name '{name}' is taken by {owner}; "
             f"{cls.__module__}.{cls.__qualname__} cannot have it too",
-            hint=f"rename the class or register it under another name: @chem_{self.kind}(name=...)",
+            hint="rename the class, or register it under another name: (name=...) behind the decorator",
         )
 
     def get(self, name: str) -> T:
@@ -132,7 +132,6 @@ class Registry(Generic[T]):
             raise self._unknown(name)
 
     def _unknown(self, name: str) -> ConfigError:
-        """Return the error for a name that nobody registered."""
         return ConfigError(f"no {self.kind} is called '{name}'", hint=suggest(name, self.names()))
 
     def names(self) -> list[str]:
@@ -251,6 +250,7 @@ DATASETS: Registry = Registry("dataset", _BUILTIN_DATASETS, base="chemnet.data.c
 PREPROCESSING: Registry = Registry(
     "preprocessing method", _BUILTIN_PREPROCESSING, base="chemnet.data.preprocess.method:PreprocessingMethod"
 )
+READERS: Registry = Registry("reader", base="chemnet.data.readers.table_source:TableSource")
 REDUCERS: Registry = Registry("reducer", _BUILTIN_REDUCERS, base="chemnet.search.reducers:Reducer")
 VECTOR_DBS: Registry = Registry(
     "vector database", _BUILTIN_VECTOR_DBS, base="chemnet.search.vector_database:VectorDatabase"

@@ -23,7 +23,7 @@ from chemnet import Surrogate, plugins
 from chemnet.config.toml_text import toml_text
 from chemnet.errors import UntrustedNameError
 from chemnet.results import ResultDirectory
-from chemnet.results.directory import RESULT_FILE
+from chemnet.results.layout import RESULT_FILE
 from chemnet.results.lineage import file_digest
 from chemnet.verbs.umap import UmapResult
 

@@ -45,6 +45,13 @@ def test_every_promise_names_tests_that_exist() -> None:
     assert not missing
 
 
+def test_every_place_in_the_house_is_there() -> None:
+    text = (ROOT / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
+    files = re.findall(r"^\| .+ \| `([\w/]+\.\w+)` \|$", text, re.MULTILINE)
+    assert len(files) == 15
+    assert [file for file in files if not (ROOT / "src" / "chemnet" / file).is_file()] == []
+
+
 @pytest.mark.parametrize("page", each_page("bash"), ids=by_path)
 def test_every_command_names_a_verb_and_keys_that_exist(page: Path) -> None:
     schema = Schema()

@@ -54,9 +54,35 @@ class Schema:
             return key not in self.keys
         return any(self.keys[key[:n]].default == {} for n in range(1, len(key)) if key[:n] in self.keys)
 
-    def unknown(self, key: Key, where: str) -> ConfigError:
+    def accept(self, key: Key, value: Any, where: str) -> Any:
+        """Return a value as a key takes it; tables that take any key take any value.
+
+        Parameters
+        ----------
+        key, value
+            The key, and what it was set to.
+        where
+            Who set it, for messages.
+
+        Raises
+        ------
+        ConfigError
+            When nobody defined the key, it is a table, or the value is none that it takes.
+        """
+        if key in self.keys:
+            return self.keys[key].accept(value, where)
+        if not self.is_open(key):
+            raise self.unknown(key, where, value)
+        return value
+
+    def unknown(self, key: Key, where: str, value: Any = None) -> ConfigError:
         """Return the error for a key that nobody defined, with the nearest that exists."""
         name = join_key(key)
+        members = [join_key(candidate) for candidate in self.keys if candidate[: len(key)] == key]
+        if members and not isinstance(value, dict | None):
+            return ConfigError(
+                f"{where}: '{name}' is a table, not a value", hint="its keys: " + ", ".join(members[:8])
+            )
         known = [join_key(candidate) for candidate in self.keys]
         siblings = [join_key(candidate) for candidate in self.keys if candidate[:-1] == key[:-1]]
         near = nearest(name, siblings) or nearest(name, known)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a text file; whoever is killed meanwhile leaves the one that was there before."""
+    """Write a text file atomically: if the process is killed meanwhile, the old file stays."""
     fresh = path.with_name(f".{path.name}.new")
     with fresh.open("w", encoding="utf-8") as stream:
         stream.write(text)

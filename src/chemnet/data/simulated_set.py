@@ -229,5 +229,4 @@ class SimulatedSet:
 
 
 def _texts(dataset: h5py.Dataset) -> tuple[str, ...]:
-    """Return a dataset of strings as text."""
     return tuple(dataset.asstr()[:])

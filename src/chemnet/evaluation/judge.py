@@ -1,4 +1,4 @@
-"""What scores some tracers: the surrogate, its parts and the baselines, ready to predict."""
+"""Scoring some tracers: the surrogate, its parts and the baselines, ready to predict."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _DIRECT_COMPONENTS = 14
 
 @dataclass(frozen=True)
 class Method:
-    """One way to predict histories.
+    """One method of predicting histories.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ class Options:
 
 @dataclass
 class Tallies:
-    """What some tracers gave; those of further ones are added by `take`.
+    """Scores of some tracers; `take` adds those of further ones.
 
     Attributes
     ----------
@@ -91,7 +91,7 @@ class Tallies:
     rows: int = 0
 
     def take(self, other: Tallies) -> None:
-        """Add what other tracers gave."""
+        """Add the scores of other tracers."""
         for name, score in self.scores.items():
             score.take(other.scores[name])
         if self.risk is not None and other.risk is not None:

@@ -1,4 +1,4 @@
-"""What trust is worth: the error of the states that are kept against the share that is kept.
+"""Risk against coverage: the error of the states that are kept, by the fraction that is kept.
 
 States are sorted by the error that the surrogate expects of them, and the worst are left out first. The
 oracle, which sorts by the true error, is the best that any order could give. States outside the trained

@@ -1,4 +1,4 @@
-"""Adding up how far predictions are from the truth, over batches of histories."""
+"""Sums of prediction errors over batches of histories."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Rules:
 
 
 class Scores:
-    """Everything that is reported of one way to predict.
+    """All figures that are reported for one prediction method.
 
     Parameters
     ----------

@@ -128,5 +128,4 @@ def check_shapes(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], sour
 
 
 def _shape(tensor: Tensor | None) -> str:
-    """Return the shape of a tensor in words."""
     return "absent" if tensor is None else str(tuple(torch.as_tensor(tensor).shape))

@@ -265,7 +265,6 @@ def _map_edges(logs: Array, width: float) -> Array:
 
 
 def _draw_species(axis: Axes, shown: Trajectories, column: int) -> None:
-    """Draw one species of every history."""
     for number in range(len(shown.names)):
         colour = COLOURS[number % len(COLOURS)]
         for values, style in ((shown.truth, "-"), (shown.predicted, "--")):
@@ -285,7 +284,6 @@ def _draw_species(axis: Axes, shown: Trajectories, column: int) -> None:
 
 
 def _trajectory_legend(names: Sequence[str]) -> list[Line2D]:
-    """Return one entry per history, and one per line style."""
     entries = [Line2D([], [], color=COLOURS[i % len(COLOURS)], label=name) for i, name in enumerate(names)]
     styles: Any = [("-", "truth"), ("--", "surrogate")]
     return entries + [

@@ -113,7 +113,7 @@ def _beside_all(trust: Mapping[str, Any], coverage: str) -> float:
 
 
 def long_rollout_table(endurance: Mapping[str, Any]) -> list[Row]:
-    """Return head and the row that says how cells fared over ten times the tracers' length."""
+    """Return head and row of the rollout over ten times the tracers' length."""
     head = ["", "cells", "steps", "not finite", "abundances", "element drift", "change per step at the end"]
     row = [
         "constant parameters",
@@ -242,7 +242,6 @@ def as_html(metrics: Mapping[str, Any], folder: Path, figures: Sequence[str]) ->
 
 
 def _tables(metrics: Mapping[str, Any]) -> list[tuple[str, list[Row]]]:
-    """Return every table with its title."""
     scores = metrics["scores"]
     tables = [(title, score_table(scores, methods)) for title, methods in SECTIONS]
     tables = [(title, table) for title, table in tables if len(table) > 1]
@@ -257,7 +256,6 @@ def _tables(metrics: Mapping[str, Any]) -> list[tuple[str, list[Row]]]:
 
 
 def _species_section(metrics: Mapping[str, Any]) -> tuple[str, list[Row]]:
-    """Return title and table of the worst species."""
     return "Worst species of the full rollout", species_table(metrics["scores"]["rollout"]["by_species"], 15)
 
 
@@ -288,7 +286,6 @@ def _notes(metrics: Mapping[str, Any]) -> list[str]:
 
 
 def _data_words(metrics: Mapping[str, Any]) -> str:
-    """Return what was scored, in words."""
     data, surrogate = metrics["data"], metrics["surrogate"]
     kind = "a direct emulator" if surrogate["direct"] else f"{surrogate['latents']} latents"
     if surrogate["members"] > 1:
@@ -300,7 +297,6 @@ def _data_words(metrics: Mapping[str, Any]) -> str:
 
 
 def _score_cells(score: Mapping[str, Any], steps: Sequence[str]) -> list[str]:
-    """Return the figures of one method."""
     main = [_dex(score[name]) for name in ("mlae", "lae99", "mlae_visible", "lae99_visible")]
     relative = score["mean_relative_error"]
     at_step = [_dex(score["at_step"][step]["mlae"]) if step in score["at_step"] else "" for step in steps]
@@ -308,5 +304,4 @@ def _score_cells(score: Mapping[str, Any], steps: Sequence[str]) -> list[str]:
 
 
 def _dex(value: float) -> str:
-    """Write an error in dex."""
     return f"{value:.3f}"

@@ -167,7 +167,6 @@ def draw_name(axes: Axes, x: float, y: float, name: str, align: str, size: float
 
 
 def _draw_legend(axes: Axes, names: Sequence[str]) -> None:
-    """Explain the colours of the phases that occur."""
     found = {parse_species(name).phase for name in names}
     handles = [
         Line2D([], [], color=colour, linewidth=4, label=phase)

@@ -104,7 +104,6 @@ def embedding_page(data: PageData) -> str:
 
 
 def _layout(heading: UIElement, plot: UIElement, select: UIElement, card: UIElement) -> UIElement:
-    """Put the plot beside what steers and explains it."""
     side = column(select, card, width=280, margin=(0, 0, 0, 18), sizing_mode="stretch_height")
     body = row(plot, side, sizing_mode="stretch_both")
     styles = {"padding": "18px", "box-sizing": "border-box"}
@@ -177,7 +176,6 @@ def _packed(abundance: np.ndarray) -> np.ndarray:
 
 
 def _cloud(points: ColumnDataSource, mapper: LinearColorMapper, names: Sequence[str]) -> Any:
-    """Return the plot of the points with hover, tap and colour bar."""
     plot = figure(
         tools="pan,wheel_zoom,box_zoom,reset,save",
         active_scroll="wheel_zoom",

@@ -34,5 +34,4 @@ def html_table(table: Sequence[Row]) -> str:
 
 
 def _markdown_row(cells: Row) -> str:
-    """Return one row of a Markdown table."""
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -81,7 +81,6 @@ def _draw_curve(axis: Axes, trust: Mapping[str, Any], name: str, label: str) -> 
 
 
 def _draw_reliability(axis: Axes, trust: Mapping[str, Any]) -> None:
-    """Draw the true against the expected error of groups of states."""
     groups = trust["reliability"]
     expected, found = (np.array([group[name] for group in groups]) for name in ("expected", "found"))
     both = np.concatenate([expected, found])

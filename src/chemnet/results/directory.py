@@ -15,13 +15,9 @@ from chemnet.config import ConfigDict
 from chemnet.config.schema import read_toml
 from chemnet.errors import ResultsError, suggest
 from chemnet.progress import get_logger
+from chemnet.results.layout import CONFIG_FILE, FORMAT, PARTIAL_PREFIX, RESULT_FILE
 from chemnet.results.lineage import FileRecord, ParentRef, file_digest
 
-RESULT_FILE, CONFIG_FILE = "result.toml", "runtime_config.toml"
-# of the files that verbs write; raised when an older chemnet's results can no longer be read
-FORMAT = 1
-PARTIAL_PREFIX = ".partial-"
-DONE = "done"
 # characters at the start of a result's description that hold its format, status and verb
 _GLANCE = 300
 # files up to this size are read again whenever a result is used; of larger ones the size must do [bytes]
@@ -249,7 +245,6 @@ def _opened(path: Path) -> ResultDirectory | None:
 
 @functools.cache
 def _say_left_out(message: str) -> None:
-    """Warn of a result that cannot be read, once."""
     _log.warning("left out: %s", message)
 
 

@@ -19,7 +19,8 @@ from chemnet.config.manager import write_config
 from chemnet.config.toml_text import toml_text
 from chemnet.errors import ResultsError, RunFailedError
 from chemnet.progress import get_logger
-from chemnet.results.directory import CONFIG_FILE, FORMAT, PARTIAL_PREFIX, RESULT_FILE, ResultDirectory
+from chemnet.results.directory import ResultDirectory
+from chemnet.results.layout import CONFIG_FILE, FORMAT, PARTIAL_PREFIX, RESULT_FILE
 from chemnet.results.lineage import combined_digest, file_digest, parent_table, record_files
 from chemnet.results.partial import OwnedRun
 
@@ -58,7 +59,7 @@ class ResultWriter:
     living
         Subfolders whose files change in normal use and carry no digest.
     resume
-        An unfinished run to go on with, which is this process's.
+        An unfinished run to resume, which this process owns.
 
     Raises
     ------
@@ -109,7 +110,6 @@ class ResultWriter:
         return self._result
 
     def _make(self, results_dir: Path) -> Path:
-        """Make the hidden directory of a new result."""
         stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
         name = f"{PARTIAL_PREFIX}{stamp}-{self.verb}-{uuid.uuid4().hex[:6]}"
         try:
@@ -194,7 +194,6 @@ def disk_fault(error: BaseException) -> str | None:
 
 
 def _cannot_write(path: Path, why: str) -> RunFailedError:
-    """Return the error for a folder that takes nothing more."""
     return RunFailedError(
         f"cannot write in {path}: {why}",
         hint="free some space there, or set general.results_dir to another disk",

@@ -10,6 +10,7 @@ from chemnet.data.parameter_units import with_unit
 from chemnet.results import Answer
 from chemnet.search.connection import DatabaseConnection, Neighbour
 from chemnet.search.differences import Difference
+from chemnet.text_files import is_number
 
 
 class LookupAnswer(Answer):
@@ -82,14 +83,6 @@ def aligned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     cells = []
     for column in columns:
         width = max(map(len, column))
-        right = all(_is_number(cell) for cell in column[1:])
+        right = all(is_number(cell) for cell in column[1:])
         cells.append([cell.rjust(width) if right else cell.ljust(width) for cell in column])
     return "\n".join("  ".join(line).rstrip() for line in zip(*cells, strict=True))
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True

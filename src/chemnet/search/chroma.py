@@ -38,7 +38,6 @@ class ChromaDatabase(VectorDatabase):
 
     @property
     def _table(self) -> ConfigDict:
-        """The database's own table of the configuration."""
         return self.config["vector_db"]["chromadb"]
 
     def create(self, latent_dim: int) -> Self:
@@ -134,7 +133,6 @@ class ChromaDatabase(VectorDatabase):
         )
 
     def _gone(self, what: str) -> ResultsError:
-        """Return the error for a collection that is not there any more."""
         return ResultsError(
             f"the Chroma collection of {self.path} is gone: {what}",
             hint="run `chemnet save_to_database` again",

@@ -65,7 +65,6 @@ def _saved_folder(source: Any, accuracy: str | None = None) -> Path | None:
 
 
 def _check_name(source: Any) -> None:
-    """Refuse what is neither a text nor a path."""
     if not isinstance(source, (str, PathLike)) or not str(source):
         raise ModelError(
             f"a surrogate is named by a text or a path, not by {source!r}",
@@ -74,7 +73,6 @@ def _check_name(source: Any) -> None:
 
 
 def _member(source: Any, config: ConfigDict | None) -> ResultDirectory:
-    """Return the training result of a member of an ensemble."""
     _check_name(source)
     if _saved_folder(source) is not None:
         raise ModelError(

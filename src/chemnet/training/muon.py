@@ -1,4 +1,4 @@
-"""Muon: momentum whose matrix steps have all their singular values near one; Adam for all that is no matrix.
+"""Muon: momentum whose matrix updates have singular values near one; Adam for everything else.
 
 A gradient of a matrix is dominated by few directions, and Adam's step with it. Muon takes the nearest
 semi-orthogonal matrix of the momentum instead, so that every direction of a layer learns at one rate.

@@ -61,7 +61,7 @@ class Demo(Verb[Answer]):
     manager: ConfigManager | None = None
 
     def run(self, folder: str | Path | None = None) -> Answer:
-        """Run the chain and tell what it made and what to do next.
+        """Run the chain, then list what it made and what to do next.
 
         Parameters
         ----------
@@ -228,7 +228,7 @@ def _errors(demo: DemoRun) -> dict[str, float]:
 
 
 def _what_is_next(demo: DemoRun) -> list[str]:
-    """Return commands to go on with, each with its purpose."""
+    """Return commands to try next, each with its purpose."""
     recipe, emulator_recipe = _shown(demo.folder / RECIPE), _shown(demo.folder / EMULATOR_RECIPE)
     steps = [
         (

@@ -12,7 +12,7 @@ from chemnet.config import ConfigDict
 from chemnet.progress import get_logger
 from chemnet.registry import DATASETS, chem_verb
 from chemnet.results import ResultDirectory, ResultWriter, VerbResult, resolve_input
-from chemnet.results.directory import DONE
+from chemnet.results.layout import DONE
 from chemnet.results.partial import OwnedRun
 from chemnet.verbs.verb import Verb
 
@@ -87,7 +87,7 @@ class Infer(Verb[InferResult]):
         source
             ``"preprocess"``, or ``"data_set"`` for the raw tracers of ``[data_set]``.
         resume
-            ``"latest"``, or the path or name of an unfinished run to go on with behind its last whole batch.
+            ``"latest"``, or the path or name of an unfinished run to resume after its last complete batch.
 
         Raises
         ------
@@ -125,7 +125,7 @@ def infer(
     parents
         ``"train"``, and ``"preprocess"`` unless raw tracers are read.
     begun
-        An unfinished run to go on with.
+        An unfinished run to resume.
 
     Raises
     ------
@@ -225,7 +225,7 @@ def _prediction(
     """Return what yields the blocks of a source with outputs: rollouts of an emulator, rows of all else."""
     from chemnet.models.model_file import data_of, load_trained
     from chemnet.models.weights import weights_file
-    from chemnet.surrogate.bulk.data_set_inference import emulator_predictor, infer_rollouts, infer_rows
+    from chemnet.surrogate.bulk.model_over_data_set import emulator_predictor, infer_rollouts, infer_rows
 
     table = config["infer"]
     weights = weights_file(table["weights"])

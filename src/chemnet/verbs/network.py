@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from chemnet.chemistry.formats import NetworkParts
     from chemnet.chemistry.formats.row_files import ReadingOptions
     from chemnet.chemistry.network.neighbourhood import Neighbourhood
-    from chemnet.chemistry.network.network import NetworkSpecies
+    from chemnet.chemistry.network.parts import NetworkSpecies
     from chemnet.chemistry.network.species_names import Naming
     from chemnet.chemistry.network.survey import Survey
     from chemnet.chemistry.rates.comparison import Comparison
@@ -100,7 +100,6 @@ class NetworkResult(VerbResult):
 
     @property
     def _content(self) -> dict[str, Any]:
-        """What the file of the result holds."""
         return json.loads(self.directory.file(SURVEY_FILE).read_text(encoding="utf-8"))
 
 
@@ -180,7 +179,6 @@ def _absolute(path: str | None) -> str | None:
 
 
 def _compared(parts: NetworkParts, other: str, reading: ReadingOptions) -> Comparison:
-    """Return what another network changes."""
     from chemnet.chemistry.network.network import Network as Reactions
     from chemnet.chemistry.rates.comparison import compare_networks
 
@@ -212,7 +210,6 @@ def _write(
     neighbours: int,
     compared: Comparison | None,
 ) -> None:
-    """Write the description and the pictures into the result."""
     from chemnet.plots.network_graph import draw_neighbourhood, draw_survey
 
     content: dict[str, Any] = {

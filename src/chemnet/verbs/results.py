@@ -9,7 +9,7 @@ from typing import Any
 from chemnet.errors import NotFoundError
 from chemnet.registry import chem_verb
 from chemnet.results import Answer, ParentRef, ResultDirectory, list_results
-from chemnet.results.directory import PARTIAL_PREFIX
+from chemnet.results.layout import PARTIAL_PREFIX
 from chemnet.results.partial import list_partial, remove_unfinished, run_state
 from chemnet.verbs.verb import Verb
 
@@ -97,7 +97,6 @@ def _partial_row(path: Path) -> dict[str, Any]:
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
-    """Lay rows out in aligned columns."""
     header = ("name", "verb", "component", "status", "wall time", "made from")
     cells = [header]
     for row in rows:

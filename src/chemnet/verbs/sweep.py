@@ -103,7 +103,7 @@ class Sweep(Verb[SweepResult]):
         trials
             Trials that Optuna draws; without it every combination of the alternatives is one.
         resume
-            An unfinished sweep to go on with: ``"latest"``, a path or a name.
+            An unfinished sweep to resume: ``"latest"``, a path or a name.
 
         Raises
         ------
@@ -254,5 +254,4 @@ def _compare(config: ConfigDict, trials: Sequence[TrialRecord]) -> ResultDirecto
 
 
 def _model_of(trial: TrialRecord, config: ConfigDict) -> str:
-    """Return the name of a trial's model."""
     return trial.values.get("model.name", config["model"]["name"])

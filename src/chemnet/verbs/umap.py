@@ -169,7 +169,6 @@ def _place(reducer: Reducer, data: InferenceDataset, batch_size: int) -> np.ndar
 
 
 def _save_ids(path: Path, data: InferenceDataset) -> None:
-    """Write the id of every state, block by block."""
     from chemnet.data.npy_files import NpyAppender
 
     _, first = next(data.id_blocks(rows=1))

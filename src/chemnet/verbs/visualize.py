@@ -46,7 +46,6 @@ class VisualizeResult(VerbResult):
         return UmapResult(self.directory.parent("umap")).plot()
 
     def _repr_html_(self) -> str:
-        """Show the page inside a notebook."""
         from html import escape
 
         page = escape(self.page.read_text(encoding="utf-8"), quote=True)

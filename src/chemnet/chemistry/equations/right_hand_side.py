@@ -76,7 +76,7 @@ def reaction_fluxes(equations: Equations, k: Array, y: Array, flux: Array, shift
 def production_and_loss(
     equations: Equations, k: Array, y: Array, below: float, production: Array, loss: Array
 ) -> None:
-    """Fill what the reactions make and destroy of each scarce species [s^-1], without the shift of layers.
+    """Fill production and loss of each scarce species by reactions [s^-1], without the shift of layers.
 
     Parameters
     ----------
@@ -134,7 +134,6 @@ def jacobian(equations: Equations, k: Array, y: Array, values: Array) -> None:
 
 @inner(**UNCOUNTED, fastmath={"reassoc", "contract"})
 def _sum_terms(sums: SignedSum, terms: Array, output: Array) -> None:
-    """Evaluate all signed sums."""
     for e in range(sums.n_copied):
         output[e] = terms[sums.terms[e]]
     simple = sums.n_copied + sums.n_negated
@@ -192,7 +191,6 @@ def _state(equations: Equations, k: Array, y: Array) -> tuple[Array, Array, Arra
 
 @inner(**UNCOUNTED)
 def _three_phase_factors(surface: float, bulk: float, monolayer: float, f: Array) -> None:
-    """Fill the factors of a network with bulk ice."""
     f[0, _PER_SURFACE] = 1.0 / surface
     f[1, _PER_SURFACE] = -1.0 / surface**2
     layers = max(bulk / monolayer, 1.0)

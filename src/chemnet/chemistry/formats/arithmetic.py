@@ -161,7 +161,6 @@ def _check(node: ast.expr, text: str, depth: int) -> None:
 
 
 def _check_call(name: str, n_arguments: int, text: str) -> None:
-    """Refuse an unknown function or a wrong number of arguments."""
     if name not in FUNCTIONS:
         raise DataError(
             f"{text!r} calls {name!r}, which chemnet does not know",

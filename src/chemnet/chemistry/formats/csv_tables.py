@@ -91,5 +91,4 @@ def _row(line: str, delimiter: str, columns: tuple[str, ...], where: str) -> dic
 
 
 def _fields(line: str, delimiter: str) -> list[str]:
-    """Return the fields of one line."""
     return [field.strip() for field in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))]

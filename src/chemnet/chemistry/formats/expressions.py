@@ -238,7 +238,6 @@ def _names_below(text: str, known: Mapping[str, str]) -> list[str]:
 
 
 def _names_in(text: str) -> Iterator[str]:
-    """Yield the names in an expression."""
     return iter(variable_names(parse_arithmetic(_normal(text))))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from chemnet.chemistry.network.network import NetworkSpecies, Reaction
+from chemnet.chemistry.network.parts import NetworkSpecies, Reaction
 from chemnet.chemistry.network.species import parse_species
 
 WEAKLY_BOUND = 1210.0
@@ -171,7 +171,6 @@ def _to_bulk(reaction: Reaction) -> Reaction:
 
 
 def _on_surface(reaction: Reaction) -> bool:
-    """Whether all reactants are on the surface."""
     return all(name.startswith("#") for name in reaction.reactants)
 
 

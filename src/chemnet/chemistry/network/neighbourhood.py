@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from chemnet.chemistry.network.network import Reaction
+from chemnet.chemistry.network.parts import Reaction
 from chemnet.chemistry.network.species import parse_species
 from chemnet.chemistry.network.survey import net_change
 

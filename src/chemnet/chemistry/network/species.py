@@ -334,12 +334,10 @@ def _bracketed(name: str) -> str:
 
 
 def _quoted(name: str) -> str:
-    """Return a name as a key of TOML."""
     return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else f"'{name}'"
 
 
 def _refusal(name: str, reason: str) -> DataError:
-    """Return the error for a name that is no species."""
     hint = _SPELLING
     if re.match(r"[#@^(]?\d", name):
         hint = (

@@ -87,7 +87,6 @@ class Naming:
 
     @cached_property
     def _formulae(self) -> dict[str, str]:
-        """Declared formulae by name in capitals."""
         return {name.upper(): formula for name, formula in self.composition.items()}
 
     def _marked(self, name: str) -> str:

@@ -141,7 +141,6 @@ def _radiation_coefficient(
     t_fit: float,
     c_abundance: float,
 ) -> float:
-    """Return what cosmic rays, their photons and the UV field do."""
     zeta, av, radfield = conditions[ZETA], conditions[EXTINCTION], conditions[RADIATION]
     if formula == _CRP:
         return table.parameters[ALPHA, r] * zeta

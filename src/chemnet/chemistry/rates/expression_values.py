@@ -74,7 +74,6 @@ class ExpressionRates:
 
     @property
     def _gas(self) -> NDArray[np.bool_]:
-        """Which species are gas."""
         return np.array([one.phase == "gas" for one in self._network.species])
 
 

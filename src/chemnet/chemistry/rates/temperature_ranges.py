@@ -139,7 +139,6 @@ def process_of(reaction: Reaction) -> tuple[object, ...]:
 
 
 def _is_unlimited(reaction: Reaction) -> bool:
-    """Whether a row has a rate at every temperature."""
     return reaction.extrapolate or _limits(reaction) == (0.0, math.inf)
 
 

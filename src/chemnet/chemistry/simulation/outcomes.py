@@ -1,4 +1,4 @@
-"""What became of each tracer of a simulation, kept on disk so that a killed run goes on where it was."""
+"""The outcome of each tracer of a simulation, kept on disk so that a killed run can resume."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one tracer.
+    """The outcome of one tracer.
 
     Attributes
     ----------
@@ -82,5 +82,4 @@ class FinishedTracers:
             )
 
     def _path(self, index: int) -> Path:
-        """Return the file of one tracer."""
         return self.folder / f"{index:07d}.npz"

@@ -102,5 +102,4 @@ def rate_disagreement(
 
 
 def _flat(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return all rows of all tracers, one after another."""
     return rows.reshape(-1, rows.shape[-1])

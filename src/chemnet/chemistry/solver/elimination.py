@@ -108,7 +108,6 @@ def plan_elimination(
 
 
 def _starts(counts: NDArray[np.int64]) -> NDArray[np.uint32]:
-    """Return where each group starts."""
     return np.concatenate([[0], np.cumsum(counts)]).astype(np.uint32)
 
 

@@ -106,7 +106,6 @@ def renew_jacobian(problem: Problem, k: Array, y: Array, work: Workspace, counts
 def _refactorise(
     problem: Problem, factors: Factors, c: float, work: Workspace, counts: NDArray[np.int64]
 ) -> None:
-    """Factorise the matrix of the step's equation."""
     factorise(problem.plan, work.jacobian, c, problem.equations.n, factors)
     counts[FACTORISATIONS] += 1
     work.matrix[COEFFICIENT], work.matrix[CONVERGENCE] = c, _ASSUMED_CONVERGENCE

@@ -125,7 +125,6 @@ def set_coefficients(rates: RateTable, forcing: Forcing, elapsed: float, k: Arra
 
 @inner
 def _between(start: Array, end: Array, share: float) -> Array:
-    """Interpolate."""
     values = np.empty(start.size)
     for i in range(start.size):
         values[i] = start[i] + share * (end[i] - start[i])

@@ -1,4 +1,4 @@
-"""The face of the solver: checks what it is given, integrates, and says how it went."""
+"""Entry point of the solver: checks its input, integrates, and reports the outcome."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MAX_INTERNAL_STEPS = 20_000
 
 @dataclass(frozen=True)
 class Solution:
-    """What integrating one tracer gave.
+    """The result of integrating one tracer.
 
     Parameters
     ----------

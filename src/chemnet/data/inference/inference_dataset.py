@@ -1,4 +1,4 @@
-"""What a trained network made of every sample: written in one pass, read through memory maps.
+"""`InferenceDataset`: the result of `chemnet infer`, read through memory maps.
 
 An infer result holds, all in insertion order,
 
@@ -295,7 +295,6 @@ class InferenceDataset:
         return values
 
     def _infer_result(self) -> ResultDirectory:
-        """Return the infer result that the samples belong to."""
         given = self._given
         return given if isinstance(given, ResultDirectory) else ResultDirectory.open(self.path)
 

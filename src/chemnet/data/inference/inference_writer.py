@@ -114,7 +114,6 @@ class InferenceWriter:
         return np.dtype([*head, *physical, ("split", "u1"), ("split_row", "<i8")])
 
     def _write_dataset_config(self, dataset_config: Mapping[str, Any] | None) -> None:
-        """Keep the table that the samples were read with beside them."""
         document = toml_text({"data_set": dict(dataset_config)} if dataset_config else {})
         (self.path / DATASET_CONFIG_FILE).write_text(document, encoding="utf-8")
 

@@ -59,7 +59,7 @@ class Judgement:
 def judgement_of(predictor: ConservingPredictor[Components], data: PreprocessedData) -> Judgement | None:
     """Return how a predictor judges itself, calibrated on the validation split of its data.
 
-    None where that split has no tracer of two rows: a report on the training split would flatter.
+    None where that split has no tracer of two rows: the training split would flatter the predictor.
     """
     reference = reference_states(predictor.inner, data)
     if not has_histories(data.split("validate")):
@@ -91,7 +91,7 @@ def reference_states(components: Components, data: PreprocessedData) -> Referenc
 def calibrate(
     indicators_NK: Array, errors_N: Array, names: tuple[str, ...], signed: Sequence[str] = ()
 ) -> Calibration:
-    """Return what indicators say of the error.
+    """Calibrate indicators against the error.
 
     Weights are those of a regression of the logarithms, without negative ones for signs of error; the errors
     at the knots are the isotonic regression of the true error on the weighted sum.

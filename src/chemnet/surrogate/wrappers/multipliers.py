@@ -82,7 +82,7 @@ class Elements:
 
 @dataclass(frozen=True)
 class Cells:
-    """What stays the same of cells while they are corrected."""
+    """What stays constant in cells while they are corrected."""
 
     abundance: Tensor
     totals: Tensor

@@ -100,7 +100,7 @@ class Ensemble:
         return self._mean(self._scaled(latent))
 
     def decoder_of(self, species: Sequence[int]) -> Callable[[Tensor], Tensor]:
-        """Return what decodes some species, columns in their order."""
+        """Return a decoder of some species, columns in their order."""
         return lambda latent: self.decode(latent)[..., list(species)]
 
     def scaled_physical(self, physical: Tensor) -> Tensor:

@@ -158,7 +158,6 @@ class SplitReader:
         return WindowTable(table, self._index(self.split.window_start[low:high] - first), self.window)
 
     def _rows(self, abundance: np.ndarray, physical: np.ndarray, dt: np.ndarray) -> RowTable:
-        """Return columns as a table on the device."""
         tensors = (
             torch.from_numpy(np.asarray(column, dtype=np.float32)) for column in (abundance, physical, dt)
         )

@@ -1,4 +1,4 @@
-"""How a training adapts to its progress: falling dropout, returns to the best weights."""
+"""How a training adapts to its progress: lower dropout, and returns to the best weights."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class Session:
     group
         The processes that train together.
     ended_by_callback
-        Whether somebody who looked on ended the training.
+        Whether a callback ended the training.
     """
 
     # an nn.Module with all that chemnet.models.contract adds to one
@@ -96,7 +96,7 @@ def make_session(model: Any, config: ConfigDict, **parts: Any) -> Session:
 
 
 def make_trainer(session: Session, means: EpochMeans, trace: Trace) -> Engine:
-    """Return the engine whose iterations are training steps; `means` takes in what each step gives.
+    """Return the engine whose iterations are training steps; `means` collects what each step returns.
 
     A step reads nothing back from the device: losses gather there until `means.flush`.
     """

@@ -1,4 +1,4 @@
-"""Means over an epoch, read from the device once per log interval, that find what is not finite."""
+"""Means over an epoch, read from the device once per log interval; they detect what is not finite."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class EpochMeans:
         self.start(epoch=0)
 
     def start(self, epoch: int) -> None:
-        """Forget everything and begin an epoch."""
+        """Reset and begin an epoch."""
         self.epoch, self._rows, self._batches = epoch, 0, 0
         self._names: list[str] = []
         self._sums = torch.zeros(0, dtype=torch.float64)
@@ -40,7 +40,7 @@ class EpochMeans:
         self._weights: list[int] = []
 
     def add(self, loss: Tensor, diagnostics: Mapping[str, Tensor], rows: int) -> None:
-        """Take in one batch of `rows` items."""
+        """Add one batch of `rows` items."""
         scalars = {"loss": loss, **{name: value for name, value in diagnostics.items() if value.ndim == 0}}
         self._names = list(scalars)
         self._pending.append(torch.stack([value.detach().float() for value in scalars.values()]))

@@ -30,7 +30,7 @@ class Tracker(Protocol):
     """Takes the figures of each epoch as they come (MLflow, a sweep)."""
 
     def epoch(self, record: dict[str, float]) -> None:
-        """Take in the figures of one finished epoch."""
+        """Record the figures of a finished epoch."""
         ...
 
 
@@ -49,7 +49,7 @@ class Callback(Protocol):
     tags: Mapping[str, str]
 
     def stops_after(self, record: Mapping[str, float]) -> bool:
-        """Take in the figures of a finished epoch; return whether training is to end."""
+        """Record the figures of a finished epoch; return whether training is to end."""
         ...
 
 
@@ -273,7 +273,7 @@ class ShowProgress:
         self.last_told, self.untold = time.monotonic(), False
 
     def close(self, trainer: Engine, error: BaseException | None = None) -> None:
-        """Close the bar; an error goes on its way."""
+        """Close the bar; an error propagates."""
         self.bar.close()
         if self.untold:
             self.log()

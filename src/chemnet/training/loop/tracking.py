@@ -53,7 +53,7 @@ class MlflowTracker:
     run_name
         The run's name when ``train.run_name`` gives none.
     run_id
-        A run to go on with; None makes a new one.
+        A run to continue; None makes a new one.
 
     Raises
     ------

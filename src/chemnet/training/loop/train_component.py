@@ -19,7 +19,7 @@ from chemnet.models.recipe import keywords
 from chemnet.progress import get_logger
 from chemnet.registry import MODELS
 from chemnet.results import ResultDirectory, ResultWriter
-from chemnet.results.directory import DONE
+from chemnet.results.layout import DONE
 from chemnet.training.feeds.curriculum import with_curriculum
 from chemnet.training.feeds.split_feeds import batch_bytes, make_feeds
 from chemnet.training.feeds.truncation import with_truncation
@@ -67,7 +67,7 @@ def train_component(
     inputs
         ``"preprocess"``, and ``"autoencoder"`` for an emulator.
     resumed
-        A run to go on with.
+        A run to resume.
     callback
         Sees each epoch and may end the training.
     group
@@ -100,7 +100,6 @@ def _write_component(
     trace: Trace,
     callback: Callback | None,
 ) -> ResultDirectory:
-    """Train and write the result."""
     # what the resumed run becomes is what an uninterrupted one would be, so its configuration reproduces it
     kept_config = config.replace({"train.resume": False})
     component = config["train"]["component"] or config["model"]["name"]
@@ -176,7 +175,6 @@ def _train(
 
 
 def _run(session: Session, trace: Trace, trackers: Sequence[Tracker], callback: Callback | None) -> None:
-    """Run the epochs that are left."""
     means = session.group.means("training")
     trainer = make_trainer(session, means, trace)
     attach_all(trainer, session, means, trackers, callback)

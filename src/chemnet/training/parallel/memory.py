@@ -16,10 +16,10 @@ _DEFAULT_MMAP_MAX, _LARGEST_MMAP_THRESHOLD = 65536, 32 * 2**20
 
 @contextlib.contextmanager
 def memory_for_steps(largest: int) -> Iterator[None]:
-    """Keep memory inside the block where the steps in it need that.
+    """Keep freed memory inside the block where its steps need that.
 
-    Small tensors glibc keeps by itself, as far as it can: there, keeping everything would only let what is
-    free between small tensors that live on gather from step to step.
+    glibc keeps the memory of small tensors by itself; to keep everything there would only let gaps between
+    long-lived small tensors add up from step to step.
 
     Parameters
     ----------
@@ -36,8 +36,7 @@ def kept_memory() -> Iterator[None]:
 
     glibc maps blocks above 32 MB afresh each time, and the system fills every page with zeros when it is
     first written: at 65,536 rows of 333 species a training step then waits longer for its tensors than for
-    its matrix products. Elsewhere than on glibc nothing is changed. Afterwards what is free goes back to the
-    system.
+    its matrix products. Without glibc nothing is changed. Afterwards what is free goes back to the system.
     """
     libc = _glibc()
     if libc is None:

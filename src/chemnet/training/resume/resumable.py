@@ -8,8 +8,8 @@ from pathlib import Path
 from chemnet.config import ConfigDict
 from chemnet.errors import ResultsError, suggest
 from chemnet.results import list_results
-from chemnet.results.directory import PARTIAL_PREFIX
 from chemnet.results.directory_names import newest_of_component, result_folder, run_folder
+from chemnet.results.layout import PARTIAL_PREFIX
 from chemnet.results.partial import list_partial, run_state
 
 LATEST = "latest"

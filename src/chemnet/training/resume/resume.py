@@ -1,4 +1,4 @@
-"""Going on with a training: which one, from what state, on what data."""
+"""Resuming a training: which one, from what state, on what data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chemnet.config.overrides import join_key
 from chemnet.errors import ConfigError, ResultsError
 from chemnet.progress import get_logger
 from chemnet.results import ResultDirectory
-from chemnet.results.directory import PARTIAL_PREFIX, RESULT_FILE
+from chemnet.results.layout import PARTIAL_PREFIX, RESULT_FILE
 from chemnet.results.partial import OwnedRun
 from chemnet.training.parallel.process_group import ALONE, Alone
 from chemnet.training.resume.resumable import training_to_resume
@@ -28,7 +28,7 @@ _log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class Resumed:
-    """A run to go on with.
+    """A run to resume.
 
     Attributes
     ----------

@@ -66,7 +66,7 @@ class TrainingState:
     averaged_weights: dict[str, Tensor] = field(default_factory=dict, repr=False)
 
     def record(self, score: float, model: nn.Module) -> bool:
-        """Take in the score of a finished epoch; return whether it is the best and keep the weights if so."""
+        """Record the score of a finished epoch; return whether it is the best, and keep its weights if so."""
         if not score < self.best_score:
             self.stagnant += 1
             return False
@@ -178,7 +178,6 @@ def restore(found: Resumable, model: nn.Module, optimizer: Optimizer, scheduler:
 
 
 def _prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors with a prefix before each name."""
     return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
 
 

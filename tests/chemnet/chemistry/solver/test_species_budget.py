@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from chemnet.chemistry.formats import shipped_networks
-from chemnet.chemistry.network.network import Network, NetworkSpecies, Reaction
+from chemnet.chemistry.network.network import Network
+from chemnet.chemistry.network.parts import NetworkSpecies, Reaction
 from chemnet.chemistry.solver.species_budget import LAYERS, SpeciesBudget, species_budget
 from chemnet.errors import DataError
 

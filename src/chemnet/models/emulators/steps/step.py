@@ -63,7 +63,7 @@ class Step(nn.Module, ABC):
         return torch.cat([physical, self.time_step.features(dt)], dim=-1)
 
     def memory(self, latent: Tensor) -> State:
-        """Return what else than the standardised latents `(B, L)` a state holds; nothing by default."""
+        """Return the entries of a state beside its standardised latents `(B, L)`; none by default."""
         return {}
 
     @abstractmethod
@@ -83,7 +83,7 @@ class Step(nn.Module, ABC):
     def fused_rollout(
         self, start: Tensor, forcing: Tensor, dt: Tensor, limits: Tensor | None
     ) -> Tensor | None:
-        """Return what repeated steps give in a faster way, `(B, T, L)`, or None where there is none.
+        """Return what repeated steps give, `(B, T, L)`, by a faster way; None where there is none.
 
         Parameters
         ----------
