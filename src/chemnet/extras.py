@@ -10,7 +10,7 @@ from chemnet.errors import MissingPackageError
 EXTRAS: dict[str, tuple[str, ...]] = {
     "search": ("chromadb",),
     "track": ("mlflow",),
-    "map": ("umap", "sklearn", "bokeh"),
+    "map": ("umap", "sklearn"),
     "sweep": ("optuna",),
     "dask": ("distributed",),
     "ode": ("torchdiffeq",),

@@ -68,7 +68,7 @@ class Demo(Verb[Answer]):
         folder
             Where recipes and results go; wins over ``demo.folder``.
         """
-        for package in ("umap", "bokeh", "chromadb"):
+        for package in ("umap", "chromadb"):
             require(package, "`chemnet demo`, which shows every verb (chemnet[all]),")
         place = Path(folder or self.config["demo"]["folder"]).resolve()
         place.mkdir(parents=True, exist_ok=True)
