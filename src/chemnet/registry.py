@@ -227,6 +227,10 @@ _BUILTIN_VERBS: dict[str, tuple[str, str]] = {
         "open the database of known states: search_by_id, search_by_vector, get_by_id",
     ),
     "model": ("chemnet.verbs.model", "summarise a model: layers, parameters and shapes"),
+    "download": (
+        "chemnet.verbs.download",
+        "fetch a public data set by name, DOI or address, with checksum and resumption",
+    ),
     "doctor": (
         "chemnet.verbs.doctor",
         "look at versions, device, threads, caches, disk and speed, and say what to mend",

@@ -11,6 +11,7 @@ import h5py
 
 from chemnet.config import ConfigDict
 from chemnet.data.readers import npy
+from chemnet.data.readers.codes_hdf5 import CodesTable
 from chemnet.data.readers.hdf5 import SIGNATURE as HDF5_SIGNATURE
 from chemnet.data.readers.hdf5 import ColumnTable, open_hdf5
 from chemnet.data.readers.npy import NpyTable
@@ -25,7 +26,10 @@ from chemnet.text_files import GZIP_SIGNATURE, UTF16_MARKS
 
 _log = get_logger(__name__)
 
-FORMATS = "pandas-HDF5, plain HDF5, HDF5 groups of columns (Carbox), npy with columns.json, Parquet, CSV"
+FORMATS = (
+    "pandas-HDF5, plain HDF5, HDF5 groups of columns (Carbox), CODES sets, "
+    "npy with columns.json, Parquet, CSV"
+)
 # What people hand over that is no table of chemnet's: how it begins, what it is, and the way out.
 _OTHERS = {
     b"PK\x03\x04": (
@@ -177,6 +181,8 @@ def _open_hdf5(path: Path, options: ConfigDict) -> TableSource:
         return PandasTable(path, node)
     if PlainHDF5.matches(node):
         return PlainHDF5(path, node, options["physical"])
+    if CodesTable.matches(node):
+        return CodesTable(path, node, options["physical"])
     return ColumnTable(path, node)
 
 
@@ -190,4 +196,4 @@ def _groups(group: h5py.Group) -> Iterator[tuple[str, h5py.Group]]:
 
 
 def _is_table(node: h5py.Group) -> bool:
-    return PandasTable.matches(node) or PlainHDF5.matches(node) or ColumnTable.matches(node)
+    return any(kind.matches(node) for kind in (PandasTable, PlainHDF5, CodesTable, ColumnTable))
