@@ -20,14 +20,11 @@ def aligned(table: Sequence[Row], right: Collection[int] | None = None, indent: 
     indent
         What each line begins with.
     """
-    columns = [
-        [
-            cell.rjust(width) if (i > 0 if right is None else i in right) else cell.ljust(width)
-            for cell in cells
-        ]
-        for i, cells in enumerate(zip(*table, strict=True))
-        for width in [max(map(len, cells))]
-    ]
+    columns = []
+    for i, cells in enumerate(zip(*table, strict=True)):
+        width = max(map(len, cells))
+        to_right = i > 0 if right is None else i in right
+        columns.append([cell.rjust(width) if to_right else cell.ljust(width) for cell in cells])
     return [(indent + "  ".join(line)).rstrip() for line in zip(*columns, strict=True)]
 
 

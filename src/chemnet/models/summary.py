@@ -59,10 +59,8 @@ class ModelSummary:
 
     def __str__(self) -> str:
         lines = [f"{self.name}: role {self.role}, fed by {self.feed}, {self.n_parameters:,} parameters", ""]
-        lines += aligned(
-            [(name, _words(shape), f"{_count(shape):,}") for name, shape in self.parameters.items()],
-            right={2},
-        )
+        sizes = [(name, _words(shape), f"{_count(shape):,}") for name, shape in self.parameters.items()]
+        lines += aligned(sizes, right={2})
         lines += ["", "layers in the order of their calls, with output shapes", ""]
         lines += aligned([(name, kind, _words(shape)) for name, kind, shape in self.layers], right={2})
         for title, shapes in (("batch", self.inputs), ("inference", self.outputs)):
