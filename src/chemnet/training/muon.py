@@ -97,7 +97,6 @@ class Muon(Optimizer):
         matrix.add_(direction, alpha=-group["lr"] * _ADAM_RMS * max(matrix.shape) ** 0.5)
 
     def _move_vector(self, vector: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
-        """Step as Adam does."""
         state = self.state[vector]
         if not state:
             state["step"] = torch.zeros((), dtype=torch.float32)

@@ -72,7 +72,6 @@ class Results(Verb[Answer]):
 
 
 def _row(result: ResultDirectory) -> dict[str, Any]:
-    """Return what the table shows of a whole result."""
     return {
         "name": result.name,
         "verb": result.verb,

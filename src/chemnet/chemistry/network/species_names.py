@@ -176,7 +176,6 @@ def _is_family(group: set[str]) -> bool:
 
 
 def _charge(body: str) -> str:
-    """Return the charge at the end of a name."""
     return match.group() if (match := _CHARGE.search(body)) else ""
 
 
