@@ -73,7 +73,7 @@ class Muon(Optimizer):
     def step(self, closure: Callable[[], float]) -> float: ...
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:
-        """Move every parameter that has a gradient; `closure` evaluates the loss anew and returns it."""
+        """Update every parameter that has a gradient; `closure` evaluates the loss anew and returns it."""
         loss = None
         if closure is not None:
             with torch.enable_grad():

@@ -83,7 +83,7 @@ def charges(species: Sequence[str]) -> npt.NDArray[np.float64]:
     Raises
     ------
     DataError
-        A name is no formula.
+        A name is not a formula.
 
     Examples
     --------
@@ -99,7 +99,7 @@ def masses(species: Sequence[str]) -> npt.NDArray[np.float64]:
     Raises
     ------
     DataError
-        A name is no formula.
+        A name is not a formula.
 
     Examples
     --------

@@ -158,7 +158,7 @@ def survey(
     Raises
     ------
     DataError
-        A name is no formula.
+        A name is not a formula.
     """
     known = {one.name: one for one in species}
     imbalances, n_grain_charges = _imbalances(reactions, known)
