@@ -83,7 +83,6 @@ def _needs_compiling(function: Any) -> bool:
 
 @cache
 def _sources_digest(folders: tuple[Path, ...]) -> str:
-    """Return a digest of all sources that may hold compiled functions."""
     digest = hashlib.blake2b(digest_size=16)
     for folder in folders:
         for path in sorted(folder.rglob("*.py")):

@@ -165,7 +165,6 @@ class ProgressLog:
             self._tell()
 
     def _tell(self) -> None:
-        """Log one line."""
         self._told, self._told_at = self.n, time.monotonic()
         done, ended = self.n - self.initial, self.n == self.total
         of, left = "" if self.total is None else f" of {self.total:,}", ""

@@ -31,7 +31,7 @@ _SEPARATORS = " \t,;:"
 
 
 def open_text(path: Path) -> TextIO:
-    """Open a text file, compressed by gzip or not, at its first sign behind a byte-order mark.
+    """Open a text file, compressed by gzip or not, at its first character after a byte-order mark.
 
     Parameters
     ----------

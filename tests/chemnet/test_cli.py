@@ -240,7 +240,7 @@ def test_a_key_that_is_written_otherwise_is_shown_as_it_must_be(words, advice, c
 def test_the_help_of_a_verb_lists_its_keys_inputs_and_examples(capsys):
     assert main(["train", "--help"]) == 0
     printed = capsys.readouterr().out
-    assert re.search(r"train.epochs = 100 +passes over the training split", printed)
+    assert re.search(r"train.epochs = 100 +largest number of passes over the training split", printed)
     assert re.search(r"train.preprocess_dir +result of chemnet preprocess", printed)
     assert "\n  chemnet train train.epochs=20\n" in printed
     assert max(map(len, printed.splitlines())) < 120

@@ -177,6 +177,9 @@ def test_its_step_makes_an_emulator_that_trains_and_predicts(run: Run) -> None:
     assert trained.answer["summary"]["role"] == "direct_emulator"
     inferred = run("infer", *words)
     assert inferred.code == 0, inferred.err
+    members = ("model.name=DirectEnsemble", "model.DirectEnsemble.member=LinearEmulator")
+    ensemble = run("train", *members, "general.results_dir=windows", *SHORT_RUN)
+    assert ensemble.code == 0, ensemble.err
 
 
 def test_its_model_trains_through_its_dotted_name(run_uninstalled: Run) -> None:

@@ -240,7 +240,6 @@ def _joined(values: dict[str, Any], key: Key, value: Any) -> Any:
 
 
 def _lies_in_result(path: Path) -> bool:
-    """Return whether a file stands in a result or in the hidden directory of a run."""
     from chemnet.results.layout import PARTIAL_PREFIX, RESULT_FILE
 
     return path.parent.name.startswith(PARTIAL_PREFIX) or (path.parent / RESULT_FILE).is_file()

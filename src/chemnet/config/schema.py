@@ -67,7 +67,7 @@ class Schema:
         Raises
         ------
         ConfigError
-            When nobody defined the key, it is a table, or the value is none that it takes.
+            When the key is not defined, is a table, or does not take the value.
         """
         if key in self.keys:
             return self.keys[key].accept(value, where)

@@ -73,7 +73,6 @@ class NpyAppender:
         self._file.flush()
 
     def _write_header(self) -> None:
-        """Write the header for the current number of rows at the start of the file."""
         header: dict[str, Any] = {
             "descr": np.lib.format.dtype_to_descr(self.dtype),
             "fortran_order": False,

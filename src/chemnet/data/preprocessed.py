@@ -104,7 +104,6 @@ class PreprocessedData:
         )
 
     def _sample(self, feed: str, size: int) -> dict[str, Any]:
-        """Return one small batch of torch tensors from the training split."""
         import torch
 
         train = self.split("train")

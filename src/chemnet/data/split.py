@@ -220,7 +220,6 @@ class Split:
         return self._datasets[name]
 
     def _index(self, name: str, what: str) -> np.ndarray:
-        """Return an index that only some methods write."""
         if name not in self._file:
             raise DataError(
                 f"{self.path}: no {what} in this split, which was made with method '{self.method}'",

@@ -86,7 +86,7 @@ class RowRange:
     rows
         The rows that it is part of.
     start, stop
-        Its first row, and the one behind its last.
+        Its first row, and the one after its last.
     """
 
     def __init__(self, rows: Rows, start: int, stop: int) -> None:

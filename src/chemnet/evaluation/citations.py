@@ -92,7 +92,6 @@ def _keys_of(network: str, reading: Any) -> tuple[str, ...]:
 
 
 def _chemnet() -> str:
-    """Return chemnet's own entry."""
     return "\n".join(
         [
             "@software{chemnet,",

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from chemnet.models.contract import Batch, ChemModel, evaluating
+from chemnet.text_tables import aligned
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,10 @@ class ModelSummary:
 
     def __str__(self) -> str:
         lines = [f"{self.name}: role {self.role}, fed by {self.feed}, {self.n_parameters:,} parameters", ""]
-        lines += _table(
-            [(name, _words(shape), f"{_count(shape):,}") for name, shape in self.parameters.items()]
-        )
+        sizes = [(name, _words(shape), f"{_count(shape):,}") for name, shape in self.parameters.items()]
+        lines += aligned(sizes, right={2})
         lines += ["", "layers in the order of their calls, with output shapes", ""]
-        lines += _table([(name, kind, _words(shape)) for name, kind, shape in self.layers])
+        lines += aligned([(name, kind, _words(shape)) for name, kind, shape in self.layers], right={2})
         for title, shapes in (("batch", self.inputs), ("inference", self.outputs)):
             lines += [
                 "",
@@ -119,8 +119,3 @@ def _count(shape: tuple[int, ...]) -> int:
 
 def _words(shape: tuple[int, ...]) -> str:
     return "(" + ", ".join(map(str, shape)) + ")"
-
-
-def _table(rows: list[tuple[str, str, str]]) -> list[str]:
-    widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
-    return [f"  {a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}" for a, b, c in rows]

@@ -259,7 +259,6 @@ def _later(curve: Mapping[str, Sequence[float]]) -> dict[str, Array]:
 
 
 def _map_edges(logs: Array, width: float) -> Array:
-    """Return evenly spaced edges around all values."""
     first, last = math.floor(logs.min() / width), math.floor(logs.max() / width) + 1
     return np.arange(first, last + 1) * width
 

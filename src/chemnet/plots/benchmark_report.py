@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from chemnet.plots.benchmark_figures import LABELS
-from chemnet.plots.text_tables import Row, aligned, html_table, markdown_table
+from chemnet.text_tables import Row, aligned, html_table, markdown_table
 
 #: sections of the report: what is compared, and the methods in it
 SECTIONS = (

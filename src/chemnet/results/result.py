@@ -94,7 +94,6 @@ class VerbResult:
 
 
 def _short(value: Any) -> str:
-    """Write one summary value compactly."""
     if isinstance(value, float):
         return f"{value:.5g}"
     if isinstance(value, dict):

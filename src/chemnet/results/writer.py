@@ -224,7 +224,6 @@ def _sync_folder(folder: Path) -> None:
 
 @functools.cache
 def _versions() -> dict[str, str]:
-    """Return the versions of the packages that shape a result."""
     import platform
     from importlib.metadata import PackageNotFoundError, version
 

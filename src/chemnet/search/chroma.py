@@ -123,7 +123,6 @@ class ChromaDatabase(VectorDatabase):
         return folder
 
     def _not_yours(self, keys: dict[str, Any]) -> ResultsError:
-        """Return the error for a place that the result names and the configuration does not."""
         words = " ".join(f"vector_db.{key}={value}" for key, value in keys.items())
         place = ", ".join(map(str, keys.values()))
         return ResultsError(

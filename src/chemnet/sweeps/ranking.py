@@ -64,7 +64,6 @@ def trial_table(records: Sequence[TrialRecord], monitor: str) -> list[Row]:
 
 
 def _row(record: TrialRecord, keys: Sequence[str]) -> Row:
-    """Return the cells of one trial."""
     failed = record.state == "failed"
     figures = ["-"] * 4
     if not failed:

@@ -150,7 +150,6 @@ def _number(trial: Any) -> int:
 
 
 def _suggest(drawn: Any, key: str, domain: Choice | Range) -> Any:
-    """Draw one parameter."""
     if isinstance(domain, Range):
         suggest = drawn.suggest_int if domain.whole else drawn.suggest_float
         return suggest(key, domain.low, domain.high, log=domain.logarithmic)

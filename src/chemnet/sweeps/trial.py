@@ -228,7 +228,6 @@ def _unfinished(config: ConfigDict, component: str) -> Path | None:
 
 
 def _record(slot: int, trial: Trial, result: ResultDirectory, monitor: str) -> TrialRecord:
-    """Return how a trained trial ended."""
     from chemnet.training.loop.training_report import read_records
 
     records = read_records(result.file("metrics.jsonl"))

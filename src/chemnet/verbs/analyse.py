@@ -226,7 +226,6 @@ def _write(
     truth: Sequence[SpeciesBudget] | None,
     most: int,
 ) -> None:
-    """Write the budgets and their pictures."""
     import numpy as np
 
     from chemnet.plots.budget_figures import draw_budget, draw_routes

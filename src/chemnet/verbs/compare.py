@@ -44,7 +44,7 @@ class CompareResult(VerbResult):
 
     def __str__(self) -> str:
         from chemnet.plots.benchmark_report import comparison_table
-        from chemnet.plots.text_tables import aligned
+        from chemnet.text_tables import aligned
 
         return "\n".join([*aligned(comparison_table(self.benchmarks)), "", f"result  {self.path}"])
 
@@ -91,7 +91,7 @@ def compare(config: ConfigDict) -> ResultDirectory:
     from chemnet.plots.benchmark_figures import draw_comparison
     from chemnet.plots.benchmark_report import comparison_table
     from chemnet.plots.figures import save_figure
-    from chemnet.plots.text_tables import markdown_table
+    from chemnet.text_tables import markdown_table
 
     wanted = config["compare"]["benchmarks"]
     found = [named_result(config, str(one), "compare.benchmarks", "benchmark") for one in wanted]

@@ -102,12 +102,10 @@ class Demo(Verb[Answer]):
 
 
 def _simulate(demo: DemoRun) -> None:
-    """Make tracers and integrate the chemistry along them."""
     demo.results["simulate"] = demo.run("simulate")
 
 
 def _preprocess(demo: DemoRun) -> None:
-    """Split and scale what was simulated."""
     demo.results["preprocess"] = demo.run("preprocess")
 
 
@@ -128,7 +126,6 @@ def _benchmark(demo: DemoRun) -> None:
 
 
 def _encode(demo: DemoRun) -> None:
-    """Encode every state."""
     demo.results["latents"] = demo.run("infer", model_dir=demo.results["autoencoder"].path)
 
 
@@ -139,12 +136,10 @@ def _map(demo: DemoRun) -> None:
 
 
 def _store(demo: DemoRun) -> None:
-    """Put every state into a vector database."""
     demo.results["database"] = demo.run("save_to_database", infer_dir=demo.results["latents"].path)
 
 
 def _look_up(demo: DemoRun) -> None:
-    """Ask for the states nearest to one in the middle of a tracer."""
     states = demo.results["latents"].dataset
     rows = states.tracer_rows(states.tracer_ids[0])
     demo.neighbours = demo.run("lookup", id=str(states.ids()[rows[len(rows) // 2]]))
@@ -194,7 +189,6 @@ def _story(demo: DemoRun) -> list[str]:
 
 
 def _what_was_made(demo: DemoRun) -> list[str]:
-    """Return one line per thing that is worth opening."""
     simulated = demo.results["simulate"].summary
     made = [
         (f"{simulated['tracers']} tracers of {simulated['species']} species", "simulate", "tracers.png"),

@@ -243,7 +243,6 @@ def _write(
 
 
 def _graph_file(species: str) -> str:
-    """Return the file name of the graph around a species."""
     from chemnet.plots.network_graph import plain_name
 
     return f"graph_{plain_name(species)}.png"

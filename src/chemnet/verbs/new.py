@@ -94,7 +94,6 @@ def _checked(name: str) -> str:
 
 
 def _write(template: Path, target: Path, package: str, words: dict[str, str]) -> Path:
-    """Write one file of the template and return its path."""
     relative = str(template.relative_to(_TEMPLATE)).removesuffix(_SUFFIX).replace(_PLACEHOLDER, package)
     text = template.read_text(encoding="utf-8")
     for word, value in words.items():

@@ -11,6 +11,7 @@ from chemnet.registry import chem_verb
 from chemnet.results import Answer, ParentRef, ResultDirectory, list_results
 from chemnet.results.layout import PARTIAL_PREFIX
 from chemnet.results.partial import list_partial, remove_unfinished, run_state
+from chemnet.text_tables import aligned
 from chemnet.verbs.verb import Verb
 
 
@@ -71,7 +72,6 @@ class Results(Verb[Answer]):
 
 
 def _row(result: ResultDirectory) -> dict[str, Any]:
-    """Return what the table shows of a whole result."""
     return {
         "name": result.name,
         "verb": result.verb,
@@ -97,24 +97,12 @@ def _partial_row(path: Path) -> dict[str, Any]:
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
-    header = ("name", "verb", "component", "status", "wall time", "made from")
-    cells = [header]
+    cells = [("name", "verb", "component", "status", "wall time", "made from")]
     for row in rows:
         wall = "" if row["wall_time_s"] is None else f"{row['wall_time_s']:.1f} s"
-        cells.append(
-            (
-                row["name"],
-                row["verb"],
-                row["component"],
-                row["status"],
-                wall,
-                ", ".join(row["parents"].values()),
-            )
-        )
-    widths = [max(len(line[column]) for line in cells) for column in range(len(header))]
-    return "\n".join(
-        "  ".join(f"{cell:<{w}}" for cell, w in zip(line, widths, strict=True)).rstrip() for line in cells
-    )
+        words = (row[key] for key in ("name", "verb", "component", "status"))
+        cells.append((*words, wall, ", ".join(row["parents"].values())))
+    return "\n".join(aligned(cells, right=(), indent=""))
 
 
 def _tree_lines(results: list[ResultDirectory]) -> list[str]:

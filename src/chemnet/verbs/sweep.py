@@ -54,8 +54,8 @@ class SweepResult(VerbResult):
         return draw_sweep([one.to_dict() for one in self.trials], self.summary["monitor"])
 
     def __str__(self) -> str:
-        from chemnet.plots.benchmark_report import aligned
         from chemnet.sweeps.ranking import trial_table
+        from chemnet.text_tables import aligned
 
         table = aligned(trial_table(self.trials, self.summary["monitor"]))
         return "\n".join([*table, "", super().__str__()])

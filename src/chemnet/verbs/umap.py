@@ -178,7 +178,6 @@ def _save_ids(path: Path, data: InferenceDataset) -> None:
 
 
 def _figure(embedding: np.ndarray, data: InferenceDataset, config: ConfigDict) -> Figure:
-    """Return the embedding coloured by each physical parameter and by time."""
     from chemnet.data.npy_files import let_go
     from chemnet.plots.figures import embedding_panels
 

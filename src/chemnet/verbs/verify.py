@@ -46,7 +46,7 @@ class Verify(Verb):
         from dataclasses import asdict
 
         from chemnet.export.verify import require_good, verify_bundle
-        from chemnet.plots.text_tables import aligned
+        from chemnet.text_tables import aligned
 
         checks = verify_bundle(Path(bundle))
         rows = [

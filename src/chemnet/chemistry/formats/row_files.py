@@ -120,7 +120,7 @@ class Reading:
         Raises
         ------
         DataError
-            A name is no formula.
+            A name is not a formula.
 
         Examples
         --------

@@ -69,8 +69,8 @@ def read(path: Path, reading: Reading | None = None) -> tuple[list[NetworkSpecie
     Raises
     ------
     DataError
-        Rows with an unknown type, a wrong number of columns, a bad number or a name that is no formula; each
-        is named by file and line.
+        Rows with an unknown type, a wrong number of columns, a bad number or a name that is not a formula;
+        each is named by file and line.
     """
     reading = reading or Reading()
     rows = functools.partial(_reactions, reading)

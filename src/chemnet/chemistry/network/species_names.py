@@ -26,7 +26,7 @@ class Naming:
     Parameters
     ----------
     composition
-        Formula by name, for names that are none: `{"PAH": "C54H18", "C18O": "C[18O]"}`. A name stands
+        Formula by name, for names that are not formulae: `{"PAH": "C54H18", "C18O": "C[18O]"}`. A name stands
         for its ions and ices too, and is read in any case. An empty formula is a particle whose atoms do not
         count, like a dust grain.
     ice_prefixes
@@ -176,7 +176,6 @@ def _is_family(group: set[str]) -> bool:
 
 
 def _charge(body: str) -> str:
-    """Return the charge at the end of a name."""
     return match.group() if (match := _CHARGE.search(body)) else ""
 
 

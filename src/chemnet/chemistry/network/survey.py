@@ -158,7 +158,7 @@ def survey(
     Raises
     ------
     DataError
-        A name is no formula.
+        A name is not a formula.
     """
     known = {one.name: one for one in species}
     imbalances, n_grain_charges = _imbalances(reactions, known)
@@ -225,7 +225,6 @@ def _fates(reactions: Sequence[Reaction]) -> tuple[set[str], set[str], set[str]]
 
 
 def _has_range(reaction: Reaction) -> bool:
-    """Whether temperature limits a reaction."""
     return not reaction.extrapolate and (reaction.t_min > 0 or math.isfinite(reaction.t_max))
 
 

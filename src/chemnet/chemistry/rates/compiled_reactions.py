@@ -15,26 +15,10 @@ from chemnet.chemistry.rates.table import FORMULA, VECTORISED, Factor, Formula, 
 from chemnet.chemistry.rates.translation import Translator
 
 _PARAMETERS = (
-    "alpha",
-    "beta",
-    "gamma",
-    "t_min",
-    "t_max",
-    "frequency1",
-    "frequency2",
-    "energy1",
-    "energy2",
-    "tunnelling",
-    "share",
-    "speed",
-    "fit_min",
-    "fit_max",
-    "barrier1",
-    "barrier2",
-    "scale",
-    "log_fit_min",
+    "alpha", "beta", "gamma", "t_min", "t_max", "frequency1", "frequency2", "energy1", "energy2",
+    "tunnelling", "share", "speed", "fit_min", "fit_max", "barrier1", "barrier2", "scale", "log_fit_min",
     "log_fit_max",
-)
+)  # fmt: skip
 _INTEGERS = ("formula", "density_power", "expression")
 
 

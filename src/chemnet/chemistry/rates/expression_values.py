@@ -139,7 +139,6 @@ def _values(
 
 
 def _check_species(reaction: Reaction, known: Mapping[str, Array]) -> None:
-    """Refuse a rate that depends on a species which the network does not have."""
     missing = sorted(getattr(reaction.expression, "densities", frozenset()) - known.keys())
     if missing:
         raise DataError(

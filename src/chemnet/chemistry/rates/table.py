@@ -72,26 +72,9 @@ N_FACTORS = len(Factor)
 
 
 (
-    ALPHA,
-    BETA,
-    GAMMA,
-    T_MIN,
-    T_MAX,
-    FREQUENCY_1,
-    FREQUENCY_2,
-    ENERGY_1,
-    ENERGY_2,
-    TUNNELLING,
-    SHARE,
-    SPEED,
-    FIT_MIN,
-    FIT_MAX,
-    BARRIER_1,
-    BARRIER_2,
-    SCALE,
-    LOG_FIT_MIN,
-    LOG_FIT_MAX,
-) = range(19)
+    ALPHA, BETA, GAMMA, T_MIN, T_MAX, FREQUENCY_1, FREQUENCY_2, ENERGY_1, ENERGY_2, TUNNELLING, SHARE,
+    SPEED, FIT_MIN, FIT_MAX, BARRIER_1, BARRIER_2, SCALE, LOG_FIT_MIN, LOG_FIT_MAX,
+) = range(19)  # fmt: skip
 """Rows of a rate table's parameters: a row counts at T_MIN <= T < T_MAX, T held in FIT_MIN to FIT_MAX.
 
 BARRIER_1 and BARRIER_2 are the barriers against diffusion [K], SCALE what other grains than the standard ones

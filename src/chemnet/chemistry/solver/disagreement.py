@@ -15,7 +15,7 @@ _LEAST = 1e-20  # what tables end at
 
 @dataclass(frozen=True)
 class RateDisagreement:
-    """What implicit steps from the rows of a set are off from the rows that follow.
+    """How far implicit steps from the rows of a set are from the rows that follow.
 
     Parameters
     ----------
@@ -39,14 +39,14 @@ class RateDisagreement:
     compared: float
 
     def worst(self, count: int = 5) -> tuple[str, ...]:
-        """Return the names of the species that are off most."""
+        """Return the names of the species with the largest deviations."""
         return tuple(self.species_names[i] for i in np.argsort(-self.by_species)[:count])
 
 
 def rate_disagreement(
     step: ImplicitStep, abundances: ArrayLike, physical: ArrayLike, dt: float, *, threads: int | None = None
 ) -> RateDisagreement:
-    """Compare a network with whole histories that claim to be made with it.
+    """Compare a network with whole histories that are said to be made with it.
 
     Parameters
     ----------

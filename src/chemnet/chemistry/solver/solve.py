@@ -246,7 +246,6 @@ def _check_values(
 
 
 def _checked_initial(network: Network, initial: ArrayLike | Mapping[str, float]) -> NDArray[np.float64]:
-    """Return initial abundances in the order of the network's species."""
     if isinstance(initial, Mapping):
         abundances = np.zeros(len(network.species))
         for species, value in initial.items():

@@ -95,7 +95,7 @@ class SplitWriter:
         }
 
     def append(self, rows: Rows) -> bool:
-        """Scale rows and write them behind those that are there.
+        """Scale rows and append them.
 
         Returns
         -------

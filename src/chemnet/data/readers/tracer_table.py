@@ -233,7 +233,6 @@ def _of_agreed_length(catalogue: Catalogue, mode: str) -> Catalogue:
 
 
 def _unchecked(abundance: np.ndarray, place: Place) -> np.ndarray:
-    """Return abundances as they are."""
     return abundance
 
 

@@ -21,7 +21,7 @@ _VECTOR = 8
 
 @dataclass(frozen=True)
 class Layer:
-    """A linear map and the activation behind it, ``activation(x @ matrix + bias)``.
+    """A linear map followed by an activation, ``activation(x @ matrix + bias)``.
 
     Attributes
     ----------

@@ -83,7 +83,7 @@ class Ensemble:
         return self.decode(state["latent"])
 
     def observe(self, state: State) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return abundances `(B, S)`, and the members' spread in the mean over species [dex], `(B,)`."""
+        """Return abundances `(B, S)`, and the members' spread averaged over species [dex], `(B,)`."""
         scaled = self._scaled(state["latent"])
         return self._mean(scaled), {SPREAD: self._spread(scaled).mean(dim=1)}
 

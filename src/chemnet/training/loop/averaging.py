@@ -22,8 +22,8 @@ _STATISTICS = ("running_mean", "running_var")
 class AverageWeights:
     """Move the average towards the weights after each step, by ``1 - train.ema_decay`` of the way.
 
-    The first steps move it further, or the random start would linger: the decay is at most ``(1 + n) / (10 +
-    n)`` at step n, as in TensorFlow's `ExponentialMovingAverage`.
+    The first steps move it further, or the random start would linger: the decay is at most
+    ``(1 + n) / (10 + n)`` at step n, as in TensorFlow's `ExponentialMovingAverage`.
     """
 
     def __init__(self, session: Session) -> None:

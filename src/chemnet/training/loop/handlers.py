@@ -27,7 +27,7 @@ _log = get_logger(__name__)
 
 
 class Tracker(Protocol):
-    """Takes the figures of each epoch as they come (MLflow, a sweep)."""
+    """Receives the figures of each epoch (MLflow, a sweep)."""
 
     def epoch(self, record: dict[str, float]) -> None:
         """Record the figures of a finished epoch."""
@@ -189,7 +189,7 @@ class StopEarly:
         self.session = session
 
     def attach(self, trainer: Engine) -> None:
-        """Look after each epoch."""
+        """Check after each epoch."""
         trainer.add_event_handler(Events.EPOCH_COMPLETED, self.look)
 
     def look(self, trainer: Engine) -> None:
@@ -206,7 +206,7 @@ class AskCallback:
         self.session, self.callback = session, callback
 
     def attach(self, trainer: Engine) -> None:
-        """Ask after each epoch."""
+        """Ask the callback after each epoch."""
         trainer.add_event_handler(Events.EPOCH_COMPLETED, self.ask)
 
     def ask(self, trainer: Engine) -> None:

@@ -214,7 +214,6 @@ def summarise(session: Session, status: str) -> dict[str, Any]:
 
 
 def _ended_by(session: Session) -> str:
-    """Return what ended a training that was not interrupted."""
     return "watch" if session.ended_by_callback else "early" if stopped_early(session) else "epochs"
 
 

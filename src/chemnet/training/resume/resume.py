@@ -64,7 +64,7 @@ def find_resumed(config: ConfigDict, group: Alone = ALONE) -> Resumed | None:
     Raises
     ------
     ResultsError
-        When there is none, it is still running, no training or not what was written, or its state is missing.
+        When there is none, or it is still running, is not a training, has changed, or lacks its state.
     """
     path = group.first_path(lambda: training_to_resume(config))
     if path is None:
@@ -77,7 +77,7 @@ def find_resumed(config: ConfigDict, group: Alone = ALONE) -> Resumed | None:
 
 
 def config_to_go_on_with(config: ConfigDict, resumed: Resumed | None) -> ConfigDict:
-    """Return the configuration of the resumed run, with what concerns this process or may change anew.
+    """Return the configuration of the resumed run, with today's values of what may change.
 
     Machine, log and tracking are today's, the keys of `_ANEW` today's where they were chosen. What else was
     chosen for the recipe is ignored, with a warning that names it.

@@ -230,7 +230,6 @@ def _plain_scheduler(scheduler: Any | None) -> dict[str, Any] | None:
 
 
 def _random_states() -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return the states of every random generator that a model may draw from."""
     tensors = {"torch": torch.get_rng_state()}
     for index in range(torch.cuda.device_count()):
         tensors[f"cuda.{index}"] = torch.cuda.get_rng_state(index)

@@ -130,5 +130,4 @@ def member_class(ensemble: type[ChemModel], name: str) -> Any:
 
 
 def _may_be_member(cls: Any, role: str) -> bool:
-    """Return whether a class can be a member of an ensemble of a role."""
     return cls.role == role and not issubclass(cls, Ensemble)
