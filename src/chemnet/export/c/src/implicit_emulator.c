@@ -37,7 +37,7 @@ static int read_settings(const bundle_file *file, int n_physical, implicit_emula
         return CHEMNET_DAMAGED;
     const int64_t *whole = form.values, *places = columns.values;
     const double *given = numbers.values;
-    if (whole[1] < 0 || whole[2] < whole[1] || whole[2] > 1000 || !(given[0] > 0.0) || !(given[1] > 0.0)
+    if (whole[1] < 0 || whole[2] < (whole[0] ? 1 : 0) || whole[2] < whole[1] || whole[2] > 1000 || !(given[0] > 0.0) || !(given[1] > 0.0)
         || !(given[2] > 0.0 && given[2] < 1.0))
         return CHEMNET_DAMAGED;
     net->has_network = whole[0] != 0;
@@ -115,16 +115,22 @@ int chemnet_implicit_workspace_new(const implicit_emulator *net, size_t n_cells,
     if (!net->is_there) return CHEMNET_OK;
     const size_t species = (size_t)net->n_species;
     work->iterate = malloc((n_cells * (species + 3) + species) * sizeof(float));
-    if (work->iterate == NULL) return CHEMNET_NO_MEMORY;
+    work->states = malloc(n_cells * (species + N_CONDITIONS + 1) * sizeof(double));
+    work->found = malloc(n_cells * sizeof(iterated));
+    if (work->iterate == NULL || work->states == NULL || work->found == NULL) return CHEMNET_NO_MEMORY;
     work->update = work->iterate + n_cells * species;
     work->iterations = work->update + n_cells;
     work->expected = work->iterations + n_cells;
     work->before = work->expected + n_cells;
+    work->conditions = work->states + n_cells * species;
+    work->durations = work->conditions + n_cells * N_CONDITIONS;
     return net->has_network ? chemnet_step_workspace_new(&net->network, &work->step) : CHEMNET_OK;
 }
 
 void chemnet_implicit_workspace_free(implicit_workspace *work) {
     free(work->iterate);
+    free(work->states);
+    free(work->found);
     chemnet_step_workspace_free(&work->step);
 }
 
@@ -176,24 +182,28 @@ static void scale(const implicit_emulator *net, const double *abundances, float 
 
 static double seconds(const forcing_block *block, size_t cell) { return (double)(float)block->dt[cell] * SECONDS_PER_YEAR; }
 
-static void iterate(const implicit_emulator *net, implicit_workspace *work, const forcing_block *block, size_t cell,
-                    int n_physical, const float *before) {
+/* Fills the iterates of scaled abundances (n_cells, n_species), and how the iterations went. */
+static void iterate(const implicit_emulator *net, implicit_workspace *work, size_t n_cells, const forcing_block *block,
+                    int n_physical, const int32_t *flags, const float *before) {
     const size_t species = (size_t)net->n_species;
-    float *after = work->iterate + cell * species;
-    iterated found = {NO_MEANING, 0, 0.0};
-    memcpy(after, before, species * sizeof(float));
-    if (net->has_network) {
-        double conditions[N_CONDITIONS];
+    memcpy(work->iterate, before, n_cells * species * sizeof(float));
+    for (size_t cell = 0; cell < n_cells; cell++) work->update[cell] = work->iterations[cell] = 0.0f;
+    if (!net->has_network) return;
+    for (size_t cell = 0; cell < n_cells; cell++) {
+        double *conditions = work->conditions + cell * N_CONDITIONS;
         set_conditions(net, block, cell, n_physical, conditions);
         for (int c = COLUMN_NUCLEI; c < N_CONDITIONS; c++) conditions[c] = NAN;
         add_dust(&net->network, conditions);
-        unscale(net, before, pow(10.0, -net->decades) * (1.0 - ROUNDING), work->step.start);
-        if (chemnet_has_rates(&net->network, conditions, seconds(block, cell)))
-            found = chemnet_iterate(&net->network, &work->step, conditions, seconds(block, cell), &net->limits);
-        if (found.code < SINGULAR) scale(net, work->step.x, after);
+        work->durations[cell] = flags[cell] & CHEMNET_BAD_INPUT ? 0.0 : seconds(block, cell);
+        unscale(net, before + cell * species, pow(10.0, -net->decades) * (1.0 - ROUNDING), work->states + cell * species);
     }
-    work->iterations[cell] = (float)found.iterations;
-    work->update[cell] = !net->has_network ? 0.0f : found.code < SINGULAR && isfinite(found.update) ? (float)found.update : NO_UPDATE;
+    chemnet_iterate(&net->network, &work->step, n_cells, &net->limits, work->states, work->conditions, work->durations, work->found);
+    for (size_t cell = 0; cell < n_cells; cell++) {
+        const iterated *found = &work->found[cell];
+        if (found->code < SINGULAR) scale(net, work->states + cell * species, work->iterate + cell * species);
+        work->iterations[cell] = (float)found->iterations;
+        work->update[cell] = found->code < SINGULAR ? (float)found->update : NO_UPDATE;
+    }
 }
 
 /* Replaces what the networks say of one cell by the integrated equations; returns whether the solver succeeded. */
@@ -269,17 +279,12 @@ void chemnet_implicit_advance(const implicit_emulator *net, const emulator *forc
                       const forcing_block *block, float *abundances, int32_t *flags, float *scratch) {
     const size_t species = (size_t)net->n_species, physical = (size_t)forcing->n_physical;
     float *inputs = scratch, *before = work->before;
-    for (size_t cell = 0; cell < n_cells; cell++) {
-        float *row = abundances + cell * species;
-        if (flags[cell] & CHEMNET_BAD_INPUT) {
-            memset(row, 0, species * sizeof(float));
-            memcpy(work->iterate + cell * species, row, species * sizeof(float));
-            work->update[cell] = work->iterations[cell] = 0.0f;
-        } else {
-            iterate(net, work, block, cell, forcing->n_physical, row);
-        }
-        write_inputs(net, forcing, work, cell, block->physical + cell * physical, row, inputs + cell * n_inputs(net));
-    }
+    for (size_t cell = 0; cell < n_cells; cell++)
+        if (flags[cell] & CHEMNET_BAD_INPUT) memset(abundances + cell * species, 0, species * sizeof(float));
+    iterate(net, work, n_cells, block, forcing->n_physical, flags, abundances);
+    for (size_t cell = 0; cell < n_cells; cell++)
+        write_inputs(net, forcing, work, cell, block->physical + cell * physical, abundances + cell * species,
+                     inputs + cell * n_inputs(net));
     const float *out = run_networks(net, n_cells, inputs, scratch + n_cells * n_inputs(net));
     const size_t width = (size_t)net->last.layers[0].width;
     for (size_t cell = 0; cell < n_cells; cell++) {

@@ -21,6 +21,8 @@ typedef struct {
 /* of one thread: arrays for a block of cells */
 typedef struct {
     step_workspace step;
+    double *states, *conditions, *durations; /* in the network's order; of every cell */
+    iterated *found;
     float *iterate, *update, *iterations, *expected, *before;
 } implicit_workspace;
 

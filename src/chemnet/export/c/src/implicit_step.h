@@ -7,14 +7,19 @@
 
 #define MAX_ORDER 5
 
-/* of one thread: arrays for one cell */
+/* of one thread */
 typedef struct {
-    equation_scratch equations;
+    /* cells side by side */
+    equation_arrays abreast;
+    lu_factors factors_abreast;
+    double *start_abreast, *right_abreast, *duration;
+    /* one cell; the last two lines are the solver's alone */
+    equation_arrays one;
     lu_factors factors;
-    double *k, *values, *right, *start, *x;
-    /* of the solver alone */
-    double *differences[MAX_ORDER + 3], *rescaled[MAX_ORDER + 1], *prediction, *history, *correction, *scale, *rate, *first;
-    double *memory;
+    double *right, *start, *x;
+    double *prediction, *history, *correction, *scale, *first;
+    double *differences[MAX_ORDER + 3], *rescaled[MAX_ORDER + 1];
+    void *memory;
 } step_workspace;
 
 int chemnet_step_workspace_new(const reaction_network *net, step_workspace *work);
@@ -35,8 +40,9 @@ typedef struct {
 
 /* Whether rates have a meaning under these conditions (N_CONDITIONS) over `duration` [s]. */
 int chemnet_has_rates(const reaction_network *net, const double *conditions, double duration);
-/* Iterates from work->start (n); the iterate is work->x. */
-iterated chemnet_iterate(const reaction_network *net, step_workspace *work, const double *conditions, double duration,
-                 const iteration_limits *limits);
+/* Iterates cells from the abundances in `states` (n_cells, n), which become the iterates, under conditions (n_cells,
+ * N_CONDITIONS) over durations (n_cells) [s]. */
+void chemnet_iterate(const reaction_network *net, step_workspace *work, size_t n_cells, const iteration_limits *limits,
+             double *states, const double *conditions, const double *durations, iterated *found);
 
 #endif

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "../chemnet_surrogate.h"
-#include "elimination.h"
 
 #define MOST_SPECIES 8192
 #define MOST_REACTIONS 1048576
@@ -170,22 +169,15 @@ static void read_plan(reader *r, reaction_network *net) {
     const int64_t size = (int64_t)net->n + net->n_border;
     plan->size = (uint32_t)number(r, "problem.plan.size", size, size);
     plan->n_sparse = (uint32_t)number(r, "problem.plan.n_sparse", 0, size);
-    plan->first_wide = (uint32_t)number(r, "problem.plan.first_wide", 0, plan->n_sparse);
-    plan->blocks = (plan->size - plan->n_sparse + LANES - 1) / LANES;
+    plan->blocks = (plan->size - plan->n_sparse + 7) / 8;
     plan->order = places(r, "problem.plan.order", size, size);
     plan->entry = places(r, "problem.plan.entry", net->n_entries, net->n_entries);
     plan->entry_column = places(r, "problem.plan.entry_column", net->n_entries, size);
     plan->entry_start = starts(r, "problem.plan.entry_start", size, net->n_entries);
     plan->lower_column = places(r, "problem.plan.lower_column", -1, plan->n_sparse);
     plan->lower_start = starts(r, "problem.plan.lower_start", size, plan->lower_column.count);
-    plan->lower_wide = places(r, "problem.plan.lower_wide", size, (int64_t)plan->lower_column.count + 1);
-    plan->upper_column = places(r, "problem.plan.upper_column", -1, size);
-    plan->upper_start = starts(r, "problem.plan.upper_start", plan->n_sparse, plan->upper_column.count);
-    for (int64_t i = 0; r->code == CHEMNET_OK && i < size; i++) {
-        const uint32_t wide = plan->lower_wide.at[i], last = plan->lower_start.at[i + 1];
-        need(r, wide >= plan->lower_start.at[i] && wide <= last);
-        for (uint32_t p = wide; p < last; p++) need(r, plan->lower_column.at[p] >= plan->first_wide);
-    }
+    plan->upper_column = places(r, "problem.plan.whole_column", -1, size);
+    plan->upper_start = starts(r, "problem.plan.whole_start", plan->n_sparse, plan->upper_column.count);
 }
 
 static void read_switches(reader *r, reaction_network *net) {
@@ -236,7 +228,7 @@ void chemnet_network_free(reaction_network *net) {
         &net->formula, &net->density_power, &net->reactant[0], &net->reactant[1], &net->reactant[2], &net->factor,
         &net->surface, &net->bulk, &net->under, &net->scaled, &net->ternary, &net->further, &net->shift, &net->ones,
         &net->flow.start, &net->flow.turn, &net->flow.terms, &net->assembly.start, &net->assembly.turn, &net->assembly.terms,
-        &plan->order, &plan->entry_start, &plan->entry, &plan->entry_column, &plan->lower_start, &plan->lower_wide,
+        &plan->order, &plan->entry_start, &plan->entry, &plan->entry_column, &plan->lower_start,
         &plan->lower_column, &plan->upper_start, &plan->upper_column, &net->evaporating, &net->freezing, &net->partners,
         &net->freezes,
     };

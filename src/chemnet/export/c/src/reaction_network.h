@@ -31,8 +31,8 @@ typedef struct {
 } signed_sum;
 
 typedef struct {
-    uint32_t size, n_sparse, first_wide, blocks; /* blocks: of 8 rows, of the dense tail */
-    place_list order, entry_start, entry, entry_column, lower_start, lower_wide, lower_column, upper_start, upper_column;
+    uint32_t size, n_sparse, blocks; /* blocks: of 8 rows, of the dense tail */
+    place_list order, entry_start, entry, entry_column, lower_start, lower_column, upper_start, upper_column;
 } elimination_plan;
 
 typedef struct {

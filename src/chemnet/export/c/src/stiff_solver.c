@@ -56,14 +56,23 @@ static void set_scale(integration *run, const double *y, double lenience) {
 
 /* ---- Newton's method with a matrix that is kept while it serves: chemnet.chemistry.solver.newton ---- */
 
+static const int used[1] = {1};
+
+/* Fills work->one.rate with the right-hand side at y. */
+static void evaluate(integration *run, const double *y) {
+    memcpy(run->work->one.x, y, run->net->n * sizeof(double));
+    chemnet_derivatives(run->net, &run->work->one);
+}
+
 static void renew_jacobian(integration *run, const double *y) {
-    chemnet_jacobian(run->net, run->work->k, y, &run->work->equations, run->work->values);
+    evaluate(run, y);
+    chemnet_jacobian(run->net, &run->work->one);
     run->age = 0;
     run->coefficient = 0.0;
 }
 
 static void refactorise(integration *run, double c) {
-    chemnet_factorise(&run->net->plan, run->work->values, c, run->net->n, &run->work->factors);
+    chemnet_factorise(&run->net->plan, run->work->one.values, &c, run->net->n, used, &run->work->factors);
     run->coefficient = c;
     run->convergence = ASSUMED_CONVERGENCE;
 }
@@ -77,10 +86,10 @@ static void begin_newton(integration *run) {
 static double improve(integration *run, double c) {
     step_workspace *work = run->work;
     const uint32_t n = run->net->n;
-    chemnet_derivatives(run->net, work->k, work->x, &work->equations, work->rate);
-    for (uint32_t i = 0; i < n; i++) work->right[i] = c * work->rate[i] - work->history[i] - work->correction[i];
+    evaluate(run, work->x);
+    for (uint32_t i = 0; i < n; i++) work->right[i] = c * work->one.rate[i] - work->history[i] - work->correction[i];
     memset(work->right + n, 0, 4 * sizeof(double));
-    chemnet_solve_factorised(&run->net->plan, &work->factors, work->right);
+    chemnet_solve(&run->net->plan, used, &work->factors, work->right);
     for (uint32_t i = 0; i < n; i++) {
         work->x[i] += work->right[i];
         work->correction[i] += work->right[i];
@@ -421,8 +430,8 @@ static int integrate_call(const reaction_network *net, step_workspace *work, con
     while (factors.count > 0) {
         const double factor = next_factor(&factors, code);
         integration run = {net, work, rtol * factor, atol, 0.0, 0.0, 0};
-        chemnet_rate_coefficients(net, conditions, carbon, cr_yield, work->k);
-        chemnet_switch_off(net, work->start, chemnet_is_bare(net, work->start), work->k);
+        chemnet_rate_coefficients(net, conditions, carbon, cr_yield, work->one.k);
+        chemnet_switch_off(net, work->start, chemnet_is_bare(net, work->start), work->one.k);
         for (int j = 1; j < MAX_ORDER + 3; j++) memset(work->differences[j], 0, net->n * sizeof(double));
         memcpy(work->differences[0], work->start, net->n * sizeof(double));
         code = advance(&run, duration);
