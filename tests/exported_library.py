@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 # as in chemnet_surrogate.h
-FLAGS = {
-    name: 1 << bit for bit, name in enumerate(("bad", "physical", "totals", "dt", "floor", "unconserved"))
-}
+_NAMES = ("bad", "physical", "totals", "dt", "floor", "unconserved", "solver", "unconverged")
+FLAGS = {name: 1 << bit for bit, name in enumerate(_NAMES)}
 
 
 class Library:

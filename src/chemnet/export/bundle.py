@@ -22,11 +22,22 @@ from chemnet.errors import ModelError
 from chemnet.export.library_arrays import packed_surrogate
 from chemnet.export.reference import ReferenceCells, reference_cells
 from chemnet.export.weight_file import write_weight_file
+from chemnet.models.emulators.implicit.implicit_emulator import ImplicitEmulator
 from chemnet.surrogate.surrogate import Surrogate
 
 DESCRIPTION_FILE, WEIGHTS_FILE = "surrogate.toml", "weights.bin"
 REFERENCE_FILE, RAW_REFERENCE_FILE, EMBEDDED_FILE = "reference.bin", "reference.raw", "src/embedded_weights.c"
 FORMAT = 1
+# of `model.ImplicitEmulator`
+_SETTINGS = (
+    "uclchem_compatible",
+    "iterations",
+    "update_tolerance",
+    "least_iterations",
+    "most_iterations",
+    "solver_error",
+    "solver_rtol",
+)
 _LICENCE = "the library: BSD-3-Clause (chemnet); the weights: as the data that they were trained on"
 
 
@@ -139,11 +150,21 @@ def _write_description(surrogate: Surrogate, digest: str, folder: Path) -> None:
         "domain": domain.to_dict(),
         "abundance_floor": data.abundance_scaling.floor,
         "reference_cells": {"cells": REFERENCE_FILE, "steps": "see README of chemnet: how-to/couple"},
+        **_implicit_step(surrogate),
         "provenance": surrogate.provenance,
     }
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != DESCRIPTION_FILE)
     content["checksums"] = {path.relative_to(folder).as_posix(): _sha256(path) for path in files}
     (folder / DESCRIPTION_FILE).write_text(toml_text(content), encoding="utf-8")
+
+
+def _implicit_step(surrogate: Surrogate) -> dict[str, Any]:
+    """Return what is done before the networks: when iterations end, and which steps are integrated."""
+    emulator = surrogate.parts.emulator
+    if not isinstance(emulator, ImplicitEmulator) or emulator.chemistry is None:
+        return {}
+    own = {name: emulator.table[name] for name in _SETTINGS}
+    return {"implicit_step": {"network": emulator.chemistry.network.name, **own}}
 
 
 def _digest(arrays: dict[str, Any]) -> str:

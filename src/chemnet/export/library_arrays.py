@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from chemnet.errors import ModelError
+from chemnet.export.implicit_arrays import implicit_arrays
+from chemnet.models.emulators.implicit.implicit_emulator import ImplicitEmulator
 from chemnet.surrogate.engine.fused_codec import FusedDecoder, FusedEncoder
 from chemnet.surrogate.engine.fused_rollouts import PerceptronRollout, RecurrentRollout
 from chemnet.surrogate.engine.perceptron_arrays import Layer, Packed, pack
@@ -18,7 +20,11 @@ from chemnet.surrogate.surrogate import Surrogate
 
 # as `emulator_kind` of emulator.h; the first two are those of the engine
 _RECURRENT = 2
-# as `indicator_kind` of trust.h; physical parameters follow
+_EXPORTED = (
+    "exported are residual, relaxing and recurrent emulators and their ensembles, and those around an implicit "
+    "step; see docs/how-to/couple.md"
+)
+# as `indicator_kind` of trust.h; physical parameters follow, and then what an emulator shows of itself
 _INDICATORS = ("distance", "imbalance", "start_error", "age", "spread")
 
 
@@ -31,6 +37,10 @@ def packed_surrogate(surrogate: Surrogate) -> dict[str, Any]:
         When its emulator or autoencoder has no fused form, which is what the library computes.
     """
     members = getattr(surrogate.components, "members", [surrogate.components])
+    if len(members) > 1 and isinstance(members[0].emulator, ImplicitEmulator):
+        raise ModelError(
+            "an ensemble of emulators around an implicit step cannot be exported", hint=_EXPORTED
+        )
     arrays: dict[str, Any] = _shared(surrogate, len(members))
     for number, member in enumerate(members):
         prefix = f"member{number}"
@@ -60,6 +70,8 @@ def _shared(surrogate: Surrogate, n_members: int) -> dict[str, Any]:
 
 def _emulator(member: Any, prefix: str) -> dict[str, Any]:
     """Return what advances the latents of one member."""
+    if isinstance(member.emulator, ImplicitEmulator):
+        return implicit_arrays(member.emulator, prefix)
     rollout = member.fused
     if isinstance(rollout, PerceptronRollout):
         kind, n_memory, networks = rollout.kind, 0, {"change": rollout.network}
@@ -71,8 +83,7 @@ def _emulator(member: Any, prefix: str) -> dict[str, Any]:
     else:
         raise ModelError(
             f"{type(member.emulator).__name__} has no form that the C library computes",
-            hint="exported are residual, relaxing and recurrent emulators, and of a surrogate with a dial "
-            "surrogate.accuracy=fast; see docs/how-to/couple.md",
+            hint=_EXPORTED,
         )
     forcing, ranges = rollout.forcing, rollout.ranges
     return {
@@ -91,7 +102,7 @@ def _coders(member: Any, prefix: str) -> dict[str, Any]:
     if not isinstance(encoder, FusedEncoder) or not isinstance(decoder, FusedDecoder):
         raise ModelError(
             "the autoencoder of this surrogate has no form that the C library computes",
-            hint="exported are residual, relaxing and recurrent emulators; see docs/how-to/couple.md",
+            hint=_EXPORTED,
         )
     return _networks(prefix, {"encoder": encoder.network, "decoder": decoder.network})
 
@@ -110,7 +121,7 @@ def _trust(surrogate: Surrogate) -> dict[str, Any]:
         return {}
     known = surrogate.judgement
     calibration, reference = known.calibration, known.reference
-    order: Sequence[str] = (*_INDICATORS, *surrogate.physical_names)
+    order: Sequence[str] = (*_INDICATORS, *surrogate.physical_names, *ImplicitEmulator.signs)
     return {
         "trust.kinds": np.array([order.index(name) for name in calibration.indicators], np.int64),
         "trust.weights": np.array(list(calibration.weights.values()), np.float64),

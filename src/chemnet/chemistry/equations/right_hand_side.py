@@ -178,19 +178,20 @@ def _state(equations: Equations, k: Array, y: Array) -> tuple[Array, Array, Arra
     f[0, 0] = 1.0
     surface = _total(y, equations.surface)
     if equations.n_border == 4:
-        _three_phase_factors(surface, _total(y, equations.bulk), equations.monolayer, f)
+        three_phase_factors(surface, _total(y, equations.bulk), equations.monolayer, f)
         swap = 0.0
         for r in range(equations.n_swap):
             swap += k[r] * x[equations.reactants[0, r]]
         swap *= f[0, _BULK_EXPOSED]
         f[0, _SWAP], f[1, _SWAP], f[3, _SWAP] = swap / surface, -swap / surface**2, 1.0 / surface
     else:
-        _two_phase_factors(surface, equations.monolayer, f)
+        two_phase_factors(surface, equations.monolayer, f)
     return x, dx, f
 
 
 @inner(**UNCOUNTED)
-def _three_phase_factors(surface: float, bulk: float, monolayer: float, f: Array) -> None:
+def three_phase_factors(surface: float, bulk: float, monolayer: float, f: Array) -> None:
+    """Fill the factors of a network with bulk ice."""
     f[0, _PER_SURFACE] = 1.0 / surface
     f[1, _PER_SURFACE] = -1.0 / surface**2
     layers = max(bulk / monolayer, 1.0)
@@ -202,7 +203,7 @@ def _three_phase_factors(surface: float, bulk: float, monolayer: float, f: Array
 
 
 @inner(**UNCOUNTED)
-def _two_phase_factors(surface: float, monolayer: float, f: Array) -> None:
+def two_phase_factors(surface: float, monolayer: float, f: Array) -> None:
     """Fill the smooth factors of a network whose ice is one phase: only its two top layers take part."""
     top = 2.0 * monolayer
     f[0, _PER_SURFACE] = 1.0 / (surface + top)

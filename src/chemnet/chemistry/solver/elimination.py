@@ -21,7 +21,16 @@ from chemnet.chemistry.solver.dense_tail import (
     solve_transposed_blocks,
     store_row,
 )
-from chemnet.chemistry.solver.vectors import LANES, less, less_product, load, store, total, zeros
+from chemnet.chemistry.solver.vectors import (
+    LANES,
+    aligned_zeros,
+    less,
+    less_product,
+    load,
+    store,
+    total,
+    zeros,
+)
 from chemnet.compiling import UNCOUNTED, compiled, inner
 
 Array = NDArray[np.float64]
@@ -36,7 +45,8 @@ class Elimination(NamedTuple):
 
     Rows below `n_sparse` keep sparse factors; later ones only their part left of the dense tail. Rows from
     `first_wide` on, whose pivots are the common species, keep their part in the tail dense. `lower_wide` is
-    where the multipliers of such pivots begin.
+    where the multipliers of such pivots begin. `whole_start` and `whole_column` are `upper_start` and
+    `upper_column` with the tail's part of wide rows, for those who keep it sparse.
     """
 
     size: int
@@ -51,6 +61,8 @@ class Elimination(NamedTuple):
     lower_column: NDArray[np.uint32]
     upper_start: NDArray[np.uint32]
     upper_column: NDArray[np.uint32]
+    whole_start: NDArray[np.uint32]
+    whole_column: NDArray[np.uint32]
 
 
 class Factors(NamedTuple):
@@ -88,6 +100,7 @@ def plan_elimination(
     by_row = np.argsort(position[rows], kind="stable")
     lower = np.tril(filled, -1)[:, :n_sparse]
     upper = np.triu(filled, 1)[:n_sparse]
+    whole = upper.copy()
     first_wide = _first_wide(upper[:, n_sparse:])
     upper[first_wide:, n_sparse:] = False
     entry_counts = np.bincount(position[rows], minlength=size)
@@ -104,6 +117,8 @@ def plan_elimination(
         lower_column=np.nonzero(lower)[1].astype(np.uint32),
         upper_start=_starts(upper.sum(axis=1)),
         upper_column=np.nonzero(upper)[1].astype(np.uint32),
+        whole_start=_starts(whole.sum(axis=1)),
+        whole_column=np.nonzero(whole)[1].astype(np.uint32),
     )
 
 
@@ -151,12 +166,12 @@ def allocate_factors(plan: Elimination) -> Factors:
     """Return storage for the factors of one matrix; a thread needs its own."""
     width = LANES * block_count(plan.size - plan.n_sparse)
     return Factors(
-        lower=np.zeros(len(plan.lower_column)),
-        upper=np.zeros(len(plan.upper_column)),
-        wide=np.zeros((plan.n_sparse - plan.first_wide) * width),
-        inverse_pivot=np.zeros(plan.n_sparse + width),
-        tail=np.zeros(width * width),
-        work=np.zeros(plan.n_sparse + width),
+        lower=aligned_zeros(len(plan.lower_column)),
+        upper=aligned_zeros(len(plan.upper_column)),
+        wide=aligned_zeros((plan.n_sparse - plan.first_wide) * width),
+        inverse_pivot=aligned_zeros(plan.n_sparse + width),
+        tail=aligned_zeros(width * width),
+        work=aligned_zeros(plan.n_sparse + width),
     )
 
 

@@ -1,4 +1,4 @@
-"""Newton iterations of one implicit Euler step, cell by cell: the compiled part of `ImplicitStep`."""
+"""Newton iterations of one implicit Euler step, eight cells at a time: the compiled part of `ImplicitStep`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,19 @@ from chemnet.chemistry.rates import rate_coefficients
 from chemnet.chemistry.rates.coefficients import shielding_columns
 from chemnet.chemistry.rates.photo import C_CROSS_SECTION
 from chemnet.chemistry.rates.table import EXTINCTION, FORMULA, Formula
-from chemnet.chemistry.solver.elimination import Factors, factorise, solve_factorised, solve_transposed
+from chemnet.chemistry.solver.elimination import Factors, factorise, solve_transposed
+from chemnet.chemistry.solver.elimination_abreast import (
+    FactorsAbreast,
+    allocate_factors_abreast,
+    factorise_abreast,
+    solve_abreast,
+)
+from chemnet.chemistry.solver.equations_abreast import (
+    Abreast,
+    allocate_abreast,
+    derivatives_abreast,
+    jacobian_abreast,
+)
 from chemnet.chemistry.solver.problem import Problem
 from chemnet.chemistry.solver.quirks import (
     FIRST_CALL,
@@ -24,6 +36,7 @@ from chemnet.chemistry.solver.quirks import (
     switch_off,
     yield_slope,
 )
+from chemnet.chemistry.solver.vectors import LANES, aligned_zeros, load, minus, plus, store, times, zeros
 from chemnet.compiling import UNCOUNTED, compiled, inner
 
 Array = NDArray[np.float64]
@@ -78,28 +91,73 @@ class Outcome(NamedTuple):
     code: NDArray[np.int8]
 
 
+class Lanes(NamedTuple):
+    """Eight cells that are iterated side by side; number i of lane l stands at `LANES * i + l`.
+
+    Parameters
+    ----------
+    equations, factors
+        Their states and matrices.
+    start
+        Abundances at the start of the step.
+    right
+        Right-hand sides of the linear equations.
+    duration
+        Length of the step [s], shape (8,).
+    cell, done
+        Which cell a lane holds and how many iterations it has had, shape (8,).
+    used
+        Whether it holds one.
+    """
+
+    equations: Abreast
+    factors: FactorsAbreast
+    start: Array
+    right: Array
+    duration: Array
+    cell: NDArray[np.int64]
+    done: NDArray[np.int64]
+    used: NDArray[np.bool_]
+
+
+def allocate_lanes(problem: Problem) -> Lanes:
+    """Return space for eight cells; a thread needs its own."""
+    return Lanes(
+        allocate_abreast(problem.equations),
+        allocate_factors_abreast(problem.plan),
+        aligned_zeros(LANES * problem.equations.n),
+        aligned_zeros(LANES * (problem.equations.n + 4)),
+        np.ones(LANES),
+        np.zeros(LANES, np.int64),
+        np.zeros(LANES, np.int64),
+        np.zeros(LANES, np.bool_),
+    )
+
+
 @compiled
 def iterate_cells(
     problem: Problem,
     switches: Switches,
-    factors: Factors,
+    lanes: Lanes,
     cells: Cells,
     first: int,
     last: int,
     least: int,
     most: int,
     tolerance: float,
-    keep_below: float,
     outcome: Outcome,
 ) -> None:
     """Iterate the cells `first` to `last`; cells whose code is `BAD_INPUT` are left alone.
+
+    Eight cells are iterated side by side. The next one takes the lane of one that is done, so that cells which
+    need many iterations hold nobody up.
 
     Parameters
     ----------
     problem, switches
         The compiled network.
-    factors
-        Storage from `allocate_factors`.
+    lanes
+        Storage from `allocate_lanes`.
     cells
         Where the steps start.
     first, last
@@ -108,40 +166,80 @@ def iterate_cells(
         Fewest and most iterations.
     tolerance
         Mean update [dex] that is small enough.
-    keep_below
-        Mean update [dex] after which the factors are kept for the next iteration.
     outcome
         Output.
     """
-    n = problem.equations.n
-    k = np.empty(problem.rates.integers.shape[1])
-    values, right = np.empty(problem.equations.n_entries), np.zeros(n + 4)
-    for cell in range(first, last):
-        if outcome.code[cell] == BAD_INPUT:
-            continue
-        x, duration = outcome.abundances[cell], cells.duration[cell]
-        start = cells.start[cell]
-        start_of_step(problem, switches, cells, cell, k, x)
-        code, update = NOT_CONVERGED, math.inf
-        done = 0
-        while done < most and (done < least or update > tolerance):
-            if update > keep_below:
-                jacobian(problem.equations, k, x, values)
-                factorise(problem.plan, values, duration, n, factors)
-            derivatives(problem.equations, k, x, right)
-            for i in range(n):
-                right[i] = start[i] - x[i] + duration * right[i]
-            for i in range(n, right.size):
-                right[i] = 0.0
-            solve_factorised(problem.plan, factors, right)
-            update = _take(right, x)
-            done += 1
-            if not math.isfinite(update):
-                code = SINGULAR
-                break
-        if code != SINGULAR and update <= tolerance:
-            code = CONVERGED
-        outcome.code[cell], outcome.update[cell], outcome.iterations[cell] = code, update, done
+    k, x = np.empty(problem.rates.integers.shape[1]), np.empty(problem.equations.n)
+    waiting, running = first, 0
+    while True:
+        for lane in range(LANES):
+            while waiting < last and not lanes.used[lane]:
+                if outcome.code[waiting] != BAD_INPUT:
+                    start_of_step(problem, switches, cells, waiting, k, x)
+                    if most > 0:
+                        _fill_lane(lanes, lane, waiting, cells, k, x)
+                        running += 1
+                    else:
+                        _copy(x, outcome.abundances[waiting])
+                waiting += 1
+        if running == 0:
+            return
+        _iterate_lanes(problem, lanes)
+        for lane in range(LANES):
+            if lanes.used[lane] and _finish(lanes, lane, least, most, tolerance, outcome):
+                lanes.used[lane] = False
+                running -= 1
+
+
+@inner(**UNCOUNTED)
+def _copy(source: Array, target: Array) -> None:
+    """Copy."""
+    for i in range(source.size):
+        target[i] = source[i]
+
+
+@inner(**UNCOUNTED)
+def _fill_lane(lanes: Lanes, lane: int, cell: int, cells: Cells, k: Array, x: Array) -> None:
+    """Give a lane a cell."""
+    for r in range(k.size):
+        lanes.equations.k[LANES * r + lane] = k[r]
+    for i in range(x.size):
+        lanes.equations.x[LANES * i + lane] = x[i]
+        lanes.start[LANES * i + lane] = cells.start[cell, i]
+    lanes.duration[lane], lanes.cell[lane] = cells.duration[cell], cell
+    lanes.done[lane], lanes.used[lane] = 0, True
+
+
+@inner(**UNCOUNTED)
+def _iterate_lanes(problem: Problem, lanes: Lanes) -> None:
+    """Leave in `right` what Newton's method adds to each state."""
+    n, right, state = problem.equations.n, lanes.right, lanes.equations
+    derivatives_abreast(problem.equations, state)
+    jacobian_abreast(problem.equations, state)
+    factorise_abreast(problem.plan, state.values, lanes.duration, n, lanes.used, lanes.factors)
+    duration = load(lanes.duration, 0)
+    for i in range(0, LANES * n, LANES):
+        left = minus(load(lanes.start, i), load(state.x, i))
+        store(right, i, plus(left, times(duration, load(state.rate, i))))
+    for i in range(LANES * n, right.size, LANES):
+        store(right, i, zeros())
+    solve_abreast(problem.plan, lanes.factors, lanes.used, right)
+
+
+@inner(**UNCOUNTED)
+def _finish(lanes: Lanes, lane: int, least: int, most: int, tolerance: float, outcome: Outcome) -> bool:
+    """Update a lane's cell; return whether it is done, its outcome then being filled."""
+    update = _take(lanes.right, lanes.equations.x, lane, lanes.start.size // LANES)
+    lanes.done[lane] += 1
+    done, cell = lanes.done[lane], lanes.cell[lane]
+    finite = math.isfinite(update)
+    if finite and done < most and (done < least or update > tolerance):
+        return False
+    code = SINGULAR if not finite else CONVERGED if update <= tolerance else NOT_CONVERGED
+    outcome.code[cell], outcome.update[cell], outcome.iterations[cell] = code, update, done
+    for i in range(lanes.start.size // LANES):
+        outcome.abundances[cell, i] = lanes.equations.x[LANES * i + lane]
+    return True
 
 
 @compiled
@@ -167,10 +265,10 @@ def start_of_step(problem: Problem, switches: Switches, cells: Cells, cell: int,
 
 
 @inner(**UNCOUNTED)
-def _take(change: Array, x: Array) -> float:
-    """Add a change to `x` as far as it stays positive; return its mean size [dex]."""
+def _take(change: Array, x: Array, lane: int, n: int) -> float:
+    """Add a change to `x` in one lane as far as it stays positive; return its mean size [dex]."""
     total, product = 0.0, 1.0
-    for i in range(x.size):
+    for i in range(lane, LANES * n, LANES):
         old = x[i]
         new = old + change[i]
         if not math.isfinite(new):
@@ -182,7 +280,7 @@ def _take(change: Array, x: Array) -> float:
         if product > _LARGE:  # one logarithm for many ratios
             total += math.log10(product)
             product = 1.0
-    return (total + math.log10(product)) / x.size
+    return (total + math.log10(product)) / n
 
 
 @compiled

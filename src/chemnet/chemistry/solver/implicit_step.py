@@ -22,10 +22,16 @@ from chemnet.chemistry.rates.expression_values import expression_values
 from chemnet.chemistry.rates.table import DUST_TEMPERATURE, EXTINCTION, GAS_TEMPERATURE, ZETA
 from chemnet.chemistry.rates.temperature_coverage import temperature_coverage
 from chemnet.chemistry.solver import implicit_cells
-from chemnet.chemistry.solver.elimination import allocate_factors
+from chemnet.chemistry.solver.elimination import Factors, allocate_factors
 from chemnet.chemistry.solver.flat_records import pack, unpack
-from chemnet.chemistry.solver.implicit_cells import Cells, Outcome, iterate_cells, pull_back_cells
-from chemnet.chemistry.solver.problem import CompiledNetwork, compile_network
+from chemnet.chemistry.solver.implicit_cells import (
+    Cells,
+    Outcome,
+    allocate_lanes,
+    iterate_cells,
+    pull_back_cells,
+)
+from chemnet.chemistry.solver.problem import CompiledNetwork, Problem, compile_network
 from chemnet.chemistry.solver.solve import with_dust
 from chemnet.chemistry.units import SECONDS_PER_YEAR
 from chemnet.compiling import announce_compilation
@@ -187,7 +193,6 @@ class ImplicitStep:
         update_tolerance: float = 0.05,
         most_iterations: int = 8,
         least_iterations: int = 1,
-        keep_below: float = 0.0,
         threads: int | None = None,
     ) -> Iterated:
         """Iterate the step's equation; a cell that cannot be iterated gets a code, never an exception.
@@ -215,9 +220,6 @@ class ImplicitStep:
             Mean update [dex] at which a cell has converged.
         most_iterations, least_iterations
             Limits of their number, where it is not fixed.
-        keep_below
-            Mean update [dex] after which the matrix is kept for the next iteration. At 0.02 further
-            iterations take half the time and converge a little slower; 0: a new matrix each time.
         threads
             How many threads share the cells; None: as many as cores.
 
@@ -236,9 +238,8 @@ class ImplicitStep:
             np.where(self._bad(cells), StepCode.BAD_INPUT, StepCode.NOT_CONVERGED).astype(np.int8),
         )
         announce_compilation(iterate_cells, "the implicit step (once per machine, about half a minute)")
-        self._share(
-            iterate_cells, threads, cells, (least, most, float(update_tolerance), float(keep_below), outcome)
-        )
+        rest = (least, most, float(update_tolerance), outcome)
+        self._share(iterate_cells, allocate_lanes, threads, cells, rest)
         lost = outcome.code >= StepCode.SINGULAR
         outcome.abundances[lost], outcome.update[lost] = np.nan, np.nan
         return Iterated(*outcome, cells)
@@ -271,21 +272,26 @@ class ImplicitStep:
             )
         limit = largest * np.linalg.norm(back, axis=1)
         outcome = Outcome(iterated.abundances, iterated.update, iterated.iterations, iterated.code)
-        self._share(pull_back_cells, threads, iterated.cells, (outcome, back))
+        self._share(pull_back_cells, _allocate_factors, threads, iterated.cells, (outcome, back))
         length = np.maximum(np.linalg.norm(back, axis=1), np.maximum(limit, 1e-300))
         return back * (limit / length)[:, None]
 
     def _share(
-        self, kernel: Callable[..., None], threads: int | None, cells: Cells, rest: tuple[Any, ...]
+        self,
+        kernel: Callable[..., None],
+        allocate: Callable[[Problem], Any],
+        threads: int | None,
+        cells: Cells,
+        rest: tuple[Any, ...],
     ) -> None:
-        """Run a kernel on all cells, shared among threads."""
+        """Run a kernel on all cells, shared among threads that allocate their own storage."""
         count = len(cells.duration)
         threads = max(1, min(worker_count(0) if threads is None else threads, count))
         bounds = np.linspace(0, count, threads + 1).astype(int)
 
         def part(first: int, last: int) -> None:
-            factors = allocate_factors(self._network.problem.plan)
-            kernel(self._network.problem, self._network.switches, factors, cells, first, last, *rest)
+            problem, switches = self._network.problem, self._network.switches
+            kernel(problem, switches, allocate(problem), cells, first, last, *rest)
 
         if threads == 1:
             part(0, count)
@@ -377,3 +383,8 @@ class ImplicitStep:
             cells.conditions[:, GAS_TEMPERATURE] <= high
         )
         return ~usable
+
+
+def _allocate_factors(problem: Problem) -> Factors:
+    """Return storage for the factors of one matrix."""
+    return allocate_factors(problem.plan)

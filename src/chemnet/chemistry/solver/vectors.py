@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, models, register_model
+from numpy.typing import NDArray
 
 LANES = 8
+_CACHE_LINE = 64
 _VECTOR = ir.VectorType(ir.DoubleType(), LANES)
 _LANE = ir.IntType(32)
 _FUSED = ("contract",)
@@ -34,6 +37,13 @@ class _VectorModel(models.PrimitiveModel):  # type: ignore[misc]
 
 
 _vector = _Vector()
+
+
+def aligned_zeros(size: int) -> NDArray[np.float64]:
+    """Return zeros that begin where a cache line does: a vector across two lines takes twice as long."""
+    room = np.zeros(size + LANES)
+    first = -room.ctypes.data % _CACHE_LINE // room.itemsize
+    return room[first : first + size]
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -60,6 +70,16 @@ def store(_: Any, array: Any, offset: Any, vector: Any) -> Any:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
+def everywhere(_: Any, number: Any) -> Any:
+    """Return a vector with one number in all lanes."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return _everywhere(builder, values[0])
+
+    return _vector(types.float64), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
 def scaled(_: Any, vector: Any, factor: Any) -> Any:
     """Return vector x factor."""
 
@@ -67,6 +87,23 @@ def scaled(_: Any, vector: Any, factor: Any) -> Any:
         return builder.fmul(values[0], _everywhere(builder, values[1]))
 
     return _vector(_vector, types.float64), generate
+
+
+def _lane_by_lane(operation: str) -> Any:
+    """Return a function of two vectors that does one of LLVM's operations in each lane."""
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def function(_: Any, one: Any, other: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            return getattr(builder, operation)(*values)
+
+        return _vector(_vector, _vector), generate
+
+    return function
+
+
+plus, minus, times, over = (_lane_by_lane(operation) for operation in ("fadd", "fsub", "fmul", "fdiv"))
+"""Sum, difference, product and quotient of two vectors, lane by lane."""
 
 
 @intrinsic  # type: ignore[untyped-decorator]

@@ -9,7 +9,8 @@ module chemnet_surrogate
 
     integer(c_int), parameter, public :: chemnet_ok = 0
     integer(c_int32_t), parameter, public :: chemnet_bad_input = 1, chemnet_outside_physical = 2, &
-        chemnet_outside_totals = 4, chemnet_outside_dt = 8, chemnet_below_floor = 16, chemnet_not_conserved = 32
+        chemnet_outside_totals = 4, chemnet_outside_dt = 8, chemnet_below_floor = 16, chemnet_not_conserved = 32, &
+        chemnet_by_solver = 64, chemnet_not_converged = 128
 
     !> A surrogate, shared by all threads; each thread has a workspace of its own.
     type, public :: surrogate_type

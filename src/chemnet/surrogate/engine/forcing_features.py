@@ -56,7 +56,7 @@ def forcing_of(emulator: Any, data: DataDescription) -> tuple[Forcing, Array] | 
     table = np.column_stack([np.array([tuple(map(float, term)) for term in terms]), centre])
     gains = np.ones(len(terms) + time_step.n_features + emulator.latent_dim)
     gains[: len(terms)] = 1.0 / width
-    return Forcing(bounded(table), _limits(data), usual), gains
+    return Forcing(bounded(table), physical_limits(data), usual), gains
 
 
 def ranges_of(emulator: Any) -> Floats:
@@ -85,7 +85,8 @@ def _learnt_terms(features: Any) -> tuple[list[Term], Array, Array]:
     return list(features.terms), as_float64(features.centre), as_float64(features.width)
 
 
-def _limits(data: DataDescription) -> Floats:
+def physical_limits(data: DataDescription) -> Floats:
+    """Return the range that log10 of each parameter is clamped to, `(P, 2)`."""
     bounds = (_log_physical(data, scaled) for scaled in (-PHYSICAL_MARGIN, 1.0 + PHYSICAL_MARGIN))
     return np.column_stack(list(bounds)).astype(np.float32)
 

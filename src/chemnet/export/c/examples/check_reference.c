@@ -7,18 +7,37 @@
 #include "../chemnet_surrogate.h"
 #include "../src/bundle_file.h"
 
-/* [dex] of single precision inside the networks, over one step and over all */
-#define TOLERANCE 1e-3
+/* [dex] of single precision inside the networks, over one step and over all, where chemistry enlarges it; relative, of
+ * expected errors */
+#define STEP_TOLERANCE 1e-4
+#define ROLLOUT_TOLERANCE 1e-3
+#define ERROR_TOLERANCE 1e-3
+/* [dex] of cells whose equations were integrated: another compiler may choose other internal steps */
+#define SOLVER_TOLERANCE 0.1
 #define FLOOR 1e-20
 
-static double difference(const double *found, const double *expected, size_t n) {
-    double largest = 0.0;
-    for (size_t i = 0; i < n; i++) {
-        const double a = found[i] > FLOOR ? found[i] : FLOOR, b = expected[i] > FLOOR ? expected[i] : FLOOR;
-        const double off = fabs(log10(a) - log10(b));
-        if (!(off <= largest)) largest = off;
+typedef struct {
+    double by_networks, by_solver; /* largest differences [dex] */
+    size_t n_solved;
+} differences;
+
+static differences compare(const double *found, const double *expected, const int32_t *flags, size_t n_cells, size_t species) {
+    differences largest = {0.0, 0.0, 0};
+    for (size_t cell = 0; cell < n_cells; cell++) {
+        const int is_solved = (flags[cell] & (CHEMNET_BY_SOLVER | CHEMNET_NOT_CONVERGED)) != 0;
+        double *worst = is_solved ? &largest.by_solver : &largest.by_networks;
+        largest.n_solved += (size_t)is_solved;
+        for (size_t i = cell * species; i < (cell + 1) * species; i++) {
+            const double a = found[i] > FLOOR ? found[i] : FLOOR, b = expected[i] > FLOOR ? expected[i] : FLOOR;
+            const double off = fabs(log10(a) - log10(b));
+            if (!(off <= *worst)) *worst = off;
+        }
     }
     return largest;
+}
+
+static int is_close(differences found, double tolerance) {
+    return found.by_networks <= tolerance && found.by_solver <= SOLVER_TOLERANCE;
 }
 
 static void *need(void *pointer) {
@@ -56,11 +75,11 @@ int main(int argc, char **argv) {
     double *abundances = need(malloc(n * species * sizeof(double)));
     double *state = need(malloc(n * (size_t)chemnet_state_size(surrogate) * sizeof(double)));
     double *expected = need(malloc(n * sizeof(double))), *usual = need(malloc(n * sizeof(double)));
-    int32_t *flags = need(malloc(n * sizeof(int32_t)));
+    int32_t *flags = need(malloc(n * sizeof(int32_t))), *all_flags = need(calloc(n, sizeof(int32_t)));
     for (size_t i = 0; i < n * species; i++) abundances[i] = ((const double *)start.values)[i];
     for (size_t i = 0; i < n; i++) usual[i] = ((const double *)dt.values)[i * (size_t)n_steps];
     chemnet_step(surrogate, workspace, n, physical.values, usual, abundances, flags, expected);
-    const double by_step = difference(abundances, step.values, n * species);
+    const differences by_step = compare(abundances, step.values, flags, n, species);
     double by_trust = 0.0;
     for (size_t i = 0; i < n; i++) {
         const double wanted = ((const double *)error.values)[i];
@@ -68,19 +87,24 @@ int main(int argc, char **argv) {
         if (chemnet_is_calibrated(surrogate) && !(off <= by_trust)) by_trust = off;
     }
     chemnet_begin(surrogate, workspace, n, start.values, state, flags);
-    for (int i = 0; i < n_steps; i++)
+    for (int i = 0; i < n_steps; i++) {
         chemnet_advance(surrogate, workspace, n, physical.values, usual, state, flags);
+        for (size_t cell = 0; cell < n; cell++) all_flags[cell] |= flags[cell];
+    }
     chemnet_read(surrogate, workspace, n, state, abundances, flags, NULL);
-    const double by_rollout = difference(abundances, rollout.values, n * species);
-    printf("cells %zu steps %d step_dex %.3g rollout_dex %.3g trust_relative %.3g\n", n, n_steps, by_step, by_rollout,
-           by_trust);
+    const differences by_rollout = compare(abundances, rollout.values, all_flags, n, species);
+    printf("cells %zu steps %d step_dex %.3g rollout_dex %.3g trust_relative %.3g", n, n_steps, by_step.by_networks,
+           by_rollout.by_networks, by_trust);
+    printf(" solved %zu solver_dex %.3g\n", by_rollout.n_solved, fmax(by_step.by_solver, by_rollout.by_solver));
     free(abundances);
     free(state);
     free(expected);
     free(usual);
     free(flags);
+    free(all_flags);
     chemnet_workspace_free(workspace);
     chemnet_close(surrogate);
     chemnet_bundle_close(&file);
-    return by_step <= TOLERANCE && by_rollout <= TOLERANCE && by_trust <= TOLERANCE ? 0 : 1;
+    const int agrees = is_close(by_step, STEP_TOLERANCE) && is_close(by_rollout, ROLLOUT_TOLERANCE) && by_trust <= ERROR_TOLERANCE;
+    return agrees ? 0 : 1;
 }

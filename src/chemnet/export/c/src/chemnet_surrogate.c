@@ -8,6 +8,7 @@
 #include "conservation.h"
 #include "elementary.h"
 #include "emulator.h"
+#include "implicit_emulator.h"
 #include "perceptron.h"
 #include "trust.h"
 
@@ -43,6 +44,7 @@ struct chemnet_surrogate {
     const double *domain_totals;   /* (2, n_elements) */
     double dt_min, dt_max;
     emulator members[MOST_MEMBERS];
+    implicit_emulator implicit; /* of a surrogate whose only member is of that kind */
     perceptron encoders[MOST_MEMBERS], decoders[MOST_MEMBERS];
     trust_model trust;
     int n_latents, n_memory; /* of all members together */
@@ -55,11 +57,14 @@ struct chemnet_workspace {
     double *abundances, *conserving, *distances;
     float *scaled, *latents, *memory, *scratch;
     int32_t *flags;
+    implicit_workspace implicit;
 };
 
 /* ---- the state of a cell: totals, latents of every member (standardised), their memory, and what trust needs ---- */
 
-enum { START_ERROR_AT = 0, AGE_AT = 1, OUTSIDE_AT = 2, N_OWN = 3 };
+enum { START_ERROR_AT = 0, AGE_AT = 1, OUTSIDE_AT = 2, SIGNS_AT = 3 };
+/* what an implicit emulator says of its error: the last update, the expected error of the last step, and of all together */
+enum { UPDATE_SIGN = 0, STEP_SIGN = 1, ALL_STEPS_SIGN = 2, N_SIGNS = 3 };
 
 static int n_s(const chemnet_surrogate *s) { return s->species.count; }
 static int n_p(const chemnet_surrogate *s) { return s->physical.count; }
@@ -67,7 +72,8 @@ static int n_e(const chemnet_surrogate *s) { return s->elements.count; }
 static size_t latents_at(const chemnet_surrogate *s) { return (size_t)n_e(s); }
 static size_t memory_at(const chemnet_surrogate *s) { return latents_at(s) + (size_t)s->n_latents; }
 static size_t own_at(const chemnet_surrogate *s) { return memory_at(s) + (size_t)s->n_memory; }
-static size_t forcing_at(const chemnet_surrogate *s) { return own_at(s) + N_OWN; }
+static int n_signs(const chemnet_surrogate *s) { return s->implicit.is_there ? N_SIGNS : 0; }
+static size_t forcing_at(const chemnet_surrogate *s) { return own_at(s) + SIGNS_AT + (size_t)n_signs(s); }
 static size_t state_size(const chemnet_surrogate *s) { return forcing_at(s) + (size_t)n_p(s); }
 
 /* ---- opening ---- */
@@ -147,13 +153,16 @@ static int read_members(chemnet_surrogate *s) {
     s->is_direct = numbers[1] != 0;
     for (int m = 0; m < s->n_members; m++) {
         int code = chemnet_emulator_read(&s->file, m, n_p(s), &s->members[m]);
+        if (code == CHEMNET_OK && s->members[m].kind == IMPLICIT && (s->n_members > 1 || !s->is_direct)) code = CHEMNET_DAMAGED;
         if (code == CHEMNET_OK) code = read_coders(s, m);
         if (code != CHEMNET_OK) return code;
         s->n_latents += s->members[m].n_latents;
         s->n_memory += s->members[m].n_memory;
     }
     if (s->n_latents > s->n_members * n_s(s)) return CHEMNET_DAMAGED;
-    return chemnet_trust_read(&s->file, s->n_latents + n_p(s), n_p(s), s->n_members, &s->trust);
+    const int code = chemnet_implicit_read(&s->file, &s->members[0], n_p(s), s->decades, &s->implicit);
+    if (code != CHEMNET_OK) return code;
+    return chemnet_trust_read(&s->file, s->n_latents + n_p(s), n_p(s), s->n_members, n_signs(s), &s->trust);
 }
 
 static int read_all(chemnet_surrogate *s) {
@@ -209,6 +218,7 @@ void chemnet_close(chemnet_surrogate *surrogate) {
         chemnet_perceptron_free(&surrogate->encoders[m]);
         chemnet_perceptron_free(&surrogate->decoders[m]);
     }
+    chemnet_implicit_free(&surrogate->implicit);
     chemnet_trust_free(&surrogate->trust);
     free_names(&surrogate->species);
     free_names(&surrogate->elements);
@@ -258,6 +268,8 @@ const char *chemnet_element(const chemnet_surrogate *surrogate, int element) {
 
 static size_t largest_scratch(const chemnet_surrogate *s) {
     size_t largest = chemnet_trust_scratch(&s->trust, BLOCK);
+    const size_t of_implicit = chemnet_implicit_scratch(&s->implicit, BLOCK);
+    largest = of_implicit > largest ? of_implicit : largest;
     for (int m = 0; m < s->n_members; m++) {
         const size_t sizes[] = {chemnet_emulator_scratch(&s->members[m], BLOCK), chemnet_perceptron_scratch(&s->encoders[m], BLOCK),
                                 chemnet_perceptron_scratch(&s->decoders[m], BLOCK)};
@@ -285,7 +297,8 @@ int chemnet_workspace_new(const chemnet_surrogate *surrogate, size_t most_cells,
     w->scratch = malloc((largest_scratch(surrogate) + 1) * sizeof(float));
     w->flags = malloc(BLOCK * sizeof(int32_t));
     if (!w->state || !w->usual_dt || !w->abundances || !w->conserving || !w->distances || !w->scaled || !w->latents
-        || !w->memory || !w->scratch || !w->flags) {
+        || !w->memory || !w->scratch || !w->flags
+        || chemnet_implicit_workspace_new(&surrogate->implicit, BLOCK, &w->implicit) != CHEMNET_OK) {
         chemnet_workspace_free(w);
         return CHEMNET_NO_MEMORY;
     }
@@ -306,6 +319,7 @@ void chemnet_workspace_free(chemnet_workspace *workspace) {
     free(workspace->memory);
     free(workspace->scratch);
     free(workspace->flags);
+    chemnet_implicit_workspace_free(&workspace->implicit);
     free(workspace);
 }
 
@@ -512,8 +526,38 @@ static void begin_block(const chemnet_surrogate *s, chemnet_workspace *w, size_t
         state[cell * size + own_at(s) + OUTSIDE_AT] = (flags[cell] & CHEMNET_OUTSIDE_TOTALS) ? 1.0 : 0.0;
 }
 
+/* Moves the latents of an implicit emulator, which are scaled abundances, onto the totals of their cells. Where no positive
+ * abundances have these the latents stay, and whoever reads them is told. */
+static void keep_totals(const chemnet_surrogate *s, chemnet_workspace *w, size_t n, const double *state, float *latents) {
+    const size_t species = (size_t)n_s(s);
+    decode_all(s, w, n, latents, w->abundances, NULL);
+    for (size_t cell = 0; cell < n; cell++) {
+        const double *totals = state + cell * state_size(s);
+        double *row = w->abundances + cell * species;
+        if (!isnan(totals[0]) && chemnet_conserve_elements(n_s(s), n_e(s), s->atoms, totals, row, w->conserving))
+            log_above_floor(s, 1, row, latents + cell * species);
+    }
+}
+
+/* One step of an implicit emulator; `checked` are parameters and w->distances time steps that no cell lacks. */
+static void advance_implicit(const chemnet_surrogate *s, chemnet_workspace *w, size_t n, const double *checked, int conserves,
+                             double *state, int32_t *flags) {
+    const size_t size = state_size(s);
+    const forcing_block block = {checked, state + forcing_at(s), w->distances, size, s->scaling};
+    gather(s, n, state, latents_at(s), (size_t)s->n_latents, w->latents);
+    chemnet_implicit_advance(&s->implicit, &s->members[0], &w->implicit, n, &block, w->latents, flags, w->scratch);
+    for (size_t cell = 0; cell < n; cell++) {
+        double *signs = state + cell * size + own_at(s) + SIGNS_AT;
+        signs[UPDATE_SIGN] = (double)w->implicit.update[cell];
+        signs[STEP_SIGN] = (double)w->implicit.expected[cell];
+        signs[ALL_STEPS_SIGN] += signs[STEP_SIGN];
+    }
+    if (conserves) keep_totals(s, w, n, state, w->latents);
+    scatter(s, n, state, latents_at(s), (size_t)s->n_latents, w->latents);
+}
+
 static void advance_block(const chemnet_surrogate *s, chemnet_workspace *w, size_t n, const double *physical,
-                          const double *dt, double *state, int32_t *flags) {
+                          const double *dt, int conserves, double *state, int32_t *flags) {
     const size_t size = state_size(s), parameters = (size_t)n_p(s);
     double *checked = w->abundances; /* room for parameters of bad cells */
     for (size_t cell = 0; cell < n; cell++) {
@@ -530,7 +574,8 @@ static void advance_block(const chemnet_surrogate *s, chemnet_workspace *w, size
         w->distances[cell] = is_bad ? 1.0 : dt[cell];
     }
     size_t latent = latents_at(s), remembered = memory_at(s);
-    for (int m = 0; m < s->n_members; m++) {
+    if (s->implicit.is_there) advance_implicit(s, w, n, checked, conserves, state, flags);
+    for (int m = 0; m < s->n_members && !s->implicit.is_there; m++) {
         const emulator *net = &s->members[m];
         const size_t count = (size_t)net->n_latents, n_memory = (size_t)net->n_memory;
         gather(s, n, state, latent, count, w->latents);
@@ -572,7 +617,7 @@ static void read_block(const chemnet_surrogate *s, chemnet_workspace *w, size_t 
         latent += count;
     }
     decode_all(s, w, n, w->latents, abundances, spread);
-    if (expected_error != NULL && s->trust.is_calibrated) {
+    if (expected_error != NULL && s->trust.uses_distance) {
         /* members side by side in each cell, as the known states are */
         float *beside = w->scaled;
         const float *from = w->latents;
@@ -596,7 +641,8 @@ static void read_block(const chemnet_surrogate *s, chemnet_workspace *w, size_t 
             expected_error[cell] = NAN;
             if (!is_bad && s->trust.is_calibrated) {
                 const error_signs signs = {w->distances[cell], imbalance_of(s, row, totals), own[START_ERROR_AT],
-                                           own[AGE_AT], spread[cell], state + cell * size + forcing_at(s)};
+                                           own[AGE_AT], spread[cell], state + cell * size + forcing_at(s),
+                                           own + SIGNS_AT};
                 expected_error[cell] = own[OUTSIDE_AT] > 0.0 ? INFINITY : chemnet_trust_expected_error(&s->trust, &signs);
             }
         }
@@ -640,7 +686,7 @@ int chemnet_advance(const chemnet_surrogate *surrogate, chemnet_workspace *works
     const size_t parameters = code ? 0 : (size_t)n_p(surrogate), size = code ? 0 : state_size(surrogate);
     for (size_t first = 0; code == CHEMNET_OK && first < n_cells; first += BLOCK) {
         const size_t n = block_of(n_cells, first);
-        advance_block(surrogate, workspace, n, physical + first * parameters, dt ? dt + first : workspace->usual_dt,
+        advance_block(surrogate, workspace, n, physical + first * parameters, dt ? dt + first : workspace->usual_dt, 1,
                       state + first * size, workspace->flags);
         add_flags(flags, first, n, workspace->flags, 1);
     }
@@ -671,7 +717,7 @@ int chemnet_step(const chemnet_surrogate *surrogate, chemnet_workspace *workspac
         int32_t *found = workspace->flags;
         begin_block(surrogate, workspace, n, rows, state, found);
         add_flags(flags, first, n, found, 1);
-        advance_block(surrogate, workspace, n, physical + first * parameters, dt ? dt + first : workspace->usual_dt,
+        advance_block(surrogate, workspace, n, physical + first * parameters, dt ? dt + first : workspace->usual_dt, 1,
                       state, found);
         add_flags(flags, first, n, found, 0);
         read_block(surrogate, workspace, n, state, rows, found, expected_error ? expected_error + first : NULL);
@@ -772,7 +818,7 @@ int chemnet_latent_step(const chemnet_surrogate *surrogate, chemnet_workspace *w
         for (size_t cell = 0; cell < n; cell++)
             if (look_at_latents(rows + cell * count, count)) state[cell * size] = NAN;
         advance_block(surrogate, workspace, n, physical + first * (size_t)n_p(surrogate),
-                      dt ? dt + first : workspace->usual_dt, state, workspace->flags);
+                      dt ? dt + first : workspace->usual_dt, 0, state, workspace->flags);
         at = workspace->latents;
         latent = latents_at(surrogate);
         for (int m = 0; m < surrogate->n_members; m++) {

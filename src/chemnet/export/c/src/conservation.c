@@ -6,8 +6,9 @@
 
 #include <float.h>
 #include <math.h>
-#include <stdint.h>
 #include <string.h>
+
+#include "elementary.h"
 
 #define TOLERANCE 1e-10
 #define SMALLEST_WEIGHT 1e-12
@@ -39,32 +40,6 @@ static double dot(const double *restrict a, const double *restrict b, int n) {
 
 void chemnet_element_totals(int n_species, int n_elements, const double *atoms, const double *abundances, double *totals) {
     for (int e = 0; e < n_elements; e++) totals[e] = dot(atoms + (long)e * n_species, abundances, n_species);
-}
-
-/* e^x for |x| < 700 to two units in the last place, in a form that compilers turn into vector instructions */
-static inline double fast_exp(double x) {
-    x = x < -700.0 ? -700.0 : x > 700.0 ? 700.0 : x;
-    const double shift = 6755399441055744.0; /* 1.5 2^52: the low bits of a sum with it are a whole number */
-    const double sum = x * 1.4426950408889634 + shift, whole = sum - shift;
-    const double r = (x - whole * 6.93147180369123816490e-01) - whole * 1.90821492927058770002e-10;
-    double series = 1.0 / 479001600.0; /* Taylor's, |r| < 0.35 */
-    series = series * r + 1.0 / 39916800.0;
-    series = series * r + 1.0 / 3628800.0;
-    series = series * r + 1.0 / 362880.0;
-    series = series * r + 1.0 / 40320.0;
-    series = series * r + 1.0 / 5040.0;
-    series = series * r + 1.0 / 720.0;
-    series = series * r + 1.0 / 120.0;
-    series = series * r + 1.0 / 24.0;
-    series = series * r + 1.0 / 6.0;
-    series = series * r + 0.5;
-    series = (series * r + 1.0) * r + 1.0;
-    uint64_t bits;
-    memcpy(&bits, &sum, sizeof bits);
-    bits = (bits + 1023u) << 52;
-    double power;
-    memcpy(&power, &bits, sizeof power);
-    return series * power;
 }
 
 static void add_pulls(cell_state *cell, const double *multipliers) {

@@ -1,4 +1,4 @@
-/* Elementary functions in float that compilers turn into vector instructions; a few units in the last place. */
+/* Elementary functions that compilers turn into vector instructions; a few units in the last place. */
 #ifndef CHEMNET_ELEMENTARY_H
 #define CHEMNET_ELEMENTARY_H
 
@@ -62,6 +62,38 @@ static inline float fast_tanh(float x) {
     const float below = (4.89352518554385e-03f + 2.26843463243900e-03f * q)
                         + (1.18534705686654e-04f + 1.19825839466702e-06f * q) * q2;
     return x * ((low + high * (q2 * q2)) / below);
+}
+
+static inline float fast_asinh(float x) {
+    const float a = x < 0.0f ? -x : x, found = fast_log2(a + sqrtf(a * a + 1.0f)) * 0.6931471805599453f;
+    return x < 0.0f ? -found : found;
+}
+
+/* e^x in double for |x| < 700 */
+static inline double fast_exp(double x) {
+    x = x < -700.0 ? -700.0 : x > 700.0 ? 700.0 : x;
+    const double shift = 6755399441055744.0; /* 1.5 2^52: the low bits of a sum with it are a whole number */
+    const double sum = x * 1.4426950408889634 + shift, whole = sum - shift;
+    const double r = (x - whole * 6.93147180369123816490e-01) - whole * 1.90821492927058770002e-10;
+    double series = 1.0 / 6227020800.0; /* Taylor's, |r| < 0.35 */
+    series = series * r + 1.0 / 479001600.0;
+    series = series * r + 1.0 / 39916800.0;
+    series = series * r + 1.0 / 3628800.0;
+    series = series * r + 1.0 / 362880.0;
+    series = series * r + 1.0 / 40320.0;
+    series = series * r + 1.0 / 5040.0;
+    series = series * r + 1.0 / 720.0;
+    series = series * r + 1.0 / 120.0;
+    series = series * r + 1.0 / 24.0;
+    series = series * r + 1.0 / 6.0;
+    series = series * r + 0.5;
+    series = (series * r + 1.0) * r + 1.0;
+    uint64_t bits;
+    memcpy(&bits, &sum, sizeof bits);
+    bits = (bits + 1023u) << 52;
+    double power;
+    memcpy(&power, &bits, sizeof power);
+    return series * power;
 }
 
 #endif

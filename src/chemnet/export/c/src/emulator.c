@@ -57,7 +57,7 @@ int chemnet_emulator_read(const bundle_file *file, int member, int n_physical, e
         || !find(file, member, "ranges", FLOATS, &ranges) || ranges.shape[0] != 4)
         return CHEMNET_DAMAGED;
     const int64_t *numbers = form.values;
-    if (numbers[0] < 0 || numbers[0] > 2 || numbers[1] < 1 || numbers[1] != (int64_t)ranges.shape[1] || numbers[2] < 0
+    if (numbers[0] < 0 || numbers[0] > IMPLICIT || numbers[1] < 1 || numbers[1] != (int64_t)ranges.shape[1] || numbers[2] < 0
         || numbers[2] > 65536 || numbers[1] > 65536 || terms.shape[0] > 4096)
         return CHEMNET_DAMAGED;
     net->kind = (emulator_kind)numbers[0];
@@ -72,6 +72,7 @@ int chemnet_emulator_read(const bundle_file *file, int member, int n_physical, e
     net->high = net->low + net->n_latents;
     net->centre = net->high + net->n_latents;
     net->width = net->centre + net->n_latents;
+    if (net->kind == IMPLICIT) return terms_are_sound(net) && net->usual_dt > 0.0 && !net->n_memory ? CHEMNET_OK : CHEMNET_DAMAGED;
     int code = read_network(file, member, "change", &net->change);
     if (net->kind == RECURRENT) {
         if (code == CHEMNET_OK) code = read_network(file, member, "look", &net->look);
@@ -103,14 +104,13 @@ size_t chemnet_emulator_scratch(const emulator *net, size_t n_cells) {
     return size;
 }
 
-/* Features of the physical parameters and of the time step, as chemnet.models.emulators.physical_features has them. */
-static void write_forcing(const emulator *net, size_t cell, const double *physical, const double *dt, float *given) {
+void chemnet_emulator_features(const emulator *net, const double *physical, float *features) {
     for (int d = 0; d < net->n_terms; d++) {
         const float *term = net->terms + 8 * d;
         float logs[2];
         for (int k = 0; k < 2; k++) {
             const int p = (int)term[2 * k];
-            const float log10_p = fast_log2((float)physical[cell * (size_t)net->n_physical + (size_t)p]) * LOG10_2F;
+            const float log10_p = fast_log2((float)physical[p]) * LOG10_2F;
             logs[k] = held(log10_p, net->limits[2 * p], net->limits[2 * p + 1]);
         }
         float value = term[1] * logs[0];
@@ -119,8 +119,13 @@ static void write_forcing(const emulator *net, size_t cell, const double *physic
             value = value > term[5] ? value : term[5];
             if (term[6] != 0.0f) value = fast_exp2(value * LOG2_EF);
         }
-        given[d] = value - term[7];
+        features[d] = value - term[7];
     }
+}
+
+/* Features of the physical parameters and of the time step. */
+static void write_forcing(const emulator *net, size_t cell, const double *physical, const double *dt, float *given) {
+    chemnet_emulator_features(net, physical + cell * (size_t)net->n_physical, given);
     if (net->usual_dt > 0.0) {
         const double relative = dt[cell] / net->usual_dt;
         given[net->n_terms] = fast_log2((float)(relative > SHORTEST_STEP ? relative : SHORTEST_STEP)) * LOG10_2F;

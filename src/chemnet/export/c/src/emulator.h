@@ -4,7 +4,8 @@
 
 #include "perceptron.h"
 
-typedef enum { RESIDUAL = 0, RELAXATION = 1, RECURRENT = 2 } emulator_kind;
+/* an implicit one has its networks in implicit_emulator.h */
+typedef enum { RESIDUAL = 0, RELAXATION = 1, RECURRENT = 2, IMPLICIT = 3 } emulator_kind;
 
 typedef struct {
     emulator_kind kind;
@@ -20,6 +21,8 @@ typedef struct {
 int chemnet_emulator_read(const bundle_file *file, int member, int n_physical, emulator *net);
 void chemnet_emulator_free(emulator *net);
 size_t chemnet_emulator_scratch(const emulator *net, size_t n_cells);
+/* Features (n_terms) of one cell's physical parameters, as chemnet.models.emulators.physical_features has them. */
+void chemnet_emulator_features(const emulator *net, const double *physical, float *features);
 /* Advances standardised latents (n_cells, n_latents) and memory (n_cells, n_memory) in place. */
 void chemnet_emulator_step(const emulator *net, size_t n_cells, const double *physical, const double *dt, float *latents,
                    float *memory, float *scratch);

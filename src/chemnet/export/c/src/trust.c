@@ -9,10 +9,10 @@
 /* indicators are at least this, so that their logarithms are finite */
 #define SMALLEST_INDICATOR 1e-4
 
-static int is_sound(const trust_model *trust, int n_physical, int n_members) {
+static int is_sound(const trust_model *trust, int n_physical, int n_members, int n_own) {
     for (int k = 0; k < trust->n_indicators; k++) {
         const int64_t kind = trust->kinds[k];
-        if (kind < 0 || kind >= FIRST_PARAMETER + n_physical || (kind == SPREAD && n_members < 2)) return 0;
+        if (kind < 0 || kind >= FIRST_PARAMETER + n_physical + n_own || (kind == SPREAD && n_members < 2)) return 0;
     }
     for (int q = 1; q < trust->n_knots; q++)
         if (!(trust->knots[q] >= trust->knots[q - 1])) return 0;
@@ -41,7 +41,7 @@ static int read_places(const bundle_array *places, trust_model *trust) {
     return code;
 }
 
-int chemnet_trust_read(const bundle_file *file, int n_coordinates, int n_physical, int n_members, trust_model *trust) {
+int chemnet_trust_read(const bundle_file *file, int n_coordinates, int n_physical, int n_members, int n_own, trust_model *trust) {
     bundle_array kinds, weights, knots, errors, places, centre, spread;
     memset(trust, 0, sizeof *trust);
     if (!chemnet_bundle_find(file, "trust.kinds", INTEGERS, &kinds)) return CHEMNET_OK;
@@ -63,7 +63,10 @@ int chemnet_trust_read(const bundle_file *file, int n_coordinates, int n_physica
     trust->errors = errors.values;
     trust->centre = centre.values;
     trust->spread = spread.values;
-    if (!is_sound(trust, n_physical, n_members)) return CHEMNET_DAMAGED;
+    if (!is_sound(trust, n_physical, n_members, n_own)) return CHEMNET_DAMAGED;
+    trust->n_physical = n_physical;
+    for (int k = 0; k < trust->n_indicators; k++)
+        trust->uses_distance |= trust->kinds[k] == DISTANCE && trust->weights[k] != 0.0;
     const int code = read_places(&places, trust);
     trust->is_calibrated = code == CHEMNET_OK;
     return code;
@@ -108,21 +111,23 @@ void chemnet_trust_distances(const trust_model *trust, size_t n_cells, const flo
     }
 }
 
-static double seen(const error_signs *signs, int64_t kind) {
+static double seen(const error_signs *signs, int n_physical, int64_t kind) {
     switch (kind) {
     case DISTANCE: return signs->distance;
     case IMBALANCE: return signs->imbalance;
     case START_ERROR: return signs->start_error;
     case AGE: return signs->age;
     case SPREAD: return signs->spread;
-    default: return exp(signs->scaled_physical[kind - FIRST_PARAMETER]);
+    default: break;
     }
+    const int64_t place = kind - FIRST_PARAMETER;
+    return place < n_physical ? exp(signs->scaled_physical[place]) : signs->own[place - n_physical];
 }
 
 double chemnet_trust_expected_error(const trust_model *trust, const error_signs *signs) {
     double warning = 0.0;
     for (int k = 0; k < trust->n_indicators; k++) {
-        const double indicator = seen(signs, trust->kinds[k]);
+        const double indicator = seen(signs, trust->n_physical, trust->kinds[k]);
         warning += trust->weights[k] * log(indicator > SMALLEST_INDICATOR ? indicator : SMALLEST_INDICATOR);
     }
     const int last = trust->n_knots - 1;

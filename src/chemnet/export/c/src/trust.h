@@ -5,8 +5,8 @@
 #include "perceptron.h"
 
 typedef struct {
-    int is_calibrated, n_indicators, n_knots, n_places, n_coordinates;
-    const int64_t *kinds;                 /* (n_indicators): one of indicator_kind, or FIRST_PARAMETER + p */
+    int is_calibrated, uses_distance, n_indicators, n_knots, n_places, n_coordinates, n_physical;
+    const int64_t *kinds;                 /* (n_indicators): one of indicator_kind, or FIRST_PARAMETER + p, or an own sign */
     const double *weights, *knots, *errors;
     const float *centre, *spread;         /* (n_coordinates) of what the distance is measured in */
     linear_layer places;                  /* known states, as a matrix (n_coordinates, n_places) */
@@ -18,9 +18,10 @@ typedef enum { DISTANCE = 0, IMBALANCE = 1, START_ERROR = 2, AGE = 3, SPREAD = 4
 typedef struct {
     double distance, imbalance, start_error, age, spread;
     const double *scaled_physical;
+    const double *own; /* signs that an emulator shows itself; their kinds follow those of the parameters */
 } error_signs;
 
-int chemnet_trust_read(const bundle_file *file, int n_coordinates, int n_physical, int n_members, trust_model *trust);
+int chemnet_trust_read(const bundle_file *file, int n_coordinates, int n_physical, int n_members, int n_own, trust_model *trust);
 void chemnet_trust_free(trust_model *trust);
 size_t chemnet_trust_scratch(const trust_model *trust, size_t n_cells);
 /* Root mean square distance of latents (n_cells, n_latents) and scaled parameters to the nearest known state. */

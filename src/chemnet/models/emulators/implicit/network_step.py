@@ -76,7 +76,7 @@ class ImplicitChemistry:
     def __init__(self, network: Network, uclchem_compatible: bool, data: DataDescription) -> None:
         self.network, self.uclchem_compatible, self.data = network, uclchem_compatible, data
         self._columns = _columns(data)
-        self._order = _order(network, data)
+        self.order = _order(network, data)
 
     @cached_property
     def step(self) -> ImplicitStep:
@@ -149,12 +149,12 @@ class ImplicitChemistry:
         scaling = self.data.abundance_scaling
         # the step must see what a table has cut off: rounding could lift it above the floor
         nothing = scaling.floor * (1.0 - _ROUNDING) if nothing is None else nothing
-        return torch.where(held > 0.0, scaling.unscale(held), nothing).numpy()[:, self._order]
+        return torch.where(held > 0.0, scaling.unscale(held), nothing).numpy()[:, self.order]
 
     def _scaled(self, abundances: Array) -> Tensor:
         """Return scaled abundances in the data's order, float32, of the network's `(B, S)`."""
         ordered = np.empty_like(abundances)
-        ordered[:, self._order] = abundances
+        ordered[:, self.order] = abundances
         return torch.from_numpy(self.data.abundance_scaling.scale(ordered)).float()
 
     def _conditions(self, physical: Tensor) -> dict[str, Array]:
