@@ -137,6 +137,7 @@ def _write_description(surrogate: Surrogate, digest: str, folder: Path) -> None:
         "elements": list(data.elements),
         "physical": list(data.physical_names),
         "domain": domain.to_dict(),
+        "charges_balance": surrogate.is_neutral,
         "abundance_floor": data.abundance_scaling.floor,
         "reference_cells": {"cells": REFERENCE_FILE, "steps": "see README of chemnet: how-to/couple"},
         "provenance": surrogate.provenance,
