@@ -23,8 +23,8 @@ module chemnet_surrogate
     end type workspace_type
 
     public :: surrogate_open, surrogate_close, workspace_new, workspace_free, surrogate_step, surrogate_begin, &
-        surrogate_advance, surrogate_read, surrogate_conserve, surrogate_encode, surrogate_decode, surrogate_latent_step, &
-        surrogate_check_digest, species_name, physical_name, element_name, species_index, error_text
+        surrogate_advance, surrogate_read, surrogate_totals, surrogate_conserve, surrogate_encode, surrogate_decode, &
+        surrogate_latent_step, surrogate_check_digest, species_name, physical_name, element_name, species_index, error_text
 
     interface
         function c_open(path, surrogate) bind(c, name="chemnet_open") result(code)
@@ -118,6 +118,14 @@ module chemnet_surrogate
             integer(c_int32_t), intent(out) :: flags(*)
             integer(c_int) :: code
         end function c_step
+        function c_totals(surrogate, n_cells, abundances, totals) bind(c, name="chemnet_totals") result(code)
+            import :: c_ptr, c_int, c_size_t, c_double
+            type(c_ptr), value :: surrogate
+            integer(c_size_t), value :: n_cells
+            real(c_double), intent(in) :: abundances(*)
+            real(c_double), intent(out) :: totals(*)
+            integer(c_int) :: code
+        end function c_totals
         function c_conserve(surrogate, workspace, n_cells, totals, abundances, flags) &
                 bind(c, name="chemnet_conserve") result(code)
             import :: c_ptr, c_int, c_size_t, c_double, c_int32_t
@@ -262,6 +270,15 @@ contains
         code = c_step(surrogate%handle, workspace%handle, cells_of(abundances), physical, dt_at, abundances, flags, &
             error_at)
     end subroutine surrogate_step
+
+    !> Atoms of each element per H nucleus.
+    subroutine surrogate_totals(surrogate, abundances, totals, code)
+        type(surrogate_type), intent(in) :: surrogate
+        real(c_double), intent(in) :: abundances(:, :)
+        real(c_double), intent(out) :: totals(:, :) !< (n_elements, cells)
+        integer(c_int), intent(out) :: code
+        code = c_totals(surrogate%handle, cells_of(abundances), abundances, totals)
+    end subroutine surrogate_totals
 
     !> Brings abundances to the totals of elements that the caller states: for grids whose advection broke them.
     subroutine surrogate_conserve(surrogate, workspace, totals, abundances, flags, code)

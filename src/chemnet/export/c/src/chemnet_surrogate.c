@@ -682,6 +682,14 @@ int chemnet_step(const chemnet_surrogate *surrogate, chemnet_workspace *workspac
     return code;
 }
 
+int chemnet_totals(const chemnet_surrogate *surrogate, size_t n_cells, const double *abundances, double *totals) {
+    if (surrogate == NULL || (n_cells && (abundances == NULL || totals == NULL))) return CHEMNET_BAD_ARGUMENT;
+    for (size_t cell = 0; cell < n_cells; cell++)
+        chemnet_element_totals(n_s(surrogate), n_e(surrogate), surrogate->atoms, abundances + cell * (size_t)n_s(surrogate),
+                               totals + cell * (size_t)n_e(surrogate));
+    return CHEMNET_OK;
+}
+
 static int bad_totals(const chemnet_surrogate *s, const double *totals) {
     for (int e = 0; e < n_e(s); e++)
         if (!(totals[e] >= 0.0 && totals[e] < 1e30)) return 1;
