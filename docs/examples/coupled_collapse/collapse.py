@@ -1,9 +1,10 @@
-"""A prestellar core collapses under its own gravity: hydrodynamics by pyro, chemistry by a surrogate and its solver.
+"""A prestellar core collapses: hydrodynamics by pyro, chemistry by a surrogate, and by its solver in places.
 
 pip install chemnet pyro-hydro
 python collapse.py OUT.npz                        # the surrogate, and the solver where it is not trusted
 python collapse.py OUT.npz --tolerance inf        # the surrogate alone
 python collapse.py OUT.npz --tolerance 0          # the solver in every cell
+python collapse.py OUT.npz --fresh                # gas that flows in is atomic, as all gas was at the start
 python collapse.py OUT.npz --restart OUT.npz      # goes on where the file ends, bit for bit
 
 Units: pc, km/s and H nuclei per cm^3; so a time is 0.978 Myr, and what pyro calls density is n_H.
@@ -29,14 +30,18 @@ Array = NDArray[np.float64]
 
 YEARS = 977_792.2  # of a pc / (km/s)
 CM = 3.0857e18  # of a pc
-GRAVITY = 4.30091e-3 * 0.034590  # pc^2 (km/s)^2 of the mass of one H nucleus per cm^3 and pc^3, with its helium
+# pc (km/s)^2 per solar mass, times the solar masses of a pc^3 with one H nucleus per cm^3, and its helium
+GRAVITY = 4.30091e-3 * 0.03461
 RADIUS, CORE, CENTRAL_DENSITY = 0.1, 0.06, 1e5  # n_H = CENTRAL_DENSITY / (1 + (r / CORE)^2)
 FREE_FALL_TIME = 4.35e7 / np.sqrt(4.1e4)  # yr, of the mean density at the start: 64 steps of the surrogate
 AV_OUTSIDE, FIELD_OUTSIDE = 1.0, 1.0  # mag, Habing
 MIXING = 2e-3  # pc km/s: turbulent diffusion
 GAMMA = 1.0001  # nearly isothermal; each step brings the gas back to its temperature
-START = {"H": 0.5, "H2": 0.25, "HE": 0.1, "C+": 1.77e-4, "N": 6.18e-5, "O": 3.34e-4, "S+": 3.51e-6, "MG": 2.256e-6,
-         "E-": 1.77e-4 + 3.51e-6}  # fmt: skip
+START = {
+    "H": 0.5, "H2": 0.25, "HE": 0.1, "C+": 1.77e-4, "N": 6.18e-5, "O": 3.34e-4, "S+": 3.51e-6, "MG": 2.256e-6,
+    "E-": 1.77e-4 + 3.51e-6,
+}  # fmt: skip
+_SEEN = ("abundances", "physical", "mass", "by_solver", "expected_error", "broken", "inflow")
 
 
 def temperature(density: Array) -> Array:
@@ -82,7 +87,7 @@ class Core:
         return np.array(self.gas.get_var("density").v()[:, 0])
 
     def step(self, until: float) -> tuple[Array, Array, Array]:
-        """Make one step, at most `until`; return masses before, `(C,)`, and what moved outwards and mixed, `(F,)`."""
+        """Make one step, at most `until`; return masses before `(C,)`, moved outwards and mixed `(F,)`."""
         before = self.density * self.volume
         self.gas.fill_BC_all()
         self.pyro.method_compute_timestep()
@@ -142,10 +147,10 @@ def advect(abundances: Array, envelope: Array, before: Array, moved: Array, mixe
     padded = np.concatenate([abundances[:1], abundances, envelope[None]])
     left, right = np.diff(padded, axis=0)[:-1], np.diff(padded, axis=0)[1:]
     slope = np.where(left * right > 0.0, np.sign(left) * np.minimum(np.abs(left), np.abs(right)), 0.0)
-    share = np.abs(moved)
-    outwards = abundances + 0.5 * (1.0 - share[1:] / before)[:, None] * slope
-    inwards = np.concatenate([abundances - 0.5 * (1.0 - share[:-1] / before)[:, None] * slope, envelope[None]])
-    carried = moved[:, None] * np.where(moved[:, None] > 0.0, np.concatenate([envelope[None], outwards]), inwards)
+    outwards = abundances + 0.5 * (1.0 - np.abs(moved[1:]) / before)[:, None] * slope
+    inwards = abundances - 0.5 * (1.0 - np.abs(moved[:-1]) / before)[:, None] * slope
+    from_below, from_above = np.vstack([envelope, outwards]), np.vstack([inwards, envelope])
+    carried = moved[:, None] * np.where(moved[:, None] > 0.0, from_below, from_above)
     carried -= mixed[:, None] * np.diff(padded, axis=0)
     after = before + moved[:-1] - moved[1:]
     return (before[:, None] * abundances + carried[:-1] - carried[1:]) / after[:, None]
@@ -154,15 +159,15 @@ def advect(abundances: Array, envelope: Array, before: Array, moved: Array, mixe
 class Run:
     """Core and abundances, step by step of the surrogate, and what was seen on the way."""
 
-    def __init__(self, cells: int, tolerance: float) -> None:
+    def __init__(self, cells: int, tolerance: float, fresh: bool) -> None:
+        self.fresh = fresh
         self.core, self.surrogate = Core(cells), chemnet.Surrogate.load("collapse")
         self.chemistry = chemnet.Fallback(self.surrogate, "collapse", tolerance)
-        self.envelope = np.array([START.get(name, 0.0) for name in self.surrogate.species])
-        self.totals = self.envelope @ self.surrogate.data.stoichiometry  # the same in every cell
-        self.abundances = np.repeat(self.envelope[None], cells, axis=0)
+        self.start = np.array([START.get(name, 0.0) for name in self.surrogate.species])
+        self.totals = self.start @ self.surrogate.data.stoichiometry  # the same in every cell
+        self.abundances = np.repeat(self.start[None], cells, axis=0)
         self.inflow = 0.0
-        self.seen: dict[str, list[Any]] = {name: [] for name in ("abundances", "physical", "mass", "by_solver",
-                                                                 "expected_error", "broken", "inflow")}  # fmt: skip
+        self.seen: dict[str, list[Any]] = {name: [] for name in _SEEN}
 
     def step(self) -> None:
         """Advance everything by the time step that the surrogate was trained with."""
@@ -170,7 +175,8 @@ class Run:
         until = (len(self.seen["mass"]) + 1) * years / YEARS
         while self.core.gas.t < until:  # the gas takes as many steps as it needs
             before, moved, mixed = self.core.step(until)
-            self.abundances = advect(self.abundances, self.envelope, before, moved, mixed)
+            envelope = self.start if self.fresh else self.abundances[-1]
+            self.abundances = advect(self.abundances, envelope, before, moved, mixed)
             self.inflow -= moved[-1]
         totals = self.abundances @ self.surrogate.data.stoichiometry
         self.abundances = self.surrogate.conserve(self.abundances, self.totals)
@@ -204,14 +210,21 @@ class Run:
 
 def main() -> None:
     """Collapse, and write what was seen."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("output", type=Path)
     parser.add_argument("--cells", type=int, default=32)
     parser.add_argument("--steps", type=int, default=64, help="of 3,367 yr, in all")
-    parser.add_argument("--tolerance", type=float, default=0.15, help="expected error [dex] that goes to the solver")
+    parser.add_argument(
+        "--tolerance", type=float, default=0.15, help="expected error [dex] that goes to the solver"
+    )
+    parser.add_argument(
+        "--fresh", action="store_true", help="atomic gas flows in, not gas like the outermost cell's"
+    )
     parser.add_argument("--restart", type=Path, help="a file that was written before")
     chosen = parser.parse_args()
-    run = Run(chosen.cells, chosen.tolerance)
+    run = Run(chosen.cells, chosen.tolerance, chosen.fresh)
     if chosen.restart:
         run.restore(chosen.restart)
     while len(run.seen["mass"]) < chosen.steps:
@@ -221,8 +234,10 @@ def main() -> None:
     mass = run.seen["mass"]
     held = mass[-1] @ (run.abundances @ run.surrogate.data.stoichiometry)
     drift = np.abs(held / (mass[-1].sum() * run.totals) - 1.0).max()
-    print(f"{len(mass)} steps: central density {run.seen['physical'][-1][0, 0]:.2e}, solver {100 * share:.1f} %, "
-          f"totals over the grid off by {drift:.1e}, broken by advection by up to {max(run.seen['broken']):.1e}")  # fmt: skip
+    print(
+        f"{len(mass)} steps: central density {run.core.density[0]:.2e}, solver {100 * share:.1f} %, "
+        f"totals over the grid off by {drift:.1e}, broken by advection by up to {max(run.seen['broken']):.1e}"
+    )
 
 
 if __name__ == "__main__":
