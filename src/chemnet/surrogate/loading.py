@@ -39,6 +39,14 @@ def load_surrogate(
     source: Source | Sequence[Source], config: ConfigDict | None = None, accuracy: str | None = None
 ) -> Surrogate:
     """Return a surrogate by path, shipped name, or component or result name; see `Surrogate.load`."""
+    return _as_configured(_found(source, config, accuracy), config)
+
+
+def _as_configured(surrogate: Surrogate, config: ConfigDict | None) -> Surrogate:
+    return surrogate.neutral() if config is not None and config["surrogate"]["neutral"] else surrogate
+
+
+def _found(source: Source | Sequence[Source], config: ConfigDict | None, accuracy: str | None) -> Surrogate:
     if accuracy is None and config is not None and config["surrogate"]["accuracy"] != "auto":
         accuracy = config["surrogate"]["accuracy"]
     several = isinstance(source, Sequence) and not isinstance(source, str)
@@ -86,7 +94,7 @@ def configured_surrogate(config: ConfigDict) -> Surrogate:
     """Return the surrogate that ``[surrogate]`` names: emulator, and other encoder or decoder where set."""
     table = config["surrogate"]
     if table["members"]:
-        return _configured_ensemble(config)
+        return _as_configured(_configured_ensemble(config), config)
     emulator = resolve_input(
         config,
         "surrogate.emulator",
@@ -100,7 +108,7 @@ def configured_surrogate(config: ConfigDict) -> Surrogate:
         for role in ("encoder", "decoder")
         if table[role] is not False
     }
-    return compose(emulator, **chosen)
+    return _as_configured(compose(emulator, **chosen), config)
 
 
 def _configured_ensemble(config: ConfigDict) -> Surrogate:

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from chemnet.chemistry.network.stoichiometry import charges
 from chemnet.config import ConfigDict
 from chemnet.errors import ConfigError, ModelError
 from chemnet.surrogate import array_checks
@@ -37,7 +38,7 @@ from chemnet.surrogate.trust.calibration import Judgement
 from chemnet.surrogate.trust.domain import Domain
 from chemnet.surrogate.trust.monitored_predictor import MonitoredPredictor
 from chemnet.surrogate.trust.trust import Trust
-from chemnet.surrogate.wrappers.conservation import ConservingPredictor
+from chemnet.surrogate.wrappers.conservation import ConservingPredictor, conserve_elements
 from chemnet.surrogate.wrappers.surrogate_ensemble import Components, Ensemble, components_of
 from chemnet.training.parallel.devices import choose_device
 
@@ -154,6 +155,30 @@ class Surrogate:
             raise ModelError(f"the surrogate cannot move to {str(device)!r}", hint=_DEVICES) from error
         return self
 
+    def neutral(self) -> Surrogate:
+        """Balance charges too from now on, by one more multiplier, and return this surrogate.
+
+        It is asked for because the truth need not be neutral: UCLCHEM's tables are not.
+
+        Raises
+        ------
+        ModelError
+            When no species has a positive, or none a negative charge.
+        """
+        charge = charges(self.species)
+        if not (charge > 0).any() or not (charge < 0).any():
+            raise ModelError(
+                f"the surrogate {self.name!r} has no species of both charges, which could balance",
+                hint="leave surrogate.neutral at false",
+            )
+        self.predictor.charges = torch.from_numpy(charge)
+        return self
+
+    @property
+    def is_neutral(self) -> bool:
+        """Whether charges are balanced."""
+        return self.predictor.charges is not None
+
     @property
     def device(self) -> torch.device:
         """Where the networks are."""
@@ -200,6 +225,35 @@ class Surrogate:
         """
         checked = array_checks.check_latents(latents, self.latent_dim)
         return run(lambda latent: self.components.decode(latent.float()), self.device, latents, checked)
+
+    def conserve(self, abundances: Any, totals: Any) -> Any:
+        """Return abundances `(B, S)` brought to element totals, in float64.
+
+        A grid needs it whose advection mixed cells and so broke their totals: what follows, `step` or
+        `emulate`, keeps the totals of what it is given. Where `neutral` was asked for, charges balance, too.
+
+        Parameters
+        ----------
+        abundances
+            `(B, S)`, as for `emulate`.
+        totals
+            Atoms per H nucleus in the order of `elements`: `(B, E)`, or `(E,)` for all cells alike; or a
+            mapping from an element to numbers `(B,)` or one. What it leaves out keeps its total.
+
+        Raises
+        ------
+        DataError
+            For input that cannot be used, naming cell and column.
+        ModelError
+            When no positive abundances near the given ones have these totals.
+        """
+        start = array_checks.check_abundances(abundances, self.species)
+        wanted = array_checks.check_totals(totals, start @ self.data.stoichiometry, self.elements)
+        atoms, charge = torch.from_numpy(self.data.stoichiometry), self.predictor.charges
+        corrected = conserve_elements(
+            torch.from_numpy(start), torch.from_numpy(wanted), atoms, charges_S=charge
+        )
+        return as_given(corrected, abundances)
 
     def latent_emulate(self, physical: Any, latents: Any, dt: Any = None) -> Any:
         """Return latents `(B, T, L)` along histories; row 0 is the input.
@@ -378,6 +432,7 @@ class Surrogate:
         """
         kept = kept_of(self.components, physical, every, species, conserve)
         source = {"surrogate": self.name, "weights": weights_digest(self.parts)}
+        source |= {"charge": "neutral"} if self.is_neutral else {}
         histories = (physical, abundances, dt)
         return stream(self.predictor, self._inputs, source, histories, Path(output), kept)
 
