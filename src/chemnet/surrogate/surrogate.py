@@ -27,7 +27,7 @@ from chemnet.surrogate.along_histories import (
     spread_along,
     trust_along,
 )
-from chemnet.surrogate.bulk.cell_batches import run
+from chemnet.surrogate.bulk.cell_batches import as_given, run
 from chemnet.surrogate.bulk.rollout_file import RolloutFile
 from chemnet.surrogate.bulk.stepper import Stepper
 from chemnet.surrogate.bulk.stream import kept_of, stream, weights_digest
