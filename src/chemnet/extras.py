@@ -14,7 +14,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "sweep": ("optuna",),
     "dask": ("distributed",),
     "ode": ("torchdiffeq",),
-    "tables": ("pyarrow", "hdf5plugin"),
+    "tables": ("pyarrow", "hdf5plugin", "pandas", "xarray"),
 }
 
 

@@ -28,6 +28,7 @@ import numpy as np
 from chemnet.data.inference.inference_writer import METADATA_FILE, ROWS_PER_FILE, InferenceWriter
 from chemnet.data.inference.sample_index import SampleIndex
 from chemnet.data.npy_files import let_go, open_npy
+from chemnet.data.tabular import Columns, Tabular
 from chemnet.errors import NotFoundError, ResultsError, nearest
 from chemnet.results import ResultDirectory
 
@@ -62,7 +63,7 @@ class State:
         return np.array(self.vector, dtype=dtype, copy=copy)
 
 
-class InferenceDataset:
+class InferenceDataset(Tabular):
     """Read an infer result back: latents, further outputs and what is known of each sample.
 
     All arrays are in insertion order. Files are memory-mapped: opening is free, a slice costs its own bytes.
@@ -204,6 +205,21 @@ class InferenceDataset:
                 yield first + start, part[start : start + rows]
                 let_go(part)
             first += length
+
+    def column_blocks(self) -> Iterator[Columns]:
+        """Yield some rows at a time: id, tracer, step, time [yr], parameters, latents, predictions."""
+        names = np.array(self.tracer_ids)
+        for first, ids in self.id_blocks():
+            rows = np.arange(first, first + len(ids))
+            known = self.rows[first : first + len(ids)]
+            columns = {"id": np.array(ids), "tracer": names[known["tracer"]], "step": np.array(known["step"])}
+            columns |= {name: np.array(known[name]) for name in ("time", *self.physical_names)}
+            columns |= {f"latent_{i}": values for i, values in enumerate(self.take("tensor", rows).T)}
+            for field in ("abundance", "reconstruction"):
+                if field in self.fields:
+                    columns |= dict(zip(self.species, self.take(field, rows).T, strict=True))
+                    break
+            yield columns
 
     def take(self, name: str, indices: np.ndarray | Sequence[int]) -> np.ndarray:
         """Return the output `name` of the rows `indices`, ``(n, width)`` float32, reading only those rows."""

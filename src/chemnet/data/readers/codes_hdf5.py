@@ -1,8 +1,8 @@
 """Data sets of the CODES benchmark (Janssen, Sulzer & Buck 2024, arXiv:2410.20886): HDF5, an array per split.
 
 `train`, `test`, `val` (samples, steps, quantities), attribute `labels` of the file; optional `timesteps`
-(steps,) and `train_params`, `test_params`, `val_params` (samples, parameters), constant along a sample. A sample
-becomes the tracer ``train-0``, ``val-0`` or ``test-0``, so that the benchmark's own split can be kept.
+(steps,) and `train_params`, `test_params`, `val_params` (samples, parameters), the same along a sample. A
+sample becomes the tracer ``train-0``, ``val-0`` or ``test-0``: the benchmark's own split can be kept.
 """
 
 from __future__ import annotations

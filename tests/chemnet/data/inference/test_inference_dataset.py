@@ -212,3 +212,11 @@ def test_pickled_objects_are_never_loaded(tmp_path, columns):
 def test_an_unknown_output_lists_the_known_ones(tmp_path, columns):
     with pytest.raises(ResultsError, match="it holds: tensor, reconstruction"):
         write(tmp_path, columns, batch_size=4).field("abundances")
+
+
+def test_its_rows_become_a_data_frame(tmp_path, columns):
+    data = write(tmp_path, columns, batch_size=4)
+    frame = data.to_pandas()
+    assert frame["id"].tolist() == data.ids().tolist()
+    assert frame["tracer"].tolist() == data.tracers.tolist()
+    np.testing.assert_array_equal(frame[[f"latent_{i}" for i in range(data.latent_dim)]], data.latents)
