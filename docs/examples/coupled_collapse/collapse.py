@@ -161,7 +161,8 @@ class Run:
 
     def __init__(self, cells: int, tolerance: float, fresh: bool) -> None:
         self.fresh = fresh
-        self.core, self.surrogate = Core(cells), chemnet.Surrogate.load("collapse")
+        # the solver keeps every charge that it is given: a surrogate's imbalance would eat up the electrons
+        self.core, self.surrogate = Core(cells), chemnet.Surrogate.load("collapse").neutral()
         self.chemistry = chemnet.Fallback(self.surrogate, "collapse", tolerance)
         self.start = np.array([START.get(name, 0.0) for name in self.surrogate.species])
         self.totals = self.start @ self.surrogate.data.stoichiometry  # the same in every cell
