@@ -536,7 +536,7 @@ static void keep_totals(const chemnet_surrogate *s, chemnet_workspace *w, size_t
     for (size_t cell = 0; cell < n; cell++) {
         const double *totals = state + cell * state_size(s);
         double *row = w->abundances + cell * species;
-        if (!isnan(totals[0]) && chemnet_conserve_elements(n_s(s), n_e(s), s->atoms, totals, row, w->conserving))
+        if (!isnan(totals[0]) && chemnet_conserve_elements(n_s(s), n_e(s), s->is_neutral, s->atoms, totals, row, w->conserving))
             log_above_floor(s, 1, row, latents + cell * species);
     }
 }
