@@ -27,7 +27,7 @@ from chemnet.surrogate.along_histories import (
     spread_along,
     trust_along,
 )
-from chemnet.surrogate.bulk.cell_batches import run
+from chemnet.surrogate.bulk.cell_batches import as_given, run
 from chemnet.surrogate.bulk.rollout_file import RolloutFile
 from chemnet.surrogate.bulk.stepper import Stepper
 from chemnet.surrogate.bulk.stream import kept_of, stream, weights_digest
@@ -351,7 +351,7 @@ class Surrogate:
         inside = self._inputs.inside(*inputs)
         emulated, trust = trust_along(self.predictor, self.judgement, inputs, inside, wanted, like=abundances)
         if array_checks.is_one_cell(physical):
-            trust = Trust(trust.expected_error[0], trust.score[0])
+            trust = trust.of_cell(0)
         return _as_asked(emulated, physical), trust
 
     @property

@@ -32,9 +32,7 @@ class Export(Verb):
             metavar="SURROGATE",
             help="a shipped one, a component, a result or a saved folder; wins over export.surrogate",
         )
-        parser.add_argument(
-            "--output", metavar="PATH", help="a folder or NAME.zip; wins over export.output"
-        )
+        parser.add_argument("--output", metavar="PATH", help="a folder or NAME.zip; wins over export.output")
         parser.add_argument(
             "--embed", action="store_true", default=None, help="also write the weights as C source"
         )
