@@ -80,7 +80,9 @@ def _draw_kind(axis: Axes, kind: str, ways: Sequence[Mapping[str, Any]], error: 
     axis.plot(*zip(*places, strict=True), label=WAYS[kind], **looks)
     if kind in _NAMED:
         side: Any = {"ha": _NAMED[kind], "va": "center", "textcoords": "offset points"}
-        offset = 8 if _NAMED[kind] == "left" else -8
+        if kind == "solver":  # whose points may stand close together
+            side |= {"va": "bottom", "rotation": 35, "rotation_mode": "anchor"}
+        offset = 7 if _NAMED[kind] == "left" else -8
         for way, place in zip(ordered, places, strict=True):
             axis.annotate(way["setting"], place, xytext=(offset, 0), fontsize=8, color=colour, **side)
 

@@ -72,11 +72,15 @@ def draw_long_rollout(endurance: Mapping[str, Any]) -> Figure:
 def _draw_curve(axis: Axes, trust: Mapping[str, Any], name: str, label: str) -> None:
     """Draw one error against coverage, beside the best that any order could give and none at all."""
     coverage = 100.0 * np.array(trust["coverage"])
-    axis.plot(coverage, trust[name], color=COLOURS[0], lw=2.2, label="states kept by the surrogate's trust")
-    axis.plot(coverage, trust[f"oracle_{name}"], color=COLOURS[2], ls="--", label="by the true error")
+    axis.plot(coverage, trust[name], color=COLOURS[0], lw=2.2, label="states, by the surrogate's trust")
+    axis.plot(
+        coverage, trust[f"oracle_{name}"], color=COLOURS[2], ls="--", label="states, by their true error"
+    )
     by_species = trust.get("by_species")
     if by_species is not None:
-        axis.plot(coverage, by_species[name], color=COLOURS[3], lw=2.2, label="species by species")
+        axis.plot(
+            coverage, by_species[name], color=COLOURS[3], lw=2.2, label="species by species, by its trust"
+        )
     axis.axhline(trust[name][-1], color="#888888", lw=0.9, ls=":", label="at random")
     axis.set(xlabel="kept [%]", ylabel=f"{label} of what is kept [dex]")
     axis.set(xlim=(0.0, 100.0), ylim=(0.0, None))
