@@ -14,7 +14,9 @@ from chemnet.chemistry.simulation.plan import SOLVER_OPTIONS, network_digest
 from chemnet.config import ConfigDict
 from chemnet.data.simulated_set import SimulatedSet
 from chemnet.errors import ChemNetError, ConfigError, DataError
+from chemnet.models.emulators.implicit.network_step import ImplicitChemistry
 from chemnet.results import ResultDirectory
+from chemnet.surrogate.surrogate import Surrogate
 
 # attributes of a simulated set with the grain model and the factors of rates, as JSON
 _RATES = {"grain": "grain", "scale": "rate_scale"}
@@ -49,6 +51,21 @@ def network_of(
     if set(network.species_names) != set(species):
         return f"no network at hand: {network.name} has other species than the surrogate"
     return network, {name: options[name] for name in SOLVER_OPTIONS}
+
+
+def network_for(
+    data_result: ResultDirectory, surrogate: Surrogate, config: ConfigDict
+) -> tuple[Network, Mapping[str, Any]] | str:
+    """Return `network_of` data that a surrogate is scored on, or else the network that it brings along.
+
+    An emulator around an implicit step brings one, with or without UCLCHEM's quirks.
+    """
+    found = network_of(data_result, surrogate.species, config)
+    chemistry = getattr(surrogate.parts.emulator, "chemistry", None)
+    if not isinstance(found, str) or not isinstance(chemistry, ImplicitChemistry):
+        return found
+    options = {name: config["simulate"][name] for name in SOLVER_OPTIONS}
+    return chemistry.network, {**options, "uclchem_compatible": chemistry.uclchem_compatible}
 
 
 def named_network(config: ConfigDict, species: Sequence[str]) -> Network | None:

@@ -6,13 +6,16 @@ Results are arrays, or tensors where `like` is one.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from chemnet.models.emulators.steps.step import SOLVER_STEPS
 from chemnet.surrogate import array_checks
 from chemnet.surrogate.bulk.cell_batches import as_given, run
 from chemnet.surrogate.rollout import Rollout, log_solver_steps, read, rollout_states
@@ -71,14 +74,21 @@ def trust_along(
     def roll(start: Tensor, forcing: Tensor, steps: Tensor) -> Tensor:
         states = rollout_states(monitored, monitored.start(start), forcing, steps, later)
         log_solver_steps(states, later)
-        return read(states, monitored.observe)
+        done = states.get(SOLVER_STEPS)
+        observed = read(states, monitored.observe)
+        return observed if done is None else torch.cat([observed, done[..., None].to(observed)], dim=-1)
 
     observed = run(roll, predictor.inner.device, torch.zeros(0), *inputs)
-    predicted, indicators = observed.split([monitored.n_species, len(monitored.indicators)], dim=-1)
+    n_species, n_indicators = monitored.n_species, len(monitored.indicators)
+    predicted, indicators, done = observed.tensor_split([n_species, n_species + n_indicators], dim=-1)
     outside = torch.from_numpy(~inside)[:, later - 1]
     start = torch.from_numpy(inputs[0]).float()[:, None].expand(-1, int(with_input), -1)
     emulated = as_given(torch.cat([start, predicted], dim=1), like)
-    return emulated, judgement.calibration.trust(indicators, outside, with_input)
+    trust = judgement.calibration.trust(indicators, outside, with_input)
+    if done.shape[-1]:
+        counted = np.pad(done[..., 0].cpu().numpy().astype(np.int64), ((0, 0), (int(with_input), 0)))
+        trust = replace(trust, solver_steps=counted)
+    return emulated, trust
 
 
 def monitored_predictor(

@@ -16,7 +16,7 @@ from chemnet.errors import ConfigError, ModelError, ResultsError, suggest
 from chemnet.models.model_file import brings_autoencoder, data_of, load_trained, role_of
 from chemnet.progress import get_logger
 from chemnet.results import ResultDirectory, list_results, resolve_input
-from chemnet.surrogate.accuracy import at_accuracy
+from chemnet.surrogate.accuracy import at_accuracy, settings_of
 from chemnet.surrogate.predictor import Parts
 from chemnet.surrogate.saved import SURROGATE_FILE, read_surrogate
 from chemnet.surrogate.surrogate import Surrogate
@@ -65,11 +65,20 @@ def _found(source: Source | Sequence[Source], config: ConfigDict | None, accurac
     return compose_ensemble([_member(one, config) for one in source])
 
 
+def accuracies_of(source: Source) -> list[str]:
+    """Return the settings of the dial of a saved or shipped surrogate; empty where it has none."""
+    return next(filter(None, (settings_of(place, SURROGATE_FILE) for place in _places(source))), [])
+
+
 def _saved_folder(source: Any, accuracy: str | None = None) -> Path | None:
     """Return the folder of a saved or shipped surrogate; None where it is none."""
-    places = (Path(source), SHIPPED / str(source))
-    folders = (at_accuracy(place, SURROGATE_FILE, accuracy) for place in places)
+    folders = (at_accuracy(place, SURROGATE_FILE, accuracy) for place in _places(source))
     return next((folder for folder in folders if folder is not None), None)
+
+
+def _places(source: Any) -> tuple[Path, Path]:
+    """Return where a saved or a shipped surrogate of that name would be."""
+    return Path(source), SHIPPED / str(source)
 
 
 def _check_name(source: Any) -> None:

@@ -351,7 +351,7 @@ class Surrogate:
         inside = self._inputs.inside(*inputs)
         emulated, trust = trust_along(self.predictor, self.judgement, inputs, inside, wanted, like=abundances)
         if array_checks.is_one_cell(physical):
-            trust = Trust(trust.expected_error[0], trust.score[0])
+            trust = trust.of_cell(0)
         return _as_asked(emulated, physical), trust
 
     @property

@@ -207,11 +207,11 @@ def _with_inputs(config: ConfigDict, space: Space) -> tuple[ConfigDict, dict[str
 
 def _finish(config: ConfigDict, records: list[TrialRecord], writer: ResultWriter) -> None:
     """Write table and figure, compare the best emulators, and leave the best component behind."""
-    from chemnet.plots.benchmark_report import markdown_table
     from chemnet.plots.figures import save_figure
     from chemnet.plots.sweep_figures import draw_sweep
     from chemnet.sweeps.ranking import best_of, keep_best, ranked, trial_table
     from chemnet.sweeps.run_trials import monitor_of
+    from chemnet.text_tables import markdown_table
 
     best, monitor = best_of(records), monitor_of(config)
     table = markdown_table(trial_table(records, monitor))
@@ -245,7 +245,8 @@ def _compare(config: ConfigDict, trials: Sequence[TrialRecord]) -> ResultDirecto
     if len(scored) < 2:
         return None
     # no solver: its speed is the same beside each
-    config = config.replace({"benchmark.solver_tracers": 0, "benchmark.preprocess_dir": False})
+    solverless = {"benchmark.solver_tracers": 0, "benchmark.cost_tracers": 0}
+    config = config.replace({**solverless, "benchmark.preprocess_dir": False})
     benchmarks = [
         VERBS.get("benchmark")(config.replace({"benchmark.surrogate": one.result})).run().path
         for one in scored

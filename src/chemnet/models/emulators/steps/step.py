@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 State = dict[str, Tensor]
 
 LATENT = "latent"
+#: entry of a state with the number of steps that a solver has done, where an emulator asks one
+SOLVER_STEPS = "solver_steps"
 
 
 class Step(nn.Module, ABC):
