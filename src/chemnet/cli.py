@@ -103,7 +103,7 @@ def _dispatch(words: list[str]) -> int:
     result = _run(verb_class, args)
     if result is not None and is_first_process():
         _print_result(result, args)
-    return EXIT_DONE
+    return getattr(result, "exit_code", EXIT_DONE)
 
 
 def _print_result(result: Any, args: argparse.Namespace) -> None:

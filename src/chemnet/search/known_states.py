@@ -28,7 +28,7 @@ class KnownStates(InferenceDataset):
     @cached_property
     def vectors(self) -> np.ndarray:
         """All latents as one contiguous memory map, ``(rows, latent_dim)`` float32."""
-        return open_npy(self.path / VECTORS_FILE)
+        return open_npy(self.file(VECTORS_FILE))
 
     def _infer_result(self) -> ResultDirectory:
         return super()._infer_result().parent("infer")
@@ -36,12 +36,12 @@ class KnownStates(InferenceDataset):
 
 def write_known_states(data: InferenceDataset, path: Path) -> None:
     """Copy what is known of the states of `data` into the folder `path`, without its wide outputs."""
-    description = json.loads((data.path / METADATA_FILE).read_text(encoding="utf-8"))
+    description = json.loads(data.file(METADATA_FILE).read_text(encoding="utf-8"))
     description["outputs"] = {"tensor": data.latent_dim}
     (path / METADATA_FILE).write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
     batches = [f"batch_{number}.npy" for number in range(len(description["batches"]))]
     for name in ("rows.npy", "batch_index.npy", DATASET_CONFIG_FILE, *batches):
-        shutil.copyfile(data.path / name, path / name)
+        shutil.copyfile(data.file(name), path / name)
     with NpyAppender(path / VECTORS_FILE, np.dtype("<f4"), (data.latent_dim,)) as table:
         for _, block in data.blocks():
             table.append(block)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -39,7 +38,7 @@ class InferResult(VerbResult):
         """The inferred states, read through memory maps."""
         from chemnet.data.inference.inference_dataset import InferenceDataset
 
-        return InferenceDataset(self.path)
+        return InferenceDataset(self.directory)
 
     def plot(self) -> Figure:
         """Return the first two latents of up to 20,000 states, coloured by time."""
@@ -274,5 +273,4 @@ def _dataset_config(config: ConfigDict, parents: dict[str, ResultDirectory]) -> 
     if "preprocess" not in parents:
         return config["data_set"].to_dict()
     # as it was written then: keys that have changed since are no reason to refuse the data
-    text = parents["preprocess"].file("runtime_config.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)["data_set"]
+    return parents["preprocess"].config["data_set"].to_dict()

@@ -49,7 +49,7 @@ class UmapResult(VerbResult):
         """The infer result that was reduced."""
         from chemnet.data.inference.inference_dataset import InferenceDataset
 
-        return InferenceDataset(self.directory.parent("infer").path)
+        return InferenceDataset(self.directory.parent("infer"))
 
     def plot(self) -> Figure:
         """Return the embedding coloured by each physical parameter and by time."""
@@ -108,7 +108,7 @@ class Umap(Verb[UmapResult]):
         from chemnet.plots.figures import save_figure
 
         config = config.replace({"umap.infer_dir": str(infer.path)})
-        data = InferenceDataset(infer.path)
+        data = InferenceDataset(infer)
         with ResultWriter(config, verb=self.cli_name, parents={"infer": infer}) as writer:
             rows = sample_rows(len(data), config["umap"]["fit_sample_size"], config["general"]["seed"])
             sample = data.take("tensor", rows)

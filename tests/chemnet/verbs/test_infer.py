@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from planted_results import plant
 from trainings import failing_at
 
 from chemnet.data.histories import HistorySource
@@ -218,8 +219,7 @@ def test_weights_that_changed_are_refused(tiny: Any, autoencoder: TrainResult) -
 
 def test_a_model_of_a_chemnet_with_other_keys_is_still_read(tiny: Any, autoencoder: TrainResult) -> None:
     for folder in (autoencoder.path, autoencoder.directory.parent("preprocess").path):
-        with (folder / "runtime_config.toml").open("a") as file:
-            file.write("[a_table_that_is_gone]\nkey = 1\n")
+        plant(folder, "runtime_config.toml", {"a_table_that_is_gone/key": 1})
     assert len(infer(tiny()).dataset) == 360
 
 
