@@ -19,6 +19,7 @@ from planted_results import plant
 from workspace import Workspace
 
 from chemnet import Surrogate, plugins
+from chemnet.config.whole_file import with_checksum
 from chemnet.errors import UntrustedNameError
 from chemnet.results import ResultDirectory
 from chemnet.results.layout import RESULT_FILE
@@ -93,7 +94,7 @@ def test_a_model_from_the_working_directory_is_refused(
     for file in workspace.results.glob(f"*/{RESULT_FILE}"):
         # parents are the copies, not what they were copied from
         text = file.read_text(encoding="utf-8").replace(str(chain.folder), str(workspace.folder))
-        file.write_text(text, encoding="utf-8")
+        file.write_text(with_checksum(text), encoding="utf-8")
     words = {
         "infer": ("infer.model_dir=autoencoder",),
         "benchmark": ("benchmark.surrogate=emulator",),

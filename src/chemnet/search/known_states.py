@@ -43,5 +43,5 @@ def write_known_states(data: InferenceDataset, path: Path) -> None:
     for name in ("rows.npy", "batch_index.npy", DATASET_CONFIG_FILE, *batches):
         shutil.copyfile(data.file(name), path / name)
     with NpyAppender(path / VECTORS_FILE, np.dtype("<f4"), (data.latent_dim,)) as table:
-        for _, block in data.blocks():
+        for _, block in data.finite_blocks():
             table.append(block)

@@ -133,6 +133,7 @@ def infer(
     """
     import torch
 
+    from chemnet.data.inference.finite_outputs import FiniteOutputs
     from chemnet.data.inference.inference_dataset import InferenceWriter
     from chemnet.data.inference.inference_resume import INPUTS_FILE, check_same_inputs, kept_after_a_batch
     from chemnet.data.inference.inference_sources import Remaining
@@ -172,7 +173,9 @@ def infer(
             progress(total=source.n_rows - states.done, desc="infer", unit="row") as bar,
         ):
             left = Remaining(source, states.done)
+            finite = FiniteOutputs(table["not_finite"], source.tracer_ids, wanted.species)
             for block, outputs in predicted(left):
+                finite.look_at(block, outputs)
                 _append(states, block, outputs, left.surplus)
                 bar.update(len(block.time) - left.surplus)
         (writer.path / INPUTS_FILE).unlink()
@@ -184,6 +187,8 @@ def infer(
             device=str(device),
             splits=list(source.splits),
         )
+        if finite.states:
+            writer.summary["not_finite"] = finite.states
         if conserved is not None:
             writer.summary["conserved"] = conserved
     return writer.result

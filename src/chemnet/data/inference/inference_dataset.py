@@ -29,7 +29,7 @@ from chemnet.data.inference.inference_writer import METADATA_FILE, ROWS_PER_FILE
 from chemnet.data.inference.sample_index import SampleIndex
 from chemnet.data.npy_files import let_go, open_npy
 from chemnet.data.tabular import Columns, Tabular
-from chemnet.errors import NotFoundError, ResultsError, nearest
+from chemnet.errors import DataError, NotFoundError, ResultsError, nearest
 from chemnet.results import ResultDirectory
 from chemnet.results.layout import RESULT_FILE
 
@@ -200,6 +200,28 @@ class InferenceDataset(Tabular):
     def blocks(self, name: str = "tensor", rows: int = 2**16) -> Iterator[tuple[int, np.ndarray]]:
         """Yield ``(first row, values)`` of the output `name`, at most `rows` rows at a time."""
         return self._in_blocks(partial(self._part, name), rows)
+
+    def finite_blocks(self, rows: int = 2**16) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield what `blocks` does of the latents, which are finite.
+
+        Raises
+        ------
+        DataError
+            For the first latent that is not, with the id of its state.
+        """
+        for first, block in self.blocks("tensor", rows):
+            self.check_finite(block, range(first, first + len(block)))
+            yield first, block
+
+    def check_finite(self, latents: np.ndarray, positions: Sequence[int] | np.ndarray) -> None:
+        """Raise `DataError` for the first latent of the states at these positions that is not finite."""
+        if len(latents) and not np.isfinite([latents.min(), latents.max()]).all():
+            row, column = np.argwhere(~np.isfinite(latents))[0]
+            raise DataError(
+                f"{self.path.name}: latent {column + 1} of state {self._id(int(positions[row]))!r} is "
+                f"{latents[row, column]}",
+                hint="infer again with infer.not_finite=stop, which says where it arises",
+            )
 
     def id_blocks(self, rows: int = 2**16) -> Iterator[tuple[int, np.ndarray]]:
         """Yield ``(first row, ids)``, at most `rows` rows at a time."""
