@@ -10,7 +10,6 @@ import json
 import random
 import shutil
 import signal
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,13 +17,25 @@ from pathlib import Path
 from typing import Any
 
 from chain import EMULATOR
-from injected_faults import Child, Condition, Ended, flip, run, shorten, strike
+from injected_faults import (
+    Child,
+    Condition,
+    Ended,
+    flip,
+    run,
+    shorten,
+    size_on_disk,
+    small_disk,
+    strike,
+)
 from made_network import write_made_network
 from workspace import Workspace, make_workspace
 
 from chemnet.errors import ChemNetError
 from chemnet.results import ResultDirectory, list_results
 from chemnet.results.directory import broken_results
+from chemnet.results.layout import CONFIG_FILE, RESULT_FILE
+from chemnet.results.partial import list_partial
 from chemnet.training.loop.training_report import read_records
 
 Same = Callable[[Path, Path], bool]
@@ -120,7 +131,7 @@ JOBS: dict[str, Job] = {
         ("simulate", *_SIMULATE), (), equal_files("tracers.h5"), ("simulate.resume=latest",), ("closed_form",)
     ),
     "preprocess": Job(("preprocess",), (), equal_files("*.h5", "metadata.json", "*.npy", "splits.json")),
-    "train": Job(("train",), ("preprocess",), equal_trainings, ("train.resume=latest",)),
+    "train": Job(("train", "train.epochs=6"), ("preprocess",), equal_trainings, ("train.resume=latest",)),
     "train_emulator": Job(
         ("train", *EMULATOR), ("preprocess", "train"), equal_trainings, ("train.resume=latest",)
     ),
@@ -175,10 +186,10 @@ class House:
             self.cpu_s[name] = ended.cpu_s
         return self.made[name]
 
-    def copy(self, *names: str, into: Path | None = None) -> Workspace:
+    def copy(self, *names: str) -> Workspace:
         """Return a workspace with copies of the results of some jobs."""
         self._copies += 1
-        workspace = Workspace((into or self.folder) / f"copy{self._copies}")
+        workspace = Workspace(self.folder / f"copy{self._copies}")
         # copied, not made again: a table holds the second in which it was written
         shutil.copytree(
             self.workspace.folder, workspace.folder, ignore=shutil.ignore_patterns("results", ".*")
@@ -266,23 +277,38 @@ def full_disk(house: House, name: str, limit: int) -> Outcome:
     if ended.code and not told and str(workspace.results) not in ended.err:
         told = f"it named no folder: {ended.err[-300:]}"
     lost = damage(workspace) or go_on(house, workspace, name, before)
-    return Outcome("full disk", name, not (lost or told), lost or told)
+    return Outcome("full disk (RLIMIT_FSIZE)", name, not (lost or told), lost or told)
+
+
+def small_disk_for(house: House, name: str, share: float) -> Outcome:
+    """Run a job on a disk that has room for a share of its result; afterwards there is more."""
+    job, workspace = JOBS[name], house.copy()
+    inputs = [house.result(one) for one in job.needs]
+    taken = sum(map(size_on_disk, inputs))
+    with small_disk(workspace.results, taken + int(share * size_on_disk(house.result(name)))) as resize:
+        for one in inputs:
+            shutil.copytree(one, workspace.results / one.name)
+        before = set(workspace.made)
+        ended = run(command(workspace, job), workspace.folder, condition(job))
+        told = said_badly(ended) if ended.code else ""
+        if ended.code and not told and str(workspace.results) not in ended.err:
+            told = f"it named no folder: {ended.err[-300:]}"
+        lost = damage(workspace)
+        resize(2**26)
+        lost = lost or go_on(house, workspace, name, before)
+    return Outcome("full disk (tmpfs)", name, not (lost or told), lost or told)
 
 
 def unwritable(house: House, name: str) -> Outcome:
     """Forbid to write into the folder of results."""
-    job = JOBS[name]
-    # a folder that others than its owner can reach: root becomes nobody
-    with tempfile.TemporaryDirectory() as reachable:
-        Path(reachable).chmod(0o777)
-        workspace = house.copy(*job.needs, into=Path(reachable))
-        before = set(workspace.made)
-        with permissions(workspace.results, 0o555), permissions(workspace.folder, 0o777):
-            ended = run(command(workspace, job), workspace.folder, condition(job, may_write=False))
-        told = said_badly(ended) if ended.code in (2, 3) else f"exit code {ended.code}: {ended.err}"
-        if str(workspace.results) not in ended.err:
-            told = told or f"it named no folder: {ended.err[-300:]}"
-        lost = damage(workspace) or go_on(house, workspace, name, before)
+    job, workspace = JOBS[name], house.copy(*JOBS[name].needs)
+    before = set(workspace.made)
+    with permissions(workspace.results, 0o555):
+        ended = run(command(workspace, job), workspace.folder, condition(job, may_write=False))
+    told = said_badly(ended) if ended.code in (2, 3) else f"exit code {ended.code}: {ended.err}"
+    if str(workspace.results) not in ended.err:
+        told = told or f"it named no folder: {ended.err[-300:]}"
+    lost = damage(workspace) or go_on(house, workspace, name, before)
     return Outcome("read-only folder", name, not (lost or told), lost or told)
 
 
@@ -332,11 +358,11 @@ def pair(house: House, name: str) -> Outcome:
     return Outcome("two at once", name, not lost, lost)
 
 
-def two_resume(house: House, name: str, rng: random.Random) -> Outcome:
+def two_resume(house: House, name: str) -> Outcome:
     """Kill a job in its middle and let two processes go on with it at the same time."""
     job = JOBS[name]
     state = "resume.safetensors" if job.verb == "train" else "runtime_config.toml"
-    workspace, _ = _left_by_a_kill(house, name, rng, [state])
+    workspace, _ = _left_by_a_kill(house, name, [state])
     words = command(workspace, job, *job.resume)
     twins = [Child(words, workspace.folder, condition(job)) for _ in range(2)]
     ended = [twin.ended() for twin in twins]
@@ -356,39 +382,39 @@ def damaged_files(house: House, name: str, rng: random.Random) -> Iterator[Outco
     """Flip a bit of each file of a result, shorten it, and take it away: its readers are to say so."""
     made = house.result(name)
     copy = house.copy(name).results / made.name
-    for path in sorted(path for path in copy.rglob("*") if path.is_file()):
-        whole, file = path.read_bytes(), path.relative_to(copy).as_posix()
-        for fault, do in (("flipped bit", flip), ("missing byte", shorten), ("missing file", None)):
-            if not whole and do is not None:
-                continue
-            if do is None:
-                path.unlink()
-            else:
-                do(path, rng.randrange(len(whole)))
-            lost = "" if _is_noticed(copy, made) else f"{file}: nobody noticed"
+    # a database changes in use: its files have no digest
+    for file in (*ResultDirectory.open(made).files, RESULT_FILE, CONFIG_FILE):
+        path, whole = copy / file, (copy / file).read_bytes()
+        for fault, do in (("flipped bit", flip), ("missing byte", shorten)):
+            do(path, rng.randrange(len(whole)))
+            lost = "" if _is_noticed(copy, made, file) else f"{file}: nobody noticed"
             path.write_bytes(whole)
             yield Outcome(f"{fault} in a result", name, not lost, lost)
+        path.unlink()
+        lost = "" if _is_noticed(copy, made, file) else f"{file}: nobody noticed"
+        path.write_bytes(whole)
+        yield Outcome("missing file of a result", name, not lost, lost)
 
 
-def _is_noticed(folder: Path, original: Path) -> bool:
-    """Return whether a damaged result is told apart from a whole one, or is one as to its content."""
+def _is_noticed(folder: Path, original: Path, file: str) -> bool:
+    """Return whether a result with a damaged file is told apart from a whole one."""
     try:
         opened = ResultDirectory.open(folder)
         opened.verify()
     except ChemNetError:
         return True
-    # a bit of a word that only says what follows
-    return _content(opened) == _content(ResultDirectory.open(original))
+    # the words before a checksum may be hit: then what follows is whole
+    return file == RESULT_FILE and _content(opened) == _content(ResultDirectory.open(original))
 
 
 def _content(result: ResultDirectory) -> Any:
     """Return all that a description says."""
-    return {**vars(result), "path": None, "config": None}
+    return {**vars(result), "path": None}
 
 
 def damaged_state(house: House, name: str, rng: random.Random, files: Sequence[str]) -> Iterator[Outcome]:
     """Damage each file that an unfinished run left, and go on with it: refused, or as if it were whole."""
-    workspace, left = _left_by_a_kill(house, name, rng, files)
+    workspace, left = _left_by_a_kill(house, name, files)
     aside = left.rename(workspace.folder / "aside")
     for file in [path.relative_to(aside) for pattern in files for path in sorted(aside.glob(pattern))[:1]]:
         for fault, do in (("flipped bit", flip), ("missing byte", shorten)):
@@ -400,19 +426,25 @@ def damaged_state(house: House, name: str, rng: random.Random, files: Sequence[s
             yield Outcome(f"{fault} in an unfinished run", name, not lost, lost)
 
 
-def _left_by_a_kill(
-    house: House, name: str, rng: random.Random, files: Sequence[str]
-) -> tuple[Workspace, Path]:
-    """Kill a job when it has written these files; return the workspace and the hidden folder."""
+def _left_by_a_kill(house: House, name: str, files: Sequence[str]) -> tuple[Workspace, Path]:
+    """Kill a job as soon as it has written these files; return the workspace and the hidden folder."""
     job, workspace = JOBS[name], house.copy(*JOBS[name].needs)
-    house.result(name)
+    before = set(workspace.made)
+
+    def left() -> Path | None:
+        hidden = [one for one in list_partial(workspace.results) if f"-{job.verb}-" in one.name]
+        return next((one for one in hidden if all(any(one.glob(file)) for file in files)), None)
+
     while True:
-        before, at = set(workspace.made), rng.uniform(0.5, 0.98) * house.cpu_s[name]
-        strike(command(workspace, job), workspace.folder, [signal.SIGKILL], at, condition(job))
-        for path in (workspace.results / made for made in set(workspace.made) - before):
-            if path.name.startswith(".") and all(any(path.glob(pattern)) for pattern in files):
-                return workspace, path
-            shutil.rmtree(path)
+        child = Child(command(workspace, job), workspace.folder, condition(job))
+        child.wait_until(left)
+        child.send(signal.SIGKILL)
+        child.ended()
+        found = left()
+        if found is not None:
+            return workspace, found
+        for path in set(workspace.made) - before:  # it was too quick
+            shutil.rmtree(workspace.results / path)
 
 
 def _goes_on_wrongly(house: House, workspace: Workspace, name: str) -> str:

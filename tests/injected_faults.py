@@ -6,13 +6,16 @@ what the verb costs and not its start-up.
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import resource
 import signal
+import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,7 +38,6 @@ _IMPORTED = (
     "chemnet.evaluation.judge",
     "chemnet.search.reducers",
 )
-_NOBODY = 65534
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 
@@ -74,9 +76,7 @@ class Condition:
             for name in ("HOME", "XDG_CACHE_HOME", "NUMBA_CACHE_DIR", "MPLCONFIGDIR"):
                 os.environ.pop(name, None)
         if not self.may_write and os.geteuid() == 0:
-            os.setgroups([])
-            os.setresgid(_NOBODY, _NOBODY, _NOBODY)
-            os.setresuid(_NOBODY, _NOBODY, _NOBODY)
+            drop_capabilities()
         for name in self.prepare:
             globals()[name]()
 
@@ -184,6 +184,36 @@ def shorten(path: Path, place: int) -> None:
     path.write_bytes(content[:place] + content[place + 1 :])
 
 
+@contextmanager
+def small_disk(folder: Path, size: int) -> Iterator[Callable[[int], None]]:
+    """Mount a disk of `size` bytes on a folder, as root may; gives what makes it larger or smaller."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], check=True)
+
+    def resize(size: int) -> None:
+        subprocess.run(["mount", "-o", f"remount,size={size}", folder], check=True)
+
+    try:
+        yield resize
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def may_mount(folder: Path) -> bool:
+    """Return whether this process may mount a disk."""
+    folder.mkdir(exist_ok=True)
+    try:
+        with small_disk(folder, 2**16):
+            return True
+    except (OSError, subprocess.CalledProcessError):
+        return False
+
+
+def size_on_disk(folder: Path) -> int:
+    """Return the bytes of a folder's files, in whole pages."""
+    page = os.sysconf("SC_PAGESIZE")
+    return sum(-(-path.stat().st_size // page) * page for path in folder.rglob("*") if path.is_file())
+
+
 def small_batches() -> None:
     """Let an inference write many small files, so that it has something to go on behind."""
     from chemnet.data.inference import inference_dataset, inference_sources, inference_writer
@@ -222,6 +252,14 @@ def undrawn() -> None:
             Path(place).write_bytes(b"a figure")
 
     Figure.savefig = savefig  # type: ignore[method-assign]
+
+
+def drop_capabilities() -> None:
+    """Let permissions of files hold for root too, as capset(2) does for who gives up all capabilities."""
+    version_3, libc = 0x20080522, ctypes.CDLL(None, use_errno=True)
+    header, none = (ctypes.c_uint32 * 2)(version_3, 0), (ctypes.c_uint32 * 6)()
+    if libc.capset(header, none):
+        raise OSError(ctypes.get_errno(), "capset")
 
 
 def turn_clock(seconds: float) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from chemnet.config.toml_text import toml_text
-from chemnet.results.directory import RESULT_FILE
+from chemnet.results.layout import RESULT_FILE
 from chemnet.results.lineage import file_digest
 
 

@@ -27,12 +27,14 @@ os.environ.setdefault("MPLBACKEND", "agg")
 
 import fault_catalogue as catalogue  # noqa: E402
 from fault_catalogue import JOBS, STATES, House, Outcome  # noqa: E402
+from injected_faults import may_mount  # noqa: E402
 
 #: faults that tests elsewhere inject
 ELSEWHERE = {
     "two trainings, one MLflow store": (
         "training/loop/test_tracking.py::test_two_first_trainings_make_one_store_together"
     ),
+    "no HOME, no caches": "test_caches.py::test_a_process_without_a_home_compiles_and_draws_with_one_warning",
     "MLflow server gone": "training/loop/test_tracking.py::test_a_training_outlives_its_tracking_server",
     "Chroma server gone": "search/test_chroma.py::test_a_server_that_goes_in_the_middle_is_told",
     "two writers, one database": "search/test_chroma.py::test_two_writers_to_one_folder_mix_nothing",
@@ -81,6 +83,8 @@ def injections(house: House, rng: random.Random, long: bool) -> Iterator[Injecti
                 ],
             )
         yield "full disk", lambda job=job: [catalogue.full_disk(house, job, rng.choice([500, 2_000, 9_000]))]
+        if may_mount(house.folder / "disk"):
+            yield "full disk", lambda job=job: [catalogue.small_disk_for(house, job, rng.uniform(0.05, 0.9))]
     for job in ("preprocess", "train", "infer") if long else ("preprocess",):
         yield "read-only folder", lambda job=job: [catalogue.unwritable(house, job)]
         yield "no HOME", lambda job=job: [catalogue.homeless(house, job)]
@@ -88,7 +92,7 @@ def injections(house: House, rng: random.Random, long: bool) -> Iterator[Injecti
     for job in jobs if long else ("preprocess", "train"):
         yield "two at once", lambda job=job: [catalogue.pair(house, job)]
     for job in (name for name in jobs if JOBS[name].resume) if long else ("train", "infer"):
-        yield "two go on with one run", lambda job=job: [catalogue.two_resume(house, job, rng)]
+        yield "two go on with one run", lambda job=job: [catalogue.two_resume(house, job)]
     for job in jobs:
         yield "in a result", lambda job=job: list(catalogue.damaged_files(house, job, rng))
     for job, files in STATES.items():

@@ -77,7 +77,7 @@ def test_the_same_verb_twice_in_one_second_makes_two_whole_results(house: House,
 
 @pytest.mark.parametrize("job", ["train", "infer"])
 def test_two_that_go_on_with_one_run_do_not_mix(house: House, job: str) -> None:
-    none_lost([catalogue.two_resume(house, job, random.Random(5))])
+    none_lost([catalogue.two_resume(house, job)])
 
 
 @pytest.mark.parametrize("job", ["simulate", "preprocess", "train", "infer", "umap"])

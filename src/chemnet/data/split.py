@@ -210,7 +210,19 @@ class Split:
 
     @cached_property
     def _file(self) -> h5py.File:
-        return h5py.File(self.path, "r")
+        """The open file, whose arrays fit one another and what the result says of itself."""
+        file = h5py.File(self.path, "r")
+        rows = len(file["time"])
+        widths = {"abundance": len(self._data.species), "physical": len(self._data.physical_names)}
+        for name in ("abundance", "abundance_raw", "physical", "physical_raw"):
+            width = widths[name.removesuffix("_raw")]
+            if name in file and (file[name].shape != (rows, width) or file[name].dtype.kind != "f"):
+                raise DataError(
+                    f"{self.path}: '{name}' holds {file[name].shape} values of {file[name].dtype}; time and "
+                    f"metadata.json want {(rows, width)} floating-point ones",
+                    hint="the result is damaged: run `chemnet preprocess` again",
+                )
+        return file
 
     def _dataset(self, name: str) -> h5py.Dataset:
         if name not in self._datasets:

@@ -17,6 +17,7 @@ import numpy as np
 from chemnet.data.inference.inference_dataset import InferenceDataset
 from chemnet.data.inference.inference_writer import DATASET_CONFIG_FILE, METADATA_FILE
 from chemnet.data.npy_files import NpyAppender, open_npy
+from chemnet.errors import ResultsError
 from chemnet.results import ResultDirectory
 
 VECTORS_FILE = "vectors.npy"
@@ -28,7 +29,14 @@ class KnownStates(InferenceDataset):
     @cached_property
     def vectors(self) -> np.ndarray:
         """All latents as one contiguous memory map, ``(rows, latent_dim)`` float32."""
-        return open_npy(self.file(VECTORS_FILE))
+        path = self.file(VECTORS_FILE)
+        vectors = open_npy(path)
+        if vectors.shape != (len(self), self.latent_dim) or vectors.dtype != np.float32:
+            raise ResultsError(
+                f"{path} holds {vectors.shape} values of {vectors.dtype}, not {(len(self), self.latent_dim)}",
+                hint="the result is damaged: run `chemnet save_to_database` again",
+            )
+        return vectors
 
     def _infer_result(self) -> ResultDirectory:
         return super()._infer_result().parent("infer")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from made_tables import table_config
 from made_tracers import MadeTracers
 
-from chemnet.data.preprocessed import DataDescription, PreprocessedData
+from chemnet.data.preprocessed import DataDescription, PreprocessedData, Split
 from chemnet.errors import DataError, ResultsError
 from chemnet.results import ResultWriter
 from chemnet.verbs.preprocess import Preprocess
@@ -159,3 +161,15 @@ def test_results_of_other_verbs_are_refused(tmp_path: Path) -> None:
         pass
     with pytest.raises(ResultsError, match="is a result of `train`, not of `preprocess`"):
         PreprocessedData(writer.path)
+
+
+@pytest.mark.parametrize(("name", "shape"), [("abundance", (300, 11)), ("physical", (299, 4))])
+def test_a_split_of_other_shapes_than_it_says_is_refused(
+    data: PreprocessedData, tmp_path: Path, name: str, shape: tuple[int, int]
+) -> None:
+    path = shutil.copy(data.directory.file("train.h5"), tmp_path)
+    with h5py.File(path, "r+") as file:
+        del file[name]
+        file[name] = np.zeros(shape, dtype=np.float32)
+    with pytest.raises(DataError, match=rf"train\.h5: '{name}' holds"):
+        _ = Split(Path(path), data).abundance
