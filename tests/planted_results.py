@@ -23,9 +23,14 @@ def plant(result: Path, file: str, changes: dict[str, Any]) -> None:
         table[parts[-1]] = value
     (result / file).write_text(write(content), encoding="utf-8")
     if file != RESULT_FILE and (result / RESULT_FILE).is_file():
-        record = {"size": (result / file).stat().st_size, "digest": file_digest(result / file)}
+        record = record_of(result / file)
         info = tomllib.loads((result / RESULT_FILE).read_text(encoding="utf-8"))
         if file == "runtime_config.toml":
             plant(result, RESULT_FILE, {"config_digest": record["digest"]})
         if file in info["files"]:
             plant(result, RESULT_FILE, {f"files/{file}": record})
+
+
+def record_of(path: Path) -> dict[str, Any]:
+    """Return what `result.toml` says of a file."""
+    return {"size": path.stat().st_size, "digest": file_digest(path)}

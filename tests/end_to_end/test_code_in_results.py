@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from planted_results import plant
+from planted_results import plant, record_of
 from workspace import Workspace
 
 from chemnet import Surrogate, plugins
@@ -23,7 +23,6 @@ from chemnet.config.whole_file import with_checksum
 from chemnet.errors import UntrustedNameError
 from chemnet.results import ResultDirectory
 from chemnet.results.layout import RESULT_FILE
-from chemnet.results.lineage import file_digest
 from chemnet.verbs.umap import UmapResult
 
 Copy = Callable[..., Workspace]
@@ -220,8 +219,7 @@ def test_no_file_of_a_result_is_unpickled(copy_of_chain: Copy, mark: Path, file:
         np.save(result / file, np.array([Pickled(mark)], dtype=object), allow_pickle=True)
     else:
         (result / file).write_bytes(pickle.dumps(Pickled(mark)))
-    record = {"size": (result / file).stat().st_size, "digest": file_digest(result / file)}
-    plant(result, RESULT_FILE, {f"files/{file}": record})
+    plant(result, RESULT_FILE, {f"files/{file}": record_of(result / file)})
     outcome = workspace.run("infer")
     assert outcome.code == 2
     assert str(result / file) in outcome.err

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 from made_tables import table_config
 from made_tracers import MadeTracers
+from planted_results import plant, record_of
 
-from chemnet.data.preprocessed import DataDescription, PreprocessedData, Split
+from chemnet.data.preprocessed import DataDescription, PreprocessedData
 from chemnet.errors import DataError, ResultsError
 from chemnet.results import ResultWriter
+from chemnet.results.layout import RESULT_FILE
 from chemnet.verbs.preprocess import Preprocess
 
 Opened = Callable[..., PreprocessedData]
@@ -167,9 +169,10 @@ def test_results_of_other_verbs_are_refused(tmp_path: Path) -> None:
 def test_a_split_of_other_shapes_than_it_says_is_refused(
     data: PreprocessedData, tmp_path: Path, name: str, shape: tuple[int, int]
 ) -> None:
-    path = shutil.copy(data.directory.file("train.h5"), tmp_path)
-    with h5py.File(path, "r+") as file:
+    copy = Path(shutil.copytree(data.path, tmp_path / data.path.name))
+    with h5py.File(copy / "train.h5", "r+") as file:
         del file[name]
         file[name] = np.zeros(shape, dtype=np.float32)
+    plant(copy, RESULT_FILE, {"files/train.h5": record_of(copy / "train.h5")})
     with pytest.raises(DataError, match=rf"train\.h5: '{name}' holds"):
-        _ = Split(Path(path), data).abundance
+        PreprocessedData(copy).split("train")

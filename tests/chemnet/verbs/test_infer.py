@@ -243,7 +243,7 @@ def test_a_latent_that_is_not_finite_is_told_with_tracer_and_step(
     caplog: pytest.LogCaptureFixture,
     policy: str,
 ) -> None:
-    name = str(infer(tiny()).dataset.ids[7])
+    name = str(infer(tiny()).dataset.ids()[7])
     call = data_set_inference._call
 
     def spoiled(*words: Any) -> dict[str, torch.Tensor]:
