@@ -6,9 +6,12 @@ import argparse
 import json
 import os
 import re
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from chemnet.config import ConfigManager
@@ -44,7 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
     try:
-        return _dispatch(words)
+        with _stopped_as_by_ctrl_c():
+            return _dispatch(words)
     except SystemExit as stop:  # argparse has printed its message
         return stop.code if isinstance(stop.code, int) else EXIT_WRONG_USE
     except ChemNetError as error:
@@ -64,12 +68,35 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return EXIT_FAILED
     except Exception as error:
+        # torch is not imported for its name
+        if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+            _print_error(f"out of memory: {error}\n  hint: smaller batches, or a larger machine", debug)
+            return EXIT_FAILED
         _print_error(
             f"unexpected {type(error).__name__}: {error}\n  hint: a defect of chemnet or of a plugin; "
             "run again with --debug for the traceback",
             debug,
         )
         return EXIT_FAILED
+
+
+@contextmanager
+def _stopped_as_by_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM, by which batch systems announce the end, do what Ctrl-C does."""
+
+    def interrupt(number: int, frame: Any) -> NoReturn:
+        raise KeyboardInterrupt
+
+    # who runs chemnet in a thread, or has a handler, keeps what he has
+    ours = threading.current_thread() is threading.main_thread()
+    ours = ours and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    if ours:
+        signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        if ours:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _dispatch(words: list[str]) -> int:
@@ -103,7 +130,7 @@ def _dispatch(words: list[str]) -> int:
     result = _run(verb_class, args)
     if result is not None and is_first_process():
         _print_result(result, args)
-    return EXIT_DONE
+    return getattr(result, "exit_code", EXIT_DONE)
 
 
 def _print_result(result: Any, args: argparse.Namespace) -> None:

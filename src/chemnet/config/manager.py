@@ -13,9 +13,9 @@ from typing import Any
 from chemnet import plugins
 from chemnet.config.config_dict import ConfigDict, put
 from chemnet.config.overrides import join_key, parse_override, split_key
-from chemnet.config.schema import Key, Schema, flatten, read_toml, scan, toml_source
+from chemnet.config.schema import Key, Schema, flatten, read_toml, read_written_toml, scan, toml_source
 from chemnet.config.toml_text import toml_text
-from chemnet.config.whole_file import write_whole
+from chemnet.config.whole_file import with_checksum, write_whole
 from chemnet.errors import ConfigError
 
 PACKAGED_DEFAULTS = Path(__file__).with_name(plugins.DEFAULTS_FILE)
@@ -189,16 +189,19 @@ def load_result_config(file: Path, overrides: Iterable[str] = ()) -> ConfigDict:
 
     Raises
     ------
+    ConfigError
+        When it was edited or damaged after it was written.
     UntrustedNameError
         When it has keys of a plugin that is not installed, and that the user has not named.
     """
+    read_written_toml(file)
     return ConfigManager.of_result(file, overrides).config
 
 
 def write_config(config: ConfigDict, path: Path) -> None:
     """Write a merged configuration as TOML."""
     header = "# The configuration that made this result. Pass it back with -c to reproduce the run.\n"
-    write_whole(path, header + toml_text(config.to_dict()))
+    write_whole(path, with_checksum(header + toml_text(config.to_dict())))
 
 
 def read_settings(path: Path, seen: tuple[Path, ...] = ()) -> list[Setting]:

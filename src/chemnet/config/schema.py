@@ -11,6 +11,7 @@ from typing import Any
 
 from chemnet.config.key_spec import Key, KeySpec, key_spec
 from chemnet.config.overrides import join_key, split_key
+from chemnet.config.whole_file import is_as_written
 from chemnet.errors import ConfigError, nearest
 
 _HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(#.*)?$")
@@ -113,6 +114,23 @@ def read_toml(path: Path) -> dict[str, Any]:
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}", hint=_cause(path, str(error))) from error
+
+
+def read_written_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file that chemnet wrote and nobody was to change since.
+
+    Raises
+    ------
+    ConfigError
+        When the file is missing, is not TOML or is not what was written.
+    """
+    values = read_toml(path)
+    if not is_as_written(toml_source(path)):
+        raise ConfigError(
+            f"{path} changed after it was written (other checksum)",
+            hint="results are never edited in place: make the result again, or pass a copy with -c",
+        )
+    return values
 
 
 def toml_source(path: Path) -> str:

@@ -178,6 +178,14 @@ class SimulatedSet(Tabular):
             raise DataError(
                 f"{self.path} is no simulated set: {error}", hint="`chemnet simulate` writes tracers.h5"
             ) from error
+        widths = {"abundances": len(self.species), "physical": len(self.physical_names)}
+        for name, width in widths.items():
+            found = self._file[name].shape if name in self._file else None
+            if found is None or (found[0], found[-1]) != (len(self), width):
+                raise DataError(
+                    f"{self.path}: '{name}' has the shape {found}, not {(len(self), '...', width)}",
+                    hint="the set is damaged: make it again",
+                )
 
     def __len__(self) -> int:
         return len(self.tracer_ids)

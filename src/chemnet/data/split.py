@@ -53,6 +53,19 @@ class Split:
         self._datasets: dict[str, h5py.Dataset] = {}
         self._stored: dict[str, StoredRows] = {}
 
+    def check_shapes(self, n_species: int, n_physical: int) -> None:
+        """Raise `DataError` unless the arrays of the file fit one another and these numbers of columns."""
+        widths = {"abundance": n_species, "physical": n_physical}
+        for name in ("abundance", "abundance_raw", "physical", "physical_raw"):
+            shape = (self.n_rows, widths[name.removesuffix("_raw")])
+            found = self._file.get(name)
+            if found is not None and (found.shape != shape or found.dtype.kind != "f"):
+                raise DataError(
+                    f"{self.path}: '{name}' holds {found.shape} values of {found.dtype}, not {shape} "
+                    "floating-point ones",
+                    hint="the result is damaged: run `chemnet preprocess` again",
+                )
+
     def __len__(self) -> int:
         """Return the number of rows."""
         return self.n_rows

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from chemnet.config.toml_text import toml_text
+from chemnet.config.whole_file import is_as_written, with_checksum, write_whole
 from chemnet.data.parameter_units import UNITS
 from chemnet.errors import ModelError
 from chemnet.export.archive import is_archive, pack, unpacked
@@ -101,7 +102,8 @@ def read_description(folder: Path) -> dict[str, Any]:
     """
     path = folder / DESCRIPTION_FILE
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        content = tomllib.loads(text)
         found = content["bundle_format"]
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError) as error:
         raise ModelError(
@@ -109,6 +111,8 @@ def read_description(folder: Path) -> dict[str, Any]:
         ) from error
     if found != FORMAT:
         raise ModelError(f"{path} has format {found}; this chemnet reads {FORMAT}", hint="export it again")
+    if not is_as_written(text):
+        raise ModelError(f"{path} changed after it was written (other checksum)", hint="export it again")
     return content
 
 
@@ -173,7 +177,7 @@ def _write_description(surrogate: Surrogate, digest: str, folder: Path) -> None:
     }
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != DESCRIPTION_FILE)
     content["checksums"] = {path.relative_to(folder).as_posix(): _sha256(path) for path in files}
-    (folder / DESCRIPTION_FILE).write_text(toml_text(content), encoding="utf-8")
+    write_whole(folder / DESCRIPTION_FILE, with_checksum(toml_text(content)))
 
 
 def _implicit_step(surrogate: Surrogate) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chemnet.config import ConfigDict
 from chemnet.config.overrides import join_key, split_key
@@ -169,7 +169,7 @@ def resolve_input(
     found = find_input(config, key, Wanted(verb, fits, what, make_with, same_data))
     found.result.verify(every_byte=False)
     found.announce(join_key(split_key(key)))
-    return found.result
+    return replace(found.result, verify_inputs=config["general"]["verify_inputs"])
 
 
 def find_input(config: ConfigDict, key: str, wanted: Wanted) -> Found:

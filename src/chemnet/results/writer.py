@@ -17,6 +17,7 @@ from typing import Any
 from chemnet.config import ConfigDict
 from chemnet.config.manager import write_config
 from chemnet.config.toml_text import toml_text
+from chemnet.config.whole_file import with_checksum
 from chemnet.errors import ResultsError, RunFailedError
 from chemnet.progress import get_logger
 from chemnet.results.directory import ResultDirectory
@@ -208,7 +209,7 @@ def create_results_dir(config: ConfigDict, verb: str, **kwargs: Any) -> ResultWr
 def _write_synced(path: Path, info: Mapping[str, Any]) -> None:
     """Write TOML and wait until it has reached the disk."""
     with path.open("w", encoding="utf-8") as stream:
-        stream.write(toml_text(info))
+        stream.write(with_checksum(toml_text(info)))
         stream.flush()
         os.fsync(stream.fileno())
 

@@ -89,6 +89,11 @@ class ChromaDatabase(VectorDatabase):
             if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
                 raise
             told = str(error).splitlines()[0] if str(error) else type(error).__name__
+            if self._table["host"]:
+                raise ResultsError(
+                    f"the Chroma server at {self._table['host']}:{self._table['port']} failed: {told}",
+                    hint="see whether it runs; then do the same again",
+                ) from error
             raise ResultsError(
                 f"the Chroma database of {self.path} cannot be read: {told}",
                 hint="run `chemnet save_to_database` again; lookup.search=exact needs no database",
@@ -158,7 +163,8 @@ class ChromaDatabase(VectorDatabase):
 
     def insert(self, ids: Sequence[str], vectors: np.ndarray) -> None:
         """Add vectors ``(n, latent_dim)``; n must not exceed `batch_size`."""
-        self._collection.add(ids=list(ids), embeddings=np.ascontiguousarray(vectors, dtype=np.float32))
+        with self._in_plain_words():
+            self._collection.add(ids=list(ids), embeddings=np.ascontiguousarray(vectors, dtype=np.float32))
 
     def search_by_vector(self, vector: np.ndarray, k: int) -> Matches:
         """Return the `k` nearest to `vector` that the graph search finds."""

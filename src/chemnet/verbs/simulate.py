@@ -200,6 +200,10 @@ def _integrate(config: ConfigDict, plan: SimulationPlan, writer: ResultWriter) -
     from chemnet.workers import Threads, open_workers, worker_count
 
     finished = FinishedTracers(writer.path / _FINISHED_FOLDER)
+    for index in finished.drop_damaged():
+        _log.warning(
+            "the outcome of tracer %s is damaged: it is integrated again", plan.tracers[index].tracer_id
+        )
     if len(finished):
         _log.info("%d of %d tracers were finished before", len(finished), len(plan.tracers))
     with (

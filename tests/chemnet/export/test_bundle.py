@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from chemnet.config import load_config
+from chemnet.config.whole_file import with_checksum
 from chemnet.errors import ConfigError, ModelError
 from chemnet.export.archive import unpacked
 from chemnet.export.bundle import read_description, write_bundle
@@ -51,7 +52,8 @@ def test_code_that_a_bundle_brings_is_not_run(
     described = read_description(copy)
     if file in described["checksums"]:
         new = hashlib.sha256((copy / file).read_bytes()).hexdigest()
-        description.write_text(description.read_text().replace(described["checksums"][file], new))
+        changed = description.read_text().replace(described["checksums"][file], new)
+        description.write_text(with_checksum(changed))
     checks = {check.what: check for check in verify_bundle(copy)}
     assert not mark.exists()
     assert checks["files"].verdict == "agrees"

@@ -71,7 +71,9 @@ def _failure(network: Network, solution: Solution, initial: NDArray[np.float64])
     if solution.code != SolverCode.SUCCESS:
         return where + SolverCode(solution.code).explanation
     if bad.size:
-        return where + "an abundance is negative or not finite"
+        row = abundances[bad[0]]
+        species = int(np.argmax(~(np.isfinite(row) & (row >= 0.0))))
+        return f"{where}the abundance of {network.species_names[species]} is {row[species]:.3g}"
     totals = initial @ network.stoichiometry
     drift = np.abs(abundances @ network.stoichiometry - totals) / np.where(totals > 0.0, totals, 1.0)
     if drift.max() > LARGEST_DRIFT:

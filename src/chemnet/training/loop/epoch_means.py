@@ -71,6 +71,11 @@ class EpochMeans:
     def result(self) -> dict[str, float]:
         """Return the means of the epoch so far, and the quantile that a histogram stands for."""
         self.flush()
+        if not self._rows:
+            raise RunFailedError(
+                f"{self.what} epoch {self.epoch}: no gradient was finite",
+                hint="lower optimizer.lr, or look at the data",
+            )
         means = {name: float(total) / self._rows for name, total in zip(self._names, self._sums, strict=True)}
         if HISTOGRAM in self._totals:
             means["lae99"] = float(histogram_quantile(self._totals[HISTOGRAM].cpu().numpy(), 0.99))

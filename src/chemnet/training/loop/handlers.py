@@ -175,9 +175,9 @@ class SaveState:
     def write(self) -> None:
         """Write weights, best weights and everything that the next epoch depends on."""
         session = self.session
-        write_state(
-            session.folder, session.state, session.model, session.optimizer, session.scheduler, session.origin
-        )
+        state, records = session.state, session.records
+        parts = (session.model, session.optimizer, session.scheduler)
+        write_state(session.folder, state, *parts, session.origin, records)
 
 
 # not Ignite's EarlyStopping, which counts for itself: the stagnant epochs stand in the resume state, and a

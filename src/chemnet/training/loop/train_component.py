@@ -151,6 +151,7 @@ def prepare(
     if resumed is not None:
         session.state = restore(resumed.found, model, session.optimizer, session.scheduler)
         session.records = records_of(resumed.found.path, session.state.epoch)
+        resumed.found.check_records(session.records)
     elif not config["train"]["model_weights_file"]:
         model.before_training(training)
     group.join(model, config["general"]["seed"] + session.state.epoch)

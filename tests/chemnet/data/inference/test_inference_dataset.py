@@ -220,3 +220,10 @@ def test_its_rows_become_a_data_frame(tmp_path, columns):
     assert frame["id"].tolist() == data.ids().tolist()
     assert frame["tracer"].tolist() == data.tracers.tolist()
     np.testing.assert_array_equal(frame[[f"latent_{i}" for i in range(data.latent_dim)]], data.latents)
+
+
+def test_a_batch_of_another_shape_is_refused(tmp_path, columns):
+    write(tmp_path, columns, batch_size=4)
+    np.save(tmp_path / "batch_0.npy", np.load(tmp_path / "batch_0.npy")[:-1])
+    with pytest.raises(ResultsError, match=r"batch_0\.npy holds .* not what inference\.json says"):
+        _ = InferenceDataset(tmp_path).latents
