@@ -21,6 +21,10 @@ _IMPLICIT = 3
 # as the columns of reaction_network.h
 _CONDITIONS = (*PHYSICAL_NAMES, *FURTHER_CONDITIONS)
 
+# what stands elsewhere too, and what only the elimination of a single matrix in Python uses
+_OF_ONE = ("first_wide", "lower_wide", "upper_start", "upper_column")
+_UNUSED = ("species", "switches.electron", "switches.surface", *(f"problem.plan.{name}" for name in _OF_ONE))
+
 
 def implicit_arrays(emulator: ImplicitEmulator, prefix: str) -> dict[str, Any]:
     """Return the arrays of an emulator, by name; those that every kind has begin with the prefix.
@@ -85,9 +89,9 @@ def _network(emulator: ImplicitEmulator) -> dict[str, Any]:
     if emulator.chemistry is None:
         return {}
     arrays = emulator.chemistry.step.to_arrays()
-    del arrays["species"]
     plain = {
         f"step.{name}": np.atleast_1d(values if values.dtype.kind == "f" else values.astype(np.int64))
         for name, values in arrays.items()
+        if name not in _UNUSED
     }
     return {**plain, "implicit.order": emulator.chemistry.order}
