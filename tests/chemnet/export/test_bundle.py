@@ -108,9 +108,9 @@ def test_embedded_weights_need_no_file(surrogate: Any, tmp_path: Path, c_compile
     subprocess.run([str(tmp_path / "main")], check=True)
 
 
-def test_cells_by_the_solver_are_told_apart(implicit_bundle: Path, c_compiler: str) -> None:
+def test_cells_that_were_integrated_are_told_apart(implicit_bundle: Path, c_compiler: str) -> None:
     checks = {check.what: check for check in verify_bundle(implicit_bundle)}
-    assert re.match(r"[1-9]\d* cells by the solver: ", checks["C"].remark)
+    assert re.match(r"[1-9]\d* cells integrated: ", checks["C"].remark)
     described = read_description(implicit_bundle)["implicit_step"]
     assert described["solver_error"] == 0.02
     assert described["update_tolerance"] == 0.05

@@ -22,7 +22,7 @@ from chemnet.surrogate.surrogate import Surrogate
 # uclchem_compatible by network: gas alone, two phases, three; and how many cells
 KINDS = {"gas": False, "collapse": False, "collapse_bulk": True}
 COUNTS = {"gas": 1000, "collapse": 1000, "collapse_bulk": 300}
-SOLVER = FLAGS["solver"] | FLAGS["unconverged"]
+INTEGRATED = FLAGS["substeps"] | FLAGS["solver"] | FLAGS["unconverged"]
 
 
 class Exported(NamedTuple):
@@ -50,12 +50,13 @@ def export(code: Any, folder: Path, name: str, count: int, **table: Any) -> Expo
 
 
 def python_step(made: Exported) -> tuple[Any, Any]:
-    """Return abundances after one step of Python, and which cells its solver did."""
+    """Return abundances after one step of Python, and the flag of what integrated each cell, or 0."""
     predictor = made.surrogate.predictor
     with torch.inference_mode():
         state = predictor.start(torch.from_numpy(made.start))
         state = predictor.step(state, torch.from_numpy(made.physical), torch.from_numpy(made.dt))
-        return predictor.abundance(state).numpy(), state["solver_steps"].numpy() > 0
+        by = FLAGS["substeps"] * state["divided_steps"] + FLAGS["solver"] * state["solver_steps"]
+        return predictor.abundance(state).numpy(), by.numpy().astype(int)
 
 
 def rounding_decides(made: Exported) -> Any:
@@ -79,18 +80,19 @@ def exported(request: Any, shared_library: Any, tmp_path_factory: pytest.TempPat
 
 
 def test_a_step_of_random_cells_is_that_of_python(exported: Exported) -> None:
-    expected, by_solver = python_step(exported)
+    expected, by = python_step(exported)
     after, flags, error = exported.library.step(exported.physical, exported.dt, exported.start)
-    assert not (flags & ~(SOLVER | FLAGS["floor"])).any()
+    assert not (flags & ~(INTEGRATED | FLAGS["floor"])).any()
     clear = ~rounding_decides(exported)
     assert clear.mean() > 0.97
-    assert np.array_equal((flags & FLAGS["solver"])[clear] > 0, by_solver[clear])
-    assert 0.01 < by_solver.mean() < 0.6
+    assert np.array_equal((flags & INTEGRATED)[clear], by[clear])
+    assert 0.01 < (by > 0).mean() < 0.6
     off = dex(after, expected)
-    assert off[clear & ~by_solver].max() < 1e-4
+    assert off[clear & (by == 0)].max() < 1e-4
+    assert np.quantile(off[clear & (by == FLAGS["substeps"])], 0.95) < 1e-4
     # its internal steps are chosen by comparisons, which rounding may turn
-    assert np.median(off[clear & by_solver]) < 1e-4
-    assert off[clear & by_solver].max() < 0.1
+    assert np.median(off[clear & (by == FLAGS["solver"])]) < 1e-4
+    assert off[clear].max() < 0.1
     some = np.flatnonzero(clear)[:100]
     history = np.repeat(exported.physical[some, None], 2, axis=1)
     trust = exported.surrogate.trust(history, exported.start[some], exported.dt[some, None])
@@ -164,15 +166,16 @@ def gas(shared_library: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
         {"iterations": 0},
         {"least_iterations": 1, "most_iterations": 3, "update_tolerance": 1e-3},
         {"further": ("zeta", "dustTemp", "N_CO"), "solver_error": 0.01},
+        {"sub_steps": 0, "solver_error": 0.01},
     ],
-    ids=["fixed", "none", "few", "zeta and dust"],
+    ids=["fixed", "none", "few", "zeta and dust", "solver alone"],
 )
 def test_every_setting_is_that_of_python(gas: Any, table: dict[str, Any]) -> None:
     made = gas(**table)
-    expected, by_solver = python_step(made)
+    expected, by = python_step(made)
     after, flags, _ = made.library.step(made.physical, made.dt, made.start)
-    assert np.array_equal((flags & FLAGS["solver"]) > 0, by_solver)
-    assert dex(after, expected)[~by_solver].max() < 1e-4
+    assert np.array_equal(flags & INTEGRATED, by)
+    assert dex(after, expected)[by == 0].max() < 1e-4
     assert dex(expected, made.start).max() > 1e-3
 
 

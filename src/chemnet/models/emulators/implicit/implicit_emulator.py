@@ -44,7 +44,7 @@ NETWORK_FOLDER = "network"
 UPDATE, EXPECTED_ERROR = "last_update", "expected_step_error"
 ACCUMULATED_ERROR, SOLVER_STEPS, DIVIDED_STEPS = "accumulated_error", "solver_steps", "divided_steps"
 # error of a step by sub-steps [dex], measured on steps that a correction is not trusted with
-_DIVIDED_ERROR = 0.015
+DIVIDED_ERROR = 0.015
 # spread that a species counts with at least [dex]: most of what rests at the floor has none
 _LEAST_SPREAD = 0.1
 # change of a row [dex] below which it is drawn like one that rests
@@ -194,7 +194,7 @@ class ImplicitEmulator(ChemModel):
         if self.chemistry is not None and bool(wanted.any()):
             after, divided = self._integrate(self._divide, after, wanted, before, physical, dt)
             after, by_solver = self._integrate(self._solve, after, wanted & ~divided, before, physical, dt)
-            expected = expected.masked_fill(divided, _DIVIDED_ERROR).masked_fill(by_solver, 0.0)
+            expected = expected.masked_fill(divided, DIVIDED_ERROR).masked_fill(by_solver, 0.0)
             expected = expected.masked_fill(~(ended | divided | by_solver), NO_UPDATE)
         return {
             LATENT: after,
