@@ -64,7 +64,10 @@ def make_surrogate(network: str, further: tuple[str, ...] = (), **table: Any) ->
     )
     keys = {"network": network, "hidden": 24, **table}
     config = load_config().replace(
-        {"model.name": "ImplicitEmulator", **{f"model.ImplicitEmulator.{name}": one for name, one in keys.items()}}
+        {
+            "model.name": "ImplicitEmulator",
+            **{f"model.ImplicitEmulator.{name}": one for name, one in keys.items()},
+        }
     )
     torch.manual_seed(3)
     model: Any = build_model(config, data)
@@ -78,14 +81,18 @@ def make_surrogate(network: str, further: tuple[str, ...] = (), **table: Any) ->
     atoms = sum(amount * known.stoichiometry[known.index(name)] for name, amount in ATOMIC_START.items())
     totals = tuple(np.asarray(atoms).tolist())
     domain = Domain(low, high, totals, totals, 0.1 * DT, 10.0 * DT, DT)
-    return Surrogate(Parts(model, None, None, model.data), domain, "made", {}, lambda _: _judgement(model, known))
+    return Surrogate(
+        Parts(model, None, None, model.data), domain, "made", {}, lambda _: _judgement(model, known)
+    )
 
 
 def _judgement(model: Any, network: Network) -> Judgement:
     """Return a calibration by hand, and the states of one cloud as those that are known."""
     data, names = model.data, model.data.physical_names
     way = tracer([0.0, *np.geomspace(1e3, 1e6, 30)], Density=2e5, Av=8.0, gasTemp=20.0)
-    aged = network.solve(way, ATOMIC_START, rtol=1e-3).abundances[1:, [network.index(name) for name in data.species]]
+    aged = network.solve(way, ATOMIC_START, rtol=1e-3).abundances[
+        1:, [network.index(name) for name in data.species]
+    ]
     latents = torch.from_numpy(data.abundance_scaling.scale(aged)).float()
     torch.manual_seed(4)
     reference = ReferenceStates.of(latents, 0.5 + 0.1 * torch.rand(len(latents), len(names)))
@@ -108,7 +115,9 @@ def random_cells(surrogate: Surrogate, network: Network, count: int) -> tuple[An
     moved = torch.from_numpy(np.maximum(aged, 1e-20) * 10.0 ** rng.normal(0.0, 0.02, aged.shape))
     totals = torch.from_numpy(np.repeat([surrogate.domain.total_min], count, axis=0))
     start = conserve_elements(moved, totals, torch.from_numpy(surrogate.data.stoichiometry)).numpy()
-    low, high = (np.array(limits) for limits in (surrogate.domain.physical_min, surrogate.domain.physical_max))
+    low, high = (
+        np.array(limits) for limits in (surrogate.domain.physical_min, surrogate.domain.physical_max)
+    )
     physical = _between(rng, count, low, high)
     physical[:, : len(NAMES)] = conditions[which] * 10.0 ** rng.normal(0.0, 0.1, (count, len(NAMES)))
     return start, np.clip(physical, low, high), DT * 10.0 ** rng.uniform(-1.0, 1.0, count)

@@ -57,13 +57,15 @@ def _settings(emulator: ImplicitEmulator) -> dict[str, Any]:
     fixed, most = table["iterations"], table["most_iterations"]
     least, most = (min(table["least_iterations"], most), most) if fixed is False else (fixed, fixed)
     limit = math.inf if table["solver_error"] is False else table["solver_error"]
-    usual: dict[str, Any] = ImplicitStep.sub_step.__kwdefaults__
+    usual = ImplicitStep.sub_step.__kwdefaults__ or {}
     growth = usual["span"] ** (1.0 / max(1, table["sub_steps"]))
     of_sub_steps = (growth, usual["update_tolerance"], DIVIDED_ERROR)
     numbers = (table["update_tolerance"], limit, table["solver_rtol"], *of_sub_steps)
     places = [names.index(name) if name in names else -1 for name in _CONDITIONS]
     return {
-        "implicit.form": np.array([emulator.chemistry is not None, least, most, table["sub_steps"]], np.int64),
+        "implicit.form": np.array(
+            [emulator.chemistry is not None, least, most, table["sub_steps"]], np.int64
+        ),
         "implicit.numbers": np.array(numbers, np.float64),
         "implicit.columns": np.array(places, np.int64),
     }
@@ -85,7 +87,9 @@ def _correction(emulator: ImplicitEmulator) -> dict[str, Any]:
     return {
         "implicit.centre": net.centre.float().numpy(),
         "implicit.width": net.width.float().numpy(),
-        **{f"{name}.{part}": values for name, one in packed.items() for part, values in one._asdict().items()},
+        **{
+            f"{name}.{part}": values for name, one in packed.items() for part, values in one._asdict().items()
+        },
     }
 
 

@@ -21,8 +21,8 @@ from chemnet.surrogate.surrogate import Surrogate
 # as `emulator_kind` of emulator.h; the first two are those of the engine
 _RECURRENT = 2
 _EXPORTED = (
-    "exported are residual, relaxing and recurrent emulators and their ensembles, and those around an implicit "
-    "step; see docs/how-to/couple.md"
+    "exported are residual, relaxing and recurrent emulators and their ensembles, and those around an "
+    "implicit step; see docs/how-to/couple.md"
 )
 # as `indicator_kind` of trust.h; physical parameters follow, and then what an emulator shows of itself
 _INDICATORS = ("distance", "imbalance", "start_error", "age", "spread")
@@ -38,7 +38,9 @@ def packed_surrogate(surrogate: Surrogate) -> dict[str, Any]:
     """
     members = getattr(surrogate.components, "members", [surrogate.components])
     if len(members) > 1 and isinstance(members[0].emulator, ImplicitEmulator):
-        raise ModelError("an ensemble of emulators around an implicit step cannot be exported", hint=_EXPORTED)
+        raise ModelError(
+            "an ensemble of emulators around an implicit step cannot be exported", hint=_EXPORTED
+        )
     arrays: dict[str, Any] = _shared(surrogate, len(members))
     for number, member in enumerate(members):
         prefix = f"member{number}"

@@ -32,7 +32,7 @@ def bundle(surrogate: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def implicit_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The bundle of a made surrogate around the implicit step of three phases, whose solver does some steps."""
+    """The bundle of a made surrogate around the implicit step of three phases; some are integrated."""
     surrogate = made_implicit.make_surrogate("collapse_bulk", uclchem_compatible=True, solver_error=0.02)
     return write_bundle(surrogate, tmp_path_factory.mktemp("implicit") / "library")
 

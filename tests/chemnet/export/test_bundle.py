@@ -17,12 +17,22 @@ from chemnet.verbs.export import Export
 from chemnet.verbs.verify import Verify
 
 
-def test_a_bundle_verifies_on_every_backend_that_is_here(any_bundle: Path, c_compiler: str) -> None:
-    checks = {check.what: check for check in verify_bundle(any_bundle)}
+def test_a_bundle_verifies_on_every_backend_that_is_here(bundle: Path, c_compiler: str) -> None:
+    checks = {check.what: check for check in verify_bundle(bundle)}
     assert checks["files"].verdict == checks["C"].verdict == "agrees"
     assert checks["Fortran"].verdict == ("agrees" if shutil.which("gfortran") else "not here")
     assert checks["C"].step_dex is not None
     assert checks["C"].step_dex < 1e-4
+
+
+def test_cells_that_were_integrated_are_told_apart(implicit_bundle: Path, c_compiler: str) -> None:
+    checks = {check.what: check for check in verify_bundle(implicit_bundle)}
+    assert checks["C"].verdict == "agrees"
+    assert checks["Fortran"].verdict == ("agrees" if shutil.which("gfortran") else "not here")
+    assert re.match(r"[1-9]\d* cells integrated: ", checks["C"].remark)
+    described = read_description(implicit_bundle)["implicit_step"]
+    assert described["solver_error"] == 0.02
+    assert described["update_tolerance"] == 0.05
 
 
 def test_a_changed_file_is_named_and_nothing_is_built(bundle: Path, tmp_path: Path) -> None:
@@ -108,15 +118,9 @@ def test_embedded_weights_need_no_file(surrogate: Any, tmp_path: Path, c_compile
     subprocess.run([str(tmp_path / "main")], check=True)
 
 
-def test_cells_that_were_integrated_are_told_apart(implicit_bundle: Path, c_compiler: str) -> None:
-    checks = {check.what: check for check in verify_bundle(implicit_bundle)}
-    assert re.match(r"[1-9]\d* cells integrated: ", checks["C"].remark)
-    described = read_description(implicit_bundle)["implicit_step"]
-    assert described["solver_error"] == 0.02
-    assert described["update_tolerance"] == 0.05
-
-
-def build_and_run(compiler: str, bundle: Path, program: Path, source: Path, *flags: str, links: str = "") -> str:
+def build_and_run(
+    compiler: str, bundle: Path, program: Path, source: Path, *flags: str, links: str = ""
+) -> str:
     """Build a program with the library and return what it prints, called with weights and reference cells."""
     sources = [str(path) for path in sorted((bundle / "src").glob("*.c"))]
     command = [compiler, "-std=c99", "-O1", "-g", *flags, f"-I{bundle}", *sources, str(source)]
@@ -138,51 +142,14 @@ def test_sanitizers_are_silent(any_bundle: Path, c_compiler: str, tmp_path: Path
     assert "cells" in build_and_run(c_compiler, any_bundle, tmp_path / "checked", check, *flags)
 
 
-TWO_THREADS = """
-#include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include "chemnet_surrogate.h"
-#include "src/bundle_file.h"
-
-static chemnet_surrogate *surrogate;
-static bundle_array start, physical;
-
-static void *step(void *abundances) {
-    chemnet_workspace *workspace;
-    if (chemnet_workspace_new(surrogate, start.shape[0], &workspace)) return NULL;
-    for (int i = 0; i < 3; i++)
-        if (chemnet_step(surrogate, workspace, start.shape[0], physical.values, NULL, abundances, NULL, NULL)) return NULL;
-    chemnet_workspace_free(workspace);
-    return abundances;
-}
-
-int main(int argc, char **argv) {
-    bundle_file file;
-    pthread_t threads[2];
-    double *abundances[2];
-    void *done[2];
-    if (argc != 3 || chemnet_open(argv[1], &surrogate) || chemnet_bundle_open(argv[2], &file)) return 2;
-    chemnet_bundle_find(&file, "start", DOUBLES, &start);
-    chemnet_bundle_find(&file, "physical", DOUBLES, &physical);
-    for (int i = 0; i < 2; i++) {
-        abundances[i] = malloc(start.count * sizeof(double));
-        memcpy(abundances[i], start.values, start.count * sizeof(double));
-        if (pthread_create(&threads[i], NULL, step, abundances[i])) return 2;
-    }
-    for (int i = 0; i < 2; i++) pthread_join(threads[i], &done[i]);
-    puts(done[0] && done[1] && memcmp(abundances[0], abundances[1], start.count * sizeof(double)) == 0 ? "alike" : "apart");
-    return 0;
-}
-"""
+TWO_THREADS = Path(__file__).parents[2] / "data/two_threads.c"
 
 
-def test_threads_share_a_surrogate_without_a_race(any_bundle: Path, c_compiler: str, tmp_path: Path) -> None:
-    source = tmp_path / "two_threads.c"
-    source.write_text(TWO_THREADS)
+def test_threads_share_a_surrogate_without_a_race(
+    implicit_bundle: Path, c_compiler: str, tmp_path: Path
+) -> None:
     flags = ("-fsanitize=thread", "-pthread")
-    assert build_and_run(c_compiler, any_bundle, tmp_path / "threads", source, *flags) == "alike\n"
+    assert build_and_run(c_compiler, implicit_bundle, tmp_path / "threads", TWO_THREADS, *flags) == "alike\n"
 
 
 def test_a_blas_gives_the_same(any_bundle: Path, c_compiler: str, tmp_path: Path) -> None:

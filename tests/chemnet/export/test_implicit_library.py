@@ -60,13 +60,15 @@ def python_step(made: Exported) -> tuple[Any, Any]:
 
 
 def rounding_decides(made: Exported) -> Any:
-    """Return in which cells Python's own iterations go elsewhere when the start moves by 1e-14: near a kink."""
+    """Return in which cells Python's iterations go elsewhere when the start moves by 1e-14: near a kink."""
     emulator: Any = made.surrogate.parts.emulator
     with torch.inference_mode():
         latent = made.surrogate.predictor.start(torch.from_numpy(made.start))["latent"]
         start = emulator.chemistry._abundances(latent, 1e-20 * (1.0 - 1e-9))
     rng, step = np.random.default_rng(2), emulator.chemistry.step
-    options = {name: emulator.table[name] for name in ("update_tolerance", "least_iterations", "most_iterations")}
+    options = {
+        name: emulator.table[name] for name in ("update_tolerance", "least_iterations", "most_iterations")
+    }
     moves = [np.zeros(start.shape), *(1e-14 * rng.normal(size=start.shape) for _ in range(3))]
     told = [step.iterate(start * (1.0 + move), made.physical, made.dt, **options) for move in moves]
     apart = np.stack([dex(one.abundances, told[0].abundances) for one in told]).max(axis=0)
@@ -185,7 +187,9 @@ def test_a_cell_that_neither_can_do_is_flagged_and_expected_to_be_wrong(
     made = gas()
     arrays = {**packed_surrogate(made.surrogate), "step.temperatures": np.array([0.0, 30.0])}
     write_weight_file(tmp_path / "weights.bin", arrays)
-    after, flags, error = Library(shared_library, tmp_path / "weights.bin").step(made.physical, made.dt, made.start)
+    after, flags, error = Library(shared_library, tmp_path / "weights.bin").step(
+        made.physical, made.dt, made.start
+    )
     hot = made.physical[:, 3] > 30.0
     assert 0 < hot.sum() < len(hot)
     assert (flags & FLAGS["unconverged"] > 0).tolist() == hot.tolist()
@@ -233,7 +237,9 @@ def test_a_thousand_nonsensical_cells_crash_nothing(gas: Any) -> None:
 
 def test_positions_that_point_elsewhere_are_refused(gas: Any, shared_library: Any, tmp_path: Path) -> None:
     arrays = packed_surrogate(gas().surrogate)
-    whole = [name for name, values in arrays.items() if not isinstance(values, str) and values.dtype == np.int64]
+    whole = [
+        name for name, values in arrays.items() if not isinstance(values, str) and values.dtype == np.int64
+    ]
     for name in whole:
         if not name.startswith(("step.", "implicit.")) or not arrays[name].size:
             continue
