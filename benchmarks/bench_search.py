@@ -91,7 +91,7 @@ def insertion(folder: Path) -> list[Figure]:
     """Compare `save_to_database` with bare Chroma."""
     chem = ChemNet(overrides=[f"general.results_dir={folder}", "general.log_level=warning"])
     data = made_infer_result(chem.config, N_INSERT)
-    alone = bare_chroma(data.ids.tolist(), np.array(data.latents))
+    alone = bare_chroma(data.ids().tolist(), np.array(data.latents))
     alone()
     pairs = [(cpu(alone), cpu(chem.save_to_database)) for _ in range(REPEATS)]
     ratios = [bare / ours for bare, ours in pairs]
@@ -120,7 +120,7 @@ def searching(folder: Path) -> list[Figure]:
     data = made_infer_result(chem.config, N_LOOKUP)
     chem.save_to_database()
     chosen = np.random.default_rng(1).integers(0, N_LOOKUP, 200)
-    ids, vectors = data.ids[chosen].tolist(), np.array(data.take("tensor", chosen))
+    ids, vectors = data.ids()[chosen].tolist(), np.array(data.take("tensor", chosen))
     figures = []
     with chem.database_connection() as connection:
         figures += [

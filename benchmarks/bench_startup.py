@@ -21,7 +21,6 @@ HEAVY = (
     "h5py",
     "sklearn",
     "matplotlib",
-    "bokeh",
 )
 
 

@@ -54,7 +54,7 @@ class MadeStates(ChemDataset):
 
 def species_names() -> tuple[str, ...]:
     """Return as many distinct formulas as the reference set has species."""
-    pairs = [f"{first}{n}{second}" for n in range(2, 32) for first in ELEMENTS for second in ELEMENTS]
+    pairs = [f"{first}{n}{second}" for n in range(20, 50) for first in ELEMENTS for second in ELEMENTS]
     return tuple(pairs[:N_SPECIES])
 
 

@@ -42,12 +42,12 @@ def torchrun(size: int, module: str, *words: str | Path) -> Iterator[subprocess.
         yield group
     finally:
         if group.poll() is None:
-            for process in (*_children(group.pid), group.pid):
+            for process in (*children(group.pid), group.pid):
                 os.kill(process, signal.SIGKILL)
         group.communicate()
 
 
-def _children(process: int) -> list[int]:
+def children(process: int) -> list[int]:
     """Return the processes that a process has started: `torchrun` gives each a session of its own."""
     listed = Path(f"/proc/{process}/task/{process}/children")
     return [int(child) for child in listed.read_text().split()] if listed.exists() else []

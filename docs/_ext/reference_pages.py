@@ -6,9 +6,11 @@ The pages go to ``docs/reference/generated/`` before Sphinx reads its sources: t
 from __future__ import annotations
 
 import importlib
+import inspect
 import io
 import os
 import pkgutil
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import redirect_stdout
@@ -134,6 +136,36 @@ def re_exports(name: str) -> dict[str, str]:
 
 
 def api_index(modules: Iterable[str]) -> str:
-    """Return the table of contents of the API pages."""
+    """Return the page of the names that people use, each with its signature; all modules follow behind it."""
+    lines = ["API", "===", "", "The names to import; each links to its arguments, returns and errors.", ""]
+    for heading, package in CURATED.items():
+        lines += [heading, "-" * len(heading), ""]
+        lines += [entry for name in exported(package) for entry in curated_entry(package, name)]
     entries = "\n".join(f"   {name}" for name in modules)
-    return f"API\n===\n\n.. toctree::\n   :maxdepth: 1\n\n{entries}\n"
+    tree = f".. toctree::\n   :maxdepth: 1\n   :caption: Every module\n\n{entries}\n"
+    return "\n".join([*lines, "", tree])
+
+
+CURATED = {
+    "The whole": "chemnet",
+    "Chemistry": "chemnet.chemistry",
+}
+
+
+def exported(package: str) -> list[str]:
+    """Return the names that a package offers, in its own order."""
+    return [name for name in importlib.import_module(package).__all__ if not name.startswith("_")]
+
+
+def curated_entry(package: str, name: str) -> list[str]:
+    """Return the lines of one name: its signature, its first sentence, and a link to all of it."""
+    thing = getattr(importlib.import_module(package), name)
+    home = f"{getattr(thing, '__module__', package)}.{name}"
+    try:
+        signature = str(inspect.signature(thing)) if callable(thing) else ""
+    except (TypeError, ValueError):
+        signature = ""
+    # forward references are strings: a reader wants the names alone
+    signature = re.sub(r"<.*?>(?=[,)])", "...", signature.replace("'", ""))
+    first = inspect.cleandoc(thing.__doc__ or "").split("\n\n")[0].replace("\n", " ")
+    return [f"``{package}.{name}{signature}``", f"   {first} :py:obj:`More <{home}>`", ""]

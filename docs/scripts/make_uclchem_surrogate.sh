@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes such a surrogate as the shipped "uclchem", in the working directory: tracers, four stages of training for each of two
-# members, one folder.
+# Makes such a surrogate as the setting "fast" of the shipped "uclchem", in the working directory: tracers, five stages of training,
+# one folder.
 #   bash docs/scripts/make_uclchem_surrogate.sh NETWORK_FOLDER [SEEDS...]
 # NETWORK_FOLDER holds the reactions.csv and species.csv that UCLCHEM's MakeRates wrote. Each seed is a run of 100 whole
 # tracers, those of 301 to 399 of 60 that all begin with a static phase. Those of seed 201 and some of 302 validate and test, the
@@ -34,7 +34,6 @@ for set in whole with_first_steps; do
     python "$scripts/hold_out.py" "$set" 201=60,40 302=15,10 >"$set.json"
 done
 
-# what each stage reads: one preprocess result serves both members, which must share scalings and splits
 declare -A prepared
 for stage in 1_first_steps 2_windows 3_histories; do
     set=whole
@@ -43,14 +42,11 @@ for stage in 1_first_steps 2_windows 3_histories; do
     prepared[$stage]="$(newest preprocess)"
 done
 prepared[4_all]="${prepared[3_histories]}"
+prepared[5_pieces]="${prepared[3_histories]}"
 
-members=()
-for seed in 1 2; do
-    weights=()
-    for stage in 1_first_steps 2_windows 3_histories 4_all; do
-        chemnet train -c "$recipe/$stage.toml" train.preprocess_dir="${prepared[$stage]}" general.seed="$seed" "${weights[@]}"
-        weights=(train.model_weights_file="$(newest train)/weights.safetensors")
-    done
-    members+=("$(newest train)")
+weights=()
+for stage in 1_first_steps 2_windows 3_histories 4_all 5_pieces; do
+    chemnet train -c "$recipe/$stage.toml" train.preprocess_dir="${prepared[$stage]}" "${weights[@]}"
+    weights=(train.model_weights_file="$(newest train)/weights.safetensors")
 done
-python -c "import chemnet, sys; chemnet.Surrogate.load(sys.argv[1:]).save('uclchem', precision='float16')" "${members[@]}"
+python -c "import chemnet, sys; chemnet.Surrogate.load(sys.argv[1]).save('uclchem', precision='float16')" "$(newest train)"

@@ -123,6 +123,7 @@ class Workshop:
             "mlflow.enabled=false",
             "preprocess.stride=32",
             "benchmark.solver_tracers=0",
+            "benchmark.cost_tracers=0",
         )
         files = [COMPONENTS / f"{entry.example}.toml"] if entry else []
         return ChemNet(files, [*common, *(entry.words if entry else ()), *words])

@@ -37,6 +37,12 @@ def ensure_caches() -> None:
     )
 
 
+def cache_folders() -> dict[str, Path]:
+    """Return the folder that each cache is kept in, by the variable that chooses it."""
+    home = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))  # noqa: PTH111
+    return {name: Path(os.environ.get(name) or home / folder) for name, folder in _FOLDERS.items()}
+
+
 def _can_be_written(folder: Path) -> bool:
     """Return whether a folder, or the nearest one above it that exists, takes files."""
     if not folder.is_absolute():

@@ -6,9 +6,12 @@ import argparse
 import json
 import os
 import re
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from chemnet.config import ConfigManager
@@ -16,6 +19,7 @@ from chemnet.config.overrides import join_key
 from chemnet.errors import ChemNetError, ConfigError, nearest
 from chemnet.progress import configure_logging, is_first_process, process_count
 from chemnet.registry import VERBS, verb_descriptions
+from chemnet.results import VerbResult
 
 EXIT_DONE = 0
 EXIT_WRONG_USE = 2
@@ -43,7 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
     try:
-        return _dispatch(words)
+        with _stopped_as_by_ctrl_c():
+            return _dispatch(words)
     except SystemExit as stop:  # argparse has printed its message
         return stop.code if isinstance(stop.code, int) else EXIT_WRONG_USE
     except ChemNetError as error:
@@ -63,6 +68,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return EXIT_FAILED
     except Exception as error:
+        # torch is not imported for its name
+        if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+            _print_error(f"out of memory: {error}\n  hint: smaller batches, or a larger machine", debug)
+            return EXIT_FAILED
         _print_error(
             f"unexpected {type(error).__name__}: {error}\n  hint: a defect of chemnet or of a plugin; "
             "run again with --debug for the traceback",
@@ -71,8 +80,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_FAILED
 
 
+@contextmanager
+def _stopped_as_by_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM, by which batch systems announce the end, do what Ctrl-C does."""
+
+    def interrupt(number: int, frame: Any) -> NoReturn:
+        raise KeyboardInterrupt
+
+    # who runs chemnet in a thread, or has a handler, keeps what he has
+    ours = threading.current_thread() is threading.main_thread()
+    ours = ours and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    if ours:
+        signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        if ours:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 def _dispatch(words: list[str]) -> int:
-    """Find the verb, read its words, run it and print its result."""
     if not words or words[0] in ("-h", "--help"):
         print(_overview())
         return EXIT_DONE if words else EXIT_WRONG_USE
@@ -101,13 +128,22 @@ def _dispatch(words: list[str]) -> int:
         )
     args = _parse(verb_class, name, words[1:])
     result = _run(verb_class, args)
-    if result is not None and is_first_process() and not (args.quiet and not args.json):
-        print(json.dumps(result.to_dict(), indent=2, default=str) if args.json else result)
-    return EXIT_DONE
+    if result is not None and is_first_process():
+        _print_result(result, args)
+    return getattr(result, "exit_code", EXIT_DONE)
+
+
+def _print_result(result: Any, args: argparse.Namespace) -> None:
+    """Print a result as JSON, as text, or where it is quiet the path of what was written."""
+    if args.json:
+        print(json.dumps(result.to_dict(), indent=2, default=str))
+    elif not args.quiet:
+        print(result)
+    elif isinstance(result, VerbResult):
+        print(result.path)
 
 
 def _run(verb_class: Any, args: argparse.Namespace) -> Any:
-    """Merge the configuration and run the verb with its own options."""
     manager = ConfigManager(args.config_files, verb_class.configuration_words(args.overrides))
     general = manager.config["general"]
     level = "warning" if args.quiet else "debug" if args.verbose else general["log_level"]
@@ -200,7 +236,9 @@ def build_parser(verb_class: Any, name: str) -> argparse.ArgumentParser:
     common.add_argument("--json", action="store_true", help="print the result as JSON")
     common.add_argument("--debug", action="store_true", help="show the traceback of an error")
     loudness = common.add_mutually_exclusive_group()
-    loudness.add_argument("--quiet", action="store_true", help="no progress, warnings only")
+    loudness.add_argument(
+        "--quiet", action="store_true", help="no progress, warnings only; prints the result's path"
+    )
     loudness.add_argument("--verbose", action="store_true", help="log in detail")
     return parser
 

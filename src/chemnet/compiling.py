@@ -57,7 +57,7 @@ def inner(function: Callable[..., Any] | None = None, **options: Any) -> Any:
 
 
 def kernel(function: Callable[..., Any]) -> Any:
-    """Compile a function that Python calls to vector instructions; sums may be reordered."""
+    """Compile a function that Python calls into vector instructions; sums may be reordered."""
     return compiled(function, sources=(_KERNELS, _ENGINE), fastmath=_ARITHMETIC)
 
 
@@ -67,7 +67,7 @@ def inner_kernel(function: Callable[..., Any]) -> Any:
 
 
 def announce_compilation(function: Any, what: str = "the solver (once per machine, about a minute)") -> None:
-    """Log, once per process, that the next call of a compiled function has to wait for the compiler."""
+    """Log, once per process, that the next call of a compiled function waits for the compiler."""
     with _announcing:
         if function not in _announced and _needs_compiling(function):
             _log.info("compiling %s", what)
@@ -83,7 +83,6 @@ def _needs_compiling(function: Any) -> bool:
 
 @cache
 def _sources_digest(folders: tuple[Path, ...]) -> str:
-    """Return a digest of all sources that may hold compiled functions."""
     digest = hashlib.blake2b(digest_size=16)
     for folder in folders:
         for path in sorted(folder.rglob("*.py")):

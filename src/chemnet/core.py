@@ -11,7 +11,7 @@ from typing import Any
 from chemnet.config import ConfigDict, ConfigManager
 from chemnet.errors import nearest, suggest
 from chemnet.progress import configure_logging
-from chemnet.registry import DATASETS, MODELS, VERBS, verb_descriptions
+from chemnet.registry import DATASETS, MODELS, VERBS, builtin_verbs, verb_descriptions
 
 
 class ChemNet:
@@ -119,3 +119,17 @@ class ChemNet:
         lines = [f"    .{name}()  {text}" for name, text in sorted(verb_descriptions().items())]
         files = ", ".join(str(path) for path in self._manager.files) or "packaged defaults"
         return "\n".join([f"ChemNet, configured from {files}; verbs:", *lines])
+
+
+# `help(ChemNet)` shows methods that a class has; these are found when they are asked for
+ChemNet.__doc__ = "\n".join(
+    [
+        inspect.cleandoc(ChemNet.__doc__ or ""),
+        "",
+        "Notes",
+        "-----",
+        "The verbs (arguments by keyword; ``help(ChemNet().train)`` tells those of one):",
+        "",
+        *(f"- ``{name}()``: {text}" for name, text in builtin_verbs().items()),
+    ]
+)

@@ -10,11 +10,11 @@ from chemnet.errors import MissingPackageError
 EXTRAS: dict[str, tuple[str, ...]] = {
     "search": ("chromadb",),
     "track": ("mlflow",),
-    "map": ("umap", "sklearn", "bokeh"),
+    "map": ("umap", "sklearn"),
     "sweep": ("optuna",),
     "dask": ("distributed",),
     "ode": ("torchdiffeq",),
-    "tables": ("pyarrow", "hdf5plugin"),
+    "tables": ("pyarrow", "hdf5plugin", "pandas", "xarray"),
 }
 
 

@@ -35,7 +35,6 @@ _named_in_results: dict[str, str] = {}
 
 @cache
 def _entry_points() -> tuple[Any, ...]:
-    """Return the installed entry points of chemnet's group."""
     from importlib.metadata import entry_points
 
     return tuple(entry_points(group=ENTRY_POINT_GROUP))
@@ -153,7 +152,7 @@ def _is_shipped(name: str) -> bool:
 
 
 def _already_here(name: str, kind: str, base: type | None, known: Collection[Any]) -> Any:
-    """Return a class that nobody needs to import: a registered one, or one of an installed plugin."""
+    """Return a class that needs no import: a registered one, or one of an installed plugin."""
     load_entry_points()
     module_name, _, class_name = name.rpartition(".")
     # without the hooks of a module, which may import
@@ -173,7 +172,7 @@ def _is_installed(name: str) -> bool:
 
 
 def is_foreign(name: str) -> bool:
-    """Return whether nobody but a result knows this dotted name."""
+    """Return whether a dotted name is known from results alone."""
     return not (is_trusted(name) or _is_shipped(name) or _is_installed(name))
 
 

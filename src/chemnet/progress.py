@@ -1,4 +1,4 @@
-"""What a running verb tells its user: log lines and progress, as a bar or as lines without a terminal."""
+"""What a running verb reports: log lines, and progress as a bar or, without a terminal, as lines."""
 
 from __future__ import annotations
 
@@ -58,7 +58,6 @@ def configure_logging(level: str, destination: str) -> None:
 
 
 def _handler(destination: str) -> logging.Handler:
-    """Return the handler that writes to a stream or a file."""
     streams = {"stderr": sys.stderr, "stdout": sys.stdout}
     if destination in streams:
         return logging.StreamHandler(streams[destination])
@@ -74,7 +73,7 @@ def _handler(destination: str) -> logging.Handler:
 def progress(
     iterable: Iterable[Any] | None = None, *, total: int | None = None, desc: str = "", unit: str = "it"
 ) -> Any:
-    """Return a tqdm bar on the standard error, or where nobody watches a `ProgressLog`; ``--quiet`` silences.
+    """Return a tqdm bar on standard error, or a `ProgressLog` without a terminal; ``--quiet`` silences both.
 
     Parameters
     ----------
@@ -108,7 +107,7 @@ def progress_bar(
 
 
 class ProgressLog:
-    """A bar as log lines: one now and then, and none for what is done at once.
+    """Progress as occasional log lines; none for what finishes at once.
 
     Parameters
     ----------
@@ -152,7 +151,7 @@ class ProgressLog:
         self.close()
 
     def update(self, n: int = 1) -> None:
-        """Count `n` more units, and tell if it is time to."""
+        """Count `n` more units, and log a line if one is due."""
         self.n += n
         waited = time.monotonic() - self._told_at
         more = self.n - (self.initial if self._told is None else self._told)
@@ -161,12 +160,11 @@ class ProgressLog:
             self._tell()
 
     def close(self) -> None:
-        """Tell where it ended, if anything was told before."""
+        """Log the final count, if any line was logged before."""
         if self._told is not None and self._told != self.n:
             self._tell()
 
     def _tell(self) -> None:
-        """Log one line."""
         self._told, self._told_at = self.n, time.monotonic()
         done, ended = self.n - self.initial, self.n == self.total
         of, left = "" if self.total is None else f" of {self.total:,}", ""
@@ -177,7 +175,7 @@ class ProgressLog:
 
 @contextmanager
 def under_way(what: str, every: float = 30.0) -> Iterator[None]:
-    """Log at the beginning of a long call, such as a fit, and now and then that it goes on.
+    """Log the beginning of a long call, such as a fit, and now and then that it is still running.
 
     Parameters
     ----------

@@ -90,7 +90,7 @@ class Registry(Generic[T]):
         raise ConfigError(
             f"the {self.kind} name '{name}' is taken by {owner}; "
             f"{cls.__module__}.{cls.__qualname__} cannot have it too",
-            hint=f"rename the class or register it under another name: @chem_{self.kind}(name=...)",
+            hint="rename the class, or register it under another name: (name=...) behind the decorator",
         )
 
     def get(self, name: str) -> T:
@@ -132,7 +132,6 @@ class Registry(Generic[T]):
             raise self._unknown(name)
 
     def _unknown(self, name: str) -> ConfigError:
-        """Return the error for a name that nobody registered."""
         return ConfigError(f"no {self.kind} is called '{name}'", hint=suggest(name, self.names()))
 
     def names(self) -> list[str]:
@@ -219,6 +218,7 @@ _BUILTIN_VERBS: dict[str, tuple[str, str]] = {
         "check an exported surrogate: files, C and Fortran against its reference cells",
     ),
     "umap": ("chemnet.verbs.umap", "reduce latents to two or three dimensions"),
+    "analyse": ("chemnet.verbs.analyse", "which reactions form and destroy a species along a tracer"),
     "visualize": ("chemnet.verbs.visualize", "make an interactive page of a reduced latent space"),
     "save_to_database": ("chemnet.verbs.save_to_database", "store latents in a vector database"),
     "lookup": ("chemnet.verbs.lookup", "find the known states nearest to a given one"),
@@ -227,6 +227,24 @@ _BUILTIN_VERBS: dict[str, tuple[str, str]] = {
         "open the database of known states: search_by_id, search_by_vector, get_by_id",
     ),
     "model": ("chemnet.verbs.model", "summarise a model: layers, parameters and shapes"),
+    "download": (
+        "chemnet.verbs.download",
+        "fetch a public data set by name, DOI or address, with checksum and resumption",
+    ),
+    "doctor": (
+        "chemnet.verbs.doctor",
+        "look at versions, device, threads, caches, disk and speed, and say what to mend",
+    ),
+    "explain": ("chemnet.verbs.explain", "what a figure means, such as mlae: its unit and one sentence"),
+    "cite": (
+        "chemnet.verbs.cite",
+        "what a result, a network or a shipped surrogate was made from, as BibTeX",
+    ),
+    "new": ("chemnet.verbs.new", "write a plugin package to start from: a model, its keys and its test"),
+    "completion": (
+        "chemnet.verbs.completion",
+        "print what bash, zsh or fish needs to complete verbs, options and keys",
+    ),
 }
 
 MODELS: Registry = Registry(
@@ -236,6 +254,7 @@ DATASETS: Registry = Registry("dataset", _BUILTIN_DATASETS, base="chemnet.data.c
 PREPROCESSING: Registry = Registry(
     "preprocessing method", _BUILTIN_PREPROCESSING, base="chemnet.data.preprocess.method:PreprocessingMethod"
 )
+READERS: Registry = Registry("reader", base="chemnet.data.readers.table_source:TableSource")
 REDUCERS: Registry = Registry("reducer", _BUILTIN_REDUCERS, base="chemnet.search.reducers:Reducer")
 VECTOR_DBS: Registry = Registry(
     "vector database", _BUILTIN_VECTOR_DBS, base="chemnet.search.vector_database:VectorDatabase"
@@ -274,6 +293,11 @@ def check_names(config: ConfigDict, tables: Iterable[str]) -> None:
                 raise ConfigError(
                     f"{key} = {config.lookup(key)!r}: {error.message}", hint=error.hint
                 ) from error
+
+
+def builtin_verbs() -> dict[str, str]:
+    """Return the verbs that chemnet brings, each with the line that says what it does."""
+    return {name: description for name, (_, description) in _BUILTIN_VERBS.items()}
 
 
 def verb_descriptions() -> dict[str, str]:

@@ -18,7 +18,7 @@ from typing import TextIO
 from chemnet.errors import DataError
 
 GZIP_SIGNATURE = b"\x1f\x8b"
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _EXAMINED_BYTES = 1024
 _MOST_ZEROS = 0.2
 _SHORTEST_UTF16 = 16
@@ -31,7 +31,7 @@ _SEPARATORS = " \t,;:"
 
 
 def open_text(path: Path) -> TextIO:
-    """Open a text file, compressed by gzip or not, at its first sign behind a byte-order mark.
+    """Open a text file, compressed by gzip or not, at its first character after a byte-order mark.
 
     Parameters
     ----------
@@ -45,20 +45,24 @@ def open_text(path: Path) -> TextIO:
         The file cannot be read, is damaged, or is in UTF-16.
     """
     try:
-        with path.open("rb") as stream:
-            compressed = stream.read(2) == GZIP_SIGNATURE
-        opened = gzip.open(path, "rb") if compressed else path.open("rb")  # noqa: SIM115 (closed with the text)
+        opened = gzip.open(path, "rb") if is_compressed(path) else path.open("rb")  # noqa: SIM115 (closed with the text)
         start = opened.read(_EXAMINED_BYTES)
         opened.seek(0)
     except (OSError, EOFError, zlib.error) as error:
         raise _unreadable(path, error) from error
-    if start.startswith(_UTF16_MARKS) or start.count(0) > _MOST_ZEROS * max(len(start), _SHORTEST_UTF16):
+    if start.startswith(UTF16_MARKS) or start.count(0) > _MOST_ZEROS * max(len(start), _SHORTEST_UTF16):
         opened.close()
         raise DataError(
             f"{path}: the text is in UTF-16, as some editors of Windows save it",
             hint="save the file again as UTF-8",
         )
     return io.TextIOWrapper(opened, encoding="utf-8-sig", errors="replace", newline=None)
+
+
+def is_compressed(path: Path) -> bool:
+    """Return whether a file begins as gzip does."""
+    with path.open("rb") as stream:
+        return stream.read(len(GZIP_SIGNATURE)) == GZIP_SIGNATURE
 
 
 def read_text(path: Path) -> str:
@@ -148,7 +152,6 @@ def is_number(text: str) -> bool:
 
 
 def _value(text: str) -> float:
-    """Return the number in a stripped text, NaN for anything else."""
     if not _NUMBER.fullmatch(text):
         return math.nan
     plain = text.lower().replace("d", "e").replace("q", "e")
@@ -156,6 +159,5 @@ def _value(text: str) -> float:
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:
-    """Return the error for a file that the system does not give."""
     reason = getattr(error, "strerror", None) or error
     return DataError(f"{path}: cannot be read ({reason})", hint="check the path, and that the file is whole")

@@ -39,6 +39,12 @@ def tiny(tiny_preprocessed: ResultDirectory, tmp_path: Path) -> Configure:
 
 
 @pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw no curves: that costs more than a tiny training."""
+    monkeypatch.setattr("chemnet.training.loop.train_component.write_curves", lambda *_: None)
+
+
+@pytest.fixture
 def results_dir(tmp_path: Path) -> Path:
     """The results folder of the `tiny` configuration."""
     return tmp_path / "workspace" / "results"

@@ -2,7 +2,9 @@
 
 import importlib.metadata
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 
@@ -240,7 +242,7 @@ def test_a_key_that_is_written_otherwise_is_shown_as_it_must_be(words, advice, c
 def test_the_help_of_a_verb_lists_its_keys_inputs_and_examples(capsys):
     assert main(["train", "--help"]) == 0
     printed = capsys.readouterr().out
-    assert re.search(r"train.epochs = 100 +passes over the training split", printed)
+    assert re.search(r"train.epochs = 100 +largest number of passes over the training split", printed)
     assert re.search(r"train.preprocess_dir +result of chemnet preprocess", printed)
     assert "\n  chemnet train train.epochs=20\n" in printed
     assert max(map(len, printed.splitlines())) < 120
@@ -256,3 +258,23 @@ def test_every_key_and_table_of_a_verbs_help_exists(capsys):
             overrides = [word for word in line.split() if "=" in word and not word.startswith("-")]
             keys = [word for word in overrides if "." in word.partition("=")[0]]
             ConfigManager(overrides=verb.configuration_words(keys))
+
+
+def test_out_of_memory_is_no_defect(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def exhausted(words: list[str]) -> int:
+        raise MemoryError("cannot allocate")
+
+    monkeypatch.setattr("chemnet.cli._dispatch", exhausted)
+    assert main(["results"]) == 3
+    assert "out of memory: cannot allocate" in capsys.readouterr().err
+
+
+def test_sigterm_does_what_ctrl_c_does(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("chemnet.cli._dispatch", lambda words: os.kill(os.getpid(), signal.SIGTERM))
+    assert main(["results"]) == 130
+    assert "interrupted" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

@@ -116,7 +116,6 @@ def _compressed(tiny: Any, folder: Path) -> None:
         ("distributed", _open_dask),
         ("chromadb", _open_chroma),
         ("torchdiffeq", _build_ode),
-        ("bokeh", _run("visualize", {})),
         ("optuna", _run("sweep", {"sweep.trials": 2, "sweep.space": {"optimizer.lr": "log:1e-4..1e-2"}})),
         ("mlflow", _run("train", {"mlflow.enabled": True})),
     ],

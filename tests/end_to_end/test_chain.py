@@ -59,7 +59,7 @@ def test_latents_of_every_state_of_the_split_are_inferred(chain: Any) -> None:
     states = chemnet.InferenceDataset(chain.path("infer"))
     assert states.latents.shape == (len(states), 3)
     assert np.isfinite(states.latents).all()
-    assert len(set(states.ids)) == len(states)
+    assert len(set(states.ids())) == len(states)
 
 
 def test_an_emulator_rolls_out_every_step_of_whole_tracers(chain: Any) -> None:
@@ -73,7 +73,7 @@ def test_an_emulator_rolls_out_every_step_of_whole_tracers(chain: Any) -> None:
 
 
 def test_a_known_state_is_its_own_nearest_neighbour(chain: Any) -> None:
-    known = chemnet.InferenceDataset(chain.path("infer")).ids[7]
+    known = chemnet.InferenceDataset(chain.path("infer")).ids()[7]
     outcome = chain.run("lookup", "--id", known, "lookup.k=3")
     assert outcome.code == 0, outcome.err
     assert known in outcome.out

@@ -7,24 +7,22 @@ when it is imported; so does the shell command among the keywords.
 
 from __future__ import annotations
 
-import json
 import pickle
 import sys
-import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from planted_results import plant, record_of
 from workspace import Workspace
 
 from chemnet import Surrogate, plugins
-from chemnet.config.toml_text import toml_text
+from chemnet.config.whole_file import with_checksum
 from chemnet.errors import UntrustedNameError
 from chemnet.results import ResultDirectory
-from chemnet.results.directory import RESULT_FILE
-from chemnet.results.lineage import file_digest
+from chemnet.results.layout import RESULT_FILE
 from chemnet.verbs.umap import UmapResult
 
 Copy = Callable[..., Workspace]
@@ -47,25 +45,6 @@ def mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield mark
     assert not mark.exists()
     assert "payload" not in sys.modules
-
-
-def plant(result: Path, file: str, changes: dict[str, Any]) -> None:
-    """Set dotted keys of a file of a result, and make its record fit again."""
-    read, write = (json.loads, json.dumps) if file.endswith(".json") else (tomllib.loads, toml_text)
-    content = read((result / file).read_text(encoding="utf-8"))
-    for dotted, value in changes.items():
-        table, *parts = content, *dotted.split("/")
-        for part in parts[:-1]:
-            table = table.setdefault(part, {})
-        table[parts[-1]] = value
-    (result / file).write_text(write(content), encoding="utf-8")
-    if file != RESULT_FILE and (result / RESULT_FILE).is_file():
-        record = {"size": (result / file).stat().st_size, "digest": file_digest(result / file)}
-        info = tomllib.loads((result / RESULT_FILE).read_text(encoding="utf-8"))
-        if file == "runtime_config.toml":
-            plant(result, RESULT_FILE, {"config_digest": record["digest"]})
-        if file in info["files"]:
-            plant(result, RESULT_FILE, {f"files/{file}": record})
 
 
 def plant_everywhere(result: Path, changes: dict[str, Any]) -> None:
@@ -114,7 +93,7 @@ def test_a_model_from_the_working_directory_is_refused(
     for file in workspace.results.glob(f"*/{RESULT_FILE}"):
         # parents are the copies, not what they were copied from
         text = file.read_text(encoding="utf-8").replace(str(chain.folder), str(workspace.folder))
-        file.write_text(text, encoding="utf-8")
+        file.write_text(with_checksum(text), encoding="utf-8")
     words = {
         "infer": ("infer.model_dir=autoencoder",),
         "benchmark": ("benchmark.surrogate=emulator",),
@@ -240,8 +219,7 @@ def test_no_file_of_a_result_is_unpickled(copy_of_chain: Copy, mark: Path, file:
         np.save(result / file, np.array([Pickled(mark)], dtype=object), allow_pickle=True)
     else:
         (result / file).write_bytes(pickle.dumps(Pickled(mark)))
-    record = {"size": (result / file).stat().st_size, "digest": file_digest(result / file)}
-    plant(result, RESULT_FILE, {f"files/{file}": record})
+    plant(result, RESULT_FILE, {f"files/{file}": record_of(result / file)})
     outcome = workspace.run("infer")
     assert outcome.code == 2
     assert str(result / file) in outcome.err

@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 from workspace import Workspace
 
 from chemnet.config import Schema, load_config
@@ -17,6 +18,8 @@ from chemnet.registry import VERBS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DEVELOPERS = {"dev", "docs", "all"}
+FILE_ENDINGS = {"toml", "py", "png", "md", "h5", "html", "json", "jsonl"}
 PAGES = [page for page in PAGES if not {"generated", "_build"} & set(page.parts)]
 
 
@@ -36,12 +39,20 @@ def by_path(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
-def test_every_promise_names_tests_that_exist() -> None:
-    text = (ROOT / "docs" / "explanation" / "promises.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize(("page", "least"), [("promises.md", 25), ("security.md", 12)])
+def test_every_promise_names_tests_that_exist(page: str, least: int) -> None:
+    text = (ROOT / "docs" / "explanation" / page).read_text(encoding="utf-8")
     named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text)
-    assert len(named) > 25
+    assert len(named) > least
     missing = [f"{file}::{name}" for file, name in named if f"def {name}(" not in (ROOT / file).read_text()]
     assert not missing
+
+
+def test_every_place_in_the_house_is_there() -> None:
+    text = (ROOT / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
+    files = re.findall(r"^\| .+ \| `([\w/]+\.\w+)` \|$", text, re.MULTILINE)
+    assert len(files) == 15
+    assert [file for file in files if not (ROOT / "src" / "chemnet" / file).is_file()] == []
 
 
 @pytest.mark.parametrize("page", each_page("bash"), ids=by_path)
@@ -57,6 +68,21 @@ def test_every_command_names_a_verb_and_keys_that_exist(page: Path) -> None:
             match = re.match(r"['\"]?([a-z_]+(?:\.\w+)+)=", word)
             if match:
                 assert split_key(match.group(1)) in schema.keys, command
+
+
+@pytest.mark.parametrize("page", PAGES, ids=by_path)
+def test_every_key_and_verb_in_a_sentence_exists(page: Path) -> None:
+    schema = Schema()
+    schema.add_file(PACKAGED_DEFAULTS)
+    tables = {key[0] for key in schema.keys} - {"model", "surrogate"}  # the latter also names a variable
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for quoted in re.findall(r"`([^`\n]+)`", text):
+        verb = re.fullmatch(r"chemnet ([a-z_]+)(?: .*)?", quoted)
+        assert not verb or verb[1] in VERBS, quoted
+        for key in re.findall(r"(?<![\w./-])([a-z_]+(?:\.[a-z_]+)+)(?= ?=|$)", quoted):
+            table, *rest = split_key(key)
+            if table in tables and rest[-1] not in FILE_ENDINGS:
+                assert tuple(split_key(key)) in schema.keys, quoted
 
 
 @pytest.mark.parametrize("page", each_page("toml"), ids=by_path)
@@ -106,6 +132,23 @@ def test_the_first_change_of_contributing_trains(
     assert trained.code == 0, trained.err
     # 12 species, 14 latents: two matrices and their biases
     assert trained.answer["summary"]["parameters"] == 2 * 12 * 14 + 12 + 14
+
+
+def test_every_dependency_is_explained_and_its_tested_version_is_allowed() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = [
+        one
+        for name, some in project["optional-dependencies"].items()
+        for one in some
+        if name not in DEVELOPERS
+    ]
+    needed = [Requirement(one) for one in (*project["dependencies"], *extras)]
+    page = (ROOT / "docs" / "explanation" / "dependencies.md").read_text(encoding="utf-8")
+    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").lower().splitlines()
+    tested = dict(line.split("==") for line in lines if "==" in line)
+    for one in needed:
+        assert f"| {one.name} |" in page, one
+        assert one.specifier.contains(tested[one.name.lower()]), one
 
 
 def test_the_citation_and_the_changelog_name_the_version() -> None:

@@ -96,4 +96,4 @@ def test_a_wrong_name_is_told_before_anything_slow_is_loaded(words: str, tmp_pat
     )
     code, *loaded = done.stdout.split()
     assert code == "2", done.stderr
-    assert not {"torch", "numba", "umap", "chromadb", "matplotlib", "bokeh"} & set(loaded)
+    assert not {"torch", "numba", "umap", "chromadb", "matplotlib"} & set(loaded)

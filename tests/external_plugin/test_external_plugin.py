@@ -1,4 +1,4 @@
-"""A package outside chemnet brings a model, a dataset, a verb and keys; the CLI drives all of them."""
+"""A package outside chemnet brings all that a package can bring; the CLI drives each piece of it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from command_line import Outcome, chemnet_process, entries
 
@@ -127,6 +128,37 @@ def test_its_dataset_is_preprocessed(preprocessed: Path) -> None:
     assert metadata["physical_names"] == ["Density", "gasTemp"]
 
 
+def test_its_reader_gives_tables_in_its_format_to_the_usual_dataset(run: Run, home: Path) -> None:
+    rows = np.arange(30)
+    oxygen = np.full(30, 1e-4)
+    columns = {"Tracer": rows // 3, "Time": rows % 3 * 1e3, "Density": 10.0 ** (3 + rows % 5)}
+    columns |= {"Radfield": oxygen, "Av": oxygen, "gasTemp": 10.0 + rows, "O": oxygen / 2, "O+": oxygen / 2}
+    np.savez(home / "tracers.npz", **columns, **{"E-": oxygen / 2, "H2": np.full(30, 0.5)})
+    words = ("data_set.path=tracers.npz", "general.results_dir=read", "preprocess.window=3")
+    outcome = run("preprocess", *words, "--json", "--verbose")
+    assert outcome.code == 0, outcome.err
+    assert "read by ArchiveTable" in outcome.err
+    metadata = json.loads((outcome.path / "metadata.json").read_text(encoding="utf-8"))
+    assert sorted(metadata["species"]) == ["E-", "H2", "O", "O+"]
+    assert metadata["scaling"]["physical_max"][metadata["physical_names"].index("gasTemp")] <= 39.0
+
+
+def test_what_no_reader_recognises_is_refused_as_before(run: Run, home: Path) -> None:
+    (home / "sheet.xlsx").write_bytes(b"PK\x03\x04\x14\x00 xl/workbook.xml")
+    outcome = run("preprocess", "data_set.path=sheet.xlsx")
+    assert outcome.code == 2
+    assert "an Excel workbook or a zip archive" in outcome.err
+
+
+def test_its_preprocessing_method_splits_by_its_own_rule(run: Run) -> None:
+    words = ("data_set.name=FreezeOut", "general.results_dir=extremes", "--json", "--quiet")
+    outcome = run("preprocess", "preprocess.method=held_out_extremes", *words)
+    assert outcome.code == 0, outcome.err
+    splits = json.loads((outcome.path / "splits.json").read_text(encoding="utf-8"))
+    # the clouds of `FreezeOut` are ordered by density
+    assert [splits[name] for name in ("validate", "test")] == [["cloud8"], ["cloud9"]]
+
+
 def test_its_model_trains_through_the_entry_point(run: Run, preprocessed: Path) -> None:
     trained = run("train", "model.name=LinearAutoencoder", *SHORT_RUN)
     assert trained.code == 0, trained.err
@@ -145,6 +177,9 @@ def test_its_step_makes_an_emulator_that_trains_and_predicts(run: Run) -> None:
     assert trained.answer["summary"]["role"] == "direct_emulator"
     inferred = run("infer", *words)
     assert inferred.code == 0, inferred.err
+    members = ("model.name=DirectEnsemble", "model.DirectEnsemble.member=LinearEmulator")
+    ensemble = run("train", *members, "general.results_dir=windows", *SHORT_RUN)
+    assert ensemble.code == 0, ensemble.err
 
 
 def test_its_model_trains_through_its_dotted_name(run_uninstalled: Run) -> None:

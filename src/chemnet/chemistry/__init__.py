@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from chemnet.chemistry.network.network import Network, NetworkSpecies, Reaction
+    from chemnet.chemistry.network.network import Network
+    from chemnet.chemistry.network.parts import NetworkSpecies, Reaction
     from chemnet.chemistry.network.species import Species, parse_species
     from chemnet.chemistry.network.species_sums import summed_abundances
     from chemnet.chemistry.network.stoichiometry import stoichiometric_matrix
@@ -26,8 +27,8 @@ __all__ = [
 _LAZY = {
     "ImplicitStep": "chemnet.chemistry.solver.implicit_step",
     "Network": "chemnet.chemistry.network.network",
-    "NetworkSpecies": "chemnet.chemistry.network.network",
-    "Reaction": "chemnet.chemistry.network.network",
+    "NetworkSpecies": "chemnet.chemistry.network.parts",
+    "Reaction": "chemnet.chemistry.network.parts",
     "Species": "chemnet.chemistry.network.species",
     "parse_species": "chemnet.chemistry.network.species",
     "stoichiometric_matrix": "chemnet.chemistry.network.stoichiometry",

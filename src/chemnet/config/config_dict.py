@@ -107,12 +107,7 @@ class ConfigDict(Mapping[str, Any]):
         if self._schema is None or self._prefix:
             self.lookup(join_key(key))
             return value
-        spec = self._schema.keys.get(key)
-        if spec is not None:
-            return spec.accept(value, "set in Python")
-        if not self._schema.is_open(key):
-            raise self._schema.unknown(key, "set in Python")
-        return value
+        return self._schema.accept(key, value, "set in Python")
 
     def help(self, key: str) -> None:
         """Print value, meaning and allowed type of a dotted key."""

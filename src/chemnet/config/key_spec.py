@@ -202,7 +202,6 @@ class KeySpec:
         return type(self.default[0]) if isinstance(self.default, list) and self.default else None
 
     def _within_limits(self, value: Any) -> bool:
-        """Return whether a number lies within the limits."""
         return all(_COMPARE[sign](value, bound) for sign, bound in self.takes.limits)
 
     def _refused(self, message: str) -> ConfigError:
@@ -273,10 +272,8 @@ def _is_finite(value: Any) -> bool:
 
 
 def _type_name(kind: type) -> str:
-    """Return the name of a type as users of TOML know it."""
     return _NAMES.get(kind, kind.__name__)
 
 
 def _toml(value: Any) -> str:
-    """Write a value as TOML would."""
     return str(value).lower() if isinstance(value, bool) else repr(value)

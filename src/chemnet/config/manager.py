@@ -13,9 +13,9 @@ from typing import Any
 from chemnet import plugins
 from chemnet.config.config_dict import ConfigDict, put
 from chemnet.config.overrides import join_key, parse_override, split_key
-from chemnet.config.schema import Key, Schema, flatten, read_toml, scan, toml_source
+from chemnet.config.schema import Key, Schema, flatten, read_toml, read_written_toml, scan, toml_source
 from chemnet.config.toml_text import toml_text
-from chemnet.config.whole_file import write_whole
+from chemnet.config.whole_file import with_checksum, write_whole
 from chemnet.errors import ConfigError
 
 PACKAGED_DEFAULTS = Path(__file__).with_name(plugins.DEFAULTS_FILE)
@@ -132,35 +132,25 @@ class ConfigManager:
         return schema
 
     def _apply(self, values: dict[str, Any], setting: Setting) -> None:
-        """Merge one setting, or each leaf of a table."""
         nested: Any = setting.value
         for part in reversed(setting.key):
             nested = {part: nested}
         for key, value in flatten(nested, self.schema):
-            spec = self.schema.keys.get(key)
-            if spec is None and not self.schema.is_open(key):
-                raise self._unknown(key, value, setting)
-            if spec is not None:
-                value = _resolved(spec.accept(value, setting.where), spec.kinds, setting.folder)
+            if not setting.by_user and key not in self.schema.keys and not self.schema.is_open(key):
+                self._refuse_untrusted_plugins()
+            value = self.schema.accept(key, value, setting.where)
+            if key in self.schema.keys:
+                value = _resolved(value, self.schema.keys[key].kinds, setting.folder)
                 value = _joined(values, key, value)
             put(values, key, value)
             self.origins[key] = setting.where
             self._chosen.add(key)
 
-    def _unknown(self, key: Key, value: Any, setting: Setting) -> ConfigError:
-        """Return the error for a key outside the schema; a table given a plain value has its own words."""
-        foreign = [name for one in self._settings for name in one.class_names() if plugins.is_foreign(name)]
-        if foreign and not setting.by_user:
-            # a plugin that was not let in cannot tell what its keys are
-            return plugins.untrusted(foreign[0])
-        where = setting.where
-        members = [join_key(candidate) for candidate in self.schema.keys if candidate[: len(key)] == key]
-        if members and not isinstance(value, dict):
-            return ConfigError(
-                f"{where}: '{join_key(key)}' is a table, not a value",
-                hint="its keys: " + ", ".join(members[:8]),
-            )
-        return self.schema.unknown(key, where)
+    def _refuse_untrusted_plugins(self) -> None:
+        """Refuse what a result names: a plugin that was not let in cannot tell what its keys are."""
+        for name in (name for one in self._settings for name in one.class_names()):
+            if plugins.is_foreign(name):
+                raise plugins.untrusted(name)
 
     def explain(self, key: str) -> dict[str, Any]:
         """Return value, origin, meaning, allowed type and default of one dotted key."""
@@ -184,7 +174,6 @@ class ConfigManager:
 
 @functools.cache
 def _packaged_schema() -> Schema:
-    """Return what chemnet's own defaults say, read once per process."""
     schema = Schema()
     schema.add_file(PACKAGED_DEFAULTS)
     return schema
@@ -200,16 +189,19 @@ def load_result_config(file: Path, overrides: Iterable[str] = ()) -> ConfigDict:
 
     Raises
     ------
+    ConfigError
+        When it was edited or damaged after it was written.
     UntrustedNameError
         When it has keys of a plugin that is not installed, and that the user has not named.
     """
+    read_written_toml(file)
     return ConfigManager.of_result(file, overrides).config
 
 
 def write_config(config: ConfigDict, path: Path) -> None:
     """Write a merged configuration as TOML."""
     header = "# The configuration that made this result. Pass it back with -c to reproduce the run.\n"
-    write_whole(path, header + toml_text(config.to_dict()))
+    write_whole(path, with_checksum(header + toml_text(config.to_dict())))
 
 
 def read_settings(path: Path, seen: tuple[Path, ...] = ()) -> list[Setting]:
@@ -251,8 +243,7 @@ def _joined(values: dict[str, Any], key: Key, value: Any) -> Any:
 
 
 def _lies_in_result(path: Path) -> bool:
-    """Return whether a file stands in a result or in the hidden directory of a run."""
-    from chemnet.results.directory import PARTIAL_PREFIX, RESULT_FILE
+    from chemnet.results.layout import PARTIAL_PREFIX, RESULT_FILE
 
     return path.parent.name.startswith(PARTIAL_PREFIX) or (path.parent / RESULT_FILE).is_file()
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from chemnet.config.key_spec import Key, KeySpec, key_spec
 from chemnet.config.overrides import join_key, split_key
+from chemnet.config.whole_file import is_as_written
 from chemnet.errors import ConfigError, nearest
 
 _HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(#.*)?$")
@@ -54,9 +55,35 @@ class Schema:
             return key not in self.keys
         return any(self.keys[key[:n]].default == {} for n in range(1, len(key)) if key[:n] in self.keys)
 
-    def unknown(self, key: Key, where: str) -> ConfigError:
+    def accept(self, key: Key, value: Any, where: str) -> Any:
+        """Return a value as a key takes it; tables that take any key take any value.
+
+        Parameters
+        ----------
+        key, value
+            The key, and what it was set to.
+        where
+            Who set it, for messages.
+
+        Raises
+        ------
+        ConfigError
+            When the key is not defined, is a table, or does not take the value.
+        """
+        if key in self.keys:
+            return self.keys[key].accept(value, where)
+        if not self.is_open(key):
+            raise self.unknown(key, where, value)
+        return value
+
+    def unknown(self, key: Key, where: str, value: Any = None) -> ConfigError:
         """Return the error for a key that nobody defined, with the nearest that exists."""
         name = join_key(key)
+        members = [join_key(candidate) for candidate in self.keys if candidate[: len(key)] == key]
+        if members and not isinstance(value, dict | None):
+            return ConfigError(
+                f"{where}: '{name}' is a table, not a value", hint="its keys: " + ", ".join(members[:8])
+            )
         known = [join_key(candidate) for candidate in self.keys]
         siblings = [join_key(candidate) for candidate in self.keys if candidate[:-1] == key[:-1]]
         near = nearest(name, siblings) or nearest(name, known)
@@ -87,6 +114,23 @@ def read_toml(path: Path) -> dict[str, Any]:
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}", hint=_cause(path, str(error))) from error
+
+
+def read_written_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file that chemnet wrote and nobody was to change since.
+
+    Raises
+    ------
+    ConfigError
+        When the file is missing, is not TOML or is not what was written.
+    """
+    values = read_toml(path)
+    if not is_as_written(toml_source(path)):
+        raise ConfigError(
+            f"{path} changed after it was written (other checksum)",
+            hint="results are never edited in place: make the result again, or pass a copy with -c",
+        )
+    return values
 
 
 def toml_source(path: Path) -> str:

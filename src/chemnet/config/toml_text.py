@@ -52,7 +52,6 @@ def _lines(values: Mapping[str, Any], prefix: str) -> Iterator[str]:
 
 
 def _key(name: str) -> str:
-    """Return a key, quoted where it must be."""
     return name if _BARE_KEY.fullmatch(name) else _string(name)
 
 
@@ -74,11 +73,9 @@ def toml_value(value: Any) -> str:
 
 
 def _string(text: str) -> str:
-    """Return a basic string."""
     return f'"{_ESCAPED.sub(_escape, text)}"'
 
 
 def _escape(match: re.Match[str]) -> str:
-    """Return one character as an escape."""
     character = match.group()
     return _SHORT_ESCAPES.get(character) or f"\\u{ord(character):04x}"

@@ -45,9 +45,14 @@ def histogram(dex: Array) -> NDArray[np.int64]:
     >>> counts.shape, counts[0, 0], counts[1].argmax()
     ((2, 4000), np.int64(2), np.int64(60))
     """
-    groups = dex.shape[1]
-    bins = np.minimum((dex / DEX_BIN + 1e-9).astype(np.int64), BINS - 1) + BINS * np.arange(groups)
-    return np.bincount(bins.ravel(), minlength=groups * BINS).reshape(groups, BINS)
+    groups = np.broadcast_to(np.arange(dex.shape[1]), dex.shape)
+    return histogram_by_group(dex.ravel(), groups.ravel(), dex.shape[1])
+
+
+def histogram_by_group(dex: Array, groups: NDArray[np.int64], n_groups: int) -> NDArray[np.int64]:
+    """Return how many errors `(n,)`, each of a group of its own `(n,)`, fall into each bin."""
+    bins = np.minimum((dex / DEX_BIN + 1e-9).astype(np.int64), BINS - 1) + BINS * groups
+    return np.bincount(bins, minlength=n_groups * BINS).reshape(n_groups, BINS)
 
 
 def histogram_quantile(counts: NDArray[Any], quantile: float) -> Array:

@@ -1,4 +1,4 @@
-"""Reading a data set block by block, ahead of whoever uses the blocks, by threads or elsewhere."""
+"""Reading a data set block by block ahead of its use, in threads or on workers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from chemnet.workers import Workers, ordered
 
 
 class BlockReader:
-    """Reads groups of tracers with the help of workers, to whom the files have the same path.
+    """Reads groups of tracers on workers that see the files under the same paths.
 
     Parameters
     ----------
@@ -32,10 +32,8 @@ class BlockReader:
 
 
 def _read_stored(dataset: ChemDataset, group: Sequence[int]) -> TracerBlock:
-    """Read some tracers, their abundances as they are stored."""
     return dataset.read_stored(group)
 
 
 def _read_conditions(dataset: ChemDataset, group: Sequence[int]) -> TracerBlock:
-    """Read time and physical parameters of some tracers."""
     return dataset.read_conditions(group)

@@ -117,8 +117,8 @@ class ChemDataset(ABC):
     def read_stored(self, tracers: Sequence[int]) -> TracerBlock:
         """Return what `read` does, the abundances unchecked and, where they are stored as such, in float32.
 
-        For a reader who looks at each value anyway, and turns to `read` where one is no abundance. Override
-        it where that spares a pass over the values.
+        For callers that check each value themselves and fall back on `read` where one is not an abundance.
+        Override it where that saves a pass over the values.
         """
         return self.read(tracers)
 

@@ -15,7 +15,7 @@ from chemnet.errors import DataError, suggest
 
 @dataclass(frozen=True)
 class Histories:
-    """Some tracers, shorter ones standing still at their end.
+    """Some tracers side by side; shorter ones repeat their last row.
 
     Attributes
     ----------

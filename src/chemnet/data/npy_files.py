@@ -39,9 +39,9 @@ class NpyAppender:
     def reopened(
         cls, path: str | Path, dtype: np.dtype, rows: int, row_shape: tuple[int, ...] = ()
     ) -> NpyAppender:
-        """Go on behind the first `rows` rows of a file that was never closed; what follows them is dropped.
+        """Continue after the first `rows` rows of a file that was never closed; later ones are dropped.
 
-        Those rows stay where they are: whoever is killed here has lost none of them.
+        The rows kept are not rewritten, so a process killed here loses none of them.
 
         Raises
         ------
@@ -69,11 +69,10 @@ class NpyAppender:
         return again
 
     def flush(self) -> None:
-        """Hand what was appended to the system."""
+        """Flush what was appended to the operating system."""
         self._file.flush()
 
     def _write_header(self) -> None:
-        """Write the header for the current number of rows at the start of the file."""
         header: dict[str, Any] = {
             "descr": np.lib.format.dtype_to_descr(self.dtype),
             "fortran_order": False,
@@ -129,9 +128,9 @@ def open_npy(path: str | Path) -> np.ndarray:
 
 
 def let_go(values: np.ndarray) -> None:
-    """Let the pages of a read-only memory map go, of which `values` may be a view; others are left alone.
+    """Release the pages of the read-only memory map behind `values`, if there is one.
 
-    Views stay valid: a page that is looked at again comes back from the file.
+    Views stay valid: a page that is read again comes back from the file.
     """
     base: Any = values
     while isinstance(base, np.ndarray):

@@ -52,7 +52,6 @@ def write_pandas_layout(simulated: SimulatedSet, path: str | Path) -> None:
 
 
 def _fill(blocks: Sequence[h5py.Dataset], simulated: SimulatedSet) -> None:
-    """Write the rows of every tracer."""
     counters, parameters, abundances = blocks
     surface = np.array([name.startswith("#") for name in simulated.species], dtype=np.float64)
     bulk = np.array([name.startswith("@") for name in simulated.species], dtype=np.float64)
@@ -71,7 +70,6 @@ def _fill(blocks: Sequence[h5py.Dataset], simulated: SimulatedSet) -> None:
 def _create_block(
     group: h5py.Group, number: int, names: Sequence[str], kind: str, n_rows: int
 ) -> h5py.Dataset:
-    """Make room for the columns of one type and write their names."""
     group.attrs[f"block{number}_items_variety"] = _text("regular")
     _write_labels(group, f"block{number}_items", names)
     values = group.create_dataset(
@@ -88,13 +86,11 @@ def _create_block(
 
 
 def _write_labels(group: h5py.Group, name: str, labels: Sequence[str]) -> None:
-    """Write column names as fixed-width strings."""
     dataset = group.create_dataset(name, data=np.array([label.encode() for label in labels]))
     dataset.attrs.update(_array_node(kind=_text("string"), name=_PICKLED_NONE, nan_rep=_text("nan")))
 
 
 def _frame_attributes() -> dict[str, object]:
-    """Return what pandas wants to know of a frame."""
     return {
         **_node("GROUP", "1.0"),
         "axis0_variety": _text("regular"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 UNITS = {
     "time": "yr",
+    "error": "dex",
     "Density": "cm$^{-3}$",
     "Radfield": "Habing",
     "Av": "mag",

@@ -72,7 +72,15 @@ class PreprocessedData:
         if name not in SPLIT_NAMES:
             raise DataError(f"no split is called '{name}'", hint=suggest(name, SPLIT_NAMES))
         if name not in self._splits:
-            self._splits[name] = Split(self.directory.file(f"{name}.h5"), self)
+            split = Split(
+                self.directory.file(f"{name}.h5"),
+                self.abundance_scaling,
+                self.physical_scaling,
+                self.window,
+                self.method,
+            )
+            split.check_shapes(len(self.species), len(self.physical_names))
+            self._splits[name] = split
         return self._splits[name]
 
     def describe(self, feed: str = "rows", size: int = 2) -> DataDescription:
@@ -98,7 +106,6 @@ class PreprocessedData:
         )
 
     def _sample(self, feed: str, size: int) -> dict[str, Any]:
-        """Return one small batch of torch tensors from the training split."""
         import torch
 
         train = self.split("train")

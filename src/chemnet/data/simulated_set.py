@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from chemnet.chemistry.network.species_sums import summed_abundances
 from chemnet.chemistry.network.stoichiometry import element_names, stoichiometric_matrix
 from chemnet.chemistry.tracers import FURTHER_CONDITIONS, PHYSICAL_NAMES, PHYSICAL_UNITS, Tracer
+from chemnet.data.tabular import Columns, Tabular
 from chemnet.errors import DataError
 
 ABUNDANCE_UNIT = "n(species)/n(H nuclei)"
@@ -137,7 +138,7 @@ class SimulatedWriter:
         self._file.close()
 
 
-class SimulatedSet:
+class SimulatedSet(Tabular):
     """A simulated set, read tracer by tracer.
 
     Parameters
@@ -177,6 +178,14 @@ class SimulatedSet:
             raise DataError(
                 f"{self.path} is no simulated set: {error}", hint="`chemnet simulate` writes tracers.h5"
             ) from error
+        widths = {"abundances": len(self.species), "physical": len(self.physical_names)}
+        for name, width in widths.items():
+            found = self._file[name].shape if name in self._file else None
+            if found is None or (found[0], found[-1]) != (len(self), width):
+                raise DataError(
+                    f"{self.path}: '{name}' has the shape {found}, not {(len(self), '...', width)}",
+                    hint="the set is damaged: make it again",
+                )
 
     def __len__(self) -> int:
         return len(self.tracer_ids)
@@ -207,6 +216,19 @@ class SimulatedSet:
         values = self._file["abundances"][tracer, : self._steps[tracer]]
         return values if species is None else summed_abundances(values, species, self.species)
 
+    def column_blocks(self) -> Iterator[Columns]:
+        """Yield the rows of one tracer after another: tracer, step, time [yr], parameters, abundances."""
+        for tracer in self:
+            time = self.time(tracer)
+            names = np.full(len(time), self.tracer_ids[tracer])
+            yield {
+                "tracer": names,
+                "step": np.arange(len(time)),
+                "time": time,
+                **dict(zip(self.physical_names, self.physical(tracer).T, strict=True)),
+                **dict(zip(self.species, self.abundances(tracer).T, strict=True)),
+            }
+
     @property
     def n_rows(self) -> int:
         """Number of rows of all tracers together."""
@@ -229,5 +251,4 @@ class SimulatedSet:
 
 
 def _texts(dataset: h5py.Dataset) -> tuple[str, ...]:
-    """Return a dataset of strings as text."""
     return tuple(dataset.asstr()[:])

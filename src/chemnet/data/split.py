@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
 
 from chemnet.data.chem_dataset import TracerBlock
+from chemnet.data.scaling import AbundanceScaling, PhysicalScaling
 from chemnet.data.stored_rows import StoredRows
 from chemnet.data.windows import time_steps, window_rows
 from chemnet.errors import DataError, suggest
-
-if TYPE_CHECKING:
-    from chemnet.data.preprocessed import PreprocessedData
 
 RowIndex = slice | np.ndarray | Sequence[int]
 ALL_ROWS = slice(None)
@@ -31,16 +28,43 @@ class Split:
     ----------
     path
         The split's HDF5 file.
-    data
-        The result that it belongs to.
+    abundance_scaling, physical_scaling
+        How its rows were scaled.
+    window
+        Rows per window, None where the method makes none.
+    method
+        The preprocessing method, for messages.
     """
 
-    def __init__(self, path: Path, data: PreprocessedData) -> None:
+    def __init__(
+        self,
+        path: Path,
+        abundance_scaling: AbundanceScaling,
+        physical_scaling: PhysicalScaling,
+        window: int | None,
+        method: str,
+    ) -> None:
         self.path = path
         self.name = path.stem
-        self._data = data
+        self.abundance_scaling = abundance_scaling
+        self.physical_scaling = physical_scaling
+        self.window = window
+        self.method = method
         self._datasets: dict[str, h5py.Dataset] = {}
         self._stored: dict[str, StoredRows] = {}
+
+    def check_shapes(self, n_species: int, n_physical: int) -> None:
+        """Raise `DataError` unless the arrays of the file fit one another and these numbers of columns."""
+        widths = {"abundance": n_species, "physical": n_physical}
+        for name in ("abundance", "abundance_raw", "physical", "physical_raw"):
+            shape = (self.n_rows, widths[name.removesuffix("_raw")])
+            found = self._file.get(name)
+            if found is not None and (found.shape != shape or found.dtype.kind != "f"):
+                raise DataError(
+                    f"{self.path}: '{name}' holds {found.shape} values of {found.dtype}, not {shape} "
+                    "floating-point ones",
+                    hint="the result is damaged: run `chemnet preprocess` again",
+                )
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -162,13 +186,13 @@ class Split:
         """
         if "abundance_raw" in self._file:
             return self.read("abundance_raw", rows)
-        return self._data.abundance_scaling.unscale(self.read("abundance", rows).astype(np.float64))
+        return self.abundance_scaling.unscale(self.read("abundance", rows).astype(np.float64))
 
     def raw_physical(self, rows: RowIndex = ALL_ROWS) -> np.ndarray:
         """Return physical parameters in their own units, float64 `(rows, n_physical)`."""
         if "physical_raw" in self._file:
             return self.read("physical_raw", rows)
-        return self._data.physical_scaling.unscale(self.read("physical", rows).astype(np.float64))
+        return self.physical_scaling.unscale(self.read("physical", rows).astype(np.float64))
 
     def windows(self, which: RowIndex = ALL_ROWS) -> dict[str, np.ndarray]:
         """Return some windows as a batch of arrays.
@@ -184,7 +208,7 @@ class Split:
             `abundance` `(B, window, n_species)`, `physical` `(B, window - 1, n_physical)` and `dt`
             `(B, window - 1)` [yr].
         """
-        rows = window_rows(self.window_start[which], self._data.window or 0)
+        rows = window_rows(self.window_start[which], self.window or 0)
         return {
             "abundance": self.abundance[rows],
             "physical": self.physical[rows[:, :-1]],
@@ -199,11 +223,9 @@ class Split:
 
     @cached_property
     def _file(self) -> h5py.File:
-        """The open file."""
         return h5py.File(self.path, "r")
 
     def _dataset(self, name: str) -> h5py.Dataset:
-        """Return a dataset of the file, opened once."""
         if name not in self._datasets:
             if name not in self._file:
                 raise DataError(f"{self.path}: no dataset '{name}'", hint=suggest(name, self._file))
@@ -211,10 +233,9 @@ class Split:
         return self._datasets[name]
 
     def _index(self, name: str, what: str) -> np.ndarray:
-        """Return an index that only some methods write."""
         if name not in self._file:
             raise DataError(
-                f"{self.path}: no {what} in this split, which was made with method '{self._data.method}'",
+                f"{self.path}: no {what} in this split, which was made with method '{self.method}'",
                 hint='run `chemnet preprocess preprocess.method="sequential"`',
             )
         return self._file[name][:]

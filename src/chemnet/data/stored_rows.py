@@ -14,7 +14,7 @@ _HELD_BYTES = 8 * 2**20
 
 
 class Rows(Protocol):
-    """What gives rows `(n, ...)` when it is sliced: an array, or rows of a file."""
+    """Anything that yields rows `(n, ...)` when sliced: an array, or rows of a file."""
 
     def __len__(self) -> int: ...
 
@@ -63,7 +63,7 @@ class StoredRows:
     def _let_go(self, n_bytes: int) -> None:
         """Count bytes that were looked at, and now and then let their pages go: the file may be huge.
 
-        Views stay valid: a page that is looked at again comes back from the file.
+        Views stay valid: a page that is read again comes back from the file.
         """
         self._seen_bytes += n_bytes
         if self._map is not None and self._seen_bytes > _HELD_BYTES and hasattr(mmap, "MADV_DONTNEED"):
@@ -86,7 +86,7 @@ class RowRange:
     rows
         The rows that it is part of.
     start, stop
-        Its first row, and the one behind its last.
+        Its first row, and the one after its last.
     """
 
     def __init__(self, rows: Rows, start: int, stop: int) -> None:

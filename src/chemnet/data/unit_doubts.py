@@ -26,7 +26,7 @@ _ZETA_PER_SECOND = 1e-10
 
 @dataclass(frozen=True)
 class Doubt:
-    """What contradicts chemistry, the next step, and the key that mends or confirms it; a warning without."""
+    """A contradiction with chemistry, the next step, and the key that mends or confirms it, if any."""
 
     message: str
     hint: str
@@ -55,7 +55,7 @@ def settle(doubts: Iterable[Doubt], config: ConfigDict) -> None:
 
 
 def doubts_of_time(longest: float) -> Iterator[Doubt]:
-    """Doubt a longest time between first and last row of a tracer [yr] that is that of another unit."""
+    """Doubt the longest time span of a tracer [yr] where it would fit another unit."""
     span = f"the longest tracer spans {longest:.3g} yr"
     if longest > _LONGEST_SPAN:
         yield Doubt(
@@ -70,7 +70,7 @@ def doubts_of_time(longest: float) -> Iterator[Doubt]:
 
 
 def doubts_of_parameters(names: Sequence[str], low: np.ndarray, high: np.ndarray) -> Iterator[Doubt]:
-    """Doubt parameters that stay where their logarithms would be, and rates of ionisation per second."""
+    """Doubt parameters whose values look like logarithms, and ionisation rates in s^-1."""
     for name, least, most in zip(names, low.tolist(), high.tolist(), strict=True):
         found = f"{name} lies between {least:.3g} and {most:.3g}"
         if name == "Density" and most < _MASS_DENSITY:

@@ -113,7 +113,6 @@ def clip_abundance(abundance: np.ndarray, names: Sequence[str], place: Place) ->
 
 
 def _check_finite(values: np.ndarray, names: Sequence[str], place: Place) -> None:
-    """Refuse NaN and infinity."""
     # NaN and infinity show in the extremes: no mask for the many good blocks
     if values.size and not np.isfinite([values.min(), values.max()]).all():
         finite = np.isfinite(values)

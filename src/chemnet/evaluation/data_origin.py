@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from chemnet.chemistry.simulation.plan import SOLVER_OPTIONS, network_digest
 from chemnet.config import ConfigDict
 from chemnet.data.simulated_set import SimulatedSet
 from chemnet.errors import ChemNetError, ConfigError, DataError
+from chemnet.models.emulators.implicit.network_step import ImplicitChemistry
 from chemnet.results import ResultDirectory
 from chemnet.surrogate.surrogate import Surrogate
 
@@ -22,7 +23,7 @@ _RATES = {"grain": "grain", "scale": "rate_scale"}
 
 
 def network_of(
-    data_result: ResultDirectory, surrogate: Surrogate, config: ConfigDict
+    data_result: ResultDirectory, species: Sequence[str], config: ConfigDict
 ) -> tuple[Network, Mapping[str, Any]] | str:
     """Return the network and the solver's options that made the data, or why there is none at hand.
 
@@ -32,12 +33,12 @@ def network_of(
     ----------
     data_result
         A result of `preprocess`.
-    surrogate
-        The network must have its species.
+    species
+        Those that the network must have, in any order.
     config
         See `named_network`, which counts instead, with the options of ``[simulate]``.
     """
-    named = named_network(config, surrogate)
+    named = named_network(config, species)
     if named is not None:
         return named, {name: config["simulate"][name] for name in SOLVER_OPTIONS}
     try:
@@ -47,12 +48,27 @@ def network_of(
             network, options = _by_file(data_result)
     except ChemNetError as error:
         return f"no network at hand: {error.message}"
-    if set(network.species_names) != set(surrogate.species):
+    if set(network.species_names) != set(species):
         return f"no network at hand: {network.name} has other species than the surrogate"
     return network, {name: options[name] for name in SOLVER_OPTIONS}
 
 
-def named_network(config: ConfigDict, surrogate: Surrogate) -> Network | None:
+def network_for(
+    data_result: ResultDirectory, surrogate: Surrogate, config: ConfigDict
+) -> tuple[Network, Mapping[str, Any]] | str:
+    """Return `network_of` data that a surrogate is scored on, or else the network that it brings along.
+
+    An emulator around an implicit step brings one, with or without UCLCHEM's quirks.
+    """
+    found = network_of(data_result, surrogate.species, config)
+    chemistry = getattr(surrogate.parts.emulator, "chemistry", None)
+    if not isinstance(found, str) or not isinstance(chemistry, ImplicitChemistry):
+        return found
+    options = {name: config["simulate"][name] for name in SOLVER_OPTIONS}
+    return chemistry.network, {**options, "uclchem_compatible": chemistry.uclchem_compatible}
+
+
+def named_network(config: ConfigDict, species: Sequence[str]) -> Network | None:
     """Return the network that ``benchmark.solver_network`` names, if any.
 
     Raises
@@ -65,7 +81,7 @@ def named_network(config: ConfigDict, surrogate: Surrogate) -> Network | None:
         return None
     reading = ReadingOptions.of(config["network"])
     network = Network.read(name, reading).with_rates(RateOptions.of(config["simulate"]))
-    if set(network.species_names) != set(surrogate.species):
+    if set(network.species_names) != set(species):
         raise ConfigError(
             f"benchmark.solver_network = {str(name)!r}: {network.name} has other species than the surrogate",
             hint="name the network that the surrogate stands for, or false",

@@ -1,4 +1,4 @@
-"""What scores some tracers: the surrogate, its parts and the baselines, ready to predict."""
+"""Scoring some tracers: the surrogate, its parts and the baselines, ready to predict."""
 
 from __future__ import annotations
 
@@ -24,10 +24,12 @@ from chemnet.evaluation.baselines import (
     persistence,
 )
 from chemnet.evaluation.risk_coverage import RiskCoverage
-from chemnet.evaluation.score_sums import Rules, Scores
+from chemnet.evaluation.score_sums import Forecast, Rules, Scores
 from chemnet.evaluation.scored_data import surrogate_to_score
+from chemnet.models.emulators.steps.step import SOLVER_STEPS
 from chemnet.results import ResultDirectory
-from chemnet.surrogate.rollout import Rollout
+from chemnet.surrogate.predictor import Predictor
+from chemnet.surrogate.rollout import read, rollout_states
 from chemnet.surrogate.surrogate import Surrogate
 
 Array = NDArray[np.float64]
@@ -38,17 +40,17 @@ _DIRECT_COMPONENTS = 14
 
 @dataclass(frozen=True)
 class Method:
-    """One way to predict histories.
+    """One method of predicting histories.
 
     Attributes
     ----------
     predict
-        Returns abundances `(B, T, S)` of some histories.
+        Forecasts some histories.
     first_step
         First row that is scored: 1 for a forecast, whose row 0 is given; 0 for a reconstruction.
     """
 
-    predict: Callable[[Histories], Array]
+    predict: Callable[[Histories], Forecast]
     first_step: int
 
 
@@ -59,6 +61,7 @@ class Options:
     split: str
     floor: float
     visible: float
+    abundant: float
     tracers_per_batch: int
     neighbour_rows: int
     seed: int
@@ -67,13 +70,13 @@ class Options:
     def of(cls, config: ConfigDict) -> Self:
         """Return what the configuration says."""
         table = config["benchmark"]
-        names = ("split", "floor", "visible", "tracers_per_batch", "neighbour_rows")
+        names = ("split", "floor", "visible", "abundant", "tracers_per_batch", "neighbour_rows")
         return cls(**{name: table[name] for name in names}, seed=config["general"]["seed"])
 
 
 @dataclass
 class Tallies:
-    """What some tracers gave; those of further ones are added by `take`.
+    """Scores of some tracers; `take` adds those of further ones.
 
     Attributes
     ----------
@@ -82,20 +85,24 @@ class Tallies:
     inside, rows
         Cell-steps whose physical parameters are inside the trained ranges, and all.
     risk
-        Errors sorted by trust; None for a surrogate that was never calibrated.
+        Errors of states sorted by trust; None for a surrogate that was never calibrated.
+    species_risk
+        The same of single species; None for one that was not calibrated species by species.
     """
 
     scores: dict[str, Scores]
     risk: RiskCoverage | None
+    species_risk: RiskCoverage | None
     inside: int = 0
     rows: int = 0
 
     def take(self, other: Tallies) -> None:
-        """Add what other tracers gave."""
+        """Add the scores of other tracers."""
         for name, score in self.scores.items():
             score.take(other.scores[name])
-        if self.risk is not None and other.risk is not None:
-            self.risk.take(other.risk)
+        for mine, theirs in ((self.risk, other.risk), (self.species_risk, other.species_risk)):
+            if mine is not None and theirs is not None:
+                mine.take(theirs)
         self.inside += other.inside
         self.rows += other.rows
 
@@ -129,15 +136,7 @@ class Judge:
         self.source = HistorySource(data, options.split, surrogate.data)
         #: ways to predict, beside the full rollout
         self.methods = {**_forecasts(surrogate), **_baselines(surrogate, data, self.source, options)}
-        self.rules = Rules(
-            species=surrogate.species,
-            elements=surrogate.elements,
-            stoichiometry=surrogate.data.stoichiometry,
-            charges=charges(surrogate.species),
-            floor=options.floor,
-            visible=options.visible,
-            n_steps=self.source.longest,
-        )
+        self.rules = rules_of(surrogate, options, self.source.longest)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return judge_elsewhere, (self._config, self._data.directory.path)
@@ -152,29 +151,69 @@ class Judge:
         """Return the tallies of no tracers."""
         first_steps = {"rollout": 1} | {name: method.first_step for name, method in self.methods.items()}
         scores = {name: Scores(self.rules, first) for name, first in first_steps.items()}
-        return Tallies(scores, RiskCoverage() if self._surrogate.is_calibrated else None)
+        calibrated = self._surrogate.is_calibrated
+        by_species = calibrated and self._surrogate.judgement.calibration.species is not None
+        return Tallies(scores, RiskCoverage() if calibrated else None, RiskCoverage() if by_species else None)
 
     def score(self, tracers: NDArray[np.int64]) -> Tallies:
         """Score some tracers, by their index in the split."""
         histories, tallies = self.source.read(tracers), self.nothing()
-        tallies.scores["rollout"].add(self._rolled_out(histories, tallies.risk), histories)
+        tallies.scores["rollout"].add(self._rolled_out(histories, tallies), histories)
         for name, method in self.methods.items():
             tallies.scores[name].add(method.predict(histories), histories)
         tallies.inside = int(self._surrogate.in_domain(histories.physical)[histories.valid].sum())
         tallies.rows = int(histories.valid.sum())
         return tallies
 
-    def _rolled_out(self, histories: Histories, risk: RiskCoverage | None) -> Array:
-        """Roll the surrogate out; `risk` takes in the errors that it expects of each state."""
+    def _rolled_out(self, histories: Histories, tallies: Tallies) -> Forecast:
+        """Roll the surrogate out; the tallies take in the errors that it expects of states and species."""
+        if tallies.risk is None:
+            return rolled_out(self._surrogate.predictor, self._surrogate.device, histories)
         inputs = (histories.physical, histories.abundance[:, 0], histories.dt)
-        if risk is None:
-            return self._surrogate.emulate(*inputs).astype(np.float64)
         predicted, trust = self._surrogate.emulate_with_trust(*inputs)
         counted = histories.valid.copy()
         counted[:, 0] = False
         dex = dex_error(predicted[counted], histories.abundance[counted], self._options.floor)
-        risk.add(trust.expected_error[counted].astype(np.float64), dex)
-        return predicted.astype(np.float64)
+        tallies.risk.add(trust.expected_error[counted].astype(np.float64), dex)
+        if tallies.species_risk is not None:
+            expected = trust.by_species(predicted)[counted].astype(np.float64)
+            tallies.species_risk.add(expected.ravel(), dex.reshape(-1, 1))
+        done = trust.solver_steps
+        return Forecast(predicted.astype(np.float64), None if done is None else _newly_solved(done))
+
+
+def rules_of(surrogate: Surrogate, options: Options, n_steps: int) -> Rules:
+    """Return how predictions of a surrogate's species are scored, over at most `n_steps` rows."""
+    return Rules(
+        species=surrogate.species,
+        elements=surrogate.elements,
+        stoichiometry=surrogate.data.stoichiometry,
+        charges=charges(surrogate.species),
+        floor=options.floor,
+        thresholds={"visible": options.visible, "abundant": options.abundant},
+        n_steps=n_steps,
+    )
+
+
+def rolled_out(predictor: Predictor, device: torch.device, histories: Histories) -> Forecast:
+    """Return what a predictor makes of histories from their first row, and what the solver did for it."""
+    inputs = (histories.abundance[:, 0], histories.physical, histories.dt)
+    with torch.inference_mode():
+        start, physical, dt = (torch.from_numpy(array).to(device) for array in inputs)
+        states = rollout_states(predictor, predictor.start(start), physical, dt)
+        later = {name: values[:, 1:] for name, values in states.items()}
+        predicted = read(later, predictor.abundance).double().cpu().numpy()
+    done = states.get(SOLVER_STEPS)
+    return Forecast(
+        np.concatenate([histories.abundance[:, :1], predicted], axis=1),
+        None if done is None else _newly_solved(done.cpu().numpy()),
+    )
+
+
+def _newly_solved(done: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which rows the solver did, from how many it had done up to each `(B, T)`."""
+    solved: NDArray[np.bool_] = np.diff(done, axis=1, prepend=0) > 0
+    return solved
 
 
 def judge_elsewhere(config: ConfigDict, data: Path) -> Judge:
@@ -192,23 +231,27 @@ def _forecasts(surrogate: Surrogate) -> dict[str, Method]:
             tensors = (torch.from_numpy(array).to(surrogate.device) for array in arrays)
             return function(*tensors).double().cpu().numpy()
 
-    def unconserved(histories: Histories) -> Array:
-        inputs = (histories.abundance[:, 0], histories.physical, histories.dt)
-        return on_device(Rollout(components), *inputs)
+    def unconserved(histories: Histories) -> Forecast:
+        return rolled_out(components, surrogate.device, histories)
 
     def step(*inputs: Tensor) -> Tensor:
         start, physical, dt = (values.flatten(0, 1) for values in inputs)
-        return predictor.abundance(predictor.step(predictor.start(start), physical, dt))
+        state = predictor.step(predictor.start(start), physical, dt)
+        done = state.get(SOLVER_STEPS, torch.full_like(dt, torch.nan))
+        return torch.cat([predictor.abundance(state).double(), done.double()[:, None]], dim=1)
 
-    def one_step(histories: Histories) -> Array:
+    def one_step(histories: Histories) -> Forecast:
         start = histories.abundance[:, :-1]
         predicted = on_device(step, start, histories.physical[:, :-1], histories.dt)
-        return np.concatenate([histories.abundance[:, :1], predicted.reshape(start.shape)], axis=1)
+        predicted = predicted.reshape(*start.shape[:2], -1)
+        told = np.concatenate([histories.abundance[:, :1], predicted[..., :-1]], axis=1)
+        done = np.pad(predicted[..., -1], ((0, 0), (1, 0)))
+        return Forecast(told, None if np.isnan(done).any() else done > 0.0)
 
-    def reconstruction(histories: Histories) -> Array:
+    def reconstruction(histories: Histories) -> Forecast:
         rows = histories.abundance.reshape(-1, histories.abundance.shape[-1])
         predicted = on_device(lambda abundance: components.decode(components.encode(abundance)), rows)
-        return predicted.reshape(histories.abundance.shape)
+        return Forecast(predicted.reshape(histories.abundance.shape))
 
     forecasts = {
         "rollout_unconserved": Method(unconserved, 1),
@@ -227,11 +270,16 @@ def _baselines(
     components = PrincipalComponents.fit(data, source.species, n_components)
     neighbour = NearestNeighbour(data, source, components, options.neighbour_rows, options.seed)
     baselines = {
-        "nearest_neighbour": Method(neighbour, 1),
-        "persistence": Method(persistence, 1),
-        "one_step_persistence": Method(one_step_persistence, 1),
-        "truth": Method(lambda histories: histories.abundance, 0),
+        "nearest_neighbour": _plain(neighbour, 1),
+        "persistence": _plain(persistence, 1),
+        "one_step_persistence": _plain(one_step_persistence, 1),
+        "truth": _plain(lambda histories: histories.abundance, 0),
     }
     if surrogate.is_direct:
         return baselines
-    return {"pca": Method(lambda histories: components.reconstruct(histories.abundance), 0), **baselines}
+    return {"pca": _plain(lambda histories: components.reconstruct(histories.abundance), 0), **baselines}
+
+
+def _plain(predict: Callable[[Histories], Array], first_step: int) -> Method:
+    """Return a way to predict that asks no solver."""
+    return Method(lambda histories: Forecast(predict(histories)), first_step)

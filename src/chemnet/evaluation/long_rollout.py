@@ -1,4 +1,4 @@
-"""Whether a surrogate stays sane when it runs much longer than it was trained."""
+"""Whether a surrogate stays physical when it runs much longer than in training."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LONG_CELLS, LONG_FACTOR, _LONG_ROWS = 16, 10, 200
 
 
 def long_rollout(surrogate: Surrogate, source: HistorySource, floor: float) -> dict[str, Any]:
-    """Return how cells fare under constant parameters over ten times the tracers' length.
+    """Return how predictions behave under constant parameters over ten times the tracers' length.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What trust is worth: the error of the states that are kept against the share that is kept.
+"""Risk against coverage: the error of the states that are kept, by the fraction that is kept.
 
 States are sorted by the error that the surrogate expects of them, and the worst are left out first. The
 oracle, which sorts by the true error, is the best that any order could give. States outside the trained
@@ -47,8 +47,7 @@ class RiskCoverage:
         finite = np.isfinite(expected)
         self._expected += np.bincount(groups[finite], expected[finite], _BINS)
         for tally, places in ((self._by_expected, groups), (self._by_true, true_groups)):
-            for group in np.unique(places):
-                tally.add(dex[places == group].reshape(-1, 1), np.array([group]))
+            tally.add_values(dex.ravel(), np.repeat(places, dex.shape[1]))
 
     def take(self, other: RiskCoverage) -> None:
         """Add further states."""

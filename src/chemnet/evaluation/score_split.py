@@ -28,13 +28,16 @@ class Evaluation:
     inside
         Share of the cell-steps whose physical parameters are inside the trained ranges.
     risk
-        Errors sorted by trust; None for a surrogate that was never calibrated.
+        Errors of states sorted by trust; None for a surrogate that was never calibrated.
+    species_risk
+        The same of single species; None for one that was not calibrated species by species.
     """
 
     scores: dict[str, Scores]
     source: HistorySource
     inside: float
     risk: RiskCoverage | None
+    species_risk: RiskCoverage | None
 
 
 def evaluate(judge: Judge, workers: Workers) -> Evaluation:
@@ -45,7 +48,8 @@ def evaluate(judge: Judge, workers: Workers) -> Evaluation:
         for batch, part in zip(batches, ordered(workers, score_batch, batches, shared), strict=True):
             whole.take(part)
             bar.update(len(batch))
-    return Evaluation(whole.scores, judge.source, whole.inside / whole.rows, whole.risk)
+    inside = whole.inside / whole.rows
+    return Evaluation(whole.scores, judge.source, inside, whole.risk, whole.species_risk)
 
 
 def score_batch(judge: Judge, tracers: NDArray[np.int64]) -> Tallies:

@@ -1,7 +1,8 @@
-"""Adding up how far predictions are from the truth, over batches of histories."""
+"""Sums of prediction errors over batches of histories."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +38,13 @@ class Tally:
         self.count[groups] += len(dex)
         self.histogram[groups] += abundance_errors.histogram(dex)
 
+    def add_values(self, dex: Array, groups: NDArray[np.int64]) -> None:
+        """Add errors `(n,)`, each to a group of its own `(n,)`."""
+        n_groups = len(self.total)
+        self.total += np.bincount(groups, dex, n_groups)
+        self.count += np.bincount(groups, minlength=n_groups)
+        self.histogram += abundance_errors.histogram_by_group(dex, groups, n_groups)
+
     def take(self, other: Tally) -> None:
         """Add what another tally of the same groups holds."""
         self.total += other.total
@@ -66,8 +74,10 @@ class Rules:
         Atoms of each element in each species, `(S, E)`.
     charges
         Charge of each species, `(S,)`.
-    floor, visible
-        Abundances that errors are clipped at, and above which a species is scored apart.
+    floor
+        Abundance that errors are clipped at.
+    thresholds
+        Abundances above which a species is scored apart, by what that is called.
     n_steps
         Rows of the longest history.
     """
@@ -77,12 +87,28 @@ class Rules:
     stoichiometry: Array
     charges: Array
     floor: float
-    visible: float
+    thresholds: Mapping[str, float]
     n_steps: int
 
 
+@dataclass(frozen=True)
+class Forecast:
+    """What one way to predict says of some histories.
+
+    Attributes
+    ----------
+    abundance
+        `(B, T, S)`.
+    by_solver
+        Which rows a solver computed on its behalf, `(B, T)`; None where it has none.
+    """
+
+    abundance: Array
+    by_solver: NDArray[np.bool_] | None = None
+
+
 class Scores:
-    """Everything that is reported of one way to predict.
+    """All figures that are reported for one prediction method.
 
     Parameters
     ----------
@@ -96,7 +122,8 @@ class Scores:
         self._rules, self._first = rules, first_step
         n_species, n_steps = len(rules.species), rules.n_steps
         self.by_species, self.by_step = Tally(n_species), Tally(n_steps)
-        self.visible_by_step = Tally(n_steps)
+        self.above = {name: Tally(n_steps) for name in rules.thresholds}
+        self.rows_by_solver: int | None = None
         self.relative = np.zeros(n_species)
         self.drift = np.zeros((n_steps, len(rules.elements)))
         self.charge = np.zeros(n_steps)
@@ -104,9 +131,9 @@ class Scores:
         self.not_finite = 0
         self.states: list[Array] = []
 
-    def add(self, predicted: Array, truth: Histories) -> None:
-        """Add predictions `(B, T, S)` of some histories."""
-        rules, first = self._rules, self._first
+    def add(self, forecast: Forecast, truth: Histories) -> None:
+        """Add what was predicted of some histories."""
+        rules, first, predicted = self._rules, self._first, forecast.abundance
         dex = abundance_errors.dex_error(predicted, truth.abundance, rules.floor)
         counted = truth.valid.copy()
         counted[:, :first] = False
@@ -116,9 +143,12 @@ class Scores:
         for step in range(first, dex.shape[1]):
             there, group = truth.valid[:, step], np.array([step])
             self.by_step.add(dex[there, step].reshape(-1, 1), group)
-            visible = truth.abundance[there, step] > rules.visible
-            self.visible_by_step.add(dex[there, step][visible][:, None], group)
+            for name, least in rules.thresholds.items():
+                part = truth.abundance[there, step] > least
+                self.above[name].add(dex[there, step][part][:, None], group)
         self._add_conservation(predicted, truth)
+        if forecast.by_solver is not None:
+            self.rows_by_solver = (self.rows_by_solver or 0) + int(forecast.by_solver[counted].sum())
         for tracer, errors, rows in zip(truth.tracer_ids, dex, counted, strict=True):
             self.tracers[tracer] = float(errors[rows].mean())
         self.states.append(np.column_stack([truth.physical[counted], dex[counted].mean(axis=1)]))
@@ -128,26 +158,28 @@ class Scores:
         for mine, theirs in (
             (self.by_species, other.by_species),
             (self.by_step, other.by_step),
-            (self.visible_by_step, other.visible_by_step),
+            *((tally, other.above[name]) for name, tally in self.above.items()),
         ):
             mine.take(theirs)
         self.relative += other.relative
         self.drift, self.charge = np.fmax(self.drift, other.drift), np.fmax(self.charge, other.charge)
         self.not_finite += other.not_finite
+        if other.rows_by_solver is not None:
+            self.rows_by_solver = (self.rows_by_solver or 0) + other.rows_by_solver
         self.tracers |= other.tracers
         self.states += other.states
 
     def to_dict(self) -> dict[str, Any]:
         """Return all figures as plain values; steps and species in their order."""
-        rules, visible = self._rules, self.visible_by_step
+        rules = self._rules
         shown = [step for step in (*SHOWN_STEPS, rules.n_steps - 1) if self._first <= step < rules.n_steps]
         by_step, by_species = self.by_step, self.by_species
         worst = max(self.tracers, key=lambda tracer: self.tracers[tracer])
         return {
             "mlae": _overall(by_step.total, by_step.count),
             "lae99": _overall99(by_step.histogram),
-            "mlae_visible": _overall(visible.total, visible.count),
-            "lae99_visible": _overall99(visible.histogram),
+            **self._above_thresholds(),
+            "solver_share": self._solver_share(),
             "mean_relative_error": float(self.relative.sum() / max(1, by_species.count.sum())),
             "element_drift": float(self.drift.max(initial=0.0)),
             "charge_residual": float(self.charge.max(initial=0.0)),
@@ -170,6 +202,21 @@ class Scores:
             "by_step": self._curves(),
         }
 
+    def _above_thresholds(self) -> dict[str, float]:
+        """Return mean and 99th percentile of the errors above each threshold [dex]."""
+        found = {}
+        for name, tally in self.above.items():
+            found[f"mlae_{name}"] = _overall(tally.total, tally.count)
+            found[f"lae99_{name}"] = _overall99(tally.histogram)
+        return found
+
+    def _solver_share(self) -> float | None:
+        """Return the share of the rows that a solver computed; None for what has none."""
+        if self.rows_by_solver is None:
+            return None
+        rows = int(self.by_species.count[0])
+        return self.rows_by_solver / max(1, rows)
+
     def _curves(self) -> dict[str, list[float]]:
         """Return what changes along a history, from the first scored step on."""
         later = slice(self._first, None)
@@ -177,7 +224,7 @@ class Scores:
             "step": list(range(self._first, self._rules.n_steps)),
             "mlae": self.by_step.mlae[later].tolist(),
             "lae99": self.by_step.lae99[later].tolist(),
-            "mlae_visible": self.visible_by_step.mlae[later].tolist(),
+            **{f"mlae_{name}": tally.mlae[later].tolist() for name, tally in self.above.items()},
             "element_drift": self.drift[later].max(axis=1, initial=0.0).tolist(),
             "charge_residual": self.charge[later].tolist(),
         }

@@ -12,7 +12,7 @@ from chemnet.chemistry.network.network import Network
 from chemnet.config import ConfigDict
 from chemnet.data.histories import Histories, HistorySource
 from chemnet.data.preprocessed import PreprocessedData
-from chemnet.evaluation.data_origin import network_of
+from chemnet.evaluation.data_origin import network_for
 from chemnet.surrogate.surrogate import Surrogate
 from chemnet.training.parallel.devices import one_thread
 
@@ -44,7 +44,7 @@ def speeds(
     cells = np.arange(min(SPEED_CELLS, len(source)))
     taken: dict[str, Any] = surrogate_speed(surrogate, source.read(cells))
     n_solved = config["benchmark"]["solver_tracers"]
-    asked = network_of(data.directory, surrogate, config) if n_solved else None
+    asked = network_for(data.directory, surrogate, config) if n_solved else None
     found = asked or "the solver was not asked for"
     if isinstance(found, str):
         return {**taken, "note": f"{SPEED_CELLS} cells at a time; {found}"}

@@ -1,5 +1,7 @@
 """A bundle: a surrogate as a folder that codes in C, C++ and Fortran build and call, without Python.
 
+It may be one .zip of that folder:
+
 surrogate.toml          species, units, valid ranges, time step, provenance, checksums
 weights.bin             all numbers; reference.bin, reference.raw: cells with their answers
 chemnet_surrogate.h, chemnet_surrogate.f90, src/, examples/, CMakeLists.txt, Makefile
@@ -9,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import tempfile
 import tomllib
 from importlib import resources
 from pathlib import Path
@@ -17,8 +20,10 @@ from typing import Any
 import numpy as np
 
 from chemnet.config.toml_text import toml_text
+from chemnet.config.whole_file import is_as_written, with_checksum, write_whole
 from chemnet.data.parameter_units import UNITS
 from chemnet.errors import ModelError
+from chemnet.export.archive import is_archive, pack, unpacked
 from chemnet.export.library_arrays import packed_surrogate
 from chemnet.export.reference import ReferenceCells, reference_cells
 from chemnet.export.weight_file import write_weight_file
@@ -42,23 +47,36 @@ _SETTINGS = (
 _LICENCE = "the library: BSD-3-Clause (chemnet); the weights: as the data that they were trained on"
 
 
-def write_bundle(surrogate: Surrogate, folder: Path, embed: bool = False) -> Path:
-    """Write a bundle into a new or empty folder, or over an older one, and return the folder.
+def write_bundle(surrogate: Surrogate, path: Path, embed: bool = False) -> Path:
+    """Write a bundle, where there is nothing yet or over an older one, and return where.
 
     Parameters
     ----------
     surrogate
         What to export.
-    folder
-        Where to.
+    path
+        A folder, new or empty; or a file whose name ends in ``.zip``.
     embed
         Whether the weights are also written as C source, for codes that cannot read files.
 
     Raises
     ------
     ModelError
-        When the folder holds something else, or the surrogate has no form that the library computes.
+        When the folder or file holds something else, or the surrogate has no form that the library computes.
     """
+    if not is_archive(path):
+        return _write_folder(surrogate, path, embed)
+    if path.exists():
+        with unpacked(path) as older:
+            read_description(older)  # anything else is not overwritten
+    with tempfile.TemporaryDirectory(prefix="chemnet-export-") as scratch:
+        folder = _write_folder(surrogate, Path(scratch) / path.stem, embed)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pack(folder, path)
+    return path
+
+
+def _write_folder(surrogate: Surrogate, folder: Path, embed: bool) -> Path:
     if folder.is_dir() and any(folder.iterdir()) and not (folder / WEIGHTS_FILE).is_file():
         raise ModelError(f"{folder} holds files that are no bundle", hint="name a new or an empty folder")
     arrays = packed_surrogate(surrogate)
@@ -85,7 +103,8 @@ def read_description(folder: Path) -> dict[str, Any]:
     """
     path = folder / DESCRIPTION_FILE
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        content = tomllib.loads(text)
         found = content["bundle_format"]
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError) as error:
         raise ModelError(
@@ -93,6 +112,8 @@ def read_description(folder: Path) -> dict[str, Any]:
         ) from error
     if found != FORMAT:
         raise ModelError(f"{path} has format {found}; this chemnet reads {FORMAT}", hint="export it again")
+    if not is_as_written(text):
+        raise ModelError(f"{path} changed after it was written (other checksum)", hint="export it again")
     return content
 
 
@@ -149,6 +170,7 @@ def _write_description(surrogate: Surrogate, digest: str, folder: Path) -> None:
         "elements": list(data.elements),
         "physical": list(data.physical_names),
         "domain": domain.to_dict(),
+        "charges_balance": surrogate.is_neutral,
         "abundance_floor": data.abundance_scaling.floor,
         "reference_cells": {"cells": REFERENCE_FILE, "steps": "see README of chemnet: how-to/couple"},
         **_implicit_step(surrogate),
@@ -156,7 +178,7 @@ def _write_description(surrogate: Surrogate, digest: str, folder: Path) -> None:
     }
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != DESCRIPTION_FILE)
     content["checksums"] = {path.relative_to(folder).as_posix(): _sha256(path) for path in files}
-    (folder / DESCRIPTION_FILE).write_text(toml_text(content), encoding="utf-8")
+    write_whole(folder / DESCRIPTION_FILE, with_checksum(toml_text(content)))
 
 
 def _implicit_step(surrogate: Surrogate) -> dict[str, Any]:

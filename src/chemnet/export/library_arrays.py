@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from chemnet.chemistry.network.stoichiometry import charges
 from chemnet.errors import ModelError
 from chemnet.export.implicit_arrays import implicit_arrays
 from chemnet.models.emulators.implicit.implicit_emulator import ImplicitEmulator
@@ -54,6 +55,9 @@ def _shared(surrogate: Surrogate, n_members: int) -> dict[str, Any]:
     """Return names, ranges and stoichiometry."""
     data, domain = surrogate.data, surrogate.domain
     low, width = data.physical_scaling.offset_and_width
+    atoms = {"atoms": np.ascontiguousarray(data.stoichiometry.T, np.float64)}
+    if surrogate.is_neutral:
+        atoms = {"atoms_and_charges": np.vstack([data.stoichiometry.T, charges(data.species)])}
     general = [data.abundance_scaling.decades, domain.dt_usual, domain.dt_min, domain.dt_max]
     return {
         "species": "\n".join(data.species),
@@ -61,7 +65,7 @@ def _shared(surrogate: Surrogate, n_members: int) -> dict[str, Any]:
         "physical": "\n".join(data.physical_names),
         "form": np.array([n_members, surrogate.is_direct], np.int64),
         "general": np.array(general, np.float64),
-        "atoms": np.ascontiguousarray(data.stoichiometry.T, np.float64),
+        **atoms,
         "domain.physical": np.array([domain.physical_min, domain.physical_max], np.float64),
         "domain.totals": np.array([domain.total_min, domain.total_max], np.float64),
         "scaling.physical": np.stack([low, width]),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chemnet.errors import ModelError
+from chemnet.export.archive import unpacked
 from chemnet.export.bundle import (
     RAW_REFERENCE_FILE,
     REFERENCE_FILE,
@@ -58,8 +59,8 @@ class Check:
         return self.verdict in ("differs", "failed")
 
 
-def verify_bundle(folder: Path) -> list[Check]:
-    """Return what each check of a bundle gave; where a file has changed nothing is built.
+def verify_bundle(path: Path) -> list[Check]:
+    """Return what each check of a bundle gave, a folder or a .zip; where a file has changed nothing is built.
 
     Its digests stand in the bundle itself, so they prove nothing of who wrote it: a caller is built only
     where its sources are, byte for byte, those of this chemnet.
@@ -67,8 +68,13 @@ def verify_bundle(folder: Path) -> list[Check]:
     Raises
     ------
     ModelError
-        When the folder is no bundle.
+        When it is no bundle.
     """
+    with unpacked(path) as folder:
+        return _verify_folder(folder)
+
+
+def _verify_folder(folder: Path) -> list[Check]:
     changed = changed_files(folder, read_description(folder))
     if changed:
         remark = f"{len(changed)} changed or missing: {', '.join(changed[:3])}; export the surrogate again"

@@ -1,4 +1,4 @@
-"""Between abundances relative to H nuclei and latents, through trained networks.
+"""Conversion between abundances relative to H nuclei and latents, through trained networks.
 
 Shapes: S species, L latents.
 """
@@ -13,7 +13,7 @@ from chemnet.data.scaling import AbundanceScaling
 
 
 class ScaledAbundances(nn.Module):
-    """Stands for encoder and decoder where there is no autoencoder: the latents are the scaled abundances."""
+    """Takes the place of an autoencoder where there is none: the latents are the scaled abundances."""
 
     def encode(self, abundance: Tensor) -> Tensor:
         """Return scaled abundances as they are."""

@@ -51,5 +51,4 @@ def _leaks(autoencoder: ResultDirectory, data_result: ResultDirectory) -> bool:
 
 
 def _tracers(result: ResultDirectory, split: str) -> set[str]:
-    """Return the tracers of a split of a preprocess result."""
     return set(json.loads(result.file(SPLITS_FILE).read_text(encoding="utf-8")).get(split, []))

@@ -132,7 +132,7 @@ def linear(weight: Tensor, bias: Tensor) -> nn.Linear:
 
 
 def without_autocast(device_type: str) -> contextlib.AbstractContextManager[Any]:
-    """Return a context in which autocast is off on a kind of device; free where it is off already."""
+    """Return a context in which autocast is off on a kind of device; a no-op where it is off already."""
     if not torch.is_autocast_enabled(device_type):
         return contextlib.nullcontext()
     return torch.autocast(device_type, enabled=False)
@@ -184,7 +184,7 @@ def concatenated(parts: Iterable[Tensor]) -> Tensor:
 
 
 def thinned(parts: Iterable[Tensor]) -> Tensor:
-    """Return rows of the parts: all, or of very many some, evenly spaced and enough for quantiles."""
+    """Return the rows of the parts: all or, of very many, some at even spacing, enough for quantiles."""
     return _gathered(parts, largest=2 * _STATISTICS_ROWS)
 
 

@@ -1,4 +1,4 @@
-"""What a model is made of: parameters with shapes, and layers in the order of their calls."""
+"""Summary of a model: parameters with shapes, and layers in the order of their calls."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from chemnet.models.contract import Batch, ChemModel, evaluating
+from chemnet.text_tables import aligned
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,10 @@ class ModelSummary:
 
     def __str__(self) -> str:
         lines = [f"{self.name}: role {self.role}, fed by {self.feed}, {self.n_parameters:,} parameters", ""]
-        lines += _table(
-            [(name, _words(shape), f"{_count(shape):,}") for name, shape in self.parameters.items()]
-        )
+        sizes = [(name, _words(shape), f"{_count(shape):,}") for name, shape in self.parameters.items()]
+        lines += aligned(sizes, right={2})
         lines += ["", "layers in the order of their calls, with output shapes", ""]
-        lines += _table([(name, kind, _words(shape)) for name, kind, shape in self.layers])
+        lines += aligned([(name, kind, _words(shape)) for name, kind, shape in self.layers], right={2})
         for title, shapes in (("batch", self.inputs), ("inference", self.outputs)):
             lines += [
                 "",
@@ -110,21 +110,12 @@ def _recorder(layers: dict[str, tuple[str, str, tuple[int, ...]]], name: str) ->
 
 
 def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of named tensors."""
     return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
 
 
 def _count(shape: tuple[int, ...]) -> int:
-    """Return the number of values in a shape."""
     return int(torch.Size(shape).numel())
 
 
 def _words(shape: tuple[int, ...]) -> str:
-    """Write a shape."""
     return "(" + ", ".join(map(str, shape)) + ")"
-
-
-def _table(rows: list[tuple[str, str, str]]) -> list[str]:
-    """Lay three columns out, the last one to the right."""
-    widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
-    return [f"  {a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}" for a, b, c in rows]

@@ -51,7 +51,6 @@ def validation_metrics(predicted: Tensor, target: Tensor, decades: float) -> dic
 
 
 def _compiled_metrics(predicted: Tensor, target: Tensor, decades: float) -> dict[str, Tensor]:
-    """Return the metrics from one compiled pass."""
     from chemnet.models.fast.training_kernels.validation import dex_metrics
 
     x, truth = (each.view(-1, each.shape[-1]).numpy() for each in (predicted, target))

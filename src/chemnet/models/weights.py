@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from chemnet.errors import ModelError
+from chemnet.results.lineage import content_digest
 
 BEST_WEIGHTS = "weights.safetensors"
 LAST_WEIGHTS = "weights_last.safetensors"
+# where the digest of what it holds stands in a file's metadata: a hidden run has no result.toml yet
+_DIGEST = "digest"
 
 
 def weights_file(which: str) -> str:
@@ -51,7 +56,8 @@ def write_tensors(
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
         for name, tensor in tensors.items()
     }
-    save_file(detached, hidden, metadata=dict(metadata or {}))
+    told = dict(metadata or {})
+    save_file(detached, hidden, metadata={**told, _DIGEST: _digest(detached, told)})
     with hidden.open("rb") as stream:
         os.fsync(stream.fileno())
     hidden.replace(path)
@@ -65,7 +71,18 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
     ModelError
         When the file is missing or damaged.
     """
-    from safetensors import SafetensorError
+    return read_described_tensors(path)[0]
+
+
+def read_described_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return what `read_tensors` does, and the metadata beside it.
+
+    Raises
+    ------
+    ModelError
+        When the file is missing or damaged.
+    """
+    from safetensors import SafetensorError, safe_open
     from safetensors.torch import load_file
 
     path = Path(path)
@@ -74,11 +91,29 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
             f"no weights file {path}", hint="name a .safetensors file, or a training result that has one"
         )
     try:
-        return load_file(path)
+        tensors = load_file(path)
+        with safe_open(path, framework="pt") as file:
+            told = dict(file.metadata() or {})
     except SafetensorError as error:
         raise ModelError(
             f"{path} is no whole safetensors file: {error}", hint="train the model again"
         ) from error
+    # files of others, and of an older chemnet, have no digest
+    if told.pop(_DIGEST, None) not in (None, _digest(tensors, told)):
+        raise ModelError(f"{path} changed after it was written (other digest)", hint="train the model again")
+    return tensors, told
+
+
+def _digest(tensors: Mapping[str, Tensor], told: Mapping[str, str]) -> str:
+    """Return the digest of tensors, their names and what is told beside them."""
+
+    def parts() -> Iterator[Any]:
+        yield json.dumps(told, sort_keys=True).encode()
+        for name, tensor in sorted(tensors.items()):
+            yield f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode()
+            yield tensor.reshape(-1).view(torch.uint8).numpy()
+
+    return content_digest(parts())
 
 
 def fitted(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
@@ -128,5 +163,4 @@ def check_shapes(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], sour
 
 
 def _shape(tensor: Tensor | None) -> str:
-    """Return the shape of a tensor in words."""
     return "absent" if tensor is None else str(tuple(torch.as_tensor(tensor).shape))

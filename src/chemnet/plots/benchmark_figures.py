@@ -259,13 +259,11 @@ def _later(curve: Mapping[str, Sequence[float]]) -> dict[str, Array]:
 
 
 def _map_edges(logs: Array, width: float) -> Array:
-    """Return evenly spaced edges around all values."""
     first, last = math.floor(logs.min() / width), math.floor(logs.max() / width) + 1
     return np.arange(first, last + 1) * width
 
 
 def _draw_species(axis: Axes, shown: Trajectories, column: int) -> None:
-    """Draw one species of every history."""
     for number in range(len(shown.names)):
         colour = COLOURS[number % len(COLOURS)]
         for values, style in ((shown.truth, "-"), (shown.predicted, "--")):
@@ -285,7 +283,6 @@ def _draw_species(axis: Axes, shown: Trajectories, column: int) -> None:
 
 
 def _trajectory_legend(names: Sequence[str]) -> list[Line2D]:
-    """Return one entry per history, and one per line style."""
     entries = [Line2D([], [], color=COLOURS[i % len(COLOURS)], label=name) for i, name in enumerate(names)]
     styles: Any = [("-", "truth"), ("--", "surrogate")]
     return entries + [

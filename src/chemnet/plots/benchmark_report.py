@@ -10,7 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from chemnet.plots.benchmark_figures import LABELS
-from chemnet.plots.text_tables import Row, aligned, html_table, markdown_table
+from chemnet.plots.benchmark_tables import (
+    conservation_table,
+    cost_table,
+    lae99_beside_all,
+    long_rollout_table,
+    score_table,
+    species_table,
+    speed_table,
+    trust_table,
+)
+from chemnet.text_tables import Row, aligned, html_table, markdown_table
 
 #: sections of the report: what is compared, and the methods in it
 SECTIONS = (
@@ -22,6 +32,7 @@ SECTIONS = (
     ("Compression alone", ("reconstruction", "pca")),
 )
 FIGURES = {
+    "error_against_cost.png": "Error against CPU time",
     "error_by_step.png": "Error against the step",
     "trajectories.png": "Trajectories: truth solid, surrogate dashed",
     "worst_species.png": "The worst species",
@@ -30,8 +41,6 @@ FIGURES = {
     "risk_coverage.png": "Trust: the error of what is kept, and expected beside true errors",
     "long_rollout.png": "Ten times as long as the tracers, under constant parameters",
 }
-_SCORE_HEAD = ("", "mLAE", "LAE99", "mLAE visible", "LAE99 visible", "relative")
-_COMPARED_HEAD = ("drift", "worst tracer", "autoencoder", "LAE99 of the trusted 80 %, beside all")
 _TEXT_WIDTH = 100
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; }
@@ -42,120 +51,6 @@ th:first-child, td:first-child { text-align: left; }
 img { max-width: 100%; }
 p.note { color: #555; }
 """
-
-
-def score_table(scores: Mapping[str, Any], methods: Sequence[str]) -> list[Row]:
-    """Return head and rows with the main figures of some methods."""
-    present = [method for method in methods if method in scores]
-    steps = list(scores[present[0]]["at_step"]) if present else []
-    head = [*_SCORE_HEAD, *(f"step {step}" for step in steps)]
-    return [head, *([LABELS[method], *_score_cells(scores[method], steps)] for method in present)]
-
-
-def conservation_table(scores: Mapping[str, Any]) -> list[Row]:
-    """Return head and rows with what is conserved, and with the worst cells."""
-    head = ["", "element drift", "net charge", "not finite", "worst tracer", "its mLAE"]
-    methods = [m for m in ("rollout", "rollout_unconserved", "truth") if m in scores]
-    rows = [
-        [
-            LABELS[method],
-            f"{scores[method]['element_drift']:.1e}",
-            f"{scores[method]['charge_residual']:.1e}",
-            str(scores[method]["not_finite"]),
-            "" if method == "truth" else str(scores[method]["worst_tracer"]["id"]),
-            "" if method == "truth" else _dex(scores[method]["worst_tracer"]["mlae"]),
-        ]
-        for method in methods
-    ]
-    return [head, *rows]
-
-
-def speed_table(speed: Mapping[str, Any]) -> list[Row]:
-    """Return head and rows with speeds."""
-    names = {
-        "surrogate_1_core": "surrogate, 1 core",
-        "latent_1_core": "its emulator alone, 1 core",
-        "surrogate_gpu": "surrogate, GPU",
-        "solver_1_core": "solver, 1 core",
-    }
-    solver = speed.get("solver_1_core")
-    rows = [
-        [label, f"{speed[key]:,.0f}", f"{speed[key] / solver:,.1f}" if solver else ""]
-        for key, label in names.items()
-        if key in speed
-    ]
-    return [["", "cell-steps per s", "times the solver" if solver else ""], *rows]
-
-
-def trust_table(trust: Mapping[str, Any]) -> list[Row]:
-    """Return head and rows with the errors of what is kept at some shares, and of the states outside."""
-    outside = trust["outside"]
-    rows = [
-        [
-            f"the best {100.0 * float(coverage):g} %" if coverage != "1" else "all states",
-            _dex(kept["mlae"]),
-            _dex(kept["lae99"]),
-            f"{_beside_all(trust, coverage):.2f}",
-        ]
-        for coverage, kept in trust["at_coverage"].items()
-    ]
-    if outside["states"]:
-        rows.append(
-            [f"outside the trained ranges: {outside['states']:,} states", _dex(outside["found"]), "", ""]
-        )
-    return [["kept by trust", "mLAE", "LAE99", "LAE99 beside that of all"], *rows]
-
-
-def _beside_all(trust: Mapping[str, Any], coverage: str) -> float:
-    """Return LAE99 of the states that are kept at a coverage, relative to that of all states."""
-    at = trust["at_coverage"]
-    return float(at[coverage]["lae99"] / max(at["1"]["lae99"], 1e-9))
-
-
-def long_rollout_table(endurance: Mapping[str, Any]) -> list[Row]:
-    """Return head and the row that says how cells fared over ten times the tracers' length."""
-    head = ["", "cells", "steps", "not finite", "abundances", "element drift", "change per step at the end"]
-    row = [
-        "constant parameters",
-        str(endurance["cells"]),
-        str(endurance["steps"]),
-        str(endurance["not_finite"]),
-        f"{endurance['least']:.1e} .. {endurance['most']:.2f}",
-        f"{endurance['element_drift']:.1e}",
-        f"{endurance['change'][-1]:.1e} dex",
-    ]
-    return [head, row]
-
-
-def species_table(by_species: Mapping[str, Mapping[str, float]], count: int) -> list[Row]:
-    """Return head and rows of the worst species."""
-    worst = sorted(by_species, key=lambda name: -by_species[name]["mlae"])[:count]
-    rows = [[name, _dex(by_species[name]["mlae"]), _dex(by_species[name]["lae99"])] for name in worst]
-    return [["species", "mLAE", "LAE99"], *rows]
-
-
-def comparison_table(benchmarks: Mapping[str, Any]) -> list[Row]:
-    """Return head and rows with the full rollout of several benchmarks.
-
-    Parameters
-    ----------
-    benchmarks
-        `scores` and `trust` of each benchmark, as in its `metrics.json`, by its name.
-    """
-    steps = list(next(iter(benchmarks.values()))["scores"]["rollout"]["at_step"])
-    head = [*_SCORE_HEAD, *(f"step {step}" for step in steps), *_COMPARED_HEAD]
-    rows = []
-    for name, measured in benchmarks.items():
-        scores, trust = measured["scores"], measured["trust"]
-        rollout = scores["rollout"]
-        last = (
-            f"{rollout['element_drift']:.1e}",
-            _dex(rollout["worst_tracer"]["mlae"]),
-            _dex(scores["reconstruction"]["mlae"]) if "reconstruction" in scores else "",
-            "" if trust is None else f"{_beside_all(trust, '0.8'):.2f}",
-        )
-        rows.append([name, *_score_cells(rollout, steps), *last])
-    return [head, *rows]
 
 
 def verdict(metrics: Mapping[str, Any]) -> list[str]:
@@ -177,6 +72,8 @@ def verdict(metrics: Mapping[str, Any]) -> list[str]:
         f"without a network ({rival}, {rivals[best]:.3f} dex).",
         f"Elements drift by at most {rollout['element_drift']:.1e} in any cell and step.",
     ]
+    if rollout.get("solver_share") is not None:
+        sentences.append(f"The solver did {100.0 * rollout['solver_share']:.1f} % of the steps for it.")
     if metrics["data"]["inside_domain"] < 1.0:
         outside = 100.0 * (1.0 - metrics["data"]["inside_domain"])
         sentences.append(
@@ -242,12 +139,15 @@ def as_html(metrics: Mapping[str, Any], folder: Path, figures: Sequence[str]) ->
 
 
 def _tables(metrics: Mapping[str, Any]) -> list[tuple[str, list[Row]]]:
-    """Return every table with its title."""
     scores = metrics["scores"]
     tables = [(title, score_table(scores, methods)) for title, methods in SECTIONS]
     tables = [(title, table) for title, table in tables if len(table) > 1]
     if metrics["trust"] is not None:
         tables.append(("Trust: the states of the full rollout that are kept", trust_table(metrics["trust"])))
+    priced = metrics.get("error_against_cost")  # results of before have none
+    if priced is not None:
+        title = f"Error against CPU time: {priced['tracers']} of the tracers, {priced['steps']} steps"
+        tables.append((title, cost_table(priced)))
     return [
         *tables,
         ("Conservation", conservation_table(scores)),
@@ -257,7 +157,6 @@ def _tables(metrics: Mapping[str, Any]) -> list[tuple[str, list[Row]]]:
 
 
 def _species_section(metrics: Mapping[str, Any]) -> tuple[str, list[Row]]:
-    """Return title and table of the worst species."""
     return "Worst species of the full rollout", species_table(metrics["scores"]["rollout"]["by_species"], 15)
 
 
@@ -266,12 +165,21 @@ def _trust_words(trust: Mapping[str, Any] | None) -> list[str]:
     if trust is None:
         return ["It was never calibrated, so it cannot say which states to trust."]
     whole, kept = trust["at_coverage"]["1"], trust["at_coverage"]["0.8"]
-    return [
+    words = [
         f"It knows which states are bad: without the 20 % that it trusts least, mLAE is {kept['mlae']:.3f} "
-        f"and LAE99 {kept['lae99']:.2f} dex, {_beside_all(trust, '0.8'):.2f} of that of all."
+        f"and LAE99 {kept['lae99']:.2f} dex, {lae99_beside_all(trust, '0.8'):.2f} of that of all."
         if kept["lae99"] < 0.9 * whole["lae99"]
-        else f"Its trust tells little: without the 20 % trusted least, LAE99 is {kept['lae99']:.2f} dex."
+        else "Its trust in whole states tells little: without the 20 % trusted least, LAE99 is "
+        f"{kept['lae99']:.2f} dex, {lae99_beside_all(trust, '0.8'):.2f} of that of all."
     ]
+    by_species = trust.get("by_species")
+    if by_species is not None:
+        kept, share = by_species["at_coverage"]["0.8"], lae99_beside_all(by_species, "0.8")
+        words.append(
+            "Species by species it knows more: without the 20 % of the values that it trusts least, mLAE is "
+            f"{kept['mlae']:.3f} and LAE99 {kept['lae99']:.2f} dex, {share:.2f} of that of all."
+        )
+    return words
 
 
 def _notes(metrics: Mapping[str, Any]) -> list[str]:
@@ -280,15 +188,21 @@ def _notes(metrics: Mapping[str, Any]) -> list[str]:
     notes = [
         "mLAE and LAE99: mean and 99th percentile of |log10 predicted - log10 true| in dex, both clipped "
         f"at {settings['floor']:g}; visible: where the true abundance is above {settings['visible']:g}; "
+        f"abundant: above {settings.get('abundant', 1e-8):g}; by the solver: rows that it computed; "
         "relative: mean |predicted - true| / true; steps: mLAE at that step. All against the raw truth.",
     ]
+    priced = metrics.get("error_against_cost")
+    if priced is not None:
+        notes.append(
+            f"Error against CPU time: that of all threads per cell and step; {priced['note']}; errors of the "
+            "full rollout as above, first step: mLAE at step 1."
+        )
     if "note" in metrics["speed"]:
         notes.append(f"Speed: {metrics['speed']['note']}.")
     return notes
 
 
 def _data_words(metrics: Mapping[str, Any]) -> str:
-    """Return what was scored, in words."""
     data, surrogate = metrics["data"], metrics["surrogate"]
     kind = "a direct emulator" if surrogate["direct"] else f"{surrogate['latents']} latents"
     if surrogate["members"] > 1:
@@ -297,16 +211,3 @@ def _data_words(metrics: Mapping[str, Any]) -> str:
         f"{data['split']} split of {data['preprocess']}: {data['tracers']} tracers, {data['rows']} rows, "
         f"{surrogate['species']} species; {kind}, {surrogate['parameters']:,} parameters"
     )
-
-
-def _score_cells(score: Mapping[str, Any], steps: Sequence[str]) -> list[str]:
-    """Return the figures of one method."""
-    main = [_dex(score[name]) for name in ("mlae", "lae99", "mlae_visible", "lae99_visible")]
-    relative = score["mean_relative_error"]
-    at_step = [_dex(score["at_step"][step]["mlae"]) if step in score["at_step"] else "" for step in steps]
-    return [*main, f"{relative:.3g}", *at_step]
-
-
-def _dex(value: float) -> str:
-    """Write an error in dex."""
-    return f"{value:.3f}"

@@ -144,7 +144,6 @@ def _in_perspective(figure: Figure, axis: Axes) -> Axes:
 
 
 def _draw_embedding(figure: Figure, axis: Axes, embedding: np.ndarray, values: np.ndarray, name: str) -> None:
-    """Draw one coloured cloud with its colour bar."""
     values, label = _shown(name, values)
     shade = Shade.of(values)
     size = float(np.clip(4e4 / max(len(embedding), 1), 0.6, 14.0))  # fewer points, larger points

@@ -44,7 +44,7 @@ def draw_neighbourhood(around: Neighbourhood, most: int = 14) -> Figure:
     axes.set_axis_off()
     axes.set_xlim(-1.0, 1.0)
     axes.set_ylim(-0.08, 1.06)
-    middle = _draw_name(axes, 0.0, 0.5, around.species, "center", size=17)
+    middle = draw_name(axes, 0.0, 0.5, around.species, "center", size=17)
     for neighbours, side in ((around.sources, -1), (around.sinks, 1)):
         _draw_side(axes, middle, neighbours[:most], side, len(neighbours) - most)
     axes.text(
@@ -80,16 +80,23 @@ def draw_survey(survey: Survey) -> Figure:
     return figure
 
 
+def plain_name(species: str) -> str:
+    """Return a species as part of a file's name, without signs that shells dislike."""
+    phase = {"#": "surface_", "@": "bulk_", "$": "ice_"}.get(species[:1], "")
+    body = species[1:] if phase else species
+    return phase + "".join(sign if sign.isalnum() or sign in "+-_" else "_" for sign in body)
+
+
 def _draw_side(axes: Axes, middle: Text, neighbours: Sequence[Neighbour], side: int, left_out: int) -> None:
     """Draw one column of neighbours with the arrows that join them to the middle."""
     heights = np.linspace(0.93, 0.05, len(neighbours)) if len(neighbours) > 1 else [0.5]
     for one, height in zip(neighbours, heights, strict=False):
         width = 0.8 + 1.6 * np.log10(one.n_reactions)
-        name = _draw_name(axes, side * 0.42, height, one.name, "left" if side > 0 else "right")
+        name = draw_name(axes, side * 0.42, height, one.name, "left" if side > 0 else "right")
         edge, inner = ((1.0, 0.5), (0.0, 0.5)) if side < 0 else ((0.0, 0.5), (1.0, 0.5))
         # text boxes are coordinate systems, so that arrows end at them however long the names are
         (start, end) = ((inner, middle), (edge, name)) if side > 0 else ((edge, name), (inner, middle))
-        _draw_arrow(axes, start, end, width, bend=0.12 * side * np.sign(height - 0.5))
+        draw_arrow(axes, start, end, width, bend=0.12 * side * np.sign(height - 0.5))
         axes.text(
             side * 0.62,
             height,
@@ -103,7 +110,7 @@ def _draw_side(axes: Axes, middle: Text, neighbours: Sequence[Neighbour], side: 
         axes.text(side * 0.62, -0.05, f"and {left_out} more species", ha="center", fontsize=9, color=_GREY)
 
 
-def _draw_arrow(
+def draw_arrow(
     axes: Axes,
     start: tuple[tuple[float, float], Text],
     end: tuple[tuple[float, float], Text],
@@ -137,9 +144,9 @@ def _with(neighbour: Neighbour) -> str:
     return f"{neighbour.n_reactions} ×  {shown}{more}"
 
 
-def _draw_name(axes: Axes, x: float, y: float, name: str, align: str, size: float = 11) -> Text:
+def draw_name(axes: Axes, x: float, y: float, name: str, align: str, size: float = 11) -> Text:
     """Write a species in the colour of its phase and return its text."""
-    colour = PHASE_COLOURS[parse_species(name).phase]
+    colour = _GREY if name.startswith("$") else PHASE_COLOURS[parse_species(name).phase]
     return axes.text(
         x,
         y,
@@ -160,7 +167,6 @@ def _draw_name(axes: Axes, x: float, y: float, name: str, align: str, size: floa
 
 
 def _draw_legend(axes: Axes, names: Sequence[str]) -> None:
-    """Explain the colours of the phases that occur."""
     found = {parse_species(name).phase for name in names}
     handles = [
         Line2D([], [], color=colour, linewidth=4, label=phase)

@@ -1,43 +1,32 @@
-"""The interactive page of an embedding: one HTML file that needs no server and no network."""
+"""The interactive page of an embedding: one HTML file that needs no server and no network.
+
+The points are drawn by WebGL, a million of them as well as a thousand; their columns travel in the page,
+compressed, and are unpacked when they are first looked at.
+"""
 
 from __future__ import annotations
 
+import base64
+import gzip
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from importlib.resources import files
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
-from bokeh.embed import file_html
-from bokeh.layouts import column, row
-from bokeh.models import (
-    ColorBar,
-    ColumnDataSource,
-    CustomJS,
-    Div,
-    HoverTool,
-    InlineStyleSheet,
-    LinearColorMapper,
-    Select,
-    TapTool,
-    UIElement,
-)
-from bokeh.plotting import figure
-from bokeh.resources import INLINE
+from numpy.typing import NDArray
 
 from chemnet.data.parameter_units import with_unit
-from chemnet.plots.figures import Shade
+from chemnet.plots.figures import COLOUR_MAP, Shade
 
 #: below this an abundance has the darkest colour
 ABUNDANCE_FLOOR = 1e-20
-_PALETTE = "Viridis256"
-_ACCENT = "#D55E00"
-_HELP = (
-    "<p>Each point is a state of one tracer; states that are chemically alike lie close together.</p>"
-    "<p><b>Hover</b> to read a state, <b>click</b> to draw its tracer's path from start (circle) to end "
-    "(square), <b>drag</b> and <b>scroll</b> to move about.</p>"
-)
+#: abundances of so many points and species together are unpacked at once, to say which are the largest
+READABLE_VALUES = 20_000_000
+_CENTIDEX = 100.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,17 +38,20 @@ class PageData:
     title, subtitle
         Above the plot.
     embedding
-        Places of the points, ``(N, 2)``.
+        Places of the points, ``(N, 2)`` or ``(N, 3)``.
     tracer, tracer_names
         Tracer of each point, ``(N,)``, as an index into the T names.
     step, time
         Index along the tracer and time [yr] of each point, ``(N,)``.
     physical
-        Physical parameters of each point by name, raw units, ``(N,)`` each.
+        Physical parameters of each point by name, raw units, ``(N,)`` each, and other columns.
     path, offsets
-        Vertices of all paths ``(V, 2)``; tracer t owns ``offsets[t]:offsets[t + 1]``.
+        Vertices of all paths ``(V, 2 or 3)``; tracer t owns ``offsets[t]:offsets[t + 1]``.
     species, abundance
-        Names, and abundances relative to H nuclei ``(N, S)``; empty when they are not known.
+        Names, and log10 abundances relative to H nuclei ``(N, S)`` as `centidex` gives them; empty when they
+        are not known.
+    predicted
+        The same as a surrogate predicts them, or None.
     """
 
     title: str
@@ -73,185 +65,122 @@ class PageData:
     path: np.ndarray
     offsets: np.ndarray
     species: Sequence[str] = ()
-    abundance: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
+    abundance: NDArray[np.int16] = field(default_factory=lambda: np.empty((0, 0), np.int16))
+    predicted: NDArray[np.int16] | None = None
 
     @property
     def columns(self) -> dict[str, np.ndarray]:
-        """Physical parameters and time by name: what the points can be coloured by besides species."""
+        """What the points can be coloured by besides species: physical parameters, and time."""
         return {**self.physical, "time": self.time}
 
 
+def centidex(abundance: np.ndarray) -> NDArray[np.int16]:
+    """Return log10 of abundances in hundredths of a dex, any shape, cut off at `ABUNDANCE_FLOOR`."""
+    return np.rint(_CENTIDEX * np.log10(np.clip(abundance, ABUNDANCE_FLOOR, 1.0))).astype(np.int16)
+
+
 def embedding_page(data: PageData) -> str:
-    """Return the page as HTML with every script and style inline."""
-    style = InlineStyleSheet(css=_text("page.css"))
-    choices = {name: _column_choice(name, values) for name, values in data.columns.items()}
-    for number, name in enumerate(data.species):
-        choices[name] = _species_choice(number, name, data.abundance[:, number])
-    first = choices[next(iter(choices))]
-    points = _points(data, first)
-    packed = {f"s{number}": _packed(data.abundance[:, number]) for number in range(len(data.species))}
-    shared = {"points": points, "species": ColumnDataSource(packed), "choices": choices}
-    mapper = LinearColorMapper(_PALETTE, low=first["low"], high=first["high"])
-    plot = _cloud(points, mapper, list(data.columns))
-    plot.title.text = first["label"]
-    select = _select(data)
-    colour = _script("page_colour.js", select=select, mapper=mapper, title=plot.title, **shared)
-    select.js_on_change("value", colour)
-    card = Div(text=_HELP, tags=[_HELP], name="card", stylesheets=[style], sizing_mode="stretch_width")
-    _draw_path_on_tap(plot, data, card, shared)
-    heading = Div(text=f"<h1>{escape(data.title)}</h1><p>{escape(data.subtitle)}</p>", stylesheets=[style])
-    return file_html(_layout(heading, plot, select, card), INLINE, data.title)
-
-
-def _layout(heading: UIElement, plot: UIElement, select: UIElement, card: UIElement) -> UIElement:
-    """Put the plot beside what steers and explains it."""
-    side = column(select, card, width=280, margin=(0, 0, 0, 18), sizing_mode="stretch_height")
-    body = row(plot, side, sizing_mode="stretch_both")
-    styles = {"padding": "18px", "box-sizing": "border-box"}
-    return column(heading, body, sizing_mode="stretch_both", styles=styles)
-
-
-def _select(data: PageData) -> Select:
-    """Return the choice of what the points are coloured by."""
-    groups: dict[str, Any] = {"physical": list(data.columns)}
-    if data.species:
-        groups["species"] = list(data.species)
-    return Select(
-        title="colour by",
-        value=next(iter(data.columns)),
-        options=groups,
-        name="colour_by",
-        sizing_mode="stretch_width",
-    )
-
-
-def _points(data: PageData, choice: dict[str, Any]) -> ColumnDataSource:
-    """Return the columns of the points; `colour` is what they are coloured by just now."""
-    values = np.asarray(data.columns[choice["column"]], dtype=np.float64)
-    colour = np.log10(np.maximum(values, choice["least"])) if choice["logarithmic"] else values
-    content = {
-        "x": data.embedding[:, 0].astype(np.float32),
-        "y": data.embedding[:, 1].astype(np.float32),
-        "colour": colour.astype(np.float32),
-        "tracer": data.tracer.astype(np.int32),
-        "name": np.asarray(data.tracer_names, dtype=object)[data.tracer].tolist(),
-        "step": data.step.astype(np.int32),
-        **{name: np.asarray(values, dtype=np.float32) for name, values in data.columns.items()},
+    """Return the page as HTML with every script, style and number inside."""
+    blocks: dict[str, np.ndarray] = {
+        "place": _in_space(data.embedding),
+        "vertex": _in_space(data.path),
+        "tracer": data.tracer.astype(np.uint32),
+        "step": data.step.astype(np.uint32),
     }
-    return ColumnDataSource(content, name="points")
+    described: list[dict[str, Any]] = []
+    for name, values in data.columns.items():
+        described.append(_column(name, values) | {"id": f"c{len(described)}"})
+        blocks[described[-1]["id"]] = np.asarray(values, np.float32)
+    for label, abundance in (("", data.abundance), (" predicted", data.predicted)):
+        for number, name in enumerate(data.species if abundance is not None else ()):
+            values = abundance[:, number]  # type: ignore[index]
+            described.append(_species(name, label, values) | {"id": f"c{len(described)}"})
+            blocks[described[-1]["id"]] = np.diff(values, prepend=np.int16(0)).astype(np.int16)
+    text = _text("page.html")
+    for word, value in {
+        "@STYLE@": _text("page.css"),
+        "@TITLE@": escape(data.title),
+        "@SUBTITLE@": escape(data.subtitle),
+        "@CHOICES@": f"{len(described)} columns",
+        "@META@": _as_json(_meta(data, described)),
+        "@COLUMNS@": "\n".join(_block(name, values) for name, values in blocks.items()),
+        "@SCRIPT@": _text("page.js"),
+    }.items():
+        text = text.replace(word, value, 1 if word != "@TITLE@" else -1)
+    return text
 
 
-def _column_choice(name: str, values: np.ndarray) -> dict[str, Any]:
-    """Return how a physical parameter or the time is turned into colours."""
+def _meta(data: PageData, columns: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what the script must know before it reads a number."""
+    low, high = data.embedding.min(axis=0), data.embedding.max(axis=0)
+    span = np.maximum(high - low, 1e-6)
+    centre = np.zeros(3)
+    centre[: len(low)] = 0.5 * (low + high)
+    colours = mpl.colormaps[COLOUR_MAP](np.linspace(0.0, 1.0, 256))[:, :3]
+    return {
+        "points": len(data.embedding),
+        "dimensions": data.embedding.shape[1],
+        "centre": centre.tolist(),
+        "extent": span[:2].tolist(),
+        "radius": float(0.5 * np.linalg.norm(span)),
+        "ramp": np.rint(255 * colours).astype(int).tolist(),
+        "tracers": list(data.tracer_names),
+        "offsets": np.asarray(data.offsets).tolist(),
+        "columns": columns,
+        "readable": READABLE_VALUES,
+    }
+
+
+def _in_space(places: np.ndarray) -> np.ndarray:
+    """Return places ``(n, 3)`` float32; a plane lies at height 0."""
+    space = np.zeros((len(places), 3), np.float32)
+    space[:, : places.shape[1]] = places
+    return space
+
+
+def _column(name: str, values: np.ndarray) -> dict[str, Any]:
+    """Return how a physical parameter, the time or an error is turned into colours."""
     shade = Shade.of(values)
     low, high = np.log10([shade.low, shade.high]) if shade.logarithmic else (shade.low, shade.high)
     return {
-        "column": name,
+        "name": name,
+        "label": _label(name),
         "species": False,
         "logarithmic": shade.logarithmic,
         "least": shade.low,
         "low": float(low),
         "high": float(high),
-        "label": f"log₁₀ {_label(name)}" if shade.logarithmic else _label(name),
     }
 
 
-def _species_choice(number: int, name: str, abundance: np.ndarray) -> dict[str, Any]:
+def _species(name: str, suffix: str, values: NDArray[np.int16]) -> dict[str, Any]:
     """Return how a species is turned into colours: by its logarithm, over the range that it really has."""
-    low, high = np.log10(np.clip(np.quantile(abundance, (0.01, 0.99)), ABUNDANCE_FLOOR, 1.0))
+    low, high = np.quantile(values, (0.01, 0.99)) / _CENTIDEX
     return {
-        "column": f"s{number}",
+        "name": name + suffix,
+        "label": f"{name}{suffix} per H nucleus",
         "species": True,
-        "floor": float(np.log10(ABUNDANCE_FLOOR)),
+        "predicted": bool(suffix),
         "low": float(low),
         "high": float(max(high, low + 0.1)),
-        "label": f"log₁₀ n({name}) / n(H nuclei)",
     }
 
 
-def _packed(abundance: np.ndarray) -> np.ndarray:
-    """Return log abundances as one byte each, in steps of 0.08 dex: as many as the palette has colours."""
-    decades = -np.log10(ABUNDANCE_FLOOR)
-    scaled = 1.0 + np.log10(np.clip(abundance, ABUNDANCE_FLOOR, 1.0)) / decades
-    return np.rint(255.0 * scaled).astype(np.uint8)
+def _block(name: str, values: np.ndarray) -> str:
+    """Return numbers as an element of the page that no browser runs: little-endian, gzip, base64."""
+    raw = np.ascontiguousarray(values).astype(values.dtype.newbyteorder("<"), copy=False).tobytes()
+    packed = base64.b64encode(gzip.compress(raw, compresslevel=4, mtime=0)).decode("ascii")
+    return f'<script type="application/octet-stream" id="{name}">{packed}</script>'
 
 
-def _cloud(points: ColumnDataSource, mapper: LinearColorMapper, names: Sequence[str]) -> Any:
-    """Return the plot of the points with hover, tap and colour bar."""
-    plot = figure(
-        tools="pan,wheel_zoom,box_zoom,reset,save",
-        active_scroll="wheel_zoom",
-        x_axis_label="component 1",
-        y_axis_label="component 2",
-        sizing_mode="stretch_both",
-        output_backend="webgl",
-        name="plot",
-    )
-    # fewer points, larger points
-    size = float(np.clip(600.0 / np.sqrt(max(len(points.data["x"]), 1)), 3.0, 9.0))
-    cloud = plot.scatter(
-        "x",
-        "y",
-        source=points,
-        size=size,
-        line_color=None,
-        fill_color={"field": "colour", "transform": mapper},
-        fill_alpha=0.85,
-        nonselection_fill_alpha=0.18,
-        selection_fill_alpha=1.0,
-    )
-    tooltips = [("tracer", "@name"), ("step", "@step")]
-    tooltips += [(_label(name), f"@{{{name}}}{{%.4g}}") for name in names]
-    formatters = {f"@{{{name}}}": "printf" for name in names}
-    plot.add_tools(HoverTool(renderers=[cloud], tooltips=tooltips, formatters=formatters, limit=1))
-    plot.add_tools(TapTool(renderers=[cloud]))
-    plot.add_layout(ColorBar(color_mapper=mapper, width=12), "right")
-    _undress(plot)
-    return plot
-
-
-def _draw_path_on_tap(plot: Any, data: PageData, card: Div, shared: dict[str, Any]) -> None:
-    """Let a tap on a point draw its tracer's path and write its card."""
-    line = ColumnDataSource({"x": [], "y": []}, name="path")
-    ends = ColumnDataSource({"x": [], "y": [], "marker": []})
-    plot.line("x", "y", source=line, line_color=_ACCENT, line_width=2, line_alpha=0.85)
-    style = {"size": 11, "fill_color": "white", "line_color": _ACCENT, "line_width": 2.5}
-    plot.scatter("x", "y", source=ends, marker="marker", **style)
-    vertices = data.path.astype(np.float32)
-    script = _script(
-        "page_path.js",
-        paths=ColumnDataSource({"x": vertices[:, 0], "y": vertices[:, 1]}),
-        offsets=np.asarray(data.offsets).tolist(),
-        line=line,
-        ends=ends,
-        card=card,
-        fields=[[name, _label(name)] for name in data.columns],
-        **shared,
-    )
-    shared["points"].selected.js_on_change("indices", script)
-
-
-def _undress(plot: Any) -> None:
-    """Take away what draws the eye from the points."""
-    plot.title.align = "right"
-    plot.title.text_font_style = "normal"
-    plot.toolbar.logo = None
-    plot.outline_line_color = None
-    plot.grid.grid_line_color = "#eaeef2"
-    plot.axis.axis_line_color = "#8c959f"
-    plot.axis.major_tick_line_color = "#8c959f"
-    plot.axis.minor_tick_line_color = None
-    plot.axis.axis_label_text_font_style = "normal"
+def _as_json(values: dict[str, Any]) -> str:
+    """Return JSON that may stand in an element: names cannot close it."""
+    return json.dumps(values).replace("<", "\\u003c")
 
 
 def _label(name: str) -> str:
     """Return a column's name and unit as a browser shows them."""
-    return with_unit(name).replace("^-3", "⁻³").replace("^-1", "⁻¹")
-
-
-def _script(name: str, **args: Any) -> CustomJS:
-    """Return one of the page's scripts with the models that it works on."""
-    return CustomJS(args=args, code=_text(name))
+    return with_unit(name).replace("^-3", "⁻³").replace("^-1", "⁻¹").replace("^-2", "⁻²")
 
 
 def _text(name: str) -> str:

@@ -72,5 +72,4 @@ def _draw_scores(axis: Axes, trials: Sequence[Mapping[str, Any]], key: str, moni
 
 
 def _spans_decades(values: Sequence[float]) -> bool:
-    """Return whether positive values span a decade or more."""
     return min(values) > 0 and max(values) >= 10 * min(values)

@@ -31,8 +31,8 @@ def draw_risk_coverage(trust: Mapping[str, Any]) -> Figure:
             _draw_curve(axis, trust, name, label)
         _draw_reliability(reliability, trust)
         handles, labels = mean.get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=9)
-        figure.suptitle("What trust is worth: the full rollout without the states trusted least", fontsize=12)
+        figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=9)
+        figure.suptitle("What trust is worth: the full rollout without what is trusted least", fontsize=12)
     return figure
 
 
@@ -72,16 +72,22 @@ def draw_long_rollout(endurance: Mapping[str, Any]) -> Figure:
 def _draw_curve(axis: Axes, trust: Mapping[str, Any], name: str, label: str) -> None:
     """Draw one error against coverage, beside the best that any order could give and none at all."""
     coverage = 100.0 * np.array(trust["coverage"])
-    axis.plot(coverage, trust[name], color=COLOURS[0], lw=2.2, label="kept by the surrogate's own trust")
-    axis.plot(coverage, trust[f"oracle_{name}"], color=COLOURS[2], ls="--", label="kept by the true error")
-    axis.axhline(trust[name][-1], color="#888888", lw=0.9, ls=":", label="kept at random")
-    axis.set(xlabel="states kept [%]", ylabel=f"{label} of the kept states [dex]")
+    axis.plot(coverage, trust[name], color=COLOURS[0], lw=2.2, label="states, by the surrogate's trust")
+    axis.plot(
+        coverage, trust[f"oracle_{name}"], color=COLOURS[2], ls="--", label="states, by their true error"
+    )
+    by_species = trust.get("by_species")
+    if by_species is not None:
+        axis.plot(
+            coverage, by_species[name], color=COLOURS[3], lw=2.2, label="species by species, by its trust"
+        )
+    axis.axhline(trust[name][-1], color="#888888", lw=0.9, ls=":", label="at random")
+    axis.set(xlabel="kept [%]", ylabel=f"{label} of what is kept [dex]")
     axis.set(xlim=(0.0, 100.0), ylim=(0.0, None))
     axis.grid(alpha=0.25)
 
 
 def _draw_reliability(axis: Axes, trust: Mapping[str, Any]) -> None:
-    """Draw the true against the expected error of groups of states."""
     groups = trust["reliability"]
     expected, found = (np.array([group[name] for group in groups]) for name in ("expected", "found"))
     both = np.concatenate([expected, found])

@@ -2,6 +2,7 @@
 
 from chemnet.results.directory import ParentRef, ResultDirectory, list_results
 from chemnet.results.finding import (
+    Wanted,
     find_input,
     find_most_recent_results_dir,
     named_result,
@@ -17,6 +18,7 @@ __all__ = [
     "ResultDirectory",
     "ResultWriter",
     "VerbResult",
+    "Wanted",
     "create_results_dir",
     "find_input",
     "find_most_recent_results_dir",

@@ -1,4 +1,4 @@
-"""How far a result was made from what a configuration says: the data behind it, and its component.
+"""How well a result agrees with a configuration: the data behind it, and its component.
 
 The data behind a result are those of the `preprocess` and `simulate` results among its ancestors. Their
 settings stand in the configurations that those results keep, so the comparison takes the word of nobody else.
@@ -34,7 +34,7 @@ _TOLD = 3
 
 @dataclass(frozen=True)
 class Difference:
-    """A key that a result was made with another value of.
+    """A key whose value in a result differs from the configuration's.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Agreement:
-    """What tells a result from what a configuration says.
+    """How a result differs from what a configuration says.
 
     Attributes
     ----------
@@ -73,12 +73,12 @@ class Agreement:
 
     @property
     def contradictions(self) -> tuple[Difference, ...]:
-        """The differences that make the result one of other data than those that were asked for."""
+        """The differences which mean that the result was made from other data than those asked for."""
         return tuple(one for one in self.data if one.chosen)
 
     @property
     def rank(self) -> tuple[bool, bool, bool]:
-        """The less, the better the result fits."""
+        """Rank of the agreement: the lower, the better."""
         return bool(self.contradictions), bool(self.component), bool(self.data)
 
     def __str__(self) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import re
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -13,19 +14,17 @@ from typing import Any, TypeVar
 
 from chemnet.config import ConfigDict
 from chemnet.config.schema import read_toml
+from chemnet.config.whole_file import is_as_written
 from chemnet.errors import ResultsError, suggest
 from chemnet.progress import get_logger
+from chemnet.results.layout import CONFIG_FILE, FORMAT, PARTIAL_PREFIX, RESULT_FILE
 from chemnet.results.lineage import FileRecord, ParentRef, file_digest
 
-RESULT_FILE, CONFIG_FILE = "result.toml", "runtime_config.toml"
-# of the files that verbs write; raised when an older chemnet's results can no longer be read
-FORMAT = 1
-PARTIAL_PREFIX = ".partial-"
-DONE = "done"
 # characters at the start of a result's description that hold its format, status and verb
 _GLANCE = 300
 # files up to this size are read again whenever a result is used; of larger ones the size must do [bytes]
 _QUICK_DIGEST_LIMIT = 4 * 2**20
+_NAMED_AS_RESULT = re.compile(r"\d{8}-\d{6}-\w+-[0-9a-f]{6}")
 _T = TypeVar("_T")
 _log = get_logger(__name__)
 
@@ -48,6 +47,8 @@ class ResultDirectory:
         The results that it was made from, by role.
     config_digest
         Digest of its configuration; empty in older results.
+    verify_inputs
+        Whether `file` compares a large file with its digest; of small ones it always does.
     """
 
     path: Path
@@ -62,6 +63,7 @@ class ResultDirectory:
     parents: dict[str, ParentRef]
     files: dict[str, FileRecord] = field(repr=False)
     config_digest: str = ""
+    verify_inputs: bool = True
 
     @classmethod
     def open(cls, path: str | Path) -> ResultDirectory:
@@ -117,20 +119,17 @@ class ResultDirectory:
         return (self.path / CONFIG_FILE).is_file()
 
     def file(self, name: str) -> Path:
-        """Return the path of one of the result's files.
+        """Return the path of one of the result's files, which holds what the verb wrote.
 
         Raises
         ------
         ResultsError
-            When the file is missing.
+            When the file is missing or holds something else than it did.
         """
-        path = self.path / name
-        if not path.exists():
-            raise ResultsError(
-                f"{self.path} has no file '{name}'",
-                hint=f"a result of `{self.verb}` holds: {', '.join(sorted(self.files)) or 'nothing'}",
-            )
-        return path
+        fault = self._fault(name, self.verify_inputs)
+        if fault is not None:
+            raise fault
+        return self.path / name
 
     def verify(self, every_byte: bool = True) -> None:
         """Compare the files with their records.
@@ -145,13 +144,34 @@ class ResultDirectory:
         ResultsError
             When a file is missing or holds something else than it did.
         """
-        for name, record in self.files.items():
-            path = self.file(name)
+        for fault in self.faults(every_byte):
+            raise fault
+
+    def faults(self, every_byte: bool = True) -> Iterator[ResultsError]:
+        """Yield what `verify` would raise, for each file."""
+        for name in (*self.files, *([CONFIG_FILE] if every_byte and self.config_digest else [])):
+            fault = self._fault(name, every_byte)
+            if fault is not None:
+                yield fault
+
+    def _fault(self, name: str, every_byte: bool) -> ResultsError | None:
+        """Return what is wrong with a file, if anything; see `verify`."""
+        path = self.path / name
+        if not path.exists():
+            return ResultsError(
+                f"{self.path} has no file '{name}'",
+                hint=f"a result of `{self.verb}` holds: {', '.join(sorted(self.files)) or 'nothing'}",
+            )
+        if name == CONFIG_FILE:
+            # of older results it has no digest; keys may have come and gone, but nobody was to change it
+            whole = not self.config_digest or file_digest(path) == self.config_digest
+        elif name in self.files:
+            record = self.files[name]
             read = every_byte or record.size <= _QUICK_DIGEST_LIMIT
-            if not (record.describes(path) if read else path.stat().st_size == record.size):
-                raise self._changed(path)
-        if every_byte and self.config_digest and file_digest(self.file(CONFIG_FILE)) != self.config_digest:
-            raise self._changed(self.path / CONFIG_FILE)
+            whole = record.described(path) if read else path.stat().st_size == record.size
+        else:
+            whole = True  # a database, which lives
+        return None if whole else self._changed(path)
 
     def _changed(self, path: Path) -> ResultsError:
         """Return the error for a file that is not what it was."""
@@ -174,7 +194,7 @@ class ResultDirectory:
         for candidate in chain(self._near(reference), _all_in(self.path.parent)):
             if candidate is not None and candidate.digest == reference.digest:
                 candidate.verify(every_byte=False)
-                return candidate
+                return replace(candidate, verify_inputs=self.verify_inputs)
         raise ResultsError(
             f"{self.name} was made from {reference.path} (digest {reference.digest[:12]}), "
             "which is gone or has changed",
@@ -210,7 +230,8 @@ def _read_info(path: Path) -> dict[str, Any]:
             hint="`chemnet results` lists finished results; an unfinished training goes on with train.resume",
         )
     try:
-        info = tomllib.loads((path / RESULT_FILE).read_text(encoding="utf-8"))
+        text = (path / RESULT_FILE).read_text(encoding="utf-8")
+        info = tomllib.loads(text)
     except (OSError, ValueError, RecursionError) as error:
         raise ResultsError(
             f"{path / RESULT_FILE} is damaged: {error}", hint="make the result again"
@@ -219,6 +240,11 @@ def _read_info(path: Path) -> dict[str, Any]:
         raise ResultsError(
             f"{path} has format {info.get('format', 'unknown')}; this chemnet reads format {FORMAT}",
             hint="make the result again, or use the version of chemnet that wrote it",
+        )
+    if not is_as_written(text):
+        raise ResultsError(
+            f"{path / RESULT_FILE} is damaged: it is not what was written (other checksum)",
+            hint="make the result again",
         )
     return info
 
@@ -249,7 +275,6 @@ def _opened(path: Path) -> ResultDirectory | None:
 
 @functools.cache
 def _say_left_out(message: str) -> None:
-    """Warn of a result that cannot be read, once."""
     _log.warning("left out: %s", message)
 
 
@@ -280,6 +305,17 @@ def list_results(results_dir: str | Path, verb: str | None = None) -> list[Resul
     opened = (_listed(path) for path in paths if verb is None or _seems_of(path, verb))
     found = (result for result in opened if result is not None and verb in (None, result.verb))
     return sorted(found, key=lambda result: result.created)
+
+
+def broken_results(results_dir: str | Path) -> Iterator[tuple[Path, ResultsError]]:
+    """Yield the folders that should be results and cannot be opened, with the reason."""
+    folders = sorted(Path(results_dir).iterdir()) if Path(results_dir).is_dir() else []
+    for path in folders:
+        if (path / RESULT_FILE).exists() or (_NAMED_AS_RESULT.fullmatch(path.name) and path.is_dir()):
+            try:
+                ResultDirectory.open(path)
+            except ResultsError as error:
+                yield path, error
 
 
 def _all_in(results_dir: Path) -> Iterator[ResultDirectory]:

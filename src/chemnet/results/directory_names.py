@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chemnet.results.directory import PARTIAL_PREFIX, ResultDirectory, list_results
+from chemnet.results.directory import ResultDirectory, list_results
+from chemnet.results.layout import PARTIAL_PREFIX
 
 
 def result_folder(results_dir: str | Path, wanted: str) -> Path | None:
@@ -31,5 +32,4 @@ def names_of(results_dir: str | Path, verb: str | None = None) -> list[str]:
 
 
 def _first_folder(*paths: Path) -> Path | None:
-    """Return the first path that is a folder, or None."""
     return next((path for path in paths if path.is_dir()), None)

@@ -3,19 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chemnet.config import ConfigDict
 from chemnet.config.overrides import join_key, split_key
 from chemnet.errors import ResultsError, suggest
 from chemnet.progress import get_logger
 from chemnet.results.agreement import Agreement, agreement, says_something
-from chemnet.results.directory import DONE, ResultDirectory, list_results
+from chemnet.results.directory import ResultDirectory, list_results
 from chemnet.results.directory_names import names_of, newest_of_component, result_folder
+from chemnet.results.layout import DONE
 
 # the rank of a result that was made from exactly what the configuration says
 _WHOLE = Agreement().rank
 _log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What an input must be.
+
+    Attributes
+    ----------
+    verb
+        The verb that produces it.
+    fits
+        Further condition, for the newest and for an explicit one alike.
+    what
+        The wanted thing in words, for messages; ``"<verb> result"`` by default.
+    make_with
+        The command that makes one, for the hint; ``"chemnet <verb>"`` by default.
+    same_data
+        Whether the configuration's data are those behind the result, and not others to use it on.
+    """
+
+    verb: str
+    fits: Callable[[ResultDirectory], bool] | None = None
+    what: str | None = None
+    make_with: str | None = None
+    same_data: bool = True
+
+    @property
+    def in_words(self) -> str:
+        """The wanted thing in words."""
+        return self.what or f"{self.verb} result"
 
 
 @dataclass(frozen=True)
@@ -58,15 +89,8 @@ def find_most_recent_results_dir(
     return next(_newest_first(config, verb, fits), None)
 
 
-def newest_input(
-    config: ConfigDict,
-    key: str,
-    verb: str,
-    fits: Callable[[ResultDirectory], bool] | None = None,
-    what: str | None = None,
-    same_data: bool = True,
-) -> Found | None:
-    """Return the newest finished result of `verb` that was made from what the configuration says.
+def newest_input(config: ConfigDict, key: str, wanted: Wanted) -> Found | None:
+    """Return the newest finished result of a verb that was made from what the configuration says.
 
     What the configuration sets of the data (``[data_set]``, ``[preprocess]``, ``[simulate]``), other than
     defaults, must be what the result was made from. Among those that pass, one of the component that
@@ -75,8 +99,12 @@ def newest_input(
 
     Parameters
     ----------
-    config, key, verb, fits, what, same_data
-        As for `resolve_input`.
+    config
+        The merged configuration.
+    key
+        Dotted key of the input.
+    wanted
+        What it must be.
 
     Returns
     -------
@@ -90,13 +118,13 @@ def newest_input(
     """
     # in [train] the component is the one to be made
     names_component = split_key(key)[0] != "train"
-    fitting = _newest_first(config, verb, fits)
-    if not says_something(config, same_data, names_component):
+    fitting = _newest_first(config, wanted.verb, wanted.fits)
+    if not says_something(config, wanted.same_data, names_component):
         newest = next(fitting, None)
         return None if newest is None else Found(newest, Agreement())
     seen: list[tuple[ResultDirectory, Agreement]] = []
     for result in fitting:
-        seen.append((result, agreement(result, config, same_data, names_component)))
+        seen.append((result, agreement(result, config, wanted.same_data, names_component)))
         if seen[-1][1].rank == _WHOLE:
             break
     if not seen:
@@ -104,10 +132,10 @@ def newest_input(
     best, how = min(seen, key=lambda one: one[1].rank)
     if how.contradictions:
         raise ResultsError(
-            f"found no {what or f'{verb} result'} for {key} that was made from this configuration; "
+            f"found no {wanted.in_words} for {key} that was made from this configuration; "
             f"the newest, {best.name}, has {how}",
-            hint=f"run `chemnet {verb}` with this configuration (first the verbs before it, if need be), "
-            f"or set {key}={best.path}",
+            hint=f"run `chemnet {wanted.verb}` with this configuration (first the verbs before it, if need "
+            f"be), or set {key}={best.path}",
         )
     newer = tuple(one for one in seen if one[0].created > best.created)
     return Found(best, how, newer[:1])
@@ -130,53 +158,37 @@ def resolve_input(
         The merged configuration.
     key
         Dotted key: a path, a directory name, a component name, or false for what `newest_input` finds.
-    verb
-        The verb that produces it.
-    fits
-        Further condition, for the newest and for an explicit one alike.
-    what
-        The wanted thing in words, for messages; ``"<verb> result"`` by default.
-    make_with
-        The command that makes one, for the hint; ``"chemnet <verb>"`` by default.
-    same_data
-        Whether the configuration's data are those behind the result, and not others to use it on.
+    verb, fits, what, make_with, same_data
+        What it must be; see `Wanted`.
 
     Raises
     ------
     ResultsError
         When nothing fits, or what is named is missing, of another verb, unfit or changed since then.
     """
-    found = find_input(config, key, verb, fits, what, make_with, same_data)
+    found = find_input(config, key, Wanted(verb, fits, what, make_with, same_data))
     found.result.verify(every_byte=False)
     found.announce(join_key(split_key(key)))
-    return found.result
+    return replace(found.result, verify_inputs=config["general"]["verify_inputs"])
 
 
-def find_input(
-    config: ConfigDict,
-    key: str,
-    verb: str,
-    fits: Callable[[ResultDirectory], bool] | None = None,
-    what: str | None = None,
-    make_with: str | None = None,
-    same_data: bool = True,
-) -> Found:
+def find_input(config: ConfigDict, key: str, wanted: Wanted) -> Found:
     """Return what `resolve_input` would, without a word; see there."""
-    what = what or f"{verb} result"
-    wanted = config.lookup(key)
-    if wanted is False:
-        found = newest_input(config, key, verb, fits, what, same_data)
+    what, name = wanted.in_words, config.lookup(key)
+    if name is False:
+        found = newest_input(config, key, wanted)
         if found is None:
             raise ResultsError(
                 f"found no {what} in {config['general']['results_dir']} for {key}",
-                hint=f"run `{make_with or f'chemnet {verb}'}` first, or set {key} to a path or name",
+                hint=f"run `{wanted.make_with or f'chemnet {wanted.verb}'}` first, or set {key} to a path "
+                "or name",
             )
     else:
-        found = Found(named_result(config, str(wanted), key, verb))
-        if fits is not None and not fits(found.result):
+        found = Found(named_result(config, str(name), key, wanted.verb))
+        if wanted.fits is not None and not wanted.fits(found.result):
             article = "an" if what[0] in "aeiou" else "a"
             raise ResultsError(
-                f"{key} = {str(wanted)!r} is not {article} {what}",
+                f"{key} = {str(name)!r} is not {article} {what}",
                 hint="`chemnet results` lists what there is",
             )
     return found

@@ -10,7 +10,8 @@ change a file may change the digest beside it. So they are XXH3's, which take le
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,12 @@ _BLOCK = 1 << 18
 _XXH3 = "xxh3_128"
 # files that a result grows while it is used, or that only describe it
 NOT_HASHED = frozenset({"result.toml", "runtime_config.toml", "running.toml"})
+
+
+# seconds after which a change of a file shows in its time of change: the clocks of file systems are coarse
+_CLOCK_S = 2.0
+# what this process has read whole: place, record, and what the system says of an untouched file
+_read_whole: set[tuple[Path, FileRecord, tuple[int, ...]]] = set()
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,21 @@ class FileRecord:
         algorithm = self.digest.partition(":")[0] if ":" in self.digest else "blake2b"
         return path.stat().st_size == self.size and file_digest(path, algorithm) == self.digest
 
+    def described(self, path: Path) -> bool:
+        """Return what `describes` does, and read a file again only when it may have changed since.
+
+        What another process has read counts for nothing: the disk may have lost a bit without a trace.
+        """
+        state = path.stat()
+        unique = (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+        seen = (path, self, unique)
+        if seen in _read_whole:
+            return True
+        holds = self.describes(path)
+        if holds and time.time() - max(state.st_mtime, state.st_ctime) > _CLOCK_S:
+            _read_whole.add(seen)
+        return holds
+
 
 def file_digest(path: Path, algorithm: str = _XXH3) -> str:
     """Return the digest of a file's bytes: ``"xxh3_128:<hex>"``; a bare one for ``"blake2b"`` (128 bit)."""
@@ -53,6 +75,14 @@ def file_digest(path: Path, algorithm: str = _XXH3) -> str:
         while count := stream.readinto(buffer):
             digest.update(buffer[:count])
     return digest.hexdigest() if algorithm == "blake2b" else f"{algorithm}:{digest.hexdigest()}"
+
+
+def content_digest(parts: Iterable[Any]) -> str:
+    """Return the digest of buffers, one after the other, as `file_digest` does of a file."""
+    digest = _digest(_XXH3)
+    for part in parts:
+        digest.update(part)
+    return f"{_XXH3}:{digest.hexdigest()}"
 
 
 def _digest(algorithm: str) -> Any:

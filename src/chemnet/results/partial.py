@@ -15,8 +15,8 @@ from typing import Literal, TextIO
 
 from chemnet.config import ConfigDict
 from chemnet.errors import ResultsError
-from chemnet.results.directory import PARTIAL_PREFIX
 from chemnet.results.directory_names import run_folder
+from chemnet.results.layout import PARTIAL_PREFIX
 from chemnet.results.locks import try_lock
 
 RUNNING_FILE = "running.toml"
@@ -54,13 +54,13 @@ class OwnedRun:
         self._file.flush()
 
     def end(self) -> None:
-        """Let others go on with the hidden directory; the run is known to have ended."""
+        """Release the hidden directory, so that others may resume; the run is known to have ended."""
         if not self._file.closed:
             self._file.truncate(0)
             self._file.close()
 
     def reveal(self, final: Path) -> None:
-        """Give the directory its final name, in which nobody works."""
+        """Give the directory its final name and release it."""
         self.path.rename(final)
         (final / RUNNING_FILE).unlink()
         self._file.close()
@@ -119,7 +119,7 @@ def list_partial(results_dir: str | Path) -> Iterator[Path]:
 
 
 def run_state(path: Path) -> tuple[RunState, str]:
-    """Return how the run of the hidden directory `path` stands, and the host that it was started on.
+    """Return the status of the run in the hidden directory `path`, and the host it was started on.
 
     A run is ``"running"`` when a process holds it, ``"unfinished"`` when it is known to have ended, and
     ``"unknown"`` when it was started on another machine and left no word of its end.
@@ -156,7 +156,7 @@ def remove_unfinished(results_dir: str | Path) -> list[Path]:
 
 
 def unfinished(config: ConfigDict, verb: str, wanted: str) -> OwnedRun:
-    """Return the unfinished run to go on with, ``"latest"`` or a path or name, which is this process's now.
+    """Return the unfinished run to resume, ``"latest"`` or a path or name; this process owns it now.
 
     Raises
     ------

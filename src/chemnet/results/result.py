@@ -94,7 +94,6 @@ class VerbResult:
 
 
 def _short(value: Any) -> str:
-    """Write one summary value compactly."""
     if isinstance(value, float):
         return f"{value:.5g}"
     if isinstance(value, dict):
@@ -115,12 +114,15 @@ class Answer:
         The answer for the screen.
     path
         The result or folder that it speaks of, where there is one.
+    exit_code
+        Of the command line.
     """
 
-    def __init__(self, content: Any, text: str, path: Path | None = None) -> None:
+    def __init__(self, content: Any, text: str, path: Path | None = None, exit_code: int = 0) -> None:
         self.content = content
         self.text = text
         self.path = path
+        self.exit_code = exit_code
 
     def to_dict(self) -> Any:
         """Return what ``--json`` prints."""

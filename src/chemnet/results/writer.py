@@ -17,9 +17,11 @@ from typing import Any
 from chemnet.config import ConfigDict
 from chemnet.config.manager import write_config
 from chemnet.config.toml_text import toml_text
+from chemnet.config.whole_file import with_checksum
 from chemnet.errors import ResultsError, RunFailedError
 from chemnet.progress import get_logger
-from chemnet.results.directory import CONFIG_FILE, FORMAT, PARTIAL_PREFIX, RESULT_FILE, ResultDirectory
+from chemnet.results.directory import ResultDirectory
+from chemnet.results.layout import CONFIG_FILE, FORMAT, PARTIAL_PREFIX, RESULT_FILE
 from chemnet.results.lineage import combined_digest, file_digest, parent_table, record_files
 from chemnet.results.partial import OwnedRun
 
@@ -58,7 +60,7 @@ class ResultWriter:
     living
         Subfolders whose files change in normal use and carry no digest.
     resume
-        An unfinished run to go on with, which is this process's.
+        An unfinished run to resume, which this process owns.
 
     Raises
     ------
@@ -109,7 +111,6 @@ class ResultWriter:
         return self._result
 
     def _make(self, results_dir: Path) -> Path:
-        """Make the hidden directory of a new result."""
         stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
         name = f"{PARTIAL_PREFIX}{stamp}-{self.verb}-{uuid.uuid4().hex[:6]}"
         try:
@@ -194,7 +195,6 @@ def disk_fault(error: BaseException) -> str | None:
 
 
 def _cannot_write(path: Path, why: str) -> RunFailedError:
-    """Return the error for a folder that takes nothing more."""
     return RunFailedError(
         f"cannot write in {path}: {why}",
         hint="free some space there, or set general.results_dir to another disk",
@@ -209,7 +209,7 @@ def create_results_dir(config: ConfigDict, verb: str, **kwargs: Any) -> ResultWr
 def _write_synced(path: Path, info: Mapping[str, Any]) -> None:
     """Write TOML and wait until it has reached the disk."""
     with path.open("w", encoding="utf-8") as stream:
-        stream.write(toml_text(info))
+        stream.write(with_checksum(toml_text(info)))
         stream.flush()
         os.fsync(stream.fileno())
 
@@ -225,7 +225,6 @@ def _sync_folder(folder: Path) -> None:
 
 @functools.cache
 def _versions() -> dict[str, str]:
-    """Return the versions of the packages that shape a result."""
     import platform
     from importlib.metadata import PackageNotFoundError, version
 

@@ -10,6 +10,8 @@ from chemnet.data.parameter_units import with_unit
 from chemnet.results import Answer
 from chemnet.search.connection import DatabaseConnection, Neighbour
 from chemnet.search.differences import Difference
+from chemnet.text_files import is_number
+from chemnet.text_tables import aligned
 
 
 class LookupAnswer(Answer):
@@ -73,23 +75,5 @@ def _table(
         header.append("differs most [dex]")
         for row, found in zip(rows, differences, strict=True):
             row.append(", ".join(map(str, found)))
-    return aligned(header, rows)
-
-
-def aligned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a text table: numbers to the right, words to the left."""
-    columns = list(zip(header, *rows, strict=True))
-    cells = []
-    for column in columns:
-        width = max(map(len, column))
-        right = all(_is_number(cell) for cell in column[1:])
-        cells.append([cell.rjust(width) if right else cell.ljust(width) for cell in column])
-    return "\n".join("  ".join(line).rstrip() for line in zip(*cells, strict=True))
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
+    numeric = {i for i, cells in enumerate(zip(*rows, strict=True)) if all(map(is_number, cells))}
+    return "\n".join(aligned([header, *rows], right=numeric, indent=""))

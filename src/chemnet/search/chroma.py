@@ -38,7 +38,6 @@ class ChromaDatabase(VectorDatabase):
 
     @property
     def _table(self) -> ConfigDict:
-        """The database's own table of the configuration."""
         return self.config["vector_db"]["chromadb"]
 
     def create(self, latent_dim: int) -> Self:
@@ -90,6 +89,11 @@ class ChromaDatabase(VectorDatabase):
             if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
                 raise
             told = str(error).splitlines()[0] if str(error) else type(error).__name__
+            if self._table["host"]:
+                raise ResultsError(
+                    f"the Chroma server at {self._table['host']}:{self._table['port']} failed: {told}",
+                    hint="see whether it runs; then do the same again",
+                ) from error
             raise ResultsError(
                 f"the Chroma database of {self.path} cannot be read: {told}",
                 hint="run `chemnet save_to_database` again; lookup.search=exact needs no database",
@@ -124,7 +128,6 @@ class ChromaDatabase(VectorDatabase):
         return folder
 
     def _not_yours(self, keys: dict[str, Any]) -> ResultsError:
-        """Return the error for a place that the result names and the configuration does not."""
         words = " ".join(f"vector_db.{key}={value}" for key, value in keys.items())
         place = ", ".join(map(str, keys.values()))
         return ResultsError(
@@ -134,7 +137,6 @@ class ChromaDatabase(VectorDatabase):
         )
 
     def _gone(self, what: str) -> ResultsError:
-        """Return the error for a collection that is not there any more."""
         return ResultsError(
             f"the Chroma collection of {self.path} is gone: {what}",
             hint="run `chemnet save_to_database` again",
@@ -161,7 +163,8 @@ class ChromaDatabase(VectorDatabase):
 
     def insert(self, ids: Sequence[str], vectors: np.ndarray) -> None:
         """Add vectors ``(n, latent_dim)``; n must not exceed `batch_size`."""
-        self._collection.add(ids=list(ids), embeddings=np.ascontiguousarray(vectors, dtype=np.float32))
+        with self._in_plain_words():
+            self._collection.add(ids=list(ids), embeddings=np.ascontiguousarray(vectors, dtype=np.float32))
 
     def search_by_vector(self, vector: np.ndarray, k: int) -> Matches:
         """Return the `k` nearest to `vector` that the graph search finds."""

@@ -16,7 +16,7 @@ from chemnet.errors import ChemNetError
 from chemnet.plugins import named_by_result
 from chemnet.registry import VECTOR_DBS
 from chemnet.results import ResultDirectory
-from chemnet.results.directory import RESULT_FILE
+from chemnet.results.layout import RESULT_FILE
 from chemnet.search.exact import nearest_rows
 from chemnet.search.known_states import KnownStates
 from chemnet.search.outliers import outlier_rows
@@ -156,7 +156,7 @@ class DatabaseConnection:
         return vector
 
     def close(self) -> None:
-        """Let go of the vector database, if it was opened."""
+        """Close the vector database, if it was opened."""
         if "database" in self.__dict__:
             self.database.close()
             del self.__dict__["database"]

@@ -47,7 +47,7 @@ class StateEncoder:
         return self._row(self._codec.encode, abundances)
 
     def decode(self, latent: np.ndarray) -> np.ndarray:
-        """Return the abundances ``(S,)`` relative to H nuclei that a latent ``(L,)`` stands for."""
+        """Return the abundances ``(S,)`` relative to H nuclei of a latent ``(L,)``."""
         return self._row(self._codec.decode, np.asarray(latent, dtype=np.float32))
 
     def _row(self, function: Callable[[Tensor], Tensor], row: np.ndarray) -> np.ndarray:

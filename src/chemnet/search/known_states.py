@@ -17,6 +17,7 @@ import numpy as np
 from chemnet.data.inference.inference_dataset import InferenceDataset
 from chemnet.data.inference.inference_writer import DATASET_CONFIG_FILE, METADATA_FILE
 from chemnet.data.npy_files import NpyAppender, open_npy
+from chemnet.errors import ResultsError
 from chemnet.results import ResultDirectory
 
 VECTORS_FILE = "vectors.npy"
@@ -28,7 +29,14 @@ class KnownStates(InferenceDataset):
     @cached_property
     def vectors(self) -> np.ndarray:
         """All latents as one contiguous memory map, ``(rows, latent_dim)`` float32."""
-        return open_npy(self.path / VECTORS_FILE)
+        path = self.file(VECTORS_FILE)
+        vectors = open_npy(path)
+        if vectors.shape != (len(self), self.latent_dim) or vectors.dtype != np.float32:
+            raise ResultsError(
+                f"{path} holds {vectors.shape} values of {vectors.dtype}, not {(len(self), self.latent_dim)}",
+                hint="the result is damaged: run `chemnet save_to_database` again",
+            )
+        return vectors
 
     def _infer_result(self) -> ResultDirectory:
         return super()._infer_result().parent("infer")
@@ -36,12 +44,12 @@ class KnownStates(InferenceDataset):
 
 def write_known_states(data: InferenceDataset, path: Path) -> None:
     """Copy what is known of the states of `data` into the folder `path`, without its wide outputs."""
-    description = json.loads((data.path / METADATA_FILE).read_text(encoding="utf-8"))
+    description = json.loads(data.file(METADATA_FILE).read_text(encoding="utf-8"))
     description["outputs"] = {"tensor": data.latent_dim}
     (path / METADATA_FILE).write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
     batches = [f"batch_{number}.npy" for number in range(len(description["batches"]))]
     for name in ("rows.npy", "batch_index.npy", DATASET_CONFIG_FILE, *batches):
-        shutil.copyfile(data.path / name, path / name)
+        shutil.copyfile(data.file(name), path / name)
     with NpyAppender(path / VECTORS_FILE, np.dtype("<f4"), (data.latent_dim,)) as table:
-        for _, block in data.blocks():
+        for _, block in data.finite_blocks():
             table.append(block)

@@ -13,6 +13,7 @@ import numpy as np
 from chemnet.chemistry.network.species_sums import TOTAL_ICE, positions_of
 from chemnet.errors import DataError, nearest
 from chemnet.progress import get_logger
+from chemnet.text_files import is_number
 
 #: missing species that the warning names
 _LISTED = 10
@@ -148,10 +149,10 @@ def _from_csv(text: str, source: Any) -> dict[str, float]:
     if (
         len(lines) == 2
         and len(lines[0]) == len(lines[1])
-        and (len(lines[0]) != 2 or not _is_number(lines[0][1]))
+        and (len(lines[0]) != 2 or not is_number(lines[0][1]))
     ):
         return _floats(zip(lines[0], lines[1], strict=True), source)
-    if lines and len(lines[0]) == 2 and not _is_number(lines[0][1]):
+    if lines and len(lines[0]) == 2 and not is_number(lines[0][1]):
         lines = lines[1:]  # a heading
     if not lines or any(len(line) != 2 for line in lines):
         raise DataError(
@@ -171,14 +172,6 @@ def _floats(pairs: Any, source: Any) -> dict[str, float]:
                 f"{_origin(source)}: abundance of {name!r} is {value!r}, which is no number"
             ) from error
     return given
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
 
 
 def _origin(source: Any) -> str:

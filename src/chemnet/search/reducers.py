@@ -124,7 +124,7 @@ class PCAReducer(Reducer):
 
 
 class LayoutReducer(Reducer):
-    """A method that lays a sample out but has no quick map for further states.
+    """A method that embeds a sample but has no quick map for further states.
 
     Each further state is placed at the mean of its nearest fitted states, weighted by inverse distance. UMAP
     places new states in the same way before it moves them by gradient descent; without the descent placing is

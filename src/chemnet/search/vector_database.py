@@ -89,4 +89,4 @@ class VectorDatabase(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of files and connections, so that the result directory can be moved."""
+        """Close files and connections, so that the result directory can be moved."""

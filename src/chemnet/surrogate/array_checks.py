@@ -169,6 +169,29 @@ def check_time_steps(values: Any, shape: tuple[int, int], usual: float) -> Array
     return array
 
 
+def check_totals(values: Any, own: Array, elements: Sequence[str]) -> Array:
+    """Return wanted element totals `(B, E)`; a mapping leaves the others at those that cells have, `own`."""
+    if is_named(values):
+        for name in values.keys():  # noqa: SIM118  tables have keys, too
+            if name not in elements:
+                raise DataError(f"totals: no element is called {name!r}", hint=suggest(str(name), elements))
+        given = {name: as_array(values[name]) for name in values.keys()}  # noqa: SIM118
+        columns = [given.get(name, own[:, number]) for number, name in enumerate(elements)]
+        shapes_fit = all(column.shape in ((), (len(own),)) for column in columns)
+        array = np.stack([np.broadcast_to(c, len(own)) for c in columns], -1) if shapes_fit else np.zeros(0)
+    else:
+        array = as_array(values)
+    if array.shape not in (own.shape, own.shape[1:]):
+        raise DataError(
+            f"totals have the shape {np.shape(values)}; needed is {own.shape}, or {own.shape[1:]} for all",
+            hint=f"atoms per H nucleus of {', '.join(elements)}, in this order, or a mapping from elements",
+        )
+    array = np.broadcast_to(array, own.shape).copy()
+    _refuse("totals", array, elements, ~np.isfinite(array) | (array < 0.0), "finite and not negative")
+    check_hydrogen(array, elements, "totals")
+    return array
+
+
 def check_rows(rows: Any, n_rows: int) -> NDArray[np.int64]:
     """Return the ascending indices of the rows that are wanted; None stands for all."""
     try:
@@ -190,7 +213,7 @@ def check_same_cells(**counts: int) -> None:
         raise DataError(f"inputs have different numbers of cells: {found}", hint="row b is cell b in each")
 
 
-def check_hydrogen(totals: Array, elements: Sequence[str]) -> None:
+def check_hydrogen(totals: Array, elements: Sequence[str], what: str = "abundances") -> None:
     """Raise for a cell whose element totals `(B, E)` do not hold about one H nucleus per H nucleus."""
     if "H" not in elements:
         return
@@ -199,9 +222,9 @@ def check_hydrogen(totals: Array, elements: Sequence[str]) -> None:
     if bad.any():
         cell = int(bad.argmax())
         raise DataError(
-            f"abundances, cell {cell}: they hold {hydrogen[cell]:.3g} H nuclei per H nucleus instead of 1",
-            hint="give abundances relative to H nuclei (n_H + 2 n_H2 + ...), columns in the order of "
-            "surrogate.species",
+            f"{what}, cell {cell}: they hold {hydrogen[cell]:.3g} H nuclei per H nucleus instead of 1",
+            hint=f"give {what} relative to H nuclei (n_H + 2 n_H2 + ...), columns in the order of "
+            f"surrogate.{'species' if what == 'abundances' else 'elements'}",
         )
 
 

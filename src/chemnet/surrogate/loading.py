@@ -16,7 +16,7 @@ from chemnet.errors import ConfigError, ModelError, ResultsError, suggest
 from chemnet.models.model_file import brings_autoencoder, data_of, load_trained, role_of
 from chemnet.progress import get_logger
 from chemnet.results import ResultDirectory, list_results, resolve_input
-from chemnet.surrogate.accuracy import at_accuracy
+from chemnet.surrogate.accuracy import at_accuracy, settings_of
 from chemnet.surrogate.predictor import Parts
 from chemnet.surrogate.saved import SURROGATE_FILE, read_surrogate
 from chemnet.surrogate.surrogate import Surrogate
@@ -39,6 +39,14 @@ def load_surrogate(
     source: Source | Sequence[Source], config: ConfigDict | None = None, accuracy: str | None = None
 ) -> Surrogate:
     """Return a surrogate by path, shipped name, or component or result name; see `Surrogate.load`."""
+    return _as_configured(_found(source, config, accuracy), config)
+
+
+def _as_configured(surrogate: Surrogate, config: ConfigDict | None) -> Surrogate:
+    return surrogate.neutral() if config is not None and config["surrogate"]["neutral"] else surrogate
+
+
+def _found(source: Source | Sequence[Source], config: ConfigDict | None, accuracy: str | None) -> Surrogate:
     if accuracy is None and config is not None and config["surrogate"]["accuracy"] != "auto":
         accuracy = config["surrogate"]["accuracy"]
     several = isinstance(source, Sequence) and not isinstance(source, str)
@@ -57,15 +65,23 @@ def load_surrogate(
     return compose_ensemble([_member(one, config) for one in source])
 
 
+def accuracies_of(source: Source) -> list[str]:
+    """Return the settings of the dial of a saved or shipped surrogate; empty where it has none."""
+    return next(filter(None, (settings_of(place, SURROGATE_FILE) for place in _places(source))), [])
+
+
 def _saved_folder(source: Any, accuracy: str | None = None) -> Path | None:
     """Return the folder of a saved or shipped surrogate; None where it is none."""
-    places = (Path(source), SHIPPED / str(source))
-    folders = (at_accuracy(place, SURROGATE_FILE, accuracy) for place in places)
+    folders = (at_accuracy(place, SURROGATE_FILE, accuracy) for place in _places(source))
     return next((folder for folder in folders if folder is not None), None)
 
 
+def _places(source: Any) -> tuple[Path, Path]:
+    """Return where a saved or a shipped surrogate of that name would be."""
+    return Path(source), SHIPPED / str(source)
+
+
 def _check_name(source: Any) -> None:
-    """Refuse what is neither a text nor a path."""
     if not isinstance(source, (str, PathLike)) or not str(source):
         raise ModelError(
             f"a surrogate is named by a text or a path, not by {source!r}",
@@ -74,7 +90,6 @@ def _check_name(source: Any) -> None:
 
 
 def _member(source: Any, config: ConfigDict | None) -> ResultDirectory:
-    """Return the training result of a member of an ensemble."""
     _check_name(source)
     if _saved_folder(source) is not None:
         raise ModelError(
@@ -88,7 +103,7 @@ def configured_surrogate(config: ConfigDict) -> Surrogate:
     """Return the surrogate that ``[surrogate]`` names: emulator, and other encoder or decoder where set."""
     table = config["surrogate"]
     if table["members"]:
-        return _configured_ensemble(config)
+        return _as_configured(_configured_ensemble(config), config)
     emulator = resolve_input(
         config,
         "surrogate.emulator",
@@ -102,7 +117,7 @@ def configured_surrogate(config: ConfigDict) -> Surrogate:
         for role in ("encoder", "decoder")
         if table[role] is not False
     }
-    return compose(emulator, **chosen)
+    return _as_configured(compose(emulator, **chosen), config)
 
 
 def _configured_ensemble(config: ConfigDict) -> Surrogate:

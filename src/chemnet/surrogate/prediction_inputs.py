@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chemnet.data.description import DataDescription
+from chemnet.errors import DataError
 from chemnet.progress import get_logger
 from chemnet.surrogate import array_checks
 from chemnet.surrogate.array_checks import Array
@@ -53,6 +54,20 @@ class InputChecker:
         array_checks.check_same_cells(physical=len(forcing), abundances=len(start))
         self._log_outside(forcing, steps, self._totals(start))
         return start, forcing, steps
+
+    def of_one_step(self, physical: Any, dt: Any) -> tuple[Array, Array | None]:
+        """Return parameters `(B, P)` and time steps `(B,)` of one step as histories of two rows."""
+        rows = array_checks.as_array(
+            array_checks.ordered_columns("physical", physical, self.data.physical_names)
+        )
+        if rows.ndim != 2:
+            raise DataError(
+                f"physical has the shape {rows.shape}; one step needs (cells, {self.data.n_physical})",
+                hint="emulate takes whole histories (cells, steps, parameters)",
+            )
+        lengths = None if dt is None else array_checks.as_array(dt)
+        lengths = lengths[:, None] if lengths is not None and lengths.ndim == 1 else lengths
+        return np.repeat(rows[:, None], 2, axis=1), lengths
 
     def inside(self, start: Array, forcing: Array, steps: Array) -> NDArray[np.bool_]:
         """Return whether each step `(B, T - 1)` of checked input is inside what was trained."""

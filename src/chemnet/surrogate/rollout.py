@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from chemnet.models.emulators.steps.step import SOLVER_STEPS
 from chemnet.progress import get_logger
 from chemnet.surrogate.predictor import Predictor, State
 
@@ -58,8 +59,8 @@ class Rollout:
 
 def log_solver_steps(states: State, rows: Tensor) -> None:
     """Say how many steps the solver did up to the last row, where an emulator asks one."""
-    if "solver_steps" in states and len(rows):
-        done = states["solver_steps"][:, -1]
+    if SOLVER_STEPS in states and len(rows):
+        done = states[SOLVER_STEPS][:, -1]
         n_steps = len(done) * int(rows[-1])
         _log.info("the solver did %d of %d steps (%.1f %%)",
                   done.sum(), n_steps, 100.0 * float(done.sum()) / n_steps)  # fmt: skip

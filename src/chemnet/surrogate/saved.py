@@ -22,12 +22,14 @@ from chemnet.config import load_result_config
 from chemnet.config.manager import PACKAGED_DEFAULTS
 from chemnet.config.overrides import join_key
 from chemnet.config.toml_text import toml_text
+from chemnet.config.whole_file import is_as_written, with_checksum, write_whole
 from chemnet.data.description import DataDescription
 from chemnet.errors import ConfigError, ModelError, UntrustedNameError, suggest
 from chemnet.models.contract import member_tables, own_table, rebuild_model
 from chemnet.models.emulators.spaces.latent import TRAINED_AUTOENCODER
 from chemnet.models.weights import BEST_WEIGHTS, fitted, read_tensors, write_tensors
 from chemnet.registry import MODELS
+from chemnet.results.lineage import file_digest, record_files
 from chemnet.surrogate.predictor import Parts
 from chemnet.surrogate.trust.calibration import Judgement
 from chemnet.surrogate.trust.domain import Domain
@@ -82,7 +84,10 @@ def write_surrogate(
         tensors |= {f"{_REFERENCE}.{key}": tensor for key, tensor in judgement.reference.tensors().items()}
     write_tensors(folder / WEIGHTS_FILE, tensors)
     content = _description(folder, parts, domain, name, provenance, judgement)
-    (folder / SURROGATE_FILE).write_text(toml_text(content), encoding="utf-8")
+    # last: whoever is killed before has weights that no description names
+    files = record_files(folder, (SURROGATE_FILE,))
+    content["files"] = {file: record.digest for file, record in files.items()}
+    write_whole(folder / SURROGATE_FILE, with_checksum(toml_text(content)))
     return folder
 
 
@@ -103,6 +108,8 @@ def read_surrogate(folder: Path, build: Callable[..., Built]) -> Built:
         tensors = _read_weights(weights)
         shared = {**content["data"], _STOICHIOMETRY: tensors[_STOICHIOMETRY].numpy()}
         parts = _rebuild(content["networks"], shared, tensors, folder, str(weights))
+        if "weights" not in content:  # a setting of a dial shares the files of another
+            _check_files(folder, content.get("files", {}))
         domain, judgement = Domain.from_dict(content["domain"]), _read_judgement(content, tensors)
         return build(parts, domain, content["name"], content["provenance"], lambda predictor: judgement)
     except UntrustedNameError:
@@ -114,6 +121,16 @@ def read_surrogate(folder: Path, build: Callable[..., Built]) -> Built:
         raise ModelError(
             f"{folder / SURROGATE_FILE} describes no surrogate: {_in_words(error)}", hint=_AGAIN
         ) from error
+
+
+def _check_files(folder: Path, digests: dict[str, str]) -> None:
+    """Refuse a folder of which a file is missing or not what was saved; older ones tell no digests."""
+    for name, digest in digests.items():
+        path = folder / name
+        if not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
+            raise ModelError(f"{path} is missing: the surrogate is not whole", hint=_AGAIN)
+        if file_digest(path) != digest:
+            raise ModelError(f"{path} changed after the surrogate was saved (other digest)", hint=_AGAIN)
 
 
 def _note_class_names(networks: dict[str, Any], path: Path) -> None:
@@ -204,7 +221,8 @@ def _describe(network: Any, folder: Path) -> dict[str, Any]:
 
 def _read_description(path: Path) -> dict[str, Any]:
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        content = tomllib.loads(text)
         if not isinstance(content["format"], int) or content["format"] < 1:
             raise ModelError(f"{path}: format = {content['format']!r} is no number of a format", hint=_AGAIN)
         if content["format"] > FORMAT:
@@ -212,6 +230,8 @@ def _read_description(path: Path) -> dict[str, Any]:
                 f"{path} has format {content['format']}; this chemnet reads up to {FORMAT}",
                 hint="update chemnet",
             )
+        if not is_as_written(text):
+            raise ModelError(f"{path} changed after it was written (other checksum)", hint=_AGAIN)
     except (OSError, ValueError, RecursionError, KeyError) as error:
         raise ModelError(f"{path} cannot be read: {_in_words(error)}", hint=_AGAIN) from error
     return content

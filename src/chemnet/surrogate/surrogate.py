@@ -6,7 +6,7 @@ Shapes: B cells, T steps, S species, P physical parameters, L latents.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,26 +15,33 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from chemnet.chemistry.network.stoichiometry import charges
 from chemnet.config import ConfigDict
-from chemnet.errors import ConfigError, DataError, ModelError
+from chemnet.errors import ConfigError, ModelError
 from chemnet.surrogate import array_checks
+from chemnet.surrogate.along_histories import (
+    Histories,
+    abundances_along,
+    latents_along,
+    monitored_predictor,
+    spread_along,
+    trust_along,
+)
 from chemnet.surrogate.bulk.cell_batches import as_given, run
 from chemnet.surrogate.bulk.rollout_file import RolloutFile
 from chemnet.surrogate.bulk.stepper import Stepper
 from chemnet.surrogate.bulk.stream import kept_of, stream, weights_digest
 from chemnet.surrogate.prediction_inputs import InputChecker
 from chemnet.surrogate.predictor import Parts
-from chemnet.surrogate.rollout import Rollout, log_solver_steps, read, rollout_states
 from chemnet.surrogate.saved import write_surrogate
 from chemnet.surrogate.trust.calibration import Judgement
 from chemnet.surrogate.trust.domain import Domain
 from chemnet.surrogate.trust.monitored_predictor import MonitoredPredictor
 from chemnet.surrogate.trust.trust import Trust
-from chemnet.surrogate.wrappers.conservation import ConservingPredictor
+from chemnet.surrogate.wrappers.conservation import ConservingPredictor, conserve_elements
 from chemnet.surrogate.wrappers.surrogate_ensemble import Components, Ensemble, components_of
 from chemnet.training.parallel.devices import choose_device
 
-Histories = tuple[array_checks.Array, array_checks.Array, array_checks.Array]
 Judge = Callable[[ConservingPredictor[Components]], Judgement | None]
 _DEVICES = "'cpu', 'cuda', 'cuda:<index>' or 'auto', as far as this machine has them"
 
@@ -110,7 +117,7 @@ class Surrogate:
             When nothing has this name, it is not an emulator, it has no such accuracy, its files are damaged,
             or several do not fit together.
         """
-        # the only circle between files here: loading makes a Surrogate
+        # a circle between files, for loading makes a Surrogate
         from chemnet.surrogate.loading import load_surrogate
 
         return load_surrogate(source, config, accuracy)
@@ -147,6 +154,30 @@ class Surrogate:
         except ConfigError as error:
             raise ModelError(f"the surrogate cannot move to {str(device)!r}", hint=_DEVICES) from error
         return self
+
+    def neutral(self) -> Surrogate:
+        """Balance charges too from now on, by one more multiplier, and return this surrogate.
+
+        It is asked for because the truth need not be neutral: UCLCHEM's tables are not.
+
+        Raises
+        ------
+        ModelError
+            When no species has a positive, or none a negative charge.
+        """
+        charge = charges(self.species)
+        if not (charge > 0).any() or not (charge < 0).any():
+            raise ModelError(
+                f"the surrogate {self.name!r} has no species of both charges, which could balance",
+                hint="leave surrogate.neutral at false",
+            )
+        self.predictor.charges = torch.from_numpy(charge)
+        return self
+
+    @property
+    def is_neutral(self) -> bool:
+        """Whether charges are balanced."""
+        return self.predictor.charges is not None
 
     @property
     def device(self) -> torch.device:
@@ -195,6 +226,35 @@ class Surrogate:
         checked = array_checks.check_latents(latents, self.latent_dim)
         return run(lambda latent: self.components.decode(latent.float()), self.device, latents, checked)
 
+    def conserve(self, abundances: Any, totals: Any) -> Any:
+        """Return abundances `(B, S)` brought to element totals, in float64.
+
+        A grid needs it whose advection mixed cells and so broke their totals: what follows, `step` or
+        `emulate`, keeps the totals of what it is given. Where `neutral` was asked for, charges balance, too.
+
+        Parameters
+        ----------
+        abundances
+            `(B, S)`, as for `emulate`.
+        totals
+            Atoms per H nucleus in the order of `elements`: `(B, E)`, or `(E,)` for all cells alike; or a
+            mapping from an element to numbers `(B,)` or one. What it leaves out keeps its total.
+
+        Raises
+        ------
+        DataError
+            For input that cannot be used, naming cell and column.
+        ModelError
+            When no positive abundances near the given ones have these totals.
+        """
+        start = array_checks.check_abundances(abundances, self.species)
+        wanted = array_checks.check_totals(totals, start @ self.data.stoichiometry, self.elements)
+        atoms, charge = torch.from_numpy(self.data.stoichiometry), self.predictor.charges
+        corrected = conserve_elements(
+            torch.from_numpy(start), torch.from_numpy(wanted), atoms, charges_S=charge
+        )
+        return as_given(corrected, abundances)
+
     def latent_emulate(self, physical: Any, latents: Any, dt: Any = None) -> Any:
         """Return latents `(B, T, L)` along histories; row 0 is the input.
 
@@ -213,12 +273,8 @@ class Surrogate:
         given = np.atleast_2d(array_checks.as_array(latents))
         start = array_checks.check_latents(given, self.latent_dim)
         forcing, steps = self._inputs.histories(physical, dt, latents=start)
-
-        def roll(latent: Tensor, physical_BTP: Tensor, dt_BN: Tensor) -> Tensor:
-            state = self.components.begin(latent.float())
-            return rollout_states(self.components, state, physical_BTP, dt_BN)["latent"]
-
-        return _as_asked(run(roll, self.device, latents, start, forcing, steps), physical)
+        found = latents_along(self.components, (start, forcing, steps), like=latents)
+        return _as_asked(found, physical)
 
     def emulate(self, physical: Any, abundances: Any, dt: Any = None, rows: Any = None) -> Any:
         """Return abundances `(B, T, S)` along histories; row 0 is the input.
@@ -247,8 +303,7 @@ class Surrogate:
             For input that cannot be used, naming cell and step.
         """
         inputs, wanted = self._asked(physical, abundances, dt, rows)
-        rollout = partial(Rollout(self.predictor), rows=wanted)
-        return _as_asked(run(rollout, self.device, abundances, *inputs), physical)
+        return _as_asked(abundances_along(self.predictor, inputs, wanted, like=abundances), physical)
 
     def spread(self, physical: Any, abundances: Any, dt: Any = None, rows: Any = None) -> Any:
         """Return how far the members of an ensemble are apart, `(B, T, S)`; takes what `emulate` takes.
@@ -262,19 +317,13 @@ class Surrogate:
         ModelError
             When this surrogate is not an ensemble.
         """
-        components = self.components
-        if not isinstance(components, Ensemble):
+        if not isinstance(self.components, Ensemble):
             raise ModelError(
                 f"the surrogate {self.name!r} is no ensemble: one emulator has no spread",
                 hint="train model.name=LatentEnsemble, or load several trainings: Surrogate.load([a, b])",
             )
         inputs, wanted = self._asked(physical, abundances, dt, rows)
-
-        def roll(start: Tensor, forcing: Tensor, steps: Tensor) -> Tensor:
-            states = rollout_states(components, components.start(start), forcing, steps, wanted)
-            return read(states, components.spread)
-
-        return _as_asked(run(roll, self.device, abundances, *inputs), physical)
+        return _as_asked(spread_along(self.components, inputs, wanted, like=abundances), physical)
 
     def trust(self, physical: Any, abundances: Any, dt: Any = None, rows: Any = None) -> Trust:
         """Return how far each state of `emulate` can be trusted; takes what `emulate` takes.
@@ -299,23 +348,10 @@ class Surrogate:
             As `trust`.
         """
         inputs, wanted = self._asked(physical, abundances, dt, rows)
-        later = wanted[wanted > 0]
-        with_input = len(later) < len(wanted)
-        monitored = self.monitored
-
-        def roll(start: Tensor, forcing: Tensor, steps: Tensor) -> Tensor:
-            states = rollout_states(monitored, monitored.start(start), forcing, steps, later)
-            log_solver_steps(states, later)
-            return read(states, monitored.observe)
-
-        observed = run(roll, self.device, torch.zeros(0), *inputs)
-        predicted, indicators = observed.split([monitored.n_species, len(monitored.indicators)], dim=-1)
-        outside = torch.from_numpy(~self._inputs.inside(*inputs))[:, later - 1]
-        trust = self.judgement.calibration.trust(indicators, outside, with_input)
-        start = torch.from_numpy(inputs[0]).float()[:, None].expand(-1, int(with_input), -1)
-        emulated = as_given(torch.cat([start, predicted], dim=1), abundances)
+        inside = self._inputs.inside(*inputs)
+        emulated, trust = trust_along(self.predictor, self.judgement, inputs, inside, wanted, like=abundances)
         if array_checks.is_one_cell(physical):
-            trust = Trust(trust.expected_error[0], trust.score[0])
+            trust = trust.of_cell(0)
         return _as_asked(emulated, physical), trust
 
     @property
@@ -352,10 +388,7 @@ class Surrogate:
         ModelError
             When it was never calibrated.
         """
-        known = self.judgement
-        return MonitoredPredictor(
-            self.predictor, known.reference.to(self.device), known.calibration.indicators
-        )
+        return monitored_predictor(self.predictor, self.judgement)
 
     def rollout(
         self,
@@ -399,6 +432,7 @@ class Surrogate:
         """
         kept = kept_of(self.components, physical, every, species, conserve)
         source = {"surrogate": self.name, "weights": weights_digest(self.parts)}
+        source |= {"charge": "neutral"} if self.is_neutral else {}
         histories = (physical, abundances, dt)
         return stream(self.predictor, self._inputs, source, histories, Path(output), kept)
 
@@ -438,16 +472,9 @@ class Surrogate:
         DataError
             For input that cannot be used, naming the cell.
         """
-        rows = array_checks.as_array(array_checks.ordered_columns("physical", physical, self.physical_names))
-        if rows.ndim != 2:
-            raise DataError(
-                f"physical has the shape {rows.shape}; one step needs (cells, {len(self.physical_names)})",
-                hint="emulate takes whole histories (cells, steps, parameters)",
-            )
-        lengths = None if dt is None else array_checks.as_array(dt)
-        lengths = lengths[:, None] if lengths is not None and lengths.ndim == 1 else lengths
+        histories = self._inputs.of_one_step(physical, dt)
         start = array_checks.ordered_columns("abundances", abundances, self.species)
-        return self.emulate(np.repeat(rows[:, None], 2, axis=1), start, lengths)[:, 1]
+        return self.emulate(histories[0], start, histories[1])[:, 1]
 
     def in_domain(self, physical: Any, abundances: Any = None, dt: Any = None) -> NDArray[np.bool_]:
         """Return for each cell and step `(B, T)` whether it is inside what the surrogate was trained on.

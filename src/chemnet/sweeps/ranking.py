@@ -19,7 +19,7 @@ Row = list[str]
 
 
 def append_record(folder: Path, record: TrialRecord) -> None:
-    """Write the record of a trial through to the disk: an interrupted sweep knows what is done."""
+    """Write the record of a trial to disk at once, so that an interrupted sweep knows what is done."""
     with (folder / TRIALS_FILE).open("a", encoding="utf-8") as stream:
         stream.write(json.dumps(record.to_dict()) + "\n")
         stream.flush()
@@ -64,7 +64,6 @@ def trial_table(records: Sequence[TrialRecord], monitor: str) -> list[Row]:
 
 
 def _row(record: TrialRecord, keys: Sequence[str]) -> Row:
-    """Return the cells of one trial."""
     failed = record.state == "failed"
     figures = ["-"] * 4
     if not failed:
@@ -90,9 +89,9 @@ def shown(value: Any) -> str:
 
 
 def keep_best(best: TrialRecord, component: str | bool) -> ResultDirectory:
-    """Leave a copy of the best trial as the newest training, under the name that the sweep was asked for.
+    """Copy the best trial as the newest training, under the name that the sweep was asked for.
 
-    What follows, `infer` for one, then finds it as it finds the result of `train`.
+    Later verbs, such as `infer`, then find it like a result of `train`.
     """
     trial = ResultDirectory.open(best.result)
     config = trial.config.replace({"train.component": component, "train.run_name": False})

@@ -1,4 +1,4 @@
-"""Running the trials of a sweep, on whatever workers there are, so that a broken-off sweep goes on."""
+"""Running the trials of a sweep on the configured workers, so that an interrupted sweep can resume."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def make_search(config: ConfigDict, space: Space, folder: Path) -> tuple[Search,
 
 
 def trial_prefix(config: ConfigDict, folder: Path) -> str:
-    """Return what the components of the trials are called, without their numbers: unique to the sweep."""
+    """Return the name of the trials' components without their numbers; it is unique to the sweep."""
     name = config["train"]["component"] or config["model"]["name"].rpartition(".")[2]
     return f"{name}-{folder.name.rpartition('-')[2]}"
 
@@ -94,7 +94,7 @@ def monitor_of(config: ConfigDict) -> str:
 
 @contextmanager
 def tracked(config: ConfigDict, space: Space, folder: Path) -> Iterator[MlflowTracker | None]:
-    """Open the sweep's own run in MLflow, or go on with it; None where tracking is off."""
+    """Open the sweep's own run in MLflow, or continue it; None where tracking is off."""
     if not config["mlflow"]["enabled"]:
         yield None
         return

@@ -1,4 +1,4 @@
-"""Trials that Optuna draws, each from what the ones before have shown, and keeps in a database."""
+"""Trials whose values Optuna draws, guided by earlier trials, and keeps in a database."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SLOT, _CONTINUES = "slot", "continues"
 
 @dataclass
 class Study(Search):
-    """An Optuna study: tree-structured Parzen estimators draw, a pruner ends what is hopeless.
+    """An Optuna study: tree-structured Parzen estimators draw values, a pruner stops hopeless trials.
 
     Every process opens the storage by itself. What a slot draws is a function of the seed and of the trials
     that have ended by then.
@@ -111,7 +111,7 @@ class Study(Search):
             self._study.tell(drawn, state=Told.PRUNED if state == "pruned" else Told.FAIL)
 
     def close(self) -> None:
-        """Let go of the database, so that its file can be moved."""
+        """Close the database, so that its file can be moved."""
         self._store.remove_session()
         self._store.engine.dispose()
 
@@ -150,7 +150,6 @@ def _number(trial: Any) -> int:
 
 
 def _suggest(drawn: Any, key: str, domain: Choice | Range) -> Any:
-    """Draw one parameter."""
     if isinstance(domain, Range):
         suggest = drawn.suggest_int if domain.whole else drawn.suggest_float
         return suggest(key, domain.low, domain.high, log=domain.logarithmic)
@@ -158,7 +157,7 @@ def _suggest(drawn: Any, key: str, domain: Choice | Range) -> Any:
 
 
 def _value(domain: Choice | Range, parameter: Any) -> Any:
-    """Return the value that a parameter stands for: alternatives are kept as text, which may be lists."""
+    """Return the value of a parameter: alternatives are kept as text, which may hold lists."""
     if isinstance(domain, Range):
         return parameter
     return next(value for value in domain.values if json.dumps(value) == parameter)

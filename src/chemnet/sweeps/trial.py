@@ -40,14 +40,14 @@ class Search(ABC):
         """Return the trial number `slot` of the sweep; the same one again where its worker died."""
 
     def hopeless(self, trial: Trial, epoch: int, score: float) -> bool:
-        """Take in the score after an epoch; return whether the trial is not worth going on with."""
+        """Record the score after an epoch; return whether the trial should be stopped."""
         return False
 
     def end(self, trial: Trial, state: TrialState, score: float) -> None:  # noqa: B027  (a grid learns nothing)
-        """Take in how a trial ended; the score of a failed one is NaN."""
+        """Record how a trial ended; the score of a failed one is NaN."""
 
     def close(self) -> None:  # noqa: B027  (a grid holds nothing)
-        """Let go of files that are held open."""
+        """Close files that are held open."""
 
 
 # not Optuna's GridSampler: it draws the points in random order, and one twice where two workers ask at once
@@ -134,9 +134,9 @@ class TrialRecord:
 
 
 def run_trial(plan: TrialPlan, search: Search, slot: int) -> TrialRecord:
-    """Train one trial, on whatever worker this is called, and return how it ended.
+    """Train one trial on the worker where this is called, and return how it ended.
 
-    A trial that another worker or an earlier run of the sweep began goes on from its last whole epoch.
+    A trial begun by another worker or an earlier run of the sweep resumes from its last complete epoch.
 
     Raises
     ------
@@ -161,7 +161,7 @@ def run_trial(plan: TrialPlan, search: Search, slot: int) -> TrialRecord:
 
 
 class NoSuchFigureError(ConfigError):
-    """The figure that ranks trials is none of a training's: no trial can be ranked."""
+    """The figure that ranks trials is not one of a training's, so no trial can be ranked."""
 
 
 class TrialCallback:
@@ -180,7 +180,7 @@ class TrialCallback:
         self.tags = {**plan.tags, "trial": str(trial.number)}
 
     def stops_after(self, record: Mapping[str, float]) -> bool:
-        """Take in the figures of an epoch; return whether training is to end."""
+        """Record the figures of an epoch; return whether training is to end."""
         score = figure(record, self._monitor)
         return self._search.hopeless(self._trial, int(record["epoch"]), score)
 
@@ -228,7 +228,6 @@ def _unfinished(config: ConfigDict, component: str) -> Path | None:
 
 
 def _record(slot: int, trial: Trial, result: ResultDirectory, monitor: str) -> TrialRecord:
-    """Return how a trained trial ended."""
     from chemnet.training.loop.training_report import read_records
 
     records = read_records(result.file("metrics.jsonl"))

@@ -1,4 +1,4 @@
-"""Muon: momentum whose matrix steps have all their singular values near one; Adam for all that is no matrix.
+"""Muon: momentum whose matrix updates have singular values near one; Adam for everything else.
 
 A gradient of a matrix is dominated by few directions, and Adam's step with it. Muon takes the nearest
 semi-orthogonal matrix of the momentum instead, so that every direction of a layer learns at one rate.
@@ -73,7 +73,7 @@ class Muon(Optimizer):
     def step(self, closure: Callable[[], float]) -> float: ...
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:
-        """Move every parameter that has a gradient; `closure` evaluates the loss anew and returns it."""
+        """Update every parameter that has a gradient; `closure` evaluates the loss anew and returns it."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -97,7 +97,6 @@ class Muon(Optimizer):
         matrix.add_(direction, alpha=-group["lr"] * _ADAM_RMS * max(matrix.shape) ** 0.5)
 
     def _move_vector(self, vector: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
-        """Step as Adam does."""
         state = self.state[vector]
         if not state:
             state["step"] = torch.zeros((), dtype=torch.float32)

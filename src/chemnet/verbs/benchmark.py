@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
 METRICS_FILE = "metrics.json"
 MARKDOWN_FILE, PAGE_FILE = "report.md", "report.html"
+# figures of the full rollout that `result.toml` holds
+_SUMMARY = (
+    "mlae", "lae99", "mlae_visible", "lae99_visible", "mlae_abundant", "lae99_abundant", "solver_share",
+    "element_drift",
+)  # fmt: skip
 
 
 class BenchmarkResult(VerbResult):
@@ -104,7 +109,7 @@ def benchmark(config: ConfigDict) -> ResultDirectory:
     surrogate = surrogate_to_score(config)
     data_result = data_for(config, surrogate)
     check_species(config["benchmark"]["species"], surrogate.species)
-    named_network(config, surrogate)  # a wrong one is told before anything is scored
+    named_network(config, surrogate.species)  # a wrong one is told before anything is scored
     parents = {"preprocess": data_result}
     emulator = trained_emulator(config, surrogate)
     if emulator is not None:
@@ -118,7 +123,8 @@ def benchmark(config: ConfigDict) -> ResultDirectory:
         _write_report(metrics, writer.path)
         rollout = metrics["scores"]["rollout"]
         writer.summary.update(
-            {name: rollout[name] for name in ("mlae", "lae99", "mlae_visible", "element_drift")},
+            {name: rollout[name] for name in _SUMMARY},
+            first_step=rollout["at_step"]["1"]["mlae"],
             surrogate=surrogate.name,
             tracers=metrics["data"]["tracers"],
         )
@@ -129,6 +135,7 @@ def _measure(
     config: ConfigDict, surrogate: Surrogate, data: PreprocessedData, folder: Path
 ) -> dict[str, Any]:
     """Score, take the times and draw the figures; return the content of `metrics.json`."""
+    from chemnet.evaluation.error_against_cost import error_against_cost
     from chemnet.evaluation.judge import Judge, Options
     from chemnet.evaluation.long_rollout import long_rollout
     from chemnet.evaluation.score_split import evaluate
@@ -136,13 +143,16 @@ def _measure(
     from chemnet.workers import ThisThread, open_workers
 
     table, options = config["benchmark"], Options.of(config)
+    judge = Judge(surrogate, data, options, config)
     with open_workers(config, ThisThread) as workers:
-        evaluation = evaluate(Judge(surrogate, data, options, config), workers)
+        evaluation = evaluate(judge, workers)
     scores = {name: score.to_dict() for name, score in evaluation.scores.items()}
-    trust = None if evaluation.risk is None else evaluation.risk.to_dict()
+    trust = _trust(evaluation)
     endurance = long_rollout(surrogate, evaluation.source, options.floor)
+    priced = error_against_cost(surrogate, judge, data, config)
     _draw(surrogate, evaluation, scores, table, folder)
     _draw_trust(trust, endurance, folder)
+    _draw_cost(priced, folder)
     return {
         "surrogate": _describe(surrogate),
         "data": {
@@ -155,12 +165,21 @@ def _measure(
             "inside_domain": evaluation.inside,
             "known_tracers": len(data.split("train").tracer_ids),
         },
-        "settings": {"floor": options.floor, "visible": options.visible},
+        "settings": {name: getattr(options, name) for name in ("floor", "visible", "abundant")},
         "scores": scores,
         "trust": trust,
         "long_rollout": endurance,
+        "error_against_cost": priced,
         "speed": speeds(surrogate, data, evaluation.source, config),
     }
+
+
+def _trust(evaluation: Evaluation) -> dict[str, Any] | None:
+    """Return what trust in states is worth and, as `by_species`, that in single species."""
+    if evaluation.risk is None:
+        return None
+    species = evaluation.species_risk
+    return {**evaluation.risk.to_dict(), "by_species": None if species is None else species.to_dict()}
 
 
 def _describe(surrogate: Surrogate) -> dict[str, Any]:
@@ -212,6 +231,15 @@ def _draw_trust(trust: dict[str, Any] | None, endurance: dict[str, Any], folder:
     if trust is not None:
         save_figure(draw_risk_coverage(trust), folder / "risk_coverage.png")
     save_figure(draw_long_rollout(endurance), folder / "long_rollout.png")
+
+
+def _draw_cost(priced: dict[str, Any] | None, folder: Path) -> None:
+    """Write the figure of what a user pays for which error."""
+    from chemnet.plots.cost_figures import draw_error_against_cost
+    from chemnet.plots.figures import save_figure
+
+    if priced is not None:
+        save_figure(draw_error_against_cost(priced), folder / "error_against_cost.png")
 
 
 def _trajectories(

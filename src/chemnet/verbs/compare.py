@@ -43,8 +43,8 @@ class CompareResult(VerbResult):
         return draw_comparison(self.scores)
 
     def __str__(self) -> str:
-        from chemnet.plots.benchmark_report import comparison_table
-        from chemnet.plots.text_tables import aligned
+        from chemnet.plots.benchmark_tables import comparison_table
+        from chemnet.text_tables import aligned
 
         return "\n".join([*aligned(comparison_table(self.benchmarks)), "", f"result  {self.path}"])
 
@@ -89,9 +89,9 @@ class Compare(Verb[CompareResult]):
 def compare(config: ConfigDict) -> ResultDirectory:
     """Read the benchmarks and write table, curves and figures of all."""
     from chemnet.plots.benchmark_figures import draw_comparison
-    from chemnet.plots.benchmark_report import comparison_table
+    from chemnet.plots.benchmark_tables import comparison_table
     from chemnet.plots.figures import save_figure
-    from chemnet.plots.text_tables import markdown_table
+    from chemnet.text_tables import markdown_table
 
     wanted = config["compare"]["benchmarks"]
     found = [named_result(config, str(one), "compare.benchmarks", "benchmark") for one in wanted]

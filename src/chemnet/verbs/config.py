@@ -27,7 +27,7 @@ class Config(Verb[Answer]):
         "chemnet config --set train.epochs 20 -c run.toml",
     )
 
-    #: set by whoever built the configuration, so that origins can be told
+    #: set by the builder of the configuration, so that origins can be shown
     manager: ConfigManager | None = None
 
     @staticmethod
@@ -70,7 +70,6 @@ class Config(Verb[Answer]):
 
 
 def _set(manager: ConfigManager, key: str, value: Any) -> Answer:
-    """Write a key into the configuration's only file."""
     from chemnet.config.edit import set_in_file
 
     if len(manager.files) != 1:
@@ -84,7 +83,6 @@ def _set(manager: ConfigManager, key: str, value: Any) -> Answer:
 
 
 def _explanation(facts: dict[str, Any]) -> Answer:
-    """Lay the facts of one key out as aligned lines."""
     labels = {"set_by": "set by"}
     width = max(len(labels.get(name, name)) for name in facts)
     lines = [f"{labels.get(name, name):<{width}}  {value}" for name, value in facts.items()]

@@ -47,7 +47,7 @@ class OpenDatabase(Verb["DatabaseConnection"]):
         return open_database(self.with_arguments("lookup", {"database_dir": database_dir}))
 
     def run_cli(self, args: Any) -> Answer:
-        """Say what the database holds: a connection itself is of use in Python only."""
+        """Print what the database holds; the connection itself is of use in Python only."""
         connection = self.run()
         states = connection.states
         content = {

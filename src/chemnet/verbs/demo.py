@@ -61,14 +61,14 @@ class Demo(Verb[Answer]):
     manager: ConfigManager | None = None
 
     def run(self, folder: str | Path | None = None) -> Answer:
-        """Run the chain and tell what it made and what to do next.
+        """Run the chain, then list what it made and what to do next.
 
         Parameters
         ----------
         folder
             Where recipes and results go; wins over ``demo.folder``.
         """
-        for package in ("umap", "bokeh", "chromadb"):
+        for package in ("umap", "chromadb"):
             require(package, "`chemnet demo`, which shows every verb (chemnet[all]),")
         place = Path(folder or self.config["demo"]["folder"]).resolve()
         place.mkdir(parents=True, exist_ok=True)
@@ -102,12 +102,10 @@ class Demo(Verb[Answer]):
 
 
 def _simulate(demo: DemoRun) -> None:
-    """Make tracers and integrate the chemistry along them."""
     demo.results["simulate"] = demo.run("simulate")
 
 
 def _preprocess(demo: DemoRun) -> None:
-    """Split and scale what was simulated."""
     demo.results["preprocess"] = demo.run("preprocess")
 
 
@@ -128,7 +126,6 @@ def _benchmark(demo: DemoRun) -> None:
 
 
 def _encode(demo: DemoRun) -> None:
-    """Encode every state."""
     demo.results["latents"] = demo.run("infer", model_dir=demo.results["autoencoder"].path)
 
 
@@ -139,15 +136,13 @@ def _map(demo: DemoRun) -> None:
 
 
 def _store(demo: DemoRun) -> None:
-    """Put every state into a vector database."""
     demo.results["database"] = demo.run("save_to_database", infer_dir=demo.results["latents"].path)
 
 
 def _look_up(demo: DemoRun) -> None:
-    """Ask for the states nearest to one in the middle of a tracer."""
     states = demo.results["latents"].dataset
     rows = states.tracer_rows(states.tracer_ids[0])
-    demo.neighbours = demo.run("lookup", id=str(states.ids[rows[len(rows) // 2]]))
+    demo.neighbours = demo.run("lookup", id=str(states.ids()[rows[len(rows) // 2]]))
 
 
 _STAGES: tuple[tuple[str, str, Callable[[DemoRun], None]], ...] = (
@@ -194,7 +189,6 @@ def _story(demo: DemoRun) -> list[str]:
 
 
 def _what_was_made(demo: DemoRun) -> list[str]:
-    """Return one line per thing that is worth opening."""
     simulated = demo.results["simulate"].summary
     made = [
         (f"{simulated['tracers']} tracers of {simulated['species']} species", "simulate", "tracers.png"),
@@ -228,7 +222,7 @@ def _errors(demo: DemoRun) -> dict[str, float]:
 
 
 def _what_is_next(demo: DemoRun) -> list[str]:
-    """Return commands to go on with, each with its purpose."""
+    """Return commands to try next, each with its purpose."""
     recipe, emulator_recipe = _shown(demo.folder / RECIPE), _shown(demo.folder / EMULATOR_RECIPE)
     steps = [
         (

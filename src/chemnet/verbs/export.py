@@ -1,4 +1,4 @@
-"""`chemnet export`: a surrogate as a folder that codes in C, C++ and Fortran build and call."""
+"""`chemnet export`: a surrogate as a folder or .zip that codes in C, C++ and Fortran build and call."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Export(Verb):
     description = "write a surrogate as a C and Fortran library that needs no Python"
     examples: ClassVar = (
         "chemnet export uclchem --output uclchem_library",
-        "chemnet export emulator --output library --embed",
+        "chemnet export emulator --output library.zip --embed",
     )
 
     @staticmethod
@@ -32,7 +32,7 @@ class Export(Verb):
             metavar="SURROGATE",
             help="a shipped one, a component, a result or a saved folder; wins over export.surrogate",
         )
-        parser.add_argument("--output", metavar="DIR", help="the folder to write; wins over export.output")
+        parser.add_argument("--output", metavar="PATH", help="a folder or NAME.zip; wins over export.output")
         parser.add_argument(
             "--embed", action="store_true", default=None, help="also write the weights as C source"
         )
@@ -50,17 +50,17 @@ class Export(Verb):
         surrogate
             What `Surrogate.load` takes; wins over ``export.surrogate``.
         output
-            The folder, new, empty or an older bundle; wins over ``export.output``.
+            The folder or .zip: new, empty or an older bundle; wins over ``export.output``.
         embed
             Whether weights are also written as C source; wins over ``export.embed``.
 
         Raises
         ------
         ConfigError
-            When surrogate or folder is not named.
+            When surrogate or output is not named.
         ModelError
-            When there is no such surrogate, it has no form that the library computes, or the folder holds
-            something else.
+            When there is no such surrogate, it has no form that the library computes, or something else is
+            where the bundle should be.
         """
         config = self.with_arguments("export", {"surrogate": surrogate, "output": output, "embed": embed})
         table = config["export"]
@@ -70,24 +70,29 @@ class Export(Verb):
                     f"export.{key} is not set",
                     hint=f"chemnet export uclchem --output uclchem_library ({example})",
                 )
+        from chemnet.export.archive import unpacked
         from chemnet.export.bundle import write_bundle
         from chemnet.surrogate.surrogate import Surrogate
 
         loaded = Surrogate.load(table["surrogate"], config)
-        folder = write_bundle(loaded, Path(table["output"]), table["embed"])
-        sizes = {
-            path.relative_to(folder).as_posix(): path.stat().st_size
-            for path in folder.rglob("*")
-            if path.is_file()
-        }
+        bundle = write_bundle(loaded, Path(table["output"]), table["embed"])
+        with unpacked(bundle) as folder:
+            sizes = {
+                path.relative_to(folder).as_posix(): path.stat().st_size
+                for path in folder.rglob("*")
+                if path.is_file()
+            }
         weights = sizes["weights.bin"] / 1e6
         source = sum(size for name, size in sizes.items() if name.endswith((".c", ".h", ".f90", ".cpp")))
+        source_folder = bundle.with_suffix("") if bundle.is_file() else bundle
+        unzip = f"unzip {bundle} -d {bundle.parent} && " if bundle.is_file() else ""
         text = "\n".join(
             [
                 f"{loaded!r}",
-                f"bundle  {folder}  ({source / 1000:.0f} kB of source, {weights:.1f} MB of weights)",
-                f"build   cmake -S {folder} -B {folder}/build && cmake --build {folder}/build",
-                f"check   chemnet verify {folder}",
+                f"bundle  {bundle}  ({source / 1000:.0f} kB of source, {weights:.1f} MB of weights)",
+                f"build   {unzip}cmake -S {source_folder} -B {source_folder}/build && "
+                f"cmake --build {source_folder}/build",
+                f"check   chemnet verify {bundle}",
             ]
         )
-        return Answer({"surrogate": loaded.name, "path": str(folder), "files": sizes}, text, folder)
+        return Answer({"surrogate": loaded.name, "path": str(bundle), "files": sizes}, text, bundle)

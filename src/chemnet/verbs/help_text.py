@@ -29,7 +29,6 @@ def help_text(verb: type[Verb], schema: Schema) -> str:
 
 
 def _inputs(verb: type[Verb]) -> Iterator[str]:
-    """Yield which earlier results the verb reads."""
     if verb.inputs:
         yield "reads (the newest that fits, unless the key names another):"
         width = max(map(len, verb.inputs))
@@ -38,7 +37,6 @@ def _inputs(verb: type[Verb]) -> Iterator[str]:
 
 
 def _examples(verb: type[Verb]) -> Iterator[str]:
-    """Yield commands to start from."""
     yield "examples:"
     yield from (f"  {line}" for line in verb.examples or (f"chemnet {verb.cli_name}",))
 

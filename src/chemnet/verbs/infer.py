@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -12,7 +11,7 @@ from chemnet.config import ConfigDict
 from chemnet.progress import get_logger
 from chemnet.registry import DATASETS, chem_verb
 from chemnet.results import ResultDirectory, ResultWriter, VerbResult, resolve_input
-from chemnet.results.directory import DONE
+from chemnet.results.layout import DONE
 from chemnet.results.partial import OwnedRun
 from chemnet.verbs.verb import Verb
 
@@ -39,7 +38,7 @@ class InferResult(VerbResult):
         """The inferred states, read through memory maps."""
         from chemnet.data.inference.inference_dataset import InferenceDataset
 
-        return InferenceDataset(self.path)
+        return InferenceDataset(self.directory)
 
     def plot(self) -> Figure:
         """Return the first two latents of up to 20,000 states, coloured by time."""
@@ -87,7 +86,7 @@ class Infer(Verb[InferResult]):
         source
             ``"preprocess"``, or ``"data_set"`` for the raw tracers of ``[data_set]``.
         resume
-            ``"latest"``, or the path or name of an unfinished run to go on with behind its last whole batch.
+            ``"latest"``, or the path or name of an unfinished run to resume after its last complete batch.
 
         Raises
         ------
@@ -125,7 +124,7 @@ def infer(
     parents
         ``"train"``, and ``"preprocess"`` unless raw tracers are read.
     begun
-        An unfinished run to go on with.
+        An unfinished run to resume.
 
     Raises
     ------
@@ -134,6 +133,7 @@ def infer(
     """
     import torch
 
+    from chemnet.data.inference.finite_outputs import FiniteOutputs
     from chemnet.data.inference.inference_dataset import InferenceWriter
     from chemnet.data.inference.inference_resume import INPUTS_FILE, check_same_inputs, kept_after_a_batch
     from chemnet.data.inference.inference_sources import Remaining
@@ -173,7 +173,9 @@ def infer(
             progress(total=source.n_rows - states.done, desc="infer", unit="row") as bar,
         ):
             left = Remaining(source, states.done)
+            finite = FiniteOutputs(table["not_finite"], source.tracer_ids, wanted.species)
             for block, outputs in predicted(left):
+                finite.look_at(block, outputs)
                 _append(states, block, outputs, left.surplus)
                 bar.update(len(block.time) - left.surplus)
         (writer.path / INPUTS_FILE).unlink()
@@ -185,6 +187,8 @@ def infer(
             device=str(device),
             splits=list(source.splits),
         )
+        if finite.states:
+            writer.summary["not_finite"] = finite.states
         if conserved is not None:
             writer.summary["conserved"] = conserved
     return writer.result
@@ -225,7 +229,7 @@ def _prediction(
     """Return what yields the blocks of a source with outputs: rollouts of an emulator, rows of all else."""
     from chemnet.models.model_file import data_of, load_trained
     from chemnet.models.weights import weights_file
-    from chemnet.surrogate.bulk.data_set_inference import emulator_predictor, infer_rollouts, infer_rows
+    from chemnet.surrogate.bulk.model_over_data_set import emulator_predictor, infer_rollouts, infer_rows
 
     table = config["infer"]
     weights = weights_file(table["weights"])
@@ -274,5 +278,4 @@ def _dataset_config(config: ConfigDict, parents: dict[str, ResultDirectory]) -> 
     if "preprocess" not in parents:
         return config["data_set"].to_dict()
     # as it was written then: keys that have changed since are no reason to refuse the data
-    text = parents["preprocess"].file("runtime_config.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)["data_set"]
+    return parents["preprocess"].config["data_set"].to_dict()

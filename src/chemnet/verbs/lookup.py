@@ -126,7 +126,6 @@ class Lookup(Verb["LookupAnswer"]):
         return self._answer(connection, "nearest to the given latent", query, near, reference, truth)
 
     def _by_abundances(self, connection: DatabaseConnection, abundances: Any) -> LookupAnswer:
-        """Find the states nearest to given abundances."""
         import numpy as np
 
         from chemnet.search.encoder import StateEncoder

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from chemnet.chemistry.formats import NetworkParts
     from chemnet.chemistry.formats.row_files import ReadingOptions
     from chemnet.chemistry.network.neighbourhood import Neighbourhood
-    from chemnet.chemistry.network.network import NetworkSpecies
+    from chemnet.chemistry.network.parts import NetworkSpecies
     from chemnet.chemistry.network.species_names import Naming
     from chemnet.chemistry.network.survey import Survey
     from chemnet.chemistry.rates.comparison import Comparison
+    from chemnet.config import ConfigDict
+    from chemnet.evaluation.network_against_set import NetworkAgainstSet
 
 SURVEY_FILE = "survey.json"
 OVERVIEW_FILE = "overview.png"
@@ -56,6 +58,14 @@ class NetworkResult(VerbResult):
 
         values = self._content.get("comparison")
         return None if values is None else Comparison.from_dict(values)
+
+    @property
+    def against(self) -> NetworkAgainstSet | None:
+        """What its steps are off by along tracers, where some were given."""
+        from chemnet.evaluation.network_against_set import NetworkAgainstSet
+
+        values = self._content.get("against")
+        return None if values is None else NetworkAgainstSet.from_dict(values)
 
     @property
     def graphs(self) -> dict[str, Path]:
@@ -95,12 +105,11 @@ class NetworkResult(VerbResult):
     def __str__(self) -> str:
         pictures = [OVERVIEW_FILE, *(path.name for path in self.graphs.values())]
         rows = [("result", str(self.path)), ("pictures", ", ".join(pictures))]
-        compared = [] if self.comparison is None else [str(self.comparison)]
+        compared = [str(one) for one in (self.comparison, self.against) if one is not None]
         return "\n".join([str(self.survey), *compared, *(f"{title:<16} {text}" for title, text in rows)])
 
     @property
     def _content(self) -> dict[str, Any]:
-        """What the file of the result holds."""
         return json.loads(self.directory.file(SURVEY_FILE).read_text(encoding="utf-8"))
 
 
@@ -126,12 +135,18 @@ class Network(Verb[NetworkResult]):
         parser.add_argument(
             "--compare", metavar="FILE", help="list what another network adds, misses or gives another rate"
         )
+        parser.add_argument(
+            "--against",
+            metavar="SET",
+            help="tell whether its rates made these tracers, and with which quirks",
+        )
 
     def run(
         self,
         path: str | None = None,
         species: str | Sequence[str] | None = None,
         compare: str | None = None,
+        against: str | None = None,
     ) -> NetworkResult:
         """Describe a network and return the result.
 
@@ -143,15 +158,18 @@ class Network(Verb[NetworkResult]):
             One name or several, in any spelling; as `network.species`.
         compare
             Another network to compare it with; as `network.compare`.
+        against
+            Tracers that it is to have made; as `network.against`.
 
         Raises
         ------
         DataError
-            The network cannot be read, or it has no such species.
+            The network cannot be read, it has no such species, or other rates made the tracers.
         """
         given = {
             "network.path": _absolute(path),
             "network.compare": _absolute(compare),
+            "network.against": _absolute(against),
             "network.species": [species] if isinstance(species, str) else species and list(species),
         }
         config = self.config.replace({key: value for key, value in given.items() if value is not None})
@@ -169,8 +187,9 @@ class Network(Verb[NetworkResult]):
         chosen = _chosen(options["species"], parts.species, parts.name, reading.naming)
         around = [neighbourhood(parts.reactions, one) for one in chosen]
         compared = _compared(parts, options["compare"], reading) if options["compare"] else None
+        made = _made(parts, config) if options["against"] else None
         with ResultWriter(config, verb="network") as writer:
-            _write(writer, found, around, options["neighbours"], compared)
+            _write(writer, found, around, options["neighbours"], compared, made)
         return NetworkResult(writer.result)
 
 
@@ -180,12 +199,24 @@ def _absolute(path: str | None) -> str | None:
 
 
 def _compared(parts: NetworkParts, other: str, reading: ReadingOptions) -> Comparison:
-    """Return what another network changes."""
     from chemnet.chemistry.network.network import Network as Reactions
     from chemnet.chemistry.rates.comparison import compare_networks
 
     ours = Reactions.from_parts(parts.species, parts.reactions, parts.name)
     return compare_networks(ours, Reactions.read(other, reading))
+
+
+def _made(parts: NetworkParts, config: ConfigDict) -> NetworkAgainstSet:
+    """Return what the steps of a network are off by along tracers that it made."""
+    from chemnet.chemistry.network.network import Network as Reactions
+    from chemnet.chemistry.network.rate_options import RateOptions
+    from chemnet.data.readers.tracer_table import TracerTable
+    from chemnet.evaluation.network_against_set import network_against_set
+
+    path = config["network"]["against"]
+    network = Reactions.from_parts(parts.species, parts.reactions, parts.name)
+    network = network.with_rates(RateOptions.of(config["simulate"]))
+    return network_against_set(network, TracerTable(config.replace({"data_set.path": path})), str(path))
 
 
 def _chosen(
@@ -211,8 +242,8 @@ def _write(
     around: Sequence[Neighbourhood],
     neighbours: int,
     compared: Comparison | None,
+    made: NetworkAgainstSet | None,
 ) -> None:
-    """Write the description and the pictures into the result."""
     from chemnet.plots.network_graph import draw_neighbourhood, draw_survey
 
     content: dict[str, Any] = {
@@ -221,6 +252,8 @@ def _write(
     }
     if compared is not None:
         content["comparison"] = compared.to_dict()
+    if made is not None:
+        content["against"] = made.to_dict()
     (writer.path / SURVEY_FILE).write_text(json.dumps(content, indent=2), encoding="utf-8")
     draw_survey(found).savefig(writer.path / OVERVIEW_FILE, dpi=_DPI)
     for one in around:
@@ -246,8 +279,6 @@ def _write(
 
 
 def _graph_file(species: str) -> str:
-    """Return the file name of the graph around a species, without signs that shells dislike."""
-    phase = {"#": "surface_", "@": "bulk_"}.get(species[:1], "")
-    body = species[1:] if phase else species
-    plain = "".join(sign if sign.isalnum() or sign in "+-_" else "_" for sign in body)
-    return f"graph_{phase}{plain}.png"
+    from chemnet.plots.network_graph import plain_name
+
+    return f"graph_{plain_name(species)}.png"

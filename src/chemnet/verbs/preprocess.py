@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from chemnet.config import ConfigDict
 from chemnet.registry import DATASETS, PREPROCESSING, chem_verb
-from chemnet.results import ResultDirectory, ResultWriter, VerbResult, newest_input
+from chemnet.results import ResultDirectory, ResultWriter, VerbResult, Wanted, newest_input
 from chemnet.verbs.verb import Verb
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _newest_simulated(config: ConfigDict) -> ResultDirectory | None:
     options = config["data_set"]
     if options["path"] is not False or options["name"] != "TracerTable":
         return None
-    found = newest_input(config, "data_set.path", "simulate")
+    found = newest_input(config, "data_set.path", Wanted("simulate"))
     if found is not None:
         found.announce("data_set.path")
     return None if found is None else found.result

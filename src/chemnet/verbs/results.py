@@ -6,11 +6,14 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from chemnet.errors import NotFoundError
+from chemnet.errors import NotFoundError, ResultsError
 from chemnet.registry import chem_verb
 from chemnet.results import Answer, ParentRef, ResultDirectory, list_results
-from chemnet.results.directory import PARTIAL_PREFIX
+from chemnet.results.directory import broken_results
+from chemnet.results.layout import PARTIAL_PREFIX
+from chemnet.results.lineage import NOT_HASHED
 from chemnet.results.partial import list_partial, remove_unfinished, run_state
+from chemnet.text_tables import aligned
 from chemnet.verbs.verb import Verb
 
 
@@ -21,12 +24,18 @@ class Results(Verb[Answer]):
     cli_name = "results"
     description = "list results with status, component and lineage"
     tables = ("general",)
-    examples = ("chemnet results --tree", "chemnet results --clean")
+    examples = ("chemnet results --tree", "chemnet results --verify", "chemnet results --clean")
 
     @staticmethod
     def setup_parser(parser: argparse.ArgumentParser) -> None:
-        """Add ``--tree`` and ``--clean``."""
+        """Add ``--tree``, ``--verify`` and ``--clean``."""
         parser.add_argument("--tree", action="store_true", default=None, help="show what was made from what")
+        parser.add_argument(
+            "--verify",
+            action="store_true",
+            default=None,
+            help="read every file and compare it with its digest; exit code 2 where something is broken",
+        )
         parser.add_argument(
             "--clean",
             action="store_true",
@@ -34,11 +43,12 @@ class Results(Verb[Answer]):
             help="delete what unfinished runs left behind; running ones and those of other machines stay",
         )
 
-    def run(self, tree: bool = False, clean: bool = False) -> Answer:
+    def run(self, tree: bool = False, clean: bool = False, verify: bool = False) -> Answer:
         """Return a table of results, oldest first, or with `tree` their lineage.
 
-        With `clean` the hidden directories of runs that have ended are deleted and named instead; a run that
-        could have been resumed cannot be any more.
+        With `verify` every file of every result is read and compared with its digest instead. With `clean`
+        the hidden directories of runs that have ended are deleted and named; a run that could have been
+        resumed cannot be any more.
 
         Raises
         ------
@@ -47,6 +57,8 @@ class Results(Verb[Answer]):
         """
         if clean:
             return self._clean()
+        if verify:
+            return self._verify()
         results_dir = Path(self.config["general"]["results_dir"])
         results = list_results(results_dir)
         partial = [_partial_row(path) for path in list_partial(results_dir)]
@@ -62,6 +74,24 @@ class Results(Verb[Answer]):
             text = _table(rows)
         return Answer({"results_dir": str(results_dir), "results": rows}, text, results_dir)
 
+    def _verify(self) -> Answer:
+        """Compare every file of every result with its digest."""
+        results_dir = Path(self.config["general"]["results_dir"])
+        rows = [_verified_row(result) for result in list_results(results_dir)]
+        rows += [_broken_row(path, error) for path, error in broken_results(results_dir)]
+        rows += [
+            {**_partial_row(path), "files": None, "faults": [], "state": "not finished: not verified"}
+            for path in list_partial(results_dir)
+        ]
+        broken = sum(bool(row["faults"]) for row in rows)
+        lines = [("name", "verb", "files", "state")]
+        lines += [(row["name"], row["verb"], _count(row["files"]), row["state"]) for row in rows]
+        faults = [f"{row['name']}: {fault}" for row in rows for fault in row["faults"]]
+        told = f"{broken} of {len(rows)} are broken" if broken else f"nothing is broken in {results_dir}"
+        text = "\n".join([*aligned(lines, right=(), indent=""), *faults, told])
+        content = {"results_dir": str(results_dir), "results": rows}
+        return Answer(content, text, results_dir, exit_code=2 if broken else 0)
+
     def _clean(self) -> Answer:
         """Delete what unfinished runs left, and tell which."""
         results_dir = Path(self.config["general"]["results_dir"])
@@ -71,7 +101,6 @@ class Results(Verb[Answer]):
 
 
 def _row(result: ResultDirectory) -> dict[str, Any]:
-    """Return what the table shows of a whole result."""
     return {
         "name": result.name,
         "verb": result.verb,
@@ -80,6 +109,31 @@ def _row(result: ResultDirectory) -> dict[str, Any]:
         "wall_time_s": result.wall_time_s,
         "parents": {role: reference.path.name for role, reference in result.parents.items()},
     }
+
+
+def _verified_row(result: ResultDirectory) -> dict[str, Any]:
+    """Return a result's row with what is wrong with it, every byte read."""
+    faults = [error.message for error in result.faults()]
+    unread = len(_files_in(result.path)) - len(result.files)
+    state = f"broken: {len(faults)} files" if faults else "whole"
+    if unread and not faults:
+        state += f" ({unread} files of a database, which lives, have no digest)"
+    return {**_row(result), "files": len(result.files), "faults": faults, "state": state}
+
+
+def _files_in(folder: Path) -> list[Path]:
+    """Return the files of a result that could have a digest."""
+    return [one for one in folder.rglob("*") if one.is_file() and one.name not in NOT_HASHED]
+
+
+def _broken_row(path: Path, error: ResultsError) -> dict[str, Any]:
+    """Return the row of a folder that should be a result."""
+    return {"name": path.name, "verb": "", "files": None, "faults": [error.message], "state": "broken"}
+
+
+def _count(number: int | None) -> str:
+    """Return a number of files as text; empty where nobody counted."""
+    return "" if number is None else str(number)
 
 
 def _partial_row(path: Path) -> dict[str, Any]:
@@ -97,25 +151,12 @@ def _partial_row(path: Path) -> dict[str, Any]:
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
-    """Lay rows out in aligned columns."""
-    header = ("name", "verb", "component", "status", "wall time", "made from")
-    cells = [header]
+    cells = [("name", "verb", "component", "status", "wall time", "made from")]
     for row in rows:
         wall = "" if row["wall_time_s"] is None else f"{row['wall_time_s']:.1f} s"
-        cells.append(
-            (
-                row["name"],
-                row["verb"],
-                row["component"],
-                row["status"],
-                wall,
-                ", ".join(row["parents"].values()),
-            )
-        )
-    widths = [max(len(line[column]) for line in cells) for column in range(len(header))]
-    return "\n".join(
-        "  ".join(f"{cell:<{w}}" for cell, w in zip(line, widths, strict=True)).rstrip() for line in cells
-    )
+        words = (row[key] for key in ("name", "verb", "component", "status"))
+        cells.append((*words, wall, ", ".join(row["parents"].values())))
+    return "\n".join(aligned(cells, right=(), indent=""))
 
 
 def _tree_lines(results: list[ResultDirectory]) -> list[str]:

@@ -45,7 +45,7 @@ class DatabaseResult(VerbResult):
         from chemnet.plots.figures import histograms
         from chemnet.search.known_states import KnownStates
 
-        states = KnownStates(self.path)
+        states = KnownStates(self.directory)
         columns = {name: states.rows[name] for name in (*states.physical_names, "time")}
         return histograms(columns, f"{len(states):,} known states")
 
@@ -82,7 +82,7 @@ class SaveToDatabase(Verb[DatabaseResult]):
         config = config.replace({"vector_db.infer_dir": str(infer.path)})
         name = config["vector_db"]["name"]
         database_class = VECTOR_DBS.get(name)
-        data = InferenceDataset(infer.path)
+        data = InferenceDataset(infer)
         with ResultWriter(
             config, verb=self.cli_name, parents={"infer": infer}, living=(database_class.living_folder,)
         ) as writer:
@@ -113,6 +113,6 @@ def _fill(database: VectorDatabase, data: InferenceDataset) -> float:
 
 def _batches(data: InferenceDataset, size: int) -> Iterator[tuple[list[str], np.ndarray]]:
     """Yield ids and latents of at most `size` rows at a time."""
-    all_ids = data.ids
+    all_ids = data.ids()
     for first, block in data.blocks(rows=size):
         yield all_ids[first : first + len(block)].tolist(), block

@@ -91,7 +91,7 @@ class Simulate(Verb[SimulateResult]):
         tracers
             A file with your own tracers instead; as `simulate.tracers`.
         resume
-            ``"latest"``, or the path or name of an unfinished run to go on with; as `simulate.resume`.
+            ``"latest"``, or the path or name of an unfinished run to resume; as `simulate.resume`.
 
         Raises
         ------
@@ -160,7 +160,6 @@ def _make_plan(config: ConfigDict) -> SimulationPlan:
 
 
 def _tracers(config: ConfigDict) -> list[Tracer]:
-    """Return the user's tracers, or generated ones."""
     from chemnet.chemistry.tracers import generate_tracers
     from chemnet.data.readers.forcing_table import read_tracers
 
@@ -201,6 +200,10 @@ def _integrate(config: ConfigDict, plan: SimulationPlan, writer: ResultWriter) -
     from chemnet.workers import Threads, open_workers, worker_count
 
     finished = FinishedTracers(writer.path / _FINISHED_FOLDER)
+    for index in finished.drop_damaged():
+        _log.warning(
+            "the outcome of tracer %s is damaged: it is integrated again", plan.tracers[index].tracer_id
+        )
     if len(finished):
         _log.info("%d of %d tracers were finished before", len(finished), len(plan.tracers))
     with (

@@ -54,8 +54,8 @@ class SweepResult(VerbResult):
         return draw_sweep([one.to_dict() for one in self.trials], self.summary["monitor"])
 
     def __str__(self) -> str:
-        from chemnet.plots.benchmark_report import aligned
         from chemnet.sweeps.ranking import trial_table
+        from chemnet.text_tables import aligned
 
         table = aligned(trial_table(self.trials, self.summary["monitor"]))
         return "\n".join([*table, "", super().__str__()])
@@ -103,7 +103,7 @@ class Sweep(Verb[SweepResult]):
         trials
             Trials that Optuna draws; without it every combination of the alternatives is one.
         resume
-            An unfinished sweep to go on with: ``"latest"``, a path or a name.
+            An unfinished sweep to resume: ``"latest"``, a path or a name.
 
         Raises
         ------
@@ -207,11 +207,11 @@ def _with_inputs(config: ConfigDict, space: Space) -> tuple[ConfigDict, dict[str
 
 def _finish(config: ConfigDict, records: list[TrialRecord], writer: ResultWriter) -> None:
     """Write table and figure, compare the best emulators, and leave the best component behind."""
-    from chemnet.plots.benchmark_report import markdown_table
     from chemnet.plots.figures import save_figure
     from chemnet.plots.sweep_figures import draw_sweep
     from chemnet.sweeps.ranking import best_of, keep_best, ranked, trial_table
     from chemnet.sweeps.run_trials import monitor_of
+    from chemnet.text_tables import markdown_table
 
     best, monitor = best_of(records), monitor_of(config)
     table = markdown_table(trial_table(records, monitor))
@@ -245,7 +245,8 @@ def _compare(config: ConfigDict, trials: Sequence[TrialRecord]) -> ResultDirecto
     if len(scored) < 2:
         return None
     # no solver: its speed is the same beside each
-    config = config.replace({"benchmark.solver_tracers": 0, "benchmark.preprocess_dir": False})
+    solverless = {"benchmark.solver_tracers": 0, "benchmark.cost_tracers": 0}
+    config = config.replace({**solverless, "benchmark.preprocess_dir": False})
     benchmarks = [
         VERBS.get("benchmark")(config.replace({"benchmark.surrogate": one.result})).run().path
         for one in scored
@@ -254,5 +255,4 @@ def _compare(config: ConfigDict, trials: Sequence[TrialRecord]) -> ResultDirecto
 
 
 def _model_of(trial: TrialRecord, config: ConfigDict) -> str:
-    """Return the name of a trial's model."""
     return trial.values.get("model.name", config["model"]["name"])

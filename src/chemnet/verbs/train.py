@@ -13,6 +13,7 @@ from chemnet.registry import DATASETS, MODELS, VERBS, chem_verb
 from chemnet.results import (
     ResultDirectory,
     VerbResult,
+    Wanted,
     find_input,
     find_most_recent_results_dir,
     named_result,
@@ -94,13 +95,13 @@ class Train(Verb[TrainResult]):
         component
             Name of the result.
         epochs
-            Passes over the training split, at most.
+            Largest number of passes over the training split.
         preprocess_dir
             The preprocess result to train on.
         autoencoder_dir
             The autoencoder that an emulator works with.
         resume
-            A training to go on with: a path, a name or ``"latest"``. It goes on with the model, the data and
+            A training to resume: a path, a name or ``"latest"``. It continues with the model, the data and
             the recipe that it began with.
         trace
             Batches whose reads, gathers, layers and steps are printed with shapes and times.
@@ -123,7 +124,7 @@ class Train(Verb[TrainResult]):
         return _train(self.with_arguments("train", given))
 
     def run_with_callback(self, callback: Callback) -> TrainResult:
-        """Train as configured while somebody looks on and may end it: a sweep."""
+        """Train as configured; a callback sees each epoch and may end the training, as a sweep does."""
         return _train(self.config, callback)
 
 
@@ -155,9 +156,9 @@ def refuse_wrong_names(config: ConfigDict) -> None:
     ConfigError
         For a part of the recipe without a dotted name.
     ResultsError
-        For a training to go on with, or an input, that is not there.
+        When the training to resume, or an input, does not exist.
     ModelError
-        For a file of weights that is not there.
+        When the file of weights does not exist.
     """
     from chemnet.training.resume.resumable import training_to_resume
 
@@ -175,7 +176,7 @@ def refuse_wrong_names(config: ConfigDict) -> None:
             f"no weights file {weights}", hint="train.model_weights_file names a .safetensors file"
         )
     if resumed is None and table["mode"] == "component" and table["preprocess_dir"] is False:
-        find_input(config, "train.preprocess_dir", verb="preprocess")
+        find_input(config, "train.preprocess_dir", Wanted("preprocess"))
 
 
 def find_inputs(config: ConfigDict) -> dict[str, ResultDirectory]:

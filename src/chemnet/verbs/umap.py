@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from chemnet.config import ConfigDict
+from chemnet.errors import RunFailedError
 from chemnet.plugins import named_by_result
 from chemnet.progress import progress, under_way
 from chemnet.registry import REDUCERS, chem_verb
@@ -49,7 +50,7 @@ class UmapResult(VerbResult):
         """The infer result that was reduced."""
         from chemnet.data.inference.inference_dataset import InferenceDataset
 
-        return InferenceDataset(self.directory.parent("infer").path)
+        return InferenceDataset(self.directory.parent("infer"))
 
     def plot(self) -> Figure:
         """Return the embedding coloured by each physical parameter and by time."""
@@ -108,10 +109,11 @@ class Umap(Verb[UmapResult]):
         from chemnet.plots.figures import save_figure
 
         config = config.replace({"umap.infer_dir": str(infer.path)})
-        data = InferenceDataset(infer.path)
+        data = InferenceDataset(infer)
         with ResultWriter(config, verb=self.cli_name, parents={"infer": infer}) as writer:
             rows = sample_rows(len(data), config["umap"]["fit_sample_size"], config["general"]["seed"])
             sample = data.take("tensor", rows)
+            data.check_finite(sample, rows)
             reducer = _fit(config, sample, writer.path)
             embedding = _place(reducer, data, config["umap"]["batch_size"])
             np.save(writer.path / "embedding.npy", embedding)
@@ -162,14 +164,19 @@ def _place(reducer: Reducer, data: InferenceDataset, batch_size: int) -> np.ndar
 
     embedding = np.empty((len(data), reducer.n_components), dtype=np.float32)
     with progress(total=len(data), desc="place", unit="state") as bar:
-        for first, block in data.blocks(rows=batch_size):
+        for first, block in data.finite_blocks(rows=batch_size):
             embedding[first : first + len(block)] = reducer.transform(block)
             bar.update(len(block))
+    if not np.isfinite(embedding).all():
+        row = int(np.argmax(~np.isfinite(embedding).all(axis=1)))
+        raise RunFailedError(
+            f"{type(reducer).__name__} places state {data[row].id!r} at {embedding[row].tolist()}",
+            hint="look at umap.kwargs, or set umap.reducer=pca",
+        )
     return embedding
 
 
 def _save_ids(path: Path, data: InferenceDataset) -> None:
-    """Write the id of every state, block by block."""
     from chemnet.data.npy_files import NpyAppender
 
     _, first = next(data.id_blocks(rows=1))
@@ -179,7 +186,6 @@ def _save_ids(path: Path, data: InferenceDataset) -> None:
 
 
 def _figure(embedding: np.ndarray, data: InferenceDataset, config: ConfigDict) -> Figure:
-    """Return the embedding coloured by each physical parameter and by time."""
     from chemnet.data.npy_files import let_go
     from chemnet.plots.figures import embedding_panels
 

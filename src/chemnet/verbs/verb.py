@@ -62,7 +62,7 @@ class Verb(ABC, Generic[Result]):
         return list(words)
 
     def with_arguments(self, table: str, given: Mapping[str, Any]) -> ConfigDict:
-        """Return the configuration with `run`'s arguments (None is none) over the keys of ``[table]``."""
+        """Return the configuration with those arguments of `run` that are not None set in ``[table]``."""
         values = {key: str(value) if isinstance(value, Path) else value for key, value in given.items()}
         changes = {f"{table}.{key}": value for key, value in values.items() if value is not None}
         plugins.trust(*plugins.class_names(table, changes))

@@ -24,7 +24,9 @@ class Verify(Verb):
     @staticmethod
     def setup_parser(parser: argparse.ArgumentParser) -> None:
         """Take the bundle as a bare word."""
-        parser.add_argument("bundle", nargs="?", metavar="DIR", help="the folder that `chemnet export` wrote")
+        parser.add_argument(
+            "bundle", nargs="?", metavar="BUNDLE", help="the folder or .zip from `chemnet export`"
+        )
 
     def run(self, bundle: str | Path | None = None) -> Answer:
         """Return a table of checks.
@@ -32,21 +34,23 @@ class Verify(Verb):
         Parameters
         ----------
         bundle
-            The folder that `chemnet export` wrote.
+            The folder or .zip that `chemnet export` wrote.
 
         Raises
         ------
         ConfigError
-            When no folder is named.
+            When none is named.
         ModelError
-            When the folder is no bundle, or a check says that it must not be used.
+            When it is no bundle, or a check says that it must not be used.
         """
         if bundle is None:
-            raise ConfigError("no bundle is named", hint="chemnet verify DIR, which `chemnet export` wrote")
+            raise ConfigError(
+                "no bundle is named", hint="chemnet verify BUNDLE, which `chemnet export` wrote"
+            )
         from dataclasses import asdict
 
         from chemnet.export.verify import require_good, verify_bundle
-        from chemnet.plots.text_tables import aligned
+        from chemnet.text_tables import aligned
 
         checks = verify_bundle(Path(bundle))
         rows = [

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from chemnet.config import ConfigDict
 from chemnet.errors import ConfigError, DataError, ResultsError
-from chemnet.extras import require
 from chemnet.progress import get_logger
 from chemnet.registry import chem_verb
 from chemnet.results import ResultWriter, VerbResult, resolve_input
@@ -17,11 +17,14 @@ from chemnet.verbs.verb import Verb
 if TYPE_CHECKING:
     import numpy as np
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
     from chemnet.data.inference.inference_dataset import InferenceDataset
     from chemnet.plots.pages import PageData
     from chemnet.verbs.umap import UmapResult
 
+_ROWS_AT_ONCE = 2**15
+_FLOOR = 1e-20
 #: vertices of all paths together, per point that is shown
 _PATH_BUDGET = 10
 #: a path keeps at least this many vertices
@@ -46,7 +49,6 @@ class VisualizeResult(VerbResult):
         return UmapResult(self.directory.parent("umap")).plot()
 
     def _repr_html_(self) -> str:
-        """Show the page inside a notebook."""
         from html import escape
 
         page = escape(self.page.read_text(encoding="utf-8"), quote=True)
@@ -76,7 +78,6 @@ class Visualize(Verb[VisualizeResult]):
             When ``visualize.species`` names a species that the data does not have.
         """
         config = self.with_arguments("visualize", {"umap_dir": umap_dir})
-        require("bokeh", "`chemnet visualize`")
         umap = resolve_input(config, "visualize.umap_dir", "umap")
         from chemnet.plots.pages import embedding_page
         from chemnet.verbs.umap import UmapResult
@@ -107,22 +108,24 @@ def page_data(umap: UmapResult, config: ConfigDict) -> PageData:
     known = states.rows[rows]
     shown, tracer = np.unique(known["tracer"], return_inverse=True)
     vertices, offsets = _paths(states, shown, _PATH_BUDGET * table["max_points"])
-    species, abundance = _abundances(states, rows, table["species"])
+    species = _species_on_page(states, table["species"], len(rows))
+    chemistry = _Chemistry.read(states, rows, species)
     counted = f"{len(rows):,} of {len(states):,}" if len(rows) < len(states) else f"{len(rows):,}"
     reduced = f"{umap.summary['reducer']} of {states.latent_dim} latents"
     return PageData(
-        title=table["title"],
+        title=table["title"] or _title(umap),
         subtitle=f"{counted} states of {len(shown):,} tracers, {reduced}",
-        embedding=umap.embedding[rows, :2],
+        embedding=np.asarray(umap.embedding[rows]),
         tracer=tracer,
         tracer_names=[states.tracer_ids[number] for number in shown],
         step=known["step"],
         time=known["time"],
-        physical={name: known[name] for name in states.physical_names},
-        path=umap.embedding[vertices, :2],
+        physical={name: known[name] for name in states.physical_names} | chemistry.errors,
+        path=np.asarray(umap.embedding[vertices]),
         offsets=offsets,
-        species=species,
-        abundance=abundance,
+        species=species if len(chemistry.true) else (),
+        abundance=chemistry.true,
+        predicted=chemistry.predicted,
     )
 
 
@@ -146,23 +149,80 @@ def _thinned(start: int, stop: int, most: int) -> np.ndarray:
     return np.unique(np.linspace(start, stop - 1, min(most, stop - start)).round().astype(np.int64))
 
 
-def _abundances(
-    states: InferenceDataset, rows: np.ndarray, wanted: list[str]
-) -> tuple[list[str], np.ndarray]:
-    """Return the species to colour by and their abundances ``(rows, species)``; none when they are gone."""
-    import numpy as np
+def _title(umap: UmapResult) -> str:
+    """Return which model, data and result the page shows."""
+    infer = umap.directory.parent("infer")
+    model = infer.component or umap.states.path.name
+    data = infer.parents["preprocess"].path.name if "preprocess" in infer.parents else infer.name
+    return f"{model}: latents of {data}, {umap.path.name}"
 
-    from chemnet.chemistry.network.species_sums import positions_of, summed_abundances
+
+def _species_on_page(states: InferenceDataset, wanted: list[str], points: int) -> list[str]:
+    """Return the species to colour by: those wanted, else all, or the well-known where all are too many.
+
+    Raises
+    ------
+    ConfigError
+        The data have no such species.
+    """
+    from chemnet.chemistry.network.species_sums import positions_of
+    from chemnet.plots.pages import READABLE_VALUES
+    from chemnet.plots.tracer_figures import SPECIES_SHOWN
 
     for name in wanted:
         try:
             positions_of(name, states.species)
         except DataError as error:
             raise ConfigError(f"visualize.species: no species is called {name!r}", hint=error.hint) from error
-    species = list(wanted or states.species)
-    try:
-        truth = states.truth(rows)
-    except ResultsError as error:
-        _log.warning("the page has no species to colour by: %s", error.message)
-        return [], np.empty((len(rows), 0))
-    return species, summed_abundances(truth, species, states.species)
+    if wanted or points * len(states.species) <= READABLE_VALUES:
+        return list(wanted or states.species)
+    chosen = [name for name in SPECIES_SHOWN if name in states.species] or list(states.species[:8])
+    _log.info(
+        "visualize.species: the page of %d points has %s; all %d would be too many, name others there",
+        points, ", ".join(chosen), len(states.species),
+    )  # fmt: skip
+    return chosen
+
+
+@dataclass(frozen=True, eq=False)
+class _Chemistry:
+    """Abundances of the points, true and predicted, and how far these are apart.
+
+    Attributes
+    ----------
+    true, predicted
+        ``(points, species)`` in hundredths of a dex; `true` is empty where the truth is gone.
+    errors
+        The error of each state [dex], by the name of its column; empty where nothing is predicted.
+    """
+
+    true: NDArray[np.int16]
+    predicted: NDArray[np.int16] | None
+    errors: dict[str, NDArray[np.float32]]
+
+    @classmethod
+    def read(cls, states: InferenceDataset, rows: np.ndarray, species: list[str]) -> _Chemistry:
+        """Read block by block: the abundances of a million states do not fit into memory."""
+        import numpy as np
+
+        from chemnet.chemistry.network.species_sums import summed_abundances
+        from chemnet.plots.pages import centidex
+
+        field = next((name for name in ("abundance", "reconstruction") if name in states.fields), None)
+        true = np.empty((len(rows), len(species)), np.int16)
+        predicted = np.empty_like(true) if field else None
+        error = np.empty(len(rows), np.float32)
+        for first in range(0, len(rows), _ROWS_AT_ONCE):
+            part = slice(first, first + _ROWS_AT_ONCE)
+            try:
+                truth = states.truth(rows[part])
+            except ResultsError as gone:
+                _log.warning("the page has no species to colour by: %s", gone.message)
+                return cls(np.empty((0, 0), np.int16), None, {})
+            true[part] = centidex(summed_abundances(truth, species, states.species))
+            if field and predicted is not None:
+                given = states.take(field, rows[part]).astype(np.float64)
+                predicted[part] = centidex(summed_abundances(given, species, states.species))
+                apart = np.log10(np.maximum(given, _FLOOR)) - np.log10(np.maximum(truth, _FLOOR))
+                error[part] = np.abs(apart).mean(axis=1)
+        return cls(true, predicted, {"error": error} if field else {})

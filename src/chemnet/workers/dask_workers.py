@@ -1,7 +1,7 @@
 """The workers of a Dask scheduler, on this machine or elsewhere.
 
-A worker that dies is no loss: the scheduler gives its tasks to another one, and what was shared is sent
-again. Nothing is made by tasks but results, so a task that ran twice did no harm.
+A worker that dies does no harm: the scheduler gives its tasks to another one and sends shared data again.
+Tasks only return results, so running one twice is harmless.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class DaskWorkers(Workers):
         return 2 * max(1, sum(self._client.nthreads().values()))
 
     def share(self, value: Any) -> Any:
-        """Return a future of `value`; the scheduler keeps what it takes to make it again."""
+        """Return a future of `value`; the scheduler keeps what is needed to recreate it."""
         return self._client.submit(_itself, value, pure=False)
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
@@ -99,7 +99,7 @@ class DaskWorkers(Workers):
         return self._executor.submit(_called, plugins.trusted(), function, *arguments)
 
     def close(self) -> None:
-        """Drop what was not begun and disconnect; processes of one's own end."""
+        """Drop tasks that have not begun and disconnect; processes started by chemnet end."""
         self._executor.shutdown(wait=False)
         self._client.close()
         if self._cluster is not None:

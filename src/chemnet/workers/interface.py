@@ -11,7 +11,7 @@ from typing import Any, Self
 
 
 class Workers(ABC):
-    """Whoever runs tasks. A context: leaving it lets the workers go.
+    """What runs tasks. A context: leaving it releases the workers.
 
     A task is a call of a function of some module, so that it can be sent elsewhere; it may run twice where a
     worker dies, so what it writes must be the same then.
@@ -26,7 +26,7 @@ class Workers(ABC):
     in_flight: int = 1
 
     def share(self, value: Any) -> Any:
-        """Return what stands for `value` among the arguments of tasks: it is sent to each worker once."""
+        """Return a placeholder for `value` among the arguments of tasks; it is sent to each worker once."""
         return value
 
     @abstractmethod
@@ -87,8 +87,8 @@ def ordered(
 ) -> Iterator[Any]:
     """Yield ``function(*shared, task)`` for each task, in their order; parameters as for `completed`.
 
-    The next tasks are worked on while the caller is busy with a result; `Workers.in_flight` bounds how many
-    results wait in memory.
+    Later tasks run while the caller is busy with a result; `Workers.in_flight` bounds how many results wait
+    in memory.
     """
     todo = iter(tasks)
     running = deque(workers.submit(function, *shared, task) for task in islice(todo, workers.in_flight))

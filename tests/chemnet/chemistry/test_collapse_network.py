@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from chemnet.chemistry.formats import native
-from chemnet.chemistry.network.network import Network, Reaction
+from chemnet.chemistry.network.network import Network
+from chemnet.chemistry.network.parts import Reaction
 
 COLLAPSE = Path(str(resources.files("chemnet.chemistry.networks"))) / "collapse"
 KINDS_OF_UCLCHEM = ("CRP", "CRPHOT", "PHOTON", "LH")

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from chemnet.config.whole_file import write_whole
+from chemnet.config.whole_file import is_as_written, with_checksum, write_whole
 
 
 def test_who_is_killed_while_writing_leaves_the_file_as_it_was(tmp_path, monkeypatch):
@@ -22,3 +22,14 @@ def test_who_is_killed_while_writing_leaves_the_file_as_it_was(tmp_path, monkeyp
     write_whole(path, "new")
     assert path.read_text() == "new"
     assert [one.name for one in tmp_path.iterdir()] == ["runtime_config.toml"]
+
+
+def test_no_byte_of_a_text_with_a_checksum_changes_unseen():
+    text = with_checksum("a = 1\nb = 2\n")
+    assert is_as_written(text)
+    assert is_as_written("without = true\n")
+    told = text.splitlines()[0]
+    for place in range(len(text)):
+        changed = text[:place] + chr(ord(text[place]) ^ 1) + text[place + 1 :]
+        assert not is_as_written(changed) or changed.splitlines()[1:] == ["a = 1", "b = 2"]
+        assert place > len(told) or not is_as_written(text[: len(told) + 1 + place % 12])

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from made_tables import table_config
 from made_tracers import MadeTracers
+from planted_results import plant, record_of
 
 from chemnet.data.preprocessed import DataDescription, PreprocessedData
 from chemnet.errors import DataError, ResultsError
 from chemnet.results import ResultWriter
+from chemnet.results.layout import RESULT_FILE
 from chemnet.verbs.preprocess import Preprocess
 
 Opened = Callable[..., PreprocessedData]
@@ -159,3 +163,16 @@ def test_results_of_other_verbs_are_refused(tmp_path: Path) -> None:
         pass
     with pytest.raises(ResultsError, match="is a result of `train`, not of `preprocess`"):
         PreprocessedData(writer.path)
+
+
+@pytest.mark.parametrize(("name", "shape"), [("abundance", (300, 11)), ("physical", (299, 4))])
+def test_a_split_of_other_shapes_than_it_says_is_refused(
+    data: PreprocessedData, tmp_path: Path, name: str, shape: tuple[int, int]
+) -> None:
+    copy = Path(shutil.copytree(data.path, tmp_path / data.path.name))
+    with h5py.File(copy / "train.h5", "r+") as file:
+        del file[name]
+        file[name] = np.zeros(shape, dtype=np.float32)
+    plant(copy, RESULT_FILE, {"files/train.h5": record_of(copy / "train.h5")})
+    with pytest.raises(DataError, match=rf"train\.h5: '{name}' holds"):
+        PreprocessedData(copy).split("train")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from chemnet.data.histories import Histories
-from chemnet.evaluation.score_sums import Rules, Scores
+from chemnet.evaluation.score_sums import Forecast, Rules, Scores
 
 SPECIES = ("H2", "H", "CO")
 
@@ -19,7 +19,7 @@ def rules():
         stoichiometry=np.array([[2.0, 0.0], [1.0, 0.0], [0.0, 1.0]]),
         charges=np.zeros(3),
         floor=1e-20,
-        visible=1e-6,
+        thresholds={"visible": 1e-6, "abundant": 0.3},
         n_steps=4,
     )
 
@@ -41,7 +41,7 @@ def histories(lengths=(4, 3)):
 
 def scored(rules, predicted, truth, first_step=1):
     scores = Scores(rules, first_step)
-    scores.add(predicted, truth)
+    scores.add(Forecast(predicted), truth)
     return scores.to_dict()
 
 
@@ -72,7 +72,7 @@ def test_an_error_is_found_at_its_species_step_and_tracer(rules):
     assert found["worst_tracer"] == {"id": "a", "mlae": pytest.approx(3.0 / 9)}
     assert found["by_element"] == pytest.approx({"H": 0.0, "C": 0.999})
     # CO is below the visible abundance
-    assert found["mlae_visible"] == 0.0
+    assert found["mlae_visible"] == found["mlae_abundant"] == 0.0
     assert found["mlae"] == pytest.approx(3.0 / 15)
 
 
@@ -116,8 +116,31 @@ def test_batches_add_up(rules):
             truth.valid[part],
             truth.tracer_ids[part],
         )
-        parts.add(predicted[part], piece)
+        parts.add(Forecast(predicted[part]), piece)
     added = parts.to_dict()
     assert added["by_step"]["mlae"] == pytest.approx(whole["by_step"]["mlae"])
     for name in ("mlae", "lae99", "mean_relative_error", "element_drift"):
         assert added[name] == pytest.approx(whole[name])
+
+
+def test_errors_above_a_threshold_are_those_of_the_species_there(rules):
+    truth = histories()
+    predicted = truth.abundance * np.array([0.01, 0.1, 1.0])
+    found = scored(rules, predicted, truth)
+    assert found["mlae_abundant"] == pytest.approx(2.0)  # H2 alone
+    assert found["lae99_abundant"] == pytest.approx(2.0, abs=0.01)
+    assert found["mlae_visible"] == pytest.approx(1.5)
+    assert found["mlae"] == pytest.approx(1.0)
+
+
+def test_the_share_of_the_solver_counts_rows_that_are_scored(rules):
+    truth = histories()
+    by_solver = np.zeros((2, 4), dtype=bool)
+    by_solver[0, :2] = by_solver[1, 3] = True  # row 0 is given, and the second tracer has ended in row 3
+    scores, more = Scores(rules, 1), Scores(rules, 1)
+    scores.add(Forecast(truth.abundance, by_solver), truth)
+    assert scores.to_dict()["solver_share"] == pytest.approx(1.0 / 5)
+    more.add(Forecast(truth.abundance), truth)
+    assert more.to_dict()["solver_share"] is None
+    more.take(scores)
+    assert more.to_dict()["solver_share"] == pytest.approx(1.0 / 10)

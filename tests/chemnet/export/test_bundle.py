@@ -4,13 +4,16 @@ import hashlib
 import re
 import shutil
 import subprocess
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chemnet.config import load_config
+from chemnet.config.whole_file import with_checksum
 from chemnet.errors import ConfigError, ModelError
+from chemnet.export.archive import unpacked
 from chemnet.export.bundle import read_description, write_bundle
 from chemnet.export.verify import verify_bundle
 from chemnet.verbs.export import Export
@@ -60,7 +63,8 @@ def test_code_that_a_bundle_brings_is_not_run(
     described = read_description(copy)
     if file in described["checksums"]:
         new = hashlib.sha256((copy / file).read_bytes()).hexdigest()
-        description.write_text(description.read_text().replace(described["checksums"][file], new))
+        changed = description.read_text().replace(described["checksums"][file], new)
+        description.write_text(with_checksum(changed))
     checks = {check.what: check for check in verify_bundle(copy)}
     assert not mark.exists()
     assert checks["files"].verdict == "agrees"
@@ -171,3 +175,52 @@ def test_cmake_builds_it_and_its_own_tests_pass(bundle: Path, c_compiler: str, t
     ):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_one_file_is_the_same_bundle(bundle: Path, surrogate: Any, tmp_path: Path, c_compiler: str) -> None:
+    archive = write_bundle(surrogate, tmp_path / "made.zip")
+    checks = verify_bundle(archive)
+    assert [check.verdict for check in checks[:2]] == ["agrees", "agrees"]
+    with unpacked(archive) as folder:
+        assert folder.name == "made"
+        assert (folder / "weights.bin").read_bytes() == (bundle / "weights.bin").read_bytes()
+    written = archive.read_bytes()
+    assert write_bundle(surrogate, archive).read_bytes() == written
+    assert [path.name for path in tmp_path.iterdir()] == ["made.zip"]
+
+
+def test_an_archive_of_something_else_is_left_alone_and_refused(surrogate: Any, tmp_path: Path) -> None:
+    thesis = tmp_path / "thesis.zip"
+    with zipfile.ZipFile(thesis, "w") as archive:
+        archive.writestr("thesis/chapter.tex", "")
+    with pytest.raises(ModelError, match="no exported surrogate"):
+        write_bundle(surrogate, thesis)
+    with pytest.raises(ModelError, match="no exported surrogate"):
+        verify_bundle(thesis)
+    with zipfile.ZipFile(thesis, "a") as archive:
+        archive.writestr("more.tex", "")
+    with pytest.raises(ModelError, match="2 files or folders"):
+        verify_bundle(thesis)
+    thesis.write_bytes(thesis.read_bytes()[:50])
+    with pytest.raises(ModelError, match="cannot be unpacked"):
+        verify_bundle(thesis)
+
+
+def test_an_archive_writes_nothing_outside_its_folder(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "bundle.zip", "w") as archive:
+        archive.writestr("../../planted", "")
+        archive.writestr("/planted", "")
+    with pytest.raises(ModelError):
+        verify_bundle(tmp_path / "bundle.zip")
+    assert not list(tmp_path.parent.rglob("planted"))
+    assert not Path("/planted").exists()
+
+
+def test_an_archive_that_grows_without_end_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chemnet.export.archive._MOST_BYTES", 1000)
+    with zipfile.ZipFile(tmp_path / "bundle.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bundle/weights.bin", bytes(10_000))
+    with pytest.raises(ModelError, match="unpacks to more"):
+        verify_bundle(tmp_path / "bundle.zip")

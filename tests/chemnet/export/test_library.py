@@ -11,6 +11,7 @@ from exported_library import FLAGS, Library
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from chemnet.chemistry.network.stoichiometry import charges
 from chemnet.export.bundle import write_bundle
 from chemnet.export.reference import reference_cells
 from chemnet.surrogate.predictor import Parts
@@ -66,6 +67,33 @@ def test_each_element_keeps_its_total(library: Library, cells: Any, surrogate: S
     after, _, _ = library.step(cells.physical, cells.dt[:, 0], cells.start)
     totals = cells.start @ surrogate.data.stoichiometry
     np.testing.assert_allclose(after @ surrogate.data.stoichiometry, totals, rtol=1e-9)
+
+
+def test_charges_balance_as_in_python(shared_library: Any, surrogate: Surrogate, tmp_path: Path) -> None:
+    made = Surrogate(surrogate.parts, surrogate.domain, "neutral", {}).neutral()
+    write_bundle(made, tmp_path / "library")
+    exported = Library(shared_library, tmp_path / "library" / "weights.bin")
+    reference = reference_cells(made, n_cells=20)
+    after, flags, _ = exported.step(reference.physical, reference.dt[:, 0], reference.start)
+    charge = charges(made.species)
+    assert not flags.any()
+    assert (np.abs(after @ charge) <= 1e-8 * (after @ charge.clip(0))).all()
+    assert dex(after, reference.step) < 1e-4
+
+
+def test_stated_totals_are_met_as_in_python(library: Library, cells: Any, surrogate: Surrogate) -> None:
+    rng = np.random.default_rng(3)
+    totals = cells.start @ surrogate.data.stoichiometry
+    mixed = cells.start * rng.uniform(0.8, 1.2, cells.start.shape)
+    mixed[1, 0], totals[2, 0] = np.nan, -1.0
+    found, flags = mixed.copy(), np.zeros(len(mixed), np.int32)
+    assert library.call("conserve", len(mixed), totals, found, flags) == 0
+    assert flags[1] == flags[2] == FLAGS["bad"]
+    assert np.isnan(found[1:3]).all()
+    good = [0, *range(3, len(mixed))]
+    assert not flags[good].any()
+    np.testing.assert_allclose(found[good] @ surrogate.data.stoichiometry, totals[good], rtol=1e-9)
+    assert dex(found[good], surrogate.conserve(mixed[good], totals[good])) < 1e-5
 
 
 def test_a_state_that_was_written_and_read_goes_on_bit_for_bit(library: Library, cells: Any) -> None:

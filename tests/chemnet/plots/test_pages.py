@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import re
 from typing import Any
 
@@ -10,96 +11,127 @@ import numpy as np
 import pytest
 from browser import chromium, requested_over_network, wait_until
 
-from chemnet.plots.pages import PageData, embedding_page
+from chemnet.plots.pages import PageData, centidex, embedding_page
 
 N_TRACERS, N_STEPS = 4, 12
 SPECIES = ("H2", "CO")
-# finds the view of the plot, and from it where a point stands on the screen
-PLACE_OF_POINT = """
-const find = (view, model) => view.model === model ? view
-  : (view.child_views ?? []).map((child) => find(child, model)).find((found) => found)
-const document_ = Bokeh.documents[0]
-const plot = document_.get_model_by_name("plot")
-const view = [...Bokeh.index.roots].map((root) => find(root, plot)).find((found) => found)
-const data = document_.get_model_by_name("points").data
-const box = view.canvas_view.el.getBoundingClientRect()
-const x = view.frame.x_scale.compute(data.x[arguments[0]])
-const y = view.frame.y_scale.compute(data.y[arguments[0]])
-return [box.left + x, box.top + y]
-"""
-# follows the shadow roots that Bokeh's widgets live in
-CHOOSE = """
-const below = (element) => element.shadowRoot ? selects(element.shadowRoot) : []
-const own = (element) => element.tagName === "SELECT" ? [element] : []
-const selects = (root) => [...root.querySelectorAll("*")].flatMap((found) => [...own(found), ...below(found)])
-const [select] = selects(document)
-select.value = arguments[0]
-select.dispatchEvent(new Event("change"))
-"""
-COLOURS = "return Array.from(Bokeh.documents[0].get_model_by_name('points').data.colour)"
-PATH = "return Array.from(Bokeh.documents[0].get_model_by_name('path').data.x)"
-CARD = "return Bokeh.documents[0].get_model_by_name('card').text"
 
 
-def made_page() -> PageData:
+def made_page(dimensions: int = 2) -> PageData:
     """Return four tracers of twelve steps on four separate lines."""
     tracer = np.repeat(np.arange(N_TRACERS), N_STEPS)
     step = np.tile(np.arange(N_STEPS), N_TRACERS)
-    embedding = np.stack([step, tracer * 3.0 + 0.1 * step], axis=1).astype(np.float32)
+    embedding = np.stack([step, tracer * 3.0 + 0.1 * step, 0.5 * tracer], axis=1).astype(np.float32)
     abundance = np.stack([np.full(len(step), 0.5), 10.0 ** -(4.0 + step / 2)], axis=1)
     return PageData(
         title="a map & <its> title",
         subtitle="48 states",
-        embedding=embedding,
+        embedding=embedding[:, :dimensions],
         tracer=tracer,
-        tracer_names=["core <1>", "b", "c", "d"],
+        tracer_names=["core <1>", "b", "</script>", "d"],
         step=step,
         time=step * 100.0,
         physical={"Density": 10.0 ** (3 + step / 3), "gasTemp": 10.0 + step},
-        path=embedding,
+        path=embedding[:, :dimensions],
         offsets=np.arange(N_TRACERS + 1) * N_STEPS,
         species=SPECIES,
-        abundance=abundance,
+        abundance=centidex(abundance),
+        predicted=centidex(abundance * 1.2),
     )
 
 
-def test_nothing_is_linked_and_text_is_escaped():
+def test_nothing_is_linked_and_text_is_escaped() -> None:
     html = embedding_page(made_page())
     assert not re.search(r"""<(?:script|link|img)[^>]+(?:src|href)\s*=\s*["']?(?:https?:)?//""", html)
-    assert "core <1>" not in re.sub(r'"name":\[[^]]*\]', "", html)
+    assert "core <1>" not in html
     assert "<its>" not in html
+    assert html.count("</script>") == html.count("<script")
+    assert "default-src 'none'" in html
 
 
-def test_a_page_without_species_can_be_made():
-    page = dataclasses.replace(made_page(), species=(), abundance=np.empty((0, 0)))
-    assert "species" in embedding_page(page)
+def test_a_page_without_species_can_be_made() -> None:
+    none = np.empty((0, 0), np.int16)
+    page = dataclasses.replace(made_page(), species=(), abundance=none, predicted=None)
+    assert "Density" in embedding_page(page)
+
+
+def test_abundances_are_kept_to_a_hundredth_of_a_dex() -> None:
+    assert centidex(np.array([0.0, 1e-20, 1e-5, 3.0e-5, 1.0])).tolist() == [-2000, -2000, -500, -452, 0]
 
 
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory):
-    """The made page in a headless browser."""
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A headless browser with the pages of a plane and of a space, as files."""
     folder = tmp_path_factory.mktemp("page")
-    (folder / "page.html").write_text(embedding_page(made_page()), encoding="utf-8")
-    with chromium(folder / "profile") as browser:
-        browser.get((folder / "page.html").as_uri())
-        wait_until(browser, "window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].is_idle")
-        yield browser
+    for dimensions in (2, 3):
+        html = embedding_page(made_page(dimensions))
+        (folder / f"page{dimensions}.html").write_text(html, encoding="utf-8")
+    with chromium(folder / "profile") as found:
+        found.pages = folder
+        yield found
 
 
-def click(browser: Any, point: int) -> None:
-    """Click on a point of the cloud."""
+def open_page(browser: Any, dimensions: int) -> Any:
+    """Open a page anew and wait until it is ready."""
+    browser.get((browser.pages / f"page{dimensions}.html").as_uri())
+    wait_until(browser, "window.page && page.ready")
+    return browser
+
+
+@pytest.fixture
+def opened(browser: Any) -> Any:
+    """The page of the plane."""
+    return open_page(browser, 2)
+
+
+@pytest.fixture
+def space(browser: Any) -> Any:
+    """The page of the three dimensions."""
+    return open_page(browser, 3)
+
+
+def on_stage(browser: Any, point: int) -> tuple[float, float]:
+    """Return where a point stands in the window."""
+    return tuple(
+        browser.execute_script(
+            "const box = document.getElementById('drawing').getBoundingClientRect();"
+            "const [x, y] = page.place(arguments[0]); return [box.left + x, box.top + y]",
+            point,
+        )
+    )
+
+
+def point_at(browser: Any, *places: tuple[float, float], press: bool = False, click: bool = False) -> None:
+    """Move the pointer along some places of the window."""
     from selenium.webdriver.common.actions.action_builder import ActionBuilder
 
-    x, y = browser.execute_script(PLACE_OF_POINT, point)
     action = ActionBuilder(browser)
-    action.pointer_action.move_to_location(round(x), round(y)).click()
+    pointer = action.pointer_action
+    for number, (x, y) in enumerate(places):
+        pointer.move_to_location(round(x), round(y))
+        if press and number == 0:
+            pointer.pointer_down()
+    if press:
+        pointer.pointer_up()
+    if click:
+        pointer.click()
     action.perform()
+
+
+def click(browser: Any, point: int, beside: float = 0.0) -> None:
+    """Click on a point of the cloud, or some pixels beside it."""
+    x, y = on_stage(browser, point)
+    point_at(browser, (x + beside, y), click=True)
+    wait_until(browser, f"page.chosen() === {point}")
+    wait_until(browser, "document.querySelector('#card h2')")
+
+
+def text_of(browser: Any, name: str) -> str:
+    return browser.execute_script("return document.getElementById(arguments[0]).textContent", name)
 
 
 def distinct_colours(browser: Any) -> int:
     """Return how many vivid colours the screen shows where the points are."""
-    import io
-
     from matplotlib.image import imread
 
     pixels = imread(io.BytesIO(browser.get_screenshot_as_png()))[:, :800, :3]
@@ -107,54 +139,134 @@ def distinct_colours(browser: Any) -> int:
     return len(np.unique((vivid * 15).round().astype(int), axis=0))
 
 
+def choose(browser: Any, name: str) -> None:
+    browser.execute_script(
+        "const field = document.getElementById('colour'); field.value = arguments[0];"
+        "field.dispatchEvent(new Event('change'))",
+        name,
+    )
+    wait_until(browser, f"document.getElementById('unit').textContent.startsWith({name!r})")
+
+
 @pytest.mark.browser
-def test_the_points_are_drawn_in_many_colours(opened):
+def test_the_points_are_drawn_in_many_colours(opened: Any) -> None:
     assert distinct_colours(opened) >= 8
 
 
 @pytest.mark.browser
-def test_choosing_a_column_changes_the_colours(opened):
-    opened.execute_script(CHOOSE, "gasTemp")
-    np.testing.assert_allclose(opened.execute_script(COLOURS), made_page().physical["gasTemp"])
-    opened.execute_script(CHOOSE, "Density")
-    np.testing.assert_allclose(
-        opened.execute_script(COLOURS), np.log10(made_page().physical["Density"]), atol=0.02
-    )
+def test_choosing_a_column_changes_the_colours(opened: Any) -> None:
+    choose(opened, "gasTemp")
+    after = np.array(opened.execute_script("return Array.from(page.shades)"))
+    temperature = made_page().physical["gasTemp"]
+    low, high = np.quantile(temperature, (0.01, 0.99))
+    np.testing.assert_allclose(after, np.clip((temperature - low) / (high - low), 0, 1), atol=1e-5)
+    choose(opened, "Density")
+    assert not np.array_equal(opened.execute_script("return Array.from(page.shades)"), after)
 
 
 @pytest.mark.browser
-def test_choosing_a_species_colours_by_its_logarithm(opened):
-    opened.execute_script(CHOOSE, "CO")
-    expected = np.log10(made_page().abundance[:, 1])
-    np.testing.assert_allclose(opened.execute_script(COLOURS), expected, atol=0.05)
-    title = "return Bokeh.documents[0].get_model_by_name('plot').title.text"
-    assert opened.execute_script(title) == "log₁₀ n(CO) / n(H nuclei)"
+def test_a_species_is_found_by_typing_and_its_value_is_told(opened: Any) -> None:
+    choose(opened, "CO")
+    assert text_of(opened, "unit") == "CO per H nucleus"
+    click(opened, 5)
+    assert "3.16e-7" in text_of(opened, "card")
+    point_at(opened, on_stage(opened, 5))
+    wait_until(opened, "!document.getElementById('tip').hidden")
+    assert "3.16e-7" in text_of(opened, "tip")
 
 
 @pytest.mark.browser
-def test_a_click_draws_the_path_and_writes_the_card(opened):
-    help_text = opened.execute_script(CARD)
-    click(opened, 2 * N_STEPS + 5)
-    wait_until(opened, f"(() => {{ {PATH} }})().length > 0")
-    assert opened.execute_script(PATH) == list(range(N_STEPS))
-    card = opened.execute_script(CARD)
-    assert "tracer c, step 5" in card
-    assert "H2" in card
-    # into the void between the lines
-    opened.execute_script("Bokeh.documents[0].get_model_by_name('points').selected.indices = []")
-    assert opened.execute_script(PATH) == []
-    assert opened.execute_script(CARD) == help_text
+def test_a_name_that_no_column_has_changes_nothing(opened: Any) -> None:
+    unit = text_of(opened, "unit")
+    opened.execute_script("return page.choose('CO9')")
+    assert text_of(opened, "unit") == unit
 
 
 @pytest.mark.browser
-def test_a_tracer_name_cannot_inject_markup(opened):
+def test_a_click_within_ten_pixels_draws_the_path_and_writes_the_card(opened: Any) -> None:
+    assert "Each point is a state" in text_of(opened, "card")
+    click(opened, 1 * N_STEPS + 5, beside=8.0)
+    path = np.array(opened.execute_script("return page.path()"))
+    places = [opened.execute_script("return page.place(arguments[0])", N_STEPS + i) for i in range(N_STEPS)]
+    np.testing.assert_allclose(path, places)
+    card = text_of(opened, "card")
+    assert "tracer b, step 5" in card
+    assert "most abundant" in card
+    assert opened.execute_script("return document.querySelectorAll('#card canvas').length") == 1
+
+
+@pytest.mark.browser
+def test_a_click_beside_everything_takes_the_card_away(opened: Any) -> None:
     click(opened, 3)
-    wait_until(opened, f"(() => {{ {CARD} }})().includes('step 3')")
-    assert "core &lt;1&gt;" in opened.execute_script(CARD)
+    x, y = on_stage(opened, 3)
+    point_at(opened, (x, y - 40.0), click=True)
+    wait_until(opened, "page.chosen() === -1")
+    wait_until(opened, "document.getElementById('card').textContent.startsWith('Each point')")
 
 
 @pytest.mark.browser
-def test_no_request_leaves_the_page(opened):
+def test_a_tracer_name_cannot_inject_markup(opened: Any) -> None:
+    click(opened, 3)
+    assert "core <1>" in text_of(opened, "card")
+    assert "core &lt;1&gt;" in opened.execute_script("return document.getElementById('card').innerHTML")
+
+
+@pytest.mark.browser
+def test_a_lasso_selects_and_writes_csv(opened: Any) -> None:
+    opened.find_element("id", "lasso").click()
+    (left, top), (right, bottom) = on_stage(opened, 2 * N_STEPS), on_stage(opened, 2 * N_STEPS + 3)
+    around = [(left - 9, bottom - 12), (right + 9, bottom - 12), (right + 9, top + 12), (left - 9, top + 12)]
+    point_at(opened, *around, press=True)
+    wait_until(opened, "page.selected().length > 0")
+    assert opened.execute_script("return page.selected()") == [2 * N_STEPS + i for i in range(4)]
+    assert "4 states selected" in text_of(opened, "selection")
+    lines = opened.execute_script("return page.csv()").splitlines()
+    assert lines[0] == "tracer,step,Density,gasTemp,time"
+    assert lines[1] == "</script>,0,1000,10,0"
+
+
+@pytest.mark.browser
+def test_a_filter_hides_what_is_outside_and_can_be_dropped(opened: Any) -> None:
+    choose(opened, "gasTemp")
+    for name, value in (("from", "12"), ("to", "14")):
+        opened.find_element("id", name).send_keys(value)
+    opened.find_element("id", "keep").click()
+    wait_until(opened, "document.querySelectorAll('#filters li').length === 1")
+    assert opened.execute_script("return page.shades.filter((shade) => shade >= 0).length") == 3 * N_TRACERS
+    opened.find_element("css selector", "#filters button").click()
+    wait_until(opened, "page.shades.every((shade) => shade >= 0)")
+
+
+@pytest.mark.browser
+def test_three_dimensions_turn(space: Any) -> None:
+    before = space.execute_script("return page.place(30)")
+    box = space.execute_script(
+        "const box = document.getElementById('drawing').getBoundingClientRect();"
+        "return [box.left + 60, box.top + 60]"
+    )
+    point_at(space, tuple(box), (box[0] + 90, box[1] + 40), press=True)
+    after = space.execute_script("return page.place(30)")
+    assert np.hypot(after[0] - before[0], after[1] - before[1]) > 5.0
+    assert distinct_colours(space) >= 8
+
+
+@pytest.mark.browser
+def test_a_narrow_window_shows_cloud_and_panel_below_one_another(opened: Any) -> None:
+    size = opened.get_window_size()
+    opened.set_window_size(500, 800)
+    try:
+        wide, below = opened.execute_script(
+            "const a = document.getElementById('stage').getBoundingClientRect();"
+            "const b = document.querySelector('aside').getBoundingClientRect();"
+            "return [a.width / document.body.clientWidth, b.top >= a.bottom - 1]"
+        )
+        assert (wide > 0.95, below) == (True, True)
+    finally:
+        opened.set_window_size(size["width"], size["height"])
+
+
+@pytest.mark.browser
+def test_no_request_leaves_the_page(opened: Any) -> None:
     assert requested_over_network(opened) == []
     severe = [entry["message"] for entry in opened.get_log("browser") if entry["level"] == "SEVERE"]
     assert severe == []

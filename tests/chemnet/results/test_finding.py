@@ -12,7 +12,7 @@ import pytest
 
 from chemnet.config import ConfigDict, load_config
 from chemnet.errors import ResultsError
-from chemnet.results import ResultDirectory, ResultWriter, newest_input, resolve_input
+from chemnet.results import ResultDirectory, ResultWriter, Wanted, newest_input, resolve_input
 
 Configure = Callable[..., ConfigDict]
 
@@ -142,8 +142,8 @@ def test_a_project_that_moved_as_a_whole_finds_its_results(configure: Configure,
     made(load_config(overrides=words), "preprocess")
     shutil.move(home, tmp_path / "elsewhere")
     moved = load_config(overrides=[word.replace("home", "elsewhere") for word in words])
-    assert newest_input(moved, "train.preprocess_dir", "preprocess") is not None
+    assert newest_input(moved, "train.preprocess_dir", Wanted("preprocess")) is not None
 
 
 def test_nothing_is_found_where_nothing_is(configure: Configure) -> None:
-    assert newest_input(configure("data_set.path=a.h5"), "train.preprocess_dir", "preprocess") is None
+    assert newest_input(configure("data_set.path=a.h5"), "train.preprocess_dir", Wanted("preprocess")) is None

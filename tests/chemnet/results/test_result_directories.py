@@ -2,22 +2,28 @@
 
 import errno
 import json
+import os
 import shutil
 import signal
 import subprocess
 import sys
+import time
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from planted_results import plant
 
 from chemnet.config import load_config
+from chemnet.config.whole_file import with_checksum
 from chemnet.errors import ResultsError, RunFailedError
 from chemnet.results import (
     ResultDirectory,
     ResultWriter,
     VerbResult,
     find_most_recent_results_dir,
+    lineage,
     list_results,
     resolve_input,
 )
@@ -219,8 +225,7 @@ def test_the_configuration_of_a_result_is_the_one_that_made_it(config, make):
 
 def test_the_configuration_of_an_old_result_is_read_though_keys_have_changed(make):
     result = make()
-    with (result.path / "runtime_config.toml").open("a") as file:
-        file.write("[bygone]\nkey = 1\n")
+    plant(result.path, "runtime_config.toml", {"bygone/key": 1})
     assert ResultDirectory.open(result.path).config["bygone"]["key"] == 1
 
 
@@ -255,7 +260,7 @@ def test_a_parent_in_its_place_is_found_without_a_look_at_other_results(make, mo
 def test_a_file_that_lies_outside_of_the_result_is_refused(make, name):
     result = make()
     description = result.path / "result.toml"
-    description.write_text(description.read_text().replace("file.txt", name))
+    description.write_text(with_checksum(description.read_text().replace("file.txt", name)))
     with pytest.raises(ResultsError, match="lies outside of the result"):
         ResultDirectory.open(result.path)
 
@@ -354,3 +359,41 @@ def test_a_disk_that_takes_no_more_ends_a_verb_in_one_line_and_leaves_nothing(
     assert "File too large" in done.stderr
     assert "defect" not in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("verify", "refused"), [(True, True), (False, False)])
+def test_a_large_input_is_compared_with_its_digest_unless_a_key_says_no(
+    config, make, monkeypatch, verify, refused
+):
+    monkeypatch.setattr("chemnet.results.directory._QUICK_DIGEST_LIMIT", 0)
+    made = make()
+    path = made.path / "file.txt"
+    path.write_text("y" * len(path.read_text()))
+    child = make("infer", parents={"train": made})
+    words = config.replace({"general.verify_inputs": verify, "infer.model_dir": made.name})
+    found = resolve_input(words, "infer.model_dir", "train")
+    above = replace(child, verify_inputs=verify).parent("train")
+    for one in (found, above):
+        if refused:
+            with pytest.raises(ResultsError, match=r"file\.txt changed after"):
+                one.file("file.txt")
+        else:
+            assert one.file("file.txt") == path
+
+
+def test_a_file_that_was_read_whole_is_read_again_once_it_may_have_changed(make, monkeypatch):
+    result = make()
+    path = result.file("file.txt")
+    long_ago = time.time() - 9
+    monkeypatch.setattr("chemnet.results.lineage.time.time", lambda: long_ago + 99)
+    reads = []
+    digest = lineage.file_digest
+    monkeypatch.setattr(lineage, "file_digest", lambda *words: reads.append(1) or digest(*words))
+    for _ in range(3):
+        result.file("file.txt")
+    assert len(reads) == 1
+    state = path.stat()
+    path.write_text("y" * state.st_size)
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    with pytest.raises(ResultsError, match=r"file\.txt changed"):
+        result.file("file.txt")

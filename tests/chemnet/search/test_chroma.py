@@ -88,7 +88,7 @@ def test_a_server_that_does_not_answer_is_named(tmp_path):
 
 @pytest.fixture
 def server(tmp_path):
-    """A Chroma server of this machine; the configuration that names it."""
+    """A Chroma server of this machine: the configuration that names it, and its process."""
     port = free_port()
     command = [
         Path(sys.executable).with_name("chroma"),
@@ -102,7 +102,8 @@ def server(tmp_path):
     process = subprocess.Popen([*command, "--host", "127.0.0.1"], **quiet)
     try:
         wait_for(lambda: _listens(port), process)
-        yield load_config().replace({"vector_db.chromadb.host": "127.0.0.1", "vector_db.chromadb.port": port})
+        place = {"vector_db.chromadb.host": "127.0.0.1", "vector_db.chromadb.port": port}
+        yield load_config().replace(place), process
     finally:
         process.kill()
         process.wait(30)
@@ -117,10 +118,11 @@ def _listens(port):
 # Chroma leaves its connections to a server to the garbage collector
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_server_keeps_what_was_inserted_and_finds_it_again(server, tmp_path):
-    database = ChromaDatabase(server, tmp_path).create(4)
+    config, _ = server
+    database = ChromaDatabase(config, tmp_path).create(4)
     database.insert(IDS, VECTORS)
     database.close()
-    again = ChromaDatabase(server, tmp_path).connect()
+    again = ChromaDatabase(config, tmp_path).connect()
     assert len(again) == 60
     np.testing.assert_array_equal(again.get_by_id("t-33"), VECTORS[33])
     found = again.search_by_vector(VECTORS[10], k=5)
@@ -129,6 +131,58 @@ def test_a_server_keeps_what_was_inserted_and_finds_it_again(server, tmp_path):
     again.close()
     gc.collect()
     assert not (tmp_path / "chroma.sqlite3").exists(), "nothing is embedded"
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_server_that_goes_in_the_middle_is_told(server, tmp_path):
+    config, process = server
+    database = ChromaDatabase(config, tmp_path).create(4)
+    database.insert(IDS[:30], VECTORS[:30])
+    process.kill()
+    process.wait(30)
+    with pytest.raises(ResultsError, match=r"the Chroma server at 127\.0\.0\.1:\d+ failed: "):
+        database.insert(IDS[30:], VECTORS[30:])
+    database.close()
+    gc.collect()
+
+
+WRITER = """
+import sys, time
+from pathlib import Path
+import numpy as np
+from chemnet.config import load_config
+from chemnet.search.chroma import ChromaDatabase
+folder, name = Path(sys.argv[1]), sys.argv[2]
+(folder / name).mkdir()
+config = load_config().replace({"vector_db.path": str(folder / "shared")})
+while len(list(folder.glob("writer*"))) < 2:
+    time.sleep(0.001)
+database = ChromaDatabase(config, folder / name).create(4)
+vectors = np.full((50, 4), float(name[-1]), dtype=np.float32)
+for first in range(0, 200, 50):
+    database.insert([f"{name}-{first + i}" for i in range(50)], vectors)
+database.close()
+"""
+
+
+def test_two_writers_to_one_folder_mix_nothing(tmp_path):
+    (tmp_path / "shared").mkdir()
+    names = ("writer1", "writer2")
+    pair = [
+        subprocess.Popen([sys.executable, "-c", WRITER, tmp_path, name], stderr=subprocess.PIPE, text=True)
+        for name in names
+    ]
+    told = [process.communicate(timeout=240)[1] for process in pair]
+    assert [process.returncode for process in pair] == [0, 0], told
+    config = load_config().replace({"vector_db.path": str(tmp_path / "shared")})
+    for name in names:
+        database = ChromaDatabase(config, tmp_path / name).connect()
+        assert len(database) == 200
+        np.testing.assert_array_equal(database.get_by_id(f"{name}-150"), np.full(4, float(name[-1])))
+        found = database.search_by_vector(np.zeros(4, dtype=np.float32), k=200)
+        assert {one.partition("-")[0] for one in found.ids} == {name}
+        database.close()
 
 
 def test_an_embedded_database_may_stand_in_a_folder_of_its_own(tmp_path):

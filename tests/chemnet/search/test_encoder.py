@@ -44,7 +44,7 @@ def test_lookup_by_abundances_finds_the_state_that_they_came_from(chain, tmp_pat
     ]
     (tmp_path / "cell.csv").write_text("\n".join(lines))
     answer = workspace.run("lookup", "--abundances", tmp_path / "cell.csv").answer
-    assert answer["neighbours"][0]["id"] == data.ids[row]
+    assert answer["neighbours"][0]["id"] == data.ids()[row]
     assert answer["neighbours"][0]["differs"] == []
 
 
@@ -53,7 +53,7 @@ def test_lookup_by_vector_compares_with_what_the_vector_decodes_to(chain):
     text = ",".join(map(repr, data.latents[10].tolist()))
     outcome = chemnet("lookup", "-c", workspace.config, "--json", f"--vector={text}")
     nearest = outcome.answer["neighbours"][0]
-    assert nearest["id"] == data.ids[10]
+    assert nearest["id"] == data.ids()[10]
     difference = nearest["differs"][0]
     decoded = StateEncoder(database).decode(data.latents[10])[data.species.index(difference["species"])]
     assert difference["query"] == pytest.approx(decoded, rel=1e-5)

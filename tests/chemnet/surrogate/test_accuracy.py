@@ -13,6 +13,9 @@ from chemnet.chemistry.network.network import Network
 from chemnet.config import ConfigDict, load_config
 from chemnet.data.preprocessed import PreprocessedData
 from chemnet.errors import ModelError
+from chemnet.evaluation.error_against_cost import error_against_cost
+from chemnet.evaluation.judge import Judge, Options
+from chemnet.surrogate.loading import accuracies_of
 from chemnet.surrogate.surrogate import Surrogate
 
 
@@ -46,10 +49,7 @@ def surrogate(chain: ConfigDict) -> Surrogate:
 @pytest.fixture(scope="module")
 def cells(chain: ConfigDict) -> tuple[np.ndarray, np.ndarray]:
     """Parameters and first abundances of a training tracer: inside the trained ranges."""
-    from chemnet.results import list_results
-
-    found = next(one for one in list_results(chain["general"]["results_dir"]) if one.verb == "preprocess")
-    split = PreprocessedData(found).split("train")
+    split = _preprocessed(chain).split("train")
     return split.raw_physical(slice(0, 8))[None], split.raw_abundance(slice(0, 1))
 
 
@@ -93,6 +93,26 @@ def test_a_dial_chooses_what_is_spent_on_a_step(dial: Path, cells: tuple[np.ndar
     default, balanced, exact = (Surrogate.load(dial, accuracy=name) for name in (None, "balanced", "exact"))
     np.testing.assert_array_equal(default.emulate(*cells), balanced.emulate(*cells))
     assert np.abs(exact.emulate(*cells) - balanced.emulate(*cells)).max() > 0.0
+    assert accuracies_of(dial) == ["balanced", "exact"]
+
+
+def test_what_stands_beside_other_settings_is_the_fast_one_and_the_default(dial: Path) -> None:
+    shutil.copytree(dial / "balanced", dial, dirs_exist_ok=True)
+    assert accuracies_of(dial) == ["fast", "balanced", "exact"]
+    fast, default, exact = (Surrogate.load(dial, accuracy=name) for name in ("fast", None, "exact"))
+    tables = [one.parts.emulator.table["solver_error"] for one in (fast, default, exact)]  # type: ignore[index]
+    assert tables == [False, False, 1e-6]
+
+
+def test_a_solver_that_works_for_a_surrogate_is_counted_in_its_trust(
+    dial: Path, cells: tuple[np.ndarray, np.ndarray]
+) -> None:
+    counted = [
+        Surrogate.load(dial, accuracy=name).trust(*cells).solver_steps for name in ("balanced", "exact")
+    ]
+    n_steps = cells[0].shape[1] - 1
+    assert counted[1].tolist() == [list(range(n_steps + 1))] * len(cells[0])
+    assert (counted[0] <= counted[1]).all()
 
 
 def test_the_share_of_the_solver_is_told(
@@ -103,6 +123,26 @@ def test_the_share_of_the_solver_is_told(
         exact.emulate(*cells, rows=[-1])
     n_steps = cells[0].shape[1] - 1
     assert f"the solver did {n_steps} of {n_steps} steps (100.0 %)" in caplog.text
+
+
+def test_solver_dial_and_iterations_are_priced_side_by_side(chain: ConfigDict, dial: Path) -> None:
+    config = chain.replace({"benchmark.surrogate": str(dial), "benchmark.cost_tracers": 1})
+    surrogate, data = Surrogate.load(dial), _preprocessed(chain)
+    judge = Judge(surrogate, data, Options.of(config), config)
+    priced: Any = error_against_cost(surrogate, judge, data, config)
+    settings: dict[str, list[str]] = {}
+    for way in priced["rows"]:
+        settings.setdefault(way["kind"], []).append(way["setting"])
+    assert settings["dial"] == ["balanced", "exact"]
+    assert settings["solver"] == ["rtol 1e-4", "rtol 1e-3", "rtol 1e-2", "rtol 0.1"]
+    assert len(settings["iterations"]) == 3
+    assert settings["solver_error"][0] == "none"
+    assert len(settings["iterations_alone"]) == 2
+    assert "fallback" not in settings  # no setting is a network alone
+    rows = {(way["kind"], way["setting"]): way for way in priced["rows"]}
+    assert rows["solver", "rtol 1e-4"]["mlae"] < 0.05 < rows["persistence", ""]["mlae"]
+    assert rows["solver", "rtol 1e-4"]["solver_share"] == rows["dial", "exact"]["solver_share"] == 1.0
+    assert "network collapse" in priced["note"]
 
 
 def test_the_configuration_turns_the_dial_too(dial: Path) -> None:
@@ -120,6 +160,13 @@ def test_settings_that_are_not_there_are_refused(dial: Path) -> None:
     shutil.rmtree(dial / "balanced")
     with pytest.raises(ModelError, match="weights"):
         Surrogate.load(dial)
+
+
+def _preprocessed(chain: ConfigDict) -> PreprocessedData:
+    from chemnet.results import list_results
+
+    results = list_results(chain["general"]["results_dir"])
+    return PreprocessedData(next(one for one in results if one.verb == "preprocess"))
 
 
 def _flat(table: dict[str, Any], prefix: str = "") -> Any:

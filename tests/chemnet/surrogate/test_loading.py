@@ -48,6 +48,13 @@ def test_the_configuration_composes_one(config):
     assert configured_surrogate(chosen).latent_dim == 3
 
 
+def test_the_configuration_may_balance_charges(config):
+    asked = config.replace({"surrogate.neutral": True, "surrogate.emulator": "made_emulator"})
+    assert configured_surrogate(asked).is_neutral
+    assert chemnet.Surrogate.load("made_emulator", asked).is_neutral
+    assert not chemnet.Surrogate.load("made_emulator", config).is_neutral
+
+
 def test_an_autoencoder_alone_is_no_surrogate(results):
     with pytest.raises(ModelError, match="has the role 'autoencoder'"):
         compose(results["made_autoencoder"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from chemnet.config.whole_file import with_checksum
 from chemnet.errors import ModelError
 from chemnet.models.weights import read_tensors
 from chemnet.surrogate.surrogate import Surrogate
@@ -71,7 +72,7 @@ def test_a_damaged_surrogate_is_copied_again_not_trained_again(saved):
 def test_a_description_that_was_edited_wrongly_is_named(saved, old, new, message):
     description = (saved / "surrogate.toml").read_text()
     assert old in description
-    (saved / "surrogate.toml").write_text(description.replace(old, new))
+    (saved / "surrogate.toml").write_text(with_checksum(description.replace(old, new)))
     with pytest.raises(ModelError, match=rf"surrogate\.toml.*{message}"):
         Surrogate.load(saved)
 
@@ -84,7 +85,9 @@ def test_what_is_no_name_is_refused(source):
 
 def test_weights_of_another_shape_are_refused(saved):
     description = (saved / "surrogate.toml").read_text()
-    (saved / "surrogate.toml").write_text(description.replace("latent_dim = 3", "latent_dim = 4"))
+    (saved / "surrogate.toml").write_text(
+        with_checksum(description.replace("latent_dim = 3", "latent_dim = 4"))
+    )
     with pytest.raises(ModelError, match="does not fit the model"):
         Surrogate.load(saved)
 
@@ -140,3 +143,20 @@ def test_a_shipped_surrogate_is_found_by_its_name(surrogate, histories, tmp_path
     assert np.isfinite(loaded.emulate(histories.physical, histories.abundance[:, 0])).all()
     with pytest.raises(ModelError, match="tiny"):
         Surrogate.load("tinny")
+
+
+@pytest.mark.parametrize("file", ["surrogate.toml", "weights.safetensors"])
+@pytest.mark.parametrize("share", [0.3, 0.7, 0.99])
+def test_a_flipped_bit_in_a_saved_surrogate_is_refused(saved, file, share):
+    content = bytearray((saved / file).read_bytes())
+    content[int(share * len(content))] ^= 1
+    (saved / file).write_bytes(content)
+    with pytest.raises(ModelError, match=file):
+        Surrogate.load(saved)
+
+
+def test_weights_of_another_save_do_not_pass_for_those_that_were_described(saved, surrogate, tmp_path):
+    surrogate.save(tmp_path / "half", "float16")
+    (saved / "weights.safetensors").write_bytes((tmp_path / "half" / "weights.safetensors").read_bytes())
+    with pytest.raises(ModelError, match=r"weights\.safetensors changed after the surrogate was saved"):
+        Surrogate.load(saved)

@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chemnet.chemistry.network.stoichiometry import charges
 from chemnet.errors import DataError, ModelError
 from chemnet.surrogate.rollout import Rollout
 from chemnet.surrogate.surrogate import Surrogate
@@ -273,3 +274,53 @@ def test_another_composition_or_time_step_is_outside_the_domain(surrogate, histo
     inside = surrogate.in_domain(histories.physical, start, histories.dt)
     assert not inside[0].any()
     assert not surrogate.in_domain(histories.physical, dt=100.0 * histories.dt)[:, :-1].any()
+
+
+@pytest.fixture
+def neutral(surrogate):
+    """The same networks, with balanced charges."""
+    return Surrogate(surrogate.parts, surrogate.domain, "neutral", {}).neutral()
+
+
+def test_charges_balance_where_they_are_asked_to(surrogate, neutral, histories):
+    charge = charges(surrogate.species)
+    given = histories.physical[:, :5], histories.abundance[:, 0], histories.dt[:, :4]
+    net = {made.name: np.abs(made.emulate(*given)[:, 1:] @ charge).max() for made in (surrogate, neutral)}
+    ions = neutral.emulate(*given)[:, 1:] @ charge.clip(0)
+    assert net["neutral"] < 1e-5 * ions.max() < net["made"]
+    assert neutral.is_neutral
+    assert not surrogate.is_neutral
+
+
+def test_abundances_are_brought_to_the_totals_that_a_grid_states(surrogate, histories):
+    start = np.asarray(histories.abundance[:, 0], np.float64)
+    wanted = start @ surrogate.data.stoichiometry
+    mixed = start * np.random.default_rng(1).uniform(0.9, 1.1, start.shape)
+    found = surrogate.conserve(mixed, wanted)
+    np.testing.assert_allclose(found @ surrogate.data.stoichiometry, wanted, rtol=1e-9)
+    after = surrogate.step(histories.physical[:, 0], found, histories.dt[:, 0])
+    np.testing.assert_allclose(after @ surrogate.data.stoichiometry, wanted, rtol=1e-6)
+
+
+def test_totals_may_name_some_elements_and_leave_the_others(surrogate, histories):
+    start = np.asarray(histories.abundance[:, 0], np.float64)
+    totals = start @ surrogate.data.stoichiometry
+    carbon = surrogate.elements.index("C")
+    found = surrogate.conserve(start, {"C": 1.1 * totals[:, carbon]})
+    totals[:, carbon] *= 1.1
+    np.testing.assert_allclose(found @ surrogate.data.stoichiometry, totals, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("totals", "message"),
+    [
+        ({"XE": 1.0}, "no element is called 'XE'"),
+        ([1.0, 2.0], "totals have the shape"),
+        ({"C": [[1.0]]}, "totals have the shape"),
+        ({"C": np.nan}, "totals, cell 0, C: nan"),
+        ({"H": 2.0}, "totals, cell 0: they hold 2 H nuclei"),
+    ],
+)
+def test_totals_that_cannot_be_used_are_refused(surrogate, histories, totals, message):
+    with pytest.raises(DataError, match=message):
+        surrogate.conserve(histories.abundance[:, 0], totals)

@@ -11,12 +11,6 @@ from chemnet.verbs.train import TrainResult
 
 
 @pytest.fixture
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw no curves: that costs more than a tiny training."""
-    monkeypatch.setattr("chemnet.training.loop.train_component.write_curves", lambda *_: None)
-
-
-@pytest.fixture
 def autoencoder(undrawn: None, tiny: Any) -> TrainResult:
     """A trained autoencoder in the results folder of `tiny`."""
     return train(tiny())

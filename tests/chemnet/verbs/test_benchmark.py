@@ -21,6 +21,7 @@ from chemnet.results import VerbResult
 
 FIGURES = (
     "conservation.png",
+    "error_against_cost.png",
     "error_by_step.png",
     "error_map.png",
     "long_rollout.png",

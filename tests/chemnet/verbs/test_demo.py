@@ -35,6 +35,7 @@ def tiny_words(folder: Path) -> list[str]:
         "model.Autoencoder.latent_dim=2",
         "umap.reducer=pca",
         "benchmark.solver_tracers=0",
+        "benchmark.cost_tracers=0",
     ]
 
 

@@ -6,15 +6,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from planted_results import plant
 from trainings import failing_at
 
 from chemnet.data.histories import HistorySource
-from chemnet.errors import DataError, ResultsError
+from chemnet.errors import DataError, ResultsError, RunFailedError
 from chemnet.results import ResultDirectory, VerbResult, list_results
+from chemnet.surrogate.bulk import data_set_inference
 from chemnet.surrogate.surrogate import Surrogate
 from chemnet.verbs import infer as module
 from chemnet.verbs.infer import Infer, InferResult
+from chemnet.verbs.save_to_database import SaveToDatabase
 from chemnet.verbs.train import Train, TrainResult
+from chemnet.verbs.umap import Umap
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -87,7 +91,7 @@ def test_an_emulator_is_rolled_out_from_the_first_state_of_each_tracer(
 ) -> None:
     states = infer(tiny(), split="test", model_dir=emulator.path).dataset
     encoded = infer(tiny(), split="test", model_dir=autoencoder.path).dataset
-    assert states.ids.tolist() == encoded.ids.tolist()
+    assert states.ids().tolist() == encoded.ids().tolist()
     first = np.asarray(states.rows["step"]) == 0
     np.testing.assert_allclose(states.latents[first], encoded.latents[first], rtol=1e-3, atol=1e-4)
     assert not np.allclose(states.latents[~first], encoded.latents[~first], atol=1e-3)
@@ -151,7 +155,7 @@ def test_best_weights_are_used_unless_the_last_are_asked_for(tiny: Any) -> None:
 def test_raw_tracers_are_inferred_without_a_preprocess_result(tiny: Any, autoencoder: TrainResult) -> None:
     raw, split = (infer(tiny(), source=source) for source in ("data_set", "preprocess"))
     assert "preprocess" not in raw.directory.parents
-    order = [split.dataset.position(name) for name in raw.dataset.ids.tolist()]
+    order = [split.dataset.position(name) for name in raw.dataset.ids().tolist()]
     np.testing.assert_allclose(raw.dataset.latents, split.dataset.latents[order], rtol=1e-3, atol=1e-4)
     np.testing.assert_allclose(raw.dataset.physical, split.dataset.physical[order], rtol=1e-5)
 
@@ -218,8 +222,7 @@ def test_weights_that_changed_are_refused(tiny: Any, autoencoder: TrainResult) -
 
 def test_a_model_of_a_chemnet_with_other_keys_is_still_read(tiny: Any, autoencoder: TrainResult) -> None:
     for folder in (autoencoder.path, autoencoder.directory.parent("preprocess").path):
-        with (folder / "runtime_config.toml").open("a") as file:
-            file.write("[a_table_that_is_gone]\nkey = 1\n")
+        plant(folder, "runtime_config.toml", {"a_table_that_is_gone/key": 1})
     assert len(infer(tiny()).dataset) == 360
 
 
@@ -230,3 +233,50 @@ def test_a_result_plots_and_reloads(tiny: Any, autoencoder: TrainResult) -> None
     assert isinstance(again, InferResult)
     assert len(again.dataset) == 360
     assert ResultDirectory.open(result.path).component == "autoencoder"
+
+
+@pytest.mark.parametrize("policy", ["stop", "keep"])
+def test_a_latent_that_is_not_finite_is_told_with_tracer_and_step(
+    tiny: Any,
+    autoencoder: TrainResult,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    policy: str,
+) -> None:
+    name = str(infer(tiny()).dataset.ids()[7])
+    call = data_set_inference._call
+
+    def spoiled(*words: Any) -> dict[str, torch.Tensor]:
+        outputs = call(*words)
+        outputs["tensor"][7, 1] = torch.inf
+        return outputs
+
+    monkeypatch.setattr(data_set_inference, "_call", spoiled)
+    tracer, _, step = name.rpartition("-")
+    told = f"tracer '{tracer}', step {step}: latent 2 is inf"
+    config = tiny({"infer.not_finite": policy, "infer.split": "train"})
+    if policy == "stop":
+        with pytest.raises(RunFailedError, match=told):
+            infer(config)
+        return
+    assert infer(config).summary["not_finite"] == 1
+    assert told in caplog.text
+    for verb in (Umap(tiny({"umap.reducer": "pca"})), SaveToDatabase(tiny())):
+        with pytest.raises(DataError, match=f"latent 2 of state '{name}' is inf"):
+            verb.run()
+
+
+def test_a_rollout_that_is_not_finite_is_told_with_tracer_step_and_species(
+    tiny: Any, emulator: TrainResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_rows = data_set_inference.read_rows
+
+    def spoiled(*words: Any) -> torch.Tensor:
+        abundance = read_rows(*words)
+        abundance[33, 4] = torch.nan
+        return abundance
+
+    monkeypatch.setattr(data_set_inference, "read_rows", spoiled)
+    # tracers of thirty steps: the second, in its step 3
+    with pytest.raises(RunFailedError, match=r"tracer '\d+', step 3: abundance of C is nan"):
+        infer(tiny({"infer.model_dir": "emulator"}))

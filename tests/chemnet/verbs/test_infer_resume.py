@@ -10,7 +10,7 @@ import pytest
 from chemnet.data.inference import inference_dataset, inference_sources, inference_writer
 from chemnet.errors import ResultsError
 from chemnet.results.partial import list_partial
-from chemnet.surrogate.bulk import data_set_inference
+from chemnet.surrogate.bulk import model_over_data_set
 from chemnet.verbs import infer as module
 from chemnet.verbs.infer import Infer, InferResult
 from chemnet.verbs.train import Train, TrainResult
@@ -24,7 +24,7 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Six files for the 360 states, blocks that do not fit them, and few tracers per rollout."""
     for each in (inference_writer, inference_dataset):
         monkeypatch.setattr(each, "ROWS_PER_FILE", ROWS_PER_BATCH)
-    monkeypatch.setitem(data_set_inference.ROWS_PER_CALL, "cpu", 40)
+    monkeypatch.setitem(model_over_data_set.ROWS_PER_CALL, "cpu", 40)
     monkeypatch.setattr(inference_sources, "TRACERS_PER_BLOCK", 2)
 
 

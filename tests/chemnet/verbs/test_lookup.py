@@ -36,14 +36,14 @@ def chem(known) -> ChemNet:
 def true_neighbours(data: InferenceDataset, vector: np.ndarray, k: int) -> list[str]:
     """Return the ids of the k nearest states by a full sort."""
     order = np.argsort(np.linalg.norm(data.latents - vector, axis=1), kind="stable")[:k]
-    return data.ids[order].tolist()
+    return data.ids()[order].tolist()
 
 
 @pytest.mark.parametrize("search", ["exact", "database"])
 def test_an_id_finds_itself_and_then_its_nearest(known, search):
     data, chemnet_object = known[1], chem(known)
     chemnet_object.set_config("lookup.search", search)
-    answer = chemnet_object.lookup(id=str(data.ids[40]), k=4)
+    answer = chemnet_object.lookup(id=str(data.ids()[40]), k=4)
     assert [near.state.id for near in answer.neighbours] == true_neighbours(data, data.latents[40], 4)
     assert answer.neighbours[0].distance == 0.0
     nearest = answer.neighbours[1]
@@ -53,7 +53,7 @@ def test_an_id_finds_itself_and_then_its_nearest(known, search):
 
 def test_neighbours_carry_tracer_step_time_and_physical_parameters(known):
     data = known[1]
-    near = chem(known).lookup(id=str(data.ids[40]), k=3).neighbours[2].state
+    near = chem(known).lookup(id=str(data.ids()[40]), k=3).neighbours[2].state
     row = data.rows[near.index]
     assert (near.tracer, near.step, near.time) == (data.tracer_ids[row["tracer"]], row["step"], row["time"])
     assert near.physical == {name: row[name] for name in data.physical_names}
@@ -61,7 +61,7 @@ def test_neighbours_carry_tracer_step_time_and_physical_parameters(known):
 
 def test_the_species_that_differ_most_are_those_of_the_true_abundances(known):
     data = known[1]
-    answer = chem(known).lookup(id=str(data.ids[40]), k=3)
+    answer = chem(known).lookup(id=str(data.ids()[40]), k=3)
     states = [near.state.index for near in answer.neighbours]
     query, other = np.log10(np.clip(data.truth([40, states[2]]), 1e-20, None))
     worst = int(np.argmax(np.abs(other - query)))
@@ -83,7 +83,7 @@ def test_outliers_are_farthest_from_their_kth_neighbour(known):
 
 def test_the_command_line_prints_a_table_or_json(known):
     workspace, data = known
-    sample = str(data.ids[40])
+    sample = str(data.ids()[40])
     table = chemnet("lookup", "-c", workspace.config, "--id", sample, "lookup.k=3")
     assert table.code == 0, table.err
     header = table.out.splitlines()[2]
@@ -146,10 +146,10 @@ def test_abundances_need_the_autoencoder_that_made_the_database(known):
 def test_the_connection_searches_by_id_and_vector(known):
     data = known[1]
     with chem(known).database_connection() as connection:
-        by_id = connection.search_by_id(str(data.ids[7]), k=3)
+        by_id = connection.search_by_id(str(data.ids()[7]), k=3)
         by_vector = connection.search_by_vector(data.latents[7], k=3)
         assert [near.state.id for near in by_id] == [near.state.id for near in by_vector]
-        np.testing.assert_array_equal(connection.get_by_id(str(data.ids[7])).vector, data.latents[7])
+        np.testing.assert_array_equal(connection.get_by_id(str(data.ids()[7])).vector, data.latents[7])
         with pytest.raises(NotFoundError):
             connection.get_by_id("nobody-1")
 

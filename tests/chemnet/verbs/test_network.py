@@ -176,3 +176,36 @@ def test_every_wrong_row_of_a_file_is_named(tmp_path, network):
     assert "2 rows are refused" in outcome.err
     assert "small.txt:4: unknown reaction type 'XX'" in outcome.err
     assert "small.txt:5: 4 columns" in outcome.err
+
+
+@pytest.fixture(scope="module")
+def tracers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two tracers of the shipped network, twelve rows each."""
+    folder = tmp_path_factory.mktemp("made")
+    words = ("simulate.n_tracers=2", "simulate.n_steps=12", "simulate.end_time=4e4", "simulate.rtol=1e-2")
+    outcome = chemnet("simulate", *words, "simulate.pre_phase_share=1.0", results(folder))
+    assert outcome.code == 0, outcome.err
+    return next((folder / "results").glob("*/tracers.h5"))
+
+
+def test_a_network_is_found_to_have_made_tracers_and_it_is_said_with_which_quirks(tmp_path, tracers):
+    outcome = chemnet("network", "collapse", "--against", tracers, results(tmp_path))
+    assert outcome.code == 0, outcome.err
+    assert "the rates of collapse made this set, with simulate.uclchem_compatible=false" in outcome.out
+    against = ChemNet(overrides=(results(tmp_path),)).network(against=str(tracers)).against
+    assert against.quirks is False
+    assert against.steps == 22
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["collapse", "simulate.rates.scale={CRP = 5.0}"], "the rates of collapse did not make"),
+        (["collapse_bulk"], "an implicit step needs all of them"),
+    ],
+)
+def test_rates_and_species_of_another_network_are_told(tmp_path, tracers, words, message):
+    outcome = chemnet("network", words[0], "--against", tracers, *words[1:], results(tmp_path))
+    assert outcome.code == 2
+    assert message in outcome.err
+    assert not (tmp_path / "results").exists() or not list((tmp_path / "results").iterdir())

@@ -1,5 +1,6 @@
 """`chemnet results`: what there is, and what was made from what."""
 
+import command_line
 import pytest
 
 from chemnet import ChemNet
@@ -93,3 +94,38 @@ def test_cleaning_removes_what_ended_and_nothing_that_runs_or_is_whole(chem, mak
 def test_cleaning_where_nothing_broke_off_says_so(chem, make):
     make("preprocess")
     assert "no unfinished runs" in str(chem.results(clean=True))
+
+
+def test_verify_reads_every_byte_and_names_what_is_broken(chem, make, monkeypatch):
+    whole, changed, gone, renamed, undescribed = (
+        make(verb) for verb in ("train", "infer", "umap", "lookup", "train")
+    )
+    monkeypatch.setattr("chemnet.results.directory._QUICK_DIGEST_LIMIT", 0)
+    assert chem.results(verify=True).exit_code == 0
+    (changed.path / "file.txt").write_text("y")
+    (gone.path / "file.txt").unlink()
+    (renamed.path / "runtime_config.toml").write_text("")
+    (undescribed.path / "result.toml").unlink()
+    answer = chem.results(verify=True)
+    assert answer.exit_code == 2
+    faults = {row["name"]: "".join(row["faults"]) for row in answer.to_dict()["results"]}
+    assert not faults[whole.name]
+    for result, words in (
+        (changed, "file.txt changed after `infer` wrote it"),
+        (gone, "has no file 'file.txt'"),
+        (renamed, "runtime_config.toml changed"),
+        (undescribed, "no result.toml"),
+    ):
+        assert words in faults[result.name]
+        assert words in str(answer)
+    assert "4 of 5 are broken" in str(answer)
+
+
+def test_verify_ends_the_command_line_with_2(chem, make):
+    folder = make("train").path
+    words = ("results", "--verify", f"general.results_dir={folder.parent}")
+    assert command_line.chemnet(*words).code == 0
+    with (folder / "result.toml").open("a") as file:
+        file.write("[further]\n")
+    outcome = command_line.chemnet(*words)
+    assert (outcome.code, "broken" in outcome.out) == (2, True)

@@ -27,7 +27,7 @@ def test_every_state_is_stored_with_its_row(tiny, infer):
     np.testing.assert_array_equal(states.rows, data.rows)
     with result.connect() as connection:
         assert len(connection.database) == 360
-        np.testing.assert_array_equal(connection.database.get_by_id(str(data.ids[17])), data.latents[17])
+        np.testing.assert_array_equal(connection.database.get_by_id(str(data.ids()[17])), data.latents[17])
 
 
 def test_wide_outputs_stay_with_the_infer_result(tiny, infer):

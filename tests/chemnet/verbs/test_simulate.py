@@ -21,7 +21,7 @@ from made_network import closed_form_solve, write_made_network
 
 from chemnet import ChemNet
 from chemnet.chemistry.network.network import Network
-from chemnet.chemistry.simulation.outcomes import FinishedTracers
+from chemnet.chemistry.simulation.outcomes import FinishedTracers, Outcome
 from chemnet.chemistry.simulation.simulate import worker_count
 from chemnet.chemistry.tracers import generate_tracers
 from chemnet.errors import ConfigError, DataError, ResultsError, RunFailedError
@@ -286,6 +286,23 @@ def test_a_running_simulation_cannot_be_resumed(tmp_path: Path) -> None:
     finally:
         process.kill()
         process.communicate()
+
+
+def test_a_damaged_outcome_is_integrated_again(tmp_path: Path) -> None:
+    finished = FinishedTracers(tmp_path)
+    for index in range(3):
+        finished.store(Outcome(index, np.full((2, 3), float(index), np.float32)))
+    path = tmp_path / "0000001.npz"
+    whole, dropped = path.read_bytes(), 0
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        again = FinishedTracers(tmp_path)
+        if again.drop_damaged():
+            assert [index in again for index in range(3)] == [True, False, True]
+            dropped += 1
+        else:  # it hit what says nothing, such as the time of a file
+            np.testing.assert_array_equal(again.load(1).abundances, np.ones((2, 3)))
+    assert dropped > len(whole) // 2
 
 
 def test_half_written_outcomes_do_not_count(tmp_path: Path) -> None:

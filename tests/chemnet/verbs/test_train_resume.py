@@ -156,6 +156,18 @@ def test_a_running_training_cannot_be_resumed(
     train(tiny())
 
 
+def test_the_latest_is_no_finished_training_while_another_one_runs(
+    tiny: Any, autoencoder: TrainResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def resume_the_latest() -> Any:
+        with pytest.raises(ResultsError, match="is running still, and no other training broke off"):
+            train(tiny(), resume="latest")
+        return 1.0
+
+    failing_at(monkeypatch, 10, resume_the_latest)
+    train(tiny({"train.component": "another"}))
+
+
 @pytest.mark.parametrize("file", ["resume.safetensors", "runtime_config.toml", "metrics.jsonl"])
 def test_a_finished_training_that_was_changed_does_not_go_on(
     tiny: Any, autoencoder: TrainResult, results_dir: Path, file: str

@@ -42,7 +42,7 @@ def test_every_state_has_a_place_under_its_id(known):
     infer, result, _ = known
     assert result.embedding.shape == (360, 2)
     assert result.embedding.dtype == np.float32
-    np.testing.assert_array_equal(result.ids, InferenceDataset(infer.path).ids)
+    np.testing.assert_array_equal(result.ids, InferenceDataset(infer.path).ids())
     assert result.directory.parents["infer"].path == infer.path
 
 

@@ -12,6 +12,7 @@ from workspace import make_workspace
 from chemnet.config import ConfigDict, load_config
 from chemnet.data.inference.inference_dataset import InferenceDataset
 from chemnet.errors import ConfigError, ResultsError
+from chemnet.plots.pages import centidex
 from chemnet.results import VerbResult
 from chemnet.verbs.umap import Umap, UmapResult
 from chemnet.verbs.visualize import Visualize, VisualizeResult, page_data
@@ -54,7 +55,7 @@ def test_a_small_set_is_shown_whole_with_true_abundances(config, umap):
     data = page_data(umap, config)
     states = InferenceDataset(umap.directory.parent("infer").path)
     np.testing.assert_array_equal(data.embedding, umap.embedding)
-    np.testing.assert_array_equal(data.abundance, states.truth(np.arange(360)))
+    np.testing.assert_array_equal(data.abundance, centidex(states.truth(np.arange(360))))
     assert tuple(data.species) == states.species
     assert [data.tracer_names[t] for t in data.tracer] == states.tracers.tolist()
 

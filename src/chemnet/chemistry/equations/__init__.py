@@ -6,7 +6,19 @@ fill the Jacobian. They stay its border instead: unknowns n .. n+3 with one equa
 stays sparse.
 """
 
-from chemnet.chemistry.equations.right_hand_side import derivatives, jacobian, production_and_loss
+from chemnet.chemistry.equations.right_hand_side import (
+    derivatives,
+    jacobian,
+    production_and_loss,
+    reaction_fluxes,
+)
 from chemnet.chemistry.equations.structure import Equations, compile_equations
 
-__all__ = ["Equations", "compile_equations", "derivatives", "jacobian", "production_and_loss"]
+__all__ = [
+    "Equations",
+    "compile_equations",
+    "derivatives",
+    "jacobian",
+    "production_and_loss",
+    "reaction_fluxes",
+]

@@ -52,10 +52,31 @@ def derivatives(equations: Equations, k: Array, y: Array, rate: Array) -> None:
 
 
 @compiled
+def reaction_fluxes(equations: Equations, k: Array, y: Array, flux: Array, shift: Array) -> None:
+    """Fill the flux of each reaction and the ice that moves between surface and bulk [s^-1].
+
+    Parameters
+    ----------
+    equations, k, y
+        As for `derivatives`, whose result the two add up to.
+    flux
+        Output, shape (n_reactions,).
+    shift
+        Output, shape (n + 4,): what each species gains as layers are buried or uncovered.
+    """
+    x, _, f = _state(equations, k, y)
+    _fill_fluxes(equations, k, x, f, flux)
+    shift[:] = 0.0
+    if equations.n_border == 4:
+        shift[equations.n + 3] = _surface_gain(equations, flux)
+        _shift_layers(equations, y, shift)
+
+
+@compiled
 def production_and_loss(
     equations: Equations, k: Array, y: Array, below: float, production: Array, loss: Array
 ) -> None:
-    """Fill what the reactions make and destroy of each scarce species [s^-1], without the shift of layers.
+    """Fill production and loss of each scarce species by reactions [s^-1], without the shift of layers.
 
     Parameters
     ----------
@@ -113,7 +134,6 @@ def jacobian(equations: Equations, k: Array, y: Array, values: Array) -> None:
 
 @inner(**UNCOUNTED, fastmath={"reassoc", "contract"})
 def _sum_terms(sums: SignedSum, terms: Array, output: Array) -> None:
-    """Evaluate all signed sums."""
     for e in range(sums.n_copied):
         output[e] = terms[sums.terms[e]]
     simple = sums.n_copied + sums.n_negated

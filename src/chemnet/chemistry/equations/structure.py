@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chemnet.chemistry.network.network import Network
-from chemnet.chemistry.rates.table import CompiledReactions, Factor, Formula
+from chemnet.chemistry.rates.compiled_reactions import CompiledReactions
+from chemnet.chemistry.rates.table import Factor, Formula
 
 SURFACE_SUM, BULK_SUM, SWAP_SUM, SURFACE_GAIN = range(4)
 """The border unknowns S, B, T and Y."""

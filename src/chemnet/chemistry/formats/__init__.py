@@ -9,7 +9,8 @@ from types import ModuleType
 
 from chemnet.chemistry.formats.foreign import what_it_is
 from chemnet.chemistry.formats.row_files import Reading, ReadingOptions
-from chemnet.chemistry.network.network import NetworkSpecies, Reaction, check_reaction
+from chemnet.chemistry.network.balance import check_reaction
+from chemnet.chemistry.network.parts import NetworkSpecies, Reaction
 from chemnet.chemistry.network.species_names import accidental_elements, refuse_accidents
 from chemnet.errors import DataError, suggest
 

@@ -37,7 +37,6 @@ def table(paths: Sequence[str]) -> str:
 
 
 def _line(path: str) -> str:
-    """Return the line of one network."""
     name = Path(path).name
     try:
         parts = read_parts(path, ReadingOptions(skip_unreadable=True))

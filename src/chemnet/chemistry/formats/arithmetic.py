@@ -79,7 +79,7 @@ def parse_arithmetic(text: str) -> ast.expr:
 
 
 def variable_names(tree: ast.expr) -> list[str]:
-    """Return the names in a checked tree that are no functions, in the order of a walk over it."""
+    """Return the names in a checked tree that are not functions, in the order of a walk over it."""
     found = (node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id not in FUNCTIONS)
     return list(dict.fromkeys(found))
 
@@ -161,7 +161,6 @@ def _check(node: ast.expr, text: str, depth: int) -> None:
 
 
 def _check_call(name: str, n_arguments: int, text: str) -> None:
-    """Refuse an unknown function or a wrong number of arguments."""
     if name not in FUNCTIONS:
         raise DataError(
             f"{text!r} calls {name!r}, which chemnet does not know",

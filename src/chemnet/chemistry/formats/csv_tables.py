@@ -78,7 +78,7 @@ def _header(
 
 
 def _row(line: str, delimiter: str, columns: tuple[str, ...], where: str) -> dict[str, str]:
-    """Return the fields of one row by column; empty fields behind the last column mean nothing."""
+    """Return the fields of one row by column; empty fields after the last column are ignored."""
     fields = _fields(line, delimiter)
     while len(fields) > len(columns) and not fields[-1]:
         fields.pop()
@@ -91,5 +91,4 @@ def _row(line: str, delimiter: str, columns: tuple[str, ...], where: str) -> dic
 
 
 def _fields(line: str, delimiter: str) -> list[str]:
-    """Return the fields of one line."""
     return [field.strip() for field in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))]

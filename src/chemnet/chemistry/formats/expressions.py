@@ -219,7 +219,7 @@ def _species(name: str) -> str:
 
 
 def _names_below(text: str, known: Mapping[str, str]) -> list[str]:
-    """Return every name that an expression depends on, each behind those that it depends on itself."""
+    """Return every name that an expression depends on, each after those that it depends on itself."""
     # a walk without recursion: a file may chain thousands of variables
     begun: dict[str, Iterator[str]] = {_WHOLE: _names_in(text)}
     found: dict[str, None] = {}
@@ -238,7 +238,6 @@ def _names_below(text: str, known: Mapping[str, str]) -> list[str]:
 
 
 def _names_in(text: str) -> Iterator[str]:
-    """Yield the names in an expression."""
     return iter(variable_names(parse_arithmetic(_normal(text))))
 
 

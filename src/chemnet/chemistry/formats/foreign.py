@@ -65,7 +65,6 @@ def what_it_is(path: Path) -> tuple[str, str] | None:
 
 
 def _json_kind(text: str) -> tuple[str, str]:
-    """Return what a file in JSON is."""
     if '"jaff.network_json"' in text[:4096]:
         return (
             "a network that JAFF exported as JSON: rates as SymPy trees, which chemnet does not read",

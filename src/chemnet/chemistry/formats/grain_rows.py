@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from chemnet.chemistry.network.network import NetworkSpecies, Reaction
+from chemnet.chemistry.network.parts import NetworkSpecies, Reaction
 from chemnet.chemistry.network.species import parse_species
 
 WEAKLY_BOUND = 1210.0
@@ -128,7 +128,6 @@ def _freeze(gas: NetworkSpecies, products: Sequence[str]) -> Reaction:
 
 
 def _desorption(ice: NetworkSpecies) -> list[Reaction]:
-    """Return the ways in which an ice species leaves the surface."""
     gas = (ice.name.removeprefix("#"),)
     kinds = {"THERM": "Hasegawa 1992"}
     if ice.binding_energy <= PHOTODESORBED:
@@ -161,7 +160,6 @@ def _exchange(bulk: NetworkSpecies, kind: str, before: str, after: str) -> React
 
 
 def _to_bulk(reaction: Reaction) -> Reaction:
-    """Return the same reaction in the bulk of the ice."""
     return replace(
         reaction,
         reactants=tuple(map(_in_bulk, reaction.reactants)),
@@ -171,7 +169,6 @@ def _to_bulk(reaction: Reaction) -> Reaction:
 
 
 def _on_surface(reaction: Reaction) -> bool:
-    """Whether all reactants are on the surface."""
     return all(name.startswith("#") for name in reaction.reactants)
 
 

@@ -30,7 +30,7 @@ from chemnet.chemistry.formats.row_files import (
     require_reactants,
     split_partner,
 )
-from chemnet.chemistry.network.network import NetworkSpecies, Reaction
+from chemnet.chemistry.network.parts import NetworkSpecies, Reaction
 from chemnet.errors import DataError
 from chemnet.text_files import data_lines, is_number, number
 
@@ -111,12 +111,10 @@ def _files(path: Path) -> list[Path]:
 
 
 def _has_numbers(line: str) -> bool:
-    """Whether A, B and C of a row are numbers."""
     return all(is_number(line[place]) for place in _NUMBERS.values())
 
 
 def _reactions(reading: Reading, line: str, where: str) -> list[Reaction]:
-    """Make the reaction of one row, in a list."""
     values = {name: number(line[place], name, where) for name, place in _NUMBERS.items()}
     tail = line[_TAIL:].split()
     if len(tail) < 3:

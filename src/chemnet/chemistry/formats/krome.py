@@ -26,7 +26,7 @@ from chemnet.chemistry.formats.row_files import (
     network_species,
     split_partner,
 )
-from chemnet.chemistry.network.network import NetworkSpecies, Reaction
+from chemnet.chemistry.network.parts import NetworkSpecies, Reaction
 from chemnet.errors import DataError, suggest
 from chemnet.text_files import data_lines, number
 
@@ -121,7 +121,6 @@ class _KromeFile:
         return [reaction]
 
     def _is_comment(self, text: str) -> bool:
-        """Whether a line is inside a comment of the form /* ... */."""
         opened = self.in_comment or text.startswith("/*")
         self.in_comment = opened and "*/" not in text
         return opened
@@ -140,7 +139,6 @@ class _KromeFile:
         return bool(self.block)
 
     def _directive(self, text: str, where: str) -> None:
-        """Obey a line that starts with @."""
         word, colon, rest = (part.strip() for part in text.partition(":"))
         word = word.lower()
         actions: dict[str, Callable[[str, str], None]] = {
@@ -163,7 +161,6 @@ class _KromeFile:
             raise DataError(f"{where}: @{word} is not supported", hint=suggest(f"@{word}", known))
 
     def _set_format(self, rest: str, where: str) -> None:
-        """Take over the columns of an @format line."""
         columns = tuple(column.strip().lower() for column in rest.split(","))
         unknown = [column for column in columns if column not in _COLUMNS]
         if unknown:
@@ -187,11 +184,9 @@ class _KromeFile:
         self.variables[name.lower()] = value
 
     def _add_ghosts(self, rest: str, where: str) -> None:
-        """Remember the species of an @ghost line."""
         self.ghosts.extend(self.reading.names(map(_krome_name, rest.split(",")), where))
 
     def _reaction(self, text: str, where: str) -> Reaction:
-        """Make the reaction of one row."""
         fields = [part.strip() for part in text.split(",", len(self.columns) - 1)]
         if len(fields) != len(self.columns):
             raise DataError(
@@ -222,7 +217,6 @@ class _KromeFile:
         )
 
     def _side(self, row: list[tuple[str, str]], column: str, where: str) -> tuple[str, ...]:
-        """Return the species in the R or P columns of a row."""
         names = [_krome_name(value) for name, value in row if name == column]
         return self.reading.names(split_partner(names, _PARTNERS)[0], where)
 

@@ -28,8 +28,7 @@ from chemnet.chemistry.formats.native_tables import (
     read_table,
 )
 from chemnet.chemistry.formats.row_files import Reading
-from chemnet.chemistry.network.network import NetworkSpecies, Reaction
-from chemnet.chemistry.network.parts import OUTSIDE
+from chemnet.chemistry.network.parts import OUTSIDE, NetworkSpecies, Reaction
 from chemnet.chemistry.network.species import parse_species
 from chemnet.errors import DataError, suggest
 from chemnet.text_files import number, read_text
@@ -176,7 +175,6 @@ def _read_species(file: Path, reading: Reading) -> tuple[list[NetworkSpecies], d
 
 
 def _read_reactions(file: Path, reading: Reading) -> list[Reaction]:
-    """Return the rows of the reaction table."""
     rows = dict(read_table(file, REACTION_COLUMNS, needed=("reaction", "kind", "alpha")))
     return reading.read_rows(
         file,
@@ -186,7 +184,6 @@ def _read_reactions(file: Path, reading: Reading) -> list[Reaction]:
 
 
 def _reaction(row: Mapping[str, str], where: str, reading: Reading) -> Reaction:
-    """Make a reaction of one row."""
     sides = row["reaction"].split("->")
     if len(sides) != 2:
         raise DataError(
@@ -235,7 +232,6 @@ def _side(text: str, where: str, reading: Reading) -> tuple[str, ...]:
 
 
 def _one_name(text: str, where: str, reading: Reading) -> str:
-    """Return the one species name in a field."""
     names = reading.names([text], where)
     if not names:
         raise DataError(f"{where}: a species without a name", hint="remove the row or name the species")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from chemnet.chemistry.formats import csv_tables
-from chemnet.chemistry.network.network import REACTION_KINDS
+from chemnet.chemistry.network.parts import REACTION_KINDS
 from chemnet.errors import DataError, suggest
 
 FORMAT = "chemnet"
@@ -16,31 +16,13 @@ HEADER = "network.toml"
 KINDS = tuple(kind for kind in REACTION_KINDS if kind not in ("EXPRESSION", "GAR", "ED"))
 """Reaction types that the table can hold."""
 SPECIES_COLUMNS = (
-    "name",
-    "mass",
-    "binding_energy",
-    "enthalpy",
-    "freeze_as",
-    "solid_fraction",
-    "mono_fraction",
-    "volcano_fraction",
-    "reference",
-    "diffusion_barrier",
-)
+    "name", "mass", "binding_energy", "enthalpy", "freeze_as", "solid_fraction", "mono_fraction",
+    "volcano_fraction", "reference", "diffusion_barrier",
+)  # fmt: skip
 REACTION_COLUMNS = (
-    "reaction",
-    "kind",
-    "alpha",
-    "beta",
-    "gamma",
-    "t_min",
-    "t_max",
-    "extrapolate",
-    "reduced_mass",
-    "reference",
-    "outside",
-    "partner",
-)
+    "reaction", "kind", "alpha", "beta", "gamma", "t_min", "t_max", "extrapolate", "reduced_mass",
+    "reference", "outside", "partner",
+)  # fmt: skip
 
 
 def read_table(file: Path, known: Sequence[str], needed: Sequence[str]) -> list[tuple[int, dict[str, str]]]:

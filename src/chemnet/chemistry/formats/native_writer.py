@@ -15,7 +15,7 @@ from chemnet.chemistry.formats.native_tables import (
     VERSION,
     write_table,
 )
-from chemnet.chemistry.network.network import NetworkSpecies, Reaction
+from chemnet.chemistry.network.parts import NetworkSpecies, Reaction
 from chemnet.errors import DataError
 
 
@@ -68,21 +68,18 @@ def _header_text(name: str, description: str, abundances: Mapping[str, float]) -
 
 
 def _quoted(text: str) -> str:
-    """Return a TOML string."""
     import tomlkit
 
     return tomlkit.string(text).as_string()
 
 
 def _species_fields(species: NetworkSpecies) -> list[str]:
-    """Return one row of the species table."""
     energies = [repr(species.mass), repr(species.binding_energy), repr(species.enthalpy)]
     fractions = [repr(species.solid_fraction), repr(species.mono_fraction), repr(species.volcano_fraction)]
     return [species.name, *energies, "", *fractions, species.reference, repr(species.diffusion_barrier)]
 
 
 def _reaction_fields(reaction: Reaction) -> list[str]:
-    """Return one row of the reaction table."""
     return [
         f"{' + '.join(reaction.reactants)} -> {' + '.join(reaction.products)}",
         reaction.kind,

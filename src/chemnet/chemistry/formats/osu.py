@@ -19,7 +19,7 @@ from chemnet.chemistry.formats.row_files import (
     require_reactants,
     split_partner,
 )
-from chemnet.chemistry.network.network import NetworkSpecies, Reaction
+from chemnet.chemistry.network.parts import NetworkSpecies, Reaction
 from chemnet.errors import DataError
 from chemnet.text_files import data_lines, is_number, number
 
@@ -78,12 +78,10 @@ def _rows(path: Path) -> list[tuple[int, str]]:
 
 
 def _is_row(line: str) -> bool:
-    """Whether a line has its numbers in place."""
     return line[_TYPE].strip().isdigit() and all(is_number(line[place]) for place in _NUMBERS.values())
 
 
 def _reactions(reading: Reading, line: str, where: str) -> list[Reaction]:
-    """Make the reaction of one row, in a list."""
     code = line[_TYPE].strip()
     if code not in KINDS:
         raise DataError(

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from chemnet.chemistry.network.network import NetworkSpecies, Reaction
+from chemnet.chemistry.network.parts import NetworkSpecies, Reaction
 from chemnet.chemistry.network.species import parse_species
 from chemnet.chemistry.network.species_names import Naming
 from chemnet.errors import ConfigError, DataError
@@ -120,7 +120,7 @@ class Reading:
         Raises
         ------
         DataError
-            A name is no formula.
+            A name is not a formula.
 
         Examples
         --------
@@ -249,7 +249,6 @@ def _not_recognised(path: Path, refused: list[DataError]) -> DataError:
 
 
 def _joined(path: Path, refused: list[DataError]) -> DataError:
-    """Return one error for all refused rows of a file."""
     hints = list({error.hint[:_SAME_HINT]: error.hint for error in reversed(refused) if error.hint}.values())
     hints = hints[::-1][:_HINTS]
     if len(refused) == 1:

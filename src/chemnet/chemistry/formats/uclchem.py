@@ -13,7 +13,7 @@ from chemnet.chemistry.formats.csv_tables import read_columns, read_table, table
 from chemnet.chemistry.formats.expressions import RateExpression, compile_expression
 from chemnet.chemistry.formats.grain_rates import encounter_desorption, recombination_on_grains
 from chemnet.chemistry.formats.row_files import Reading
-from chemnet.chemistry.network.network import REACTION_KINDS, NetworkSpecies, Reaction
+from chemnet.chemistry.network.parts import REACTION_KINDS, NetworkSpecies, Reaction
 from chemnet.chemistry.network.species import is_species, parse_species
 from chemnet.errors import DataError, suggest
 from chemnet.text_files import number
@@ -107,7 +107,6 @@ def _files(path: Path) -> tuple[Path, Path]:
 
 
 def _has_columns(file: Path, names: Iterable[str]) -> bool:
-    """Whether a file is a table with these columns."""
     try:
         return set(names) <= set(read_columns(file, _canonical))
     except DataError:
@@ -152,7 +151,6 @@ def _rows(
 
 
 def _species(row: dict[str, str], where: str, reading: Reading) -> NetworkSpecies:
-    """Make a species of one row."""
     changed = [name for name in _PREFACTORS if _number(row, name, where) != 0.0]
     if changed:
         reading.notice(
@@ -177,14 +175,12 @@ def _species(row: dict[str, str], where: str, reading: Reading) -> NetworkSpecie
 
 
 def _nameless(where: str) -> tuple[str]:
-    """Refuse a species without a name."""
     raise DataError(f"{where}: a species without a name", hint="remove the row or name the species")
 
 
 def _reaction(
     row: dict[str, str], where: str, known: Mapping[str, NetworkSpecies], reading: Reading
 ) -> Reaction:
-    """Make a reaction of one row."""
     left = [row[name] for name in _REACTANTS if row[name].upper() not in _EMPTY]
     kind, reactants = _take_kind(left, where, frozenset(known), reading)
     right = [row[name] for name in _PRODUCTS if row[name].upper() not in _EMPTY | {_PHOTON}]
@@ -244,7 +240,6 @@ def _take_kind(
 
 
 def _is_listed(name: str, known: frozenset[str], reading: Reading) -> bool:
-    """Whether a name stands in the species table."""
     try:
         return reading.naming.standard(name) in known
     except DataError:

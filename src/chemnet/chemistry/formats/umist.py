@@ -24,7 +24,7 @@ from chemnet.chemistry.formats.row_files import (
     require_reactants,
     split_partner,
 )
-from chemnet.chemistry.network.network import NetworkSpecies, Reaction
+from chemnet.chemistry.network.parts import NetworkSpecies, Reaction
 from chemnet.errors import DataError, suggest
 from chemnet.text_files import data_lines, number
 
@@ -69,8 +69,8 @@ def read(path: Path, reading: Reading | None = None) -> tuple[list[NetworkSpecie
     Raises
     ------
     DataError
-        Rows with an unknown type, a wrong number of columns, a bad number or a name that is no formula; each
-        is named by file and line.
+        Rows with an unknown type, a wrong number of columns, a bad number or a name that is not a formula;
+        each is named by file and line.
     """
     reading = reading or Reading()
     rows = functools.partial(_reactions, reading)
@@ -147,7 +147,6 @@ def _one_range(
     products: tuple[str, ...],
     where: str,
 ) -> Reaction:
-    """Make the reaction of one temperature range."""
     columns = fields[_FIXED + _BLOCK * block : _FIXED + _BLOCK * (block + 1)]
     titles = ("alpha", "beta", "gamma", "Tl", "Tu")
     values = [number(text, title, where) for text, title in zip(columns, titles, strict=False)]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from chemnet.chemistry.network.network import NetworkSpecies, Reaction
+from chemnet.chemistry.network.parts import REACTION_KINDS, NetworkSpecies, Reaction
+from chemnet.errors import DataError, suggest
+
+_GRAIN_CHARGE_KINDS = frozenset({"FREEZE", "THERM", "DESOH2", "DESCR", "DEUVCR", "GAR"})
+"""The grain takes or gives the charge that these rows seem to lose."""
 
 
 def imbalance(reaction: Reaction, known: Mapping[str, NetworkSpecies]) -> tuple[dict[str, int], int]:
@@ -66,6 +68,41 @@ def balanced_freeze(reaction: Reaction, known: Mapping[str, NetworkSpecies]) -> 
     if left and "H" not in known:
         return None
     return dataclasses.replace(reaction, products=(ice, *("H",) * left))
+
+
+def check_reaction(reaction: Reaction, known: Mapping[str, NetworkSpecies]) -> None:
+    """Refuse a reaction of unknown kind, with unknown species or out of balance.
+
+    Parameters
+    ----------
+    reaction
+        The reaction.
+    known
+        Species by name.
+
+    Raises
+    ------
+    DataError
+        Naming the row and what is wrong with it.
+    """
+    where = reaction.source or "reaction"
+    if reaction.kind not in REACTION_KINDS:
+        raise DataError(
+            f"{where}: unknown reaction type {reaction.kind!r}", hint=suggest(reaction.kind, REACTION_KINDS)
+        )
+    for name in (*reaction.reactants, *reaction.products):
+        if name not in known:
+            raise DataError(f"{where}: {reaction} names unknown species {name!r}", hint=suggest(name, known))
+    atoms, charge = imbalance(reaction, known)
+    if atoms and balanced_freeze(reaction, known) is not None:
+        return
+    if atoms or (charge and reaction.kind not in _GRAIN_CHARGE_KINDS):
+        parts = [f"{element} {change:+d}" for element, change in atoms.items()]
+        parts += [f"charge {charge:+d}"] if charge else []
+        raise DataError(
+            f"{where}: {reaction} is not balanced (products minus reactants: {', '.join(parts)})",
+            hint="correct the row: every reaction must conserve elements and charge",
+        )
 
 
 def _differs_by_hydrogen(whole: Counter[str], part: Counter[str]) -> bool:

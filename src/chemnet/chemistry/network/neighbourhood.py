@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from chemnet.chemistry.network.network import Reaction
+from chemnet.chemistry.network.parts import Reaction
 from chemnet.chemistry.network.species import parse_species
 from chemnet.chemistry.network.survey import net_change
 
@@ -107,7 +107,7 @@ def _neighbours(
     counts: Counter[str] = Counter()
     partners: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for reaction in reactions:
-        for name in _relatives(side(reaction), species):
+        for name in relatives(side(reaction), species):
             counts[name] += 1
             partners[name].update(_partners(reaction, name, species))
     return tuple(
@@ -116,7 +116,7 @@ def _neighbours(
     )
 
 
-def _relatives(names: Sequence[str], species: str) -> list[str]:
+def relatives(names: Sequence[str], species: str) -> list[str]:
     """Return the other species that share a heavy element with `species`, or all others if none does."""
     others = [name for name in dict.fromkeys(names) if name != species]
     wanted = parse_species(species).elements.keys() - _LIGHT

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from chemnet.chemistry.network.balance import balanced_freeze, imbalance
-from chemnet.chemistry.network.parts import REACTION_KINDS, NetworkSpecies, Reaction
+from chemnet.chemistry.network.balance import balanced_freeze, check_reaction, imbalance
+from chemnet.chemistry.network.parts import NetworkSpecies, Reaction
 from chemnet.chemistry.network.rate_options import STANDARD_GRAIN, RateOptions, scale_factors
 from chemnet.chemistry.network.stoichiometry import charges, element_names, stoichiometric_matrix
 from chemnet.errors import DataError, suggest
@@ -20,13 +20,9 @@ from chemnet.progress import get_logger
 
 if TYPE_CHECKING:
     from chemnet.chemistry.formats.row_files import ReadingOptions
-    from chemnet.chemistry.solver import Solution
-
-__all__ = ["REACTION_KINDS", "Network", "NetworkSpecies", "Reaction"]
+    from chemnet.chemistry.solver.solve import Solution
 
 _log = get_logger(__name__)
-_GRAIN_CHARGE_KINDS = frozenset({"FREEZE", "THERM", "DESOH2", "DESCR", "DEUVCR", "GAR"})
-"""The grain takes or gives the charge that these rows seem to lose."""
 
 
 class Network:
@@ -187,7 +183,6 @@ class Network:
 
     @cached_property
     def _positions(self) -> dict[str, int]:
-        """Species name to position."""
         return {name: position for position, name in enumerate(self.species_names)}
 
     def solve(
@@ -224,41 +219,7 @@ class Network:
             If the tracer or the initial abundances are not usable, or a temperature is outside what the
             reactions cover; a solver that gives up raises nothing, see `code`.
         """
-        from chemnet.chemistry.solver import solve
+        # a circle between files, for `network.solve` is what a user looks for
+        from chemnet.chemistry.solver.solve import solve
 
         return solve(self, tracer, initial, uclchem_compatible=uclchem_compatible, **options)
-
-
-def check_reaction(reaction: Reaction, known: Mapping[str, NetworkSpecies]) -> None:
-    """Refuse a reaction of unknown kind, with unknown species or out of balance.
-
-    Parameters
-    ----------
-    reaction
-        The reaction.
-    known
-        Species by name.
-
-    Raises
-    ------
-    DataError
-        Naming the row and what is wrong with it.
-    """
-    where = reaction.source or "reaction"
-    if reaction.kind not in REACTION_KINDS:
-        raise DataError(
-            f"{where}: unknown reaction type {reaction.kind!r}", hint=suggest(reaction.kind, REACTION_KINDS)
-        )
-    for name in (*reaction.reactants, *reaction.products):
-        if name not in known:
-            raise DataError(f"{where}: {reaction} names unknown species {name!r}", hint=suggest(name, known))
-    atoms, charge = imbalance(reaction, known)
-    if atoms and balanced_freeze(reaction, known) is not None:
-        return
-    if atoms or (charge and reaction.kind not in _GRAIN_CHARGE_KINDS):
-        parts = [f"{element} {change:+d}" for element, change in atoms.items()]
-        parts += [f"charge {charge:+d}"] if charge else []
-        raise DataError(
-            f"{where}: {reaction} is not balanced (products minus reactants: {', '.join(parts)})",
-            hint="correct the row: every reaction must conserve elements and charge",
-        )

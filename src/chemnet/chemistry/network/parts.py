@@ -13,28 +13,9 @@ from numpy.typing import NDArray
 from chemnet.chemistry.network.species import parse_species
 
 REACTION_KINDS = (
-    "TWOBODY",
-    "CRP",
-    "CRPHOT",
-    "PHOTON",
-    "FREEZE",
-    "THERM",
-    "DESOH2",
-    "DESCR",
-    "DEUVCR",
-    "H2FORM",
-    "ER",
-    "ERDES",
-    "LH",
-    "LHDES",
-    "BULKSWAP",
-    "SURFSWAP",
-    "IONPOL1",
-    "IONPOL2",
-    "EXPRESSION",
-    "GAR",
-    "ED",
-)
+    "TWOBODY", "CRP", "CRPHOT", "PHOTON", "FREEZE", "THERM", "DESOH2", "DESCR", "DEUVCR", "H2FORM", "ER",
+    "ERDES", "LH", "LHDES", "BULKSWAP", "SURFSWAP", "IONPOL1", "IONPOL2", "EXPRESSION", "GAR", "ED",
+)  # fmt: skip
 """UCLCHEM's keywords, KIDA's ion-polar formulae 4 and 5, and KROME's rate expressions.
 
 GAR is the recombination of ions on grains, ED the desorption of H2 that encounters H2; their rates are

@@ -17,7 +17,7 @@ Reading rules, in this order:
    elements (``CO``, ``CS``, ``HS``, ``SN`` are two atoms each), see
    `chemnet.chemistry.network.elements.symbols_in_capitals`.
 6. An isotope stands in brackets: ``[13C]O``, ``H[13C]O+``, ``C[18O]``; it is an element of its own. Without
-   brackets a number that reads as the mass number of the atom behind it (``C18O``, ``H13CO+``) or, for N and
+   brackets a number that reads as the mass number of the atom after it (``C18O``, ``H13CO+``) or, for N and
    heavier ones, before it (``CO18``) is refused: it would be 18 carbons.
 7. A name that is no formula carries one in braces: ``PAH{C54H18}-``, ``CHX{CH}``; with ``{}`` its atoms do
    not count, like those of a grain. `chemnet.chemistry.network.species_names` makes such names.
@@ -334,12 +334,10 @@ def _bracketed(name: str) -> str:
 
 
 def _quoted(name: str) -> str:
-    """Return a name as a key of TOML."""
     return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else f"'{name}'"
 
 
 def _refusal(name: str, reason: str) -> DataError:
-    """Return the error for a name that is no species."""
     hint = _SPELLING
     if re.match(r"[#@^(]?\d", name):
         hint = (

@@ -26,7 +26,7 @@ class Naming:
     Parameters
     ----------
     composition
-        Formula by name, for names that are none: `{"PAH": "C54H18", "C18O": "C[18O]"}`. A name stands
+        Formula by name, for names that are not formulae: `{"PAH": "C54H18", "C18O": "C[18O]"}`. A name stands
         for its ions and ices too, and is read in any case. An empty formula is a particle whose atoms do not
         count, like a dust grain.
     ice_prefixes
@@ -87,7 +87,6 @@ class Naming:
 
     @cached_property
     def _formulae(self) -> dict[str, str]:
-        """Declared formulae by name in capitals."""
         return {name.upper(): formula for name, formula in self.composition.items()}
 
     def _marked(self, name: str) -> str:
@@ -177,7 +176,6 @@ def _is_family(group: set[str]) -> bool:
 
 
 def _charge(body: str) -> str:
-    """Return the charge at the end of a name."""
     return match.group() if (match := _CHARGE.search(body)) else ""
 
 

@@ -83,7 +83,7 @@ def charges(species: Sequence[str]) -> npt.NDArray[np.float64]:
     Raises
     ------
     DataError
-        A name is no formula.
+        A name is not a formula.
 
     Examples
     --------
@@ -99,7 +99,7 @@ def masses(species: Sequence[str]) -> npt.NDArray[np.float64]:
     Raises
     ------
     DataError
-        A name is no formula.
+        A name is not a formula.
 
     Examples
     --------
@@ -110,6 +110,5 @@ def masses(species: Sequence[str]) -> npt.NDArray[np.float64]:
 
 
 def _by_weight(atoms: Iterable[Mapping[str, int]]) -> tuple[str, ...]:
-    """Return the elements of some formulae by increasing atomic weight."""
     found = {element for elements in atoms for element in elements}
     return tuple(sorted(found, key=lambda element: WEIGHTS_IN_CAPITALS[element]))

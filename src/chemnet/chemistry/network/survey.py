@@ -12,15 +12,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from chemnet.chemistry.network.balance import imbalance
-from chemnet.chemistry.network.network import Network, NetworkSpecies, Reaction
+from chemnet.chemistry.network.network import Network
+from chemnet.chemistry.network.parts import NetworkSpecies, Reaction
+from chemnet.chemistry.network.report_text import place, several, titled, with_tuples
 from chemnet.chemistry.network.stoichiometry import element_names
 from chemnet.chemistry.rates.temperature_ranges import JoinedRanges, join_ranges
 from chemnet.errors import DataError
 
 TEMPERATURES = (10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
 """Where the temperature coverage is reported [K]."""
-
-_LISTED = 8
 
 
 @dataclass(frozen=True)
@@ -99,10 +99,7 @@ class Survey:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Survey:
         """Return the survey that `to_dict` described, also after JSON made lists of its tuples."""
-        known: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
-        }
-        return cls(**known)
+        return cls(**with_tuples(values))
 
     def __str__(self) -> str:
         ions = f" ({self.phases['ions']} ions)"
@@ -121,17 +118,17 @@ class Survey:
             ("never formed", " ".join(self.never_formed) or "none"),
             ("never destroyed", " ".join(self.never_destroyed) or "none"),
             ("in no reaction", " ".join(self.unused) or "none"),
-            ("imbalances", _several(self.imbalances)),
+            ("imbalances", several(self.imbalances)),
             ("grain charges", f"{self.n_grain_charges} rows between gas and ice leave charge on the grain"),
             ("gaps", f"{self.n_joined} between the ranges of one reaction, joined at the nearer row"),
-            ("real holes", _several(self.holes)),
-            ("overlaps", _several(self.overlaps)),
-            ("duplicates", _several(self.duplicates)),
-            ("refused", _several(self.refused)),
+            ("real holes", several(self.holes)),
+            ("overlaps", several(self.overlaps)),
+            ("duplicates", several(self.duplicates)),
+            ("refused", several(self.refused)),
         ]
-        rows += [("noticed", _several(self.notes))] if self.notes else []
-        rows += [("left out", _several(self.skipped))] if self.skipped else []
-        return "\n".join(f"{title:<16} {text}" for title, text in rows)
+        rows += [("noticed", several(self.notes))] if self.notes else []
+        rows += [("left out", several(self.skipped))] if self.skipped else []
+        return titled(rows)
 
 
 def survey(
@@ -161,7 +158,7 @@ def survey(
     Raises
     ------
     DataError
-        A name is no formula.
+        A name is not a formula.
     """
     known = {one.name: one for one in species}
     imbalances, n_grain_charges = _imbalances(reactions, known)
@@ -184,7 +181,7 @@ def survey(
         duplicates=_duplicates(reactions, ranges),
         n_joined=ranges.n_joined,
         holes=tuple(
-            f"{_place(reactions[row])}{reactions[row]}: none from {low:g} to {high:g} K"
+            f"{place(reactions[row].source)}{reactions[row]}: none from {low:g} to {high:g} K"
             for row, _, low, high in ranges.holes
         ),
         overlaps=_overlaps(reactions, ranges),
@@ -208,15 +205,6 @@ def net_change(reaction: Reaction) -> dict[str, int]:
     return {name: count for name, count in change.items() if count}
 
 
-def _several(lines: Sequence[str]) -> str:
-    """Return a number and the first few lines, indented below it."""
-    if not lines:
-        return "none"
-    shown = [f"\n    {line}" for line in lines[:_LISTED]]
-    rest = [f"\n    ... and {len(lines) - _LISTED} more"] if len(lines) > _LISTED else []
-    return "".join([str(len(lines)), *shown, *rest])
-
-
 def _phases(species: Sequence[NetworkSpecies]) -> dict[str, int]:
     """Count species by phase, and the ions."""
     counted = Counter(one.phase for one in species)
@@ -237,7 +225,6 @@ def _fates(reactions: Sequence[Reaction]) -> tuple[set[str], set[str], set[str]]
 
 
 def _has_range(reaction: Reaction) -> bool:
-    """Whether temperature limits a reaction."""
     return not reaction.extrapolate and (reaction.t_min > 0 or math.isfinite(reaction.t_max))
 
 
@@ -275,7 +262,7 @@ def _imbalances(
         elif charge or atoms:
             changes = [f"{element} {change:+d}" for element, change in atoms.items()]
             changes += [f"charge {charge:+d}"] if charge else []
-            found.append(f"{_place(reaction)}{reaction}: {', '.join(changes)}")
+            found.append(f"{place(reaction.source)}{reaction}: {', '.join(changes)}")
     return tuple(found), n_grain_charges
 
 
@@ -303,25 +290,18 @@ def _why_refused(species: Sequence[NetworkSpecies], reaction: Reaction) -> str:
 
 
 def _duplicates(reactions: Sequence[Reaction], ranges: JoinedRanges) -> tuple[str, ...]:
-    """Describe rows that give one reaction twice over one range."""
     found = []
     for first, second, same in ranges.repeated:
         one, earlier = reactions[second], reactions[first].source or "an earlier row"
         fate = ", counted once" if same else " with other numbers: they add up"
-        found.append(f"{_place(one)}{one} repeats {earlier}{fate}")
+        found.append(f"{place(one.source)}{one} repeats {earlier}{fate}")
     return tuple(found)
 
 
 def _overlaps(reactions: Sequence[Reaction], ranges: JoinedRanges) -> tuple[str, ...]:
-    """Describe rows of one reaction whose ranges overlap."""
     found = []
     for first, second in ranges.overlaps:
         one, other = reactions[first], reactions[second]
         limits = (f"{row.t_min:g}-{row.t_max:g}" for row in (one, other))
-        found.append(f"{_place(other)}{other}: {' and '.join(limits)} K; the narrower range counts")
+        found.append(f"{place(other.source)}{other}: {' and '.join(limits)} K; the narrower range counts")
     return tuple(found)
-
-
-def _place(reaction: Reaction) -> str:
-    """Return the place of a row as the beginning of a message."""
-    return f"{reaction.source}: " if reaction.source else ""

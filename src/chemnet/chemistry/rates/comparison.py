@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chemnet.chemistry.network.network import Network
+from chemnet.chemistry.network.report_text import place, several, titled, with_tuples
 from chemnet.chemistry.rates.coefficients import rate_coefficients
+from chemnet.chemistry.rates.compiled_reactions import compile_reactions
 from chemnet.chemistry.rates.constants import CR_YIELD
 from chemnet.chemistry.rates.expression_values import ExpressionRates
-from chemnet.chemistry.rates.table import compile_reactions
 from chemnet.chemistry.rates.temperature_ranges import process_of
 
 TEMPERATURES = (10.0, 30.0, 100.0, 300.0, 1000.0)
@@ -23,7 +24,6 @@ TEMPERATURES = (10.0, 30.0, 100.0, 300.0, 1000.0)
 SAME_RATE = 0.01
 """Relative difference up to which two rates are the same: formats print three or four places."""
 
-_LISTED = 8
 _C_ABUNDANCE = 1e-4
 
 
@@ -84,22 +84,19 @@ class Comparison:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Comparison:
         """Return the comparison that `to_dict` described."""
-        known: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
-        }
-        known["changed"] = tuple(ChangedRate(**one) for one in values["changed"])
-        return cls(**known)
+        changed = tuple(ChangedRate(**one) for one in values["changed"])
+        return cls(**with_tuples(values) | {"changed": changed})
 
     def __str__(self) -> str:
         rows = [
             ("compared with", f"{self.other}: {self.n_same} reactions with the same rate"),
-            ("added", _several(self.added)),
-            ("missing", _several(self.missing)),
-            ("other rate", _several([str(one) for one in self.changed])),
+            ("added", several(self.added)),
+            ("missing", several(self.missing)),
+            ("other rate", several([str(one) for one in self.changed])),
             ("new species", " ".join(self.new_species) or "none"),
             ("lost species", " ".join(self.lost_species) or "none"),
         ]
-        return "\n".join(f"{title:<16} {text}" for title, text in rows)
+        return titled(rows)
 
 
 def compare_networks(first: Network, second: Network) -> Comparison:
@@ -152,7 +149,7 @@ def _rates(network: Network) -> dict[tuple[object, ...], tuple[str, NDArray[np.f
     found: dict[tuple[object, ...], tuple[str, NDArray[np.float64]]] = {}
     for one in network.reactions:
         key = process_of(one)
-        found.setdefault(key, (f"{_place(one.source)}{one}", sums[key]))
+        found.setdefault(key, (f"{place(one.source)}{one}", sums[key]))
     return found
 
 
@@ -161,11 +158,6 @@ def _expression_values(network: Network, conditions: NDArray[np.float64]) -> NDA
     rates = ExpressionRates(network, conditions)
     rates.at(0, np.ones(len(network.species)), len(conditions))
     return rates.values
-
-
-def _place(source: str) -> str:
-    """Return the place of a row as the beginning of a line."""
-    return f"{source}: " if source else ""
 
 
 def _change(
@@ -184,12 +176,3 @@ def _change(
 def _size(ratio: float) -> float:
     """Return how far a ratio is from 1, in both directions alike."""
     return float(abs(np.log(ratio))) if 0.0 < ratio < np.inf else np.inf
-
-
-def _several(lines: Sequence[str]) -> str:
-    """Return a number and the first few lines, indented below it."""
-    if not lines:
-        return "none"
-    shown = [f"\n    {line}" for line in lines[:_LISTED]]
-    rest = [f"\n    ... and {len(lines) - _LISTED} more"] if len(lines) > _LISTED else []
-    return "".join([str(len(lines)), *shown, *rest])

@@ -71,7 +71,6 @@ class ExpressionRates:
 
     @property
     def _gas(self) -> NDArray[np.bool_]:
-        """Which species are gas."""
         return np.array([one.phase == "gas" for one in self._network.species])
 
 
@@ -144,7 +143,6 @@ def _values(
 
 
 def _check_species(reaction: Reaction, known: Mapping[str, Array]) -> None:
-    """Refuse a rate that depends on a species which the network does not have."""
     missing = sorted(getattr(reaction.expression, "densities", frozenset()) - known.keys())
     if missing:
         raise DataError(

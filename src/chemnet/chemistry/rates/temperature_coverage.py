@@ -1,4 +1,4 @@
-"""Which temperatures a network covers, and where many of its reactions are outside their range."""
+"""Which temperatures a network covers, and where many of its reactions are outside their ranges."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ def join_ranges(reactions: Sequence[Reaction]) -> JoinedRanges:
 
 
 def is_gas_phase(reaction: Reaction) -> bool:
-    """Return whether a reaction happens in the gas; what happens on grains has no fit with a range."""
+    """Return whether a reaction happens in the gas; rates on grains have no range of temperature."""
     return reaction.kind in _GAS_KINDS and not any(name[0] in "#@" for name in reaction.reactants)
 
 
@@ -139,7 +139,6 @@ def process_of(reaction: Reaction) -> tuple[object, ...]:
 
 
 def _is_unlimited(reaction: Reaction) -> bool:
-    """Whether a row has a rate at every temperature."""
     return reaction.extrapolate or _limits(reaction) == (0.0, math.inf)
 
 

@@ -6,7 +6,8 @@ import math
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
-from chemnet.chemistry.network.network import Network, NetworkSpecies, Reaction
+from chemnet.chemistry.network.network import Network
+from chemnet.chemistry.network.parts import NetworkSpecies, Reaction
 from chemnet.chemistry.network.rate_options import ATOMIC_MASS, STANDARD_GRAIN, GrainModel, scale_factors
 from chemnet.chemistry.rates.constants import BOLTZMANN, ICE_PHOTO_RATIO
 from chemnet.chemistry.rates.grain import (
@@ -199,7 +200,6 @@ class Translator:
         return {species: count for species, count in sorted(change.items()) if count}
 
     def _complete_gas(self, row: Row, reaction: Reaction) -> None:
-        """Add density powers."""
         row.density_power = len(reaction.reactants) - 1
 
     def _complete_photon(self, row: Row, reaction: Reaction) -> None:

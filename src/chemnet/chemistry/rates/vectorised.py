@@ -82,7 +82,7 @@ def fill_arrhenius(table: RateTable, first: int, last: int, t_gas: float, log_t:
 
 @inner(**UNCOUNTED, fastmath=_VECTORS)
 def fill_photon(table: RateTable, first: int, last: int, av: float, radfield: float, k: Array) -> None:
-    """Fill what the UV field does behind dust."""
+    """Fill the photoreactions by the UV field behind dust."""
     parameters, field = table.parameters, radfield / const.HABING_PER_DRAINE
     for r in range(first, last):
         k[r] = parameters[ALPHA, r] * exponential(-parameters[GAMMA, r] * av) * field
@@ -90,7 +90,7 @@ def fill_photon(table: RateTable, first: int, last: int, av: float, radfield: fl
 
 @inner(**UNCOUNTED, fastmath=_VECTORS)
 def fill_evaporation(table: RateTable, first: int, last: int, t_dust: float, k: Array) -> None:
-    """Fill how often a molecule leaves its binding site by the heat of the grain."""
+    """Fill the rates at which molecules evaporate thermally from their binding sites."""
     parameters = table.parameters
     for r in range(first, last):
         leaves = exponential(-parameters[ENERGY_1, r] / t_dust)

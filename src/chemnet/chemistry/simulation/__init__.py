@@ -1,1 +1,1 @@
-"""A network integrated along many tracers: plans, outcomes, and going on after a kill."""
+"""A network integrated along many tracers: plans, outcomes, and resuming after a kill."""

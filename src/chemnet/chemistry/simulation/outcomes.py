@@ -1,4 +1,4 @@
-"""What became of each tracer of a simulation, kept on disk so that a killed run goes on where it was."""
+"""The outcome of each tracer of a simulation, kept on disk so that a killed run can resume."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one tracer.
+    """The outcome of one tracer.
 
     Attributes
     ----------
@@ -55,6 +55,22 @@ class FinishedTracers:
     def __len__(self) -> int:
         return len(self._held)
 
+    def drop_damaged(self) -> list[int]:
+        """Delete the outcomes that cannot be read any more, and return their positions."""
+        damaged = [index for index in sorted(self._held) if not self._is_whole(index)]
+        for index in damaged:
+            self._path(index).unlink()
+            self._held.remove(index)
+        return damaged
+
+    def _is_whole(self, index: int) -> bool:
+        """Return whether an outcome can be read: its file has checksums of all that it holds."""
+        try:
+            self.load(index)
+        except Exception:  # whatever zipfile, zlib, NumPy and json make of damaged bytes
+            return False
+        return True
+
     def store(self, outcome: Outcome) -> None:
         """Write one outcome under a hidden name, then give it its own."""
         path = self._path(outcome.index)
@@ -72,7 +88,8 @@ class FinishedTracers:
 
     def load(self, index: int) -> Outcome:
         """Read one outcome back."""
-        with np.load(self._path(index), allow_pickle=False) as stored:
+        path = self._path(index)
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             reason = str(stored["reason"])
             return Outcome(
                 index=index,
@@ -82,5 +99,4 @@ class FinishedTracers:
             )
 
     def _path(self, index: int) -> Path:
-        """Return the file of one tracer."""
         return self.folder / f"{index:07d}.npz"

@@ -1,4 +1,4 @@
-"""What a simulation will do, and digests of it that tell whether an unfinished run may go on."""
+"""The plan of a simulation, and digests that tell whether an unfinished run may be resumed."""
 
 from __future__ import annotations
 

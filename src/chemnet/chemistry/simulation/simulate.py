@@ -1,4 +1,4 @@
-"""Integrate a network along many tracers: in parallel, and so that a killed run goes on where it was."""
+"""Integrate a network along many tracers, in parallel, and so that a killed run can resume."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def integrate_tracers(plan: SimulationPlan, finished: FinishedTracers, workers: 
 def integrate_tracer(plan: SimulationPlan, numbered: tuple[int, Tracer]) -> Outcome:
     """Integrate the phase before a tracer, if there is one, and then the tracer, given with its index.
 
-    Of `plan` network, initial state and options are used. What the solver cannot do is an outcome, not an
-    error.
+    Of `plan` network, initial state and options are used. A failure of the solver is an outcome, not an
+    exception.
     """
     (index, tracer), initial = numbered, plan.initial
     statistics: Counter[str] = Counter()
@@ -71,7 +71,9 @@ def _failure(network: Network, solution: Solution, initial: NDArray[np.float64])
     if solution.code != SolverCode.SUCCESS:
         return where + SolverCode(solution.code).explanation
     if bad.size:
-        return where + "an abundance is negative or not finite"
+        row = abundances[bad[0]]
+        species = int(np.argmax(~(np.isfinite(row) & (row >= 0.0))))
+        return f"{where}the abundance of {network.species_names[species]} is {row[species]:.3g}"
     totals = initial @ network.stoichiometry
     drift = np.abs(abundances @ network.stoichiometry - totals) / np.where(totals > 0.0, totals, 1.0)
     if drift.max() > LARGEST_DRIFT:

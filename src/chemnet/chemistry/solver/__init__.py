@@ -1,4 +1,4 @@
-"""Stiff integration of a network along tracers: error-controlled, conserving, and outspoken about failure."""
+"""Stiff integration of a network along tracers: error-controlled, conserving, and explicit about failure."""
 
 from chemnet.chemistry.solver.codes import SolverCode, Statistics
 from chemnet.chemistry.solver.solve import Solution, solve

@@ -70,7 +70,7 @@ class Statistics:
 
     @classmethod
     def from_counts(cls, counts: NDArray[np.int64]) -> Statistics:
-        """Make it of the array that compiled code fills."""
+        """Build it from the array that compiled code fills."""
         return cls(*(int(count) for count in counts))
 
     def items(self) -> ItemsView[str, int]:

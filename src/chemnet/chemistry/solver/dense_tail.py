@@ -75,7 +75,6 @@ def factorise_blocks(a: Array, blocks: int, inverse_pivot: Array) -> None:
 
 @inner(**UNCOUNTED)
 def _factorise_corner(a: Array, corner: int, inverse_pivot: Array, first: int) -> None:
-    """Factorise one block on the diagonal."""
     for i in range(LANES):
         for k in range(i):
             multiplier = a[corner + i * LANES + k] * inverse_pivot[first + k]

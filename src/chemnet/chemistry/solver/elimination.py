@@ -21,7 +21,16 @@ from chemnet.chemistry.solver.dense_tail import (
     solve_transposed_blocks,
     store_row,
 )
-from chemnet.chemistry.solver.vectors import LANES, aligned_zeros, less, less_product, load, store, total, zeros
+from chemnet.chemistry.solver.vectors import (
+    LANES,
+    aligned_zeros,
+    less,
+    less_product,
+    load,
+    store,
+    total,
+    zeros,
+)
 from chemnet.compiling import UNCOUNTED, compiled, inner
 
 Array = NDArray[np.float64]
@@ -114,7 +123,6 @@ def plan_elimination(
 
 
 def _starts(counts: NDArray[np.int64]) -> NDArray[np.uint32]:
-    """Return where each group starts."""
     return np.concatenate([[0], np.cumsum(counts)]).astype(np.uint32)
 
 

@@ -169,5 +169,7 @@ def solve_abreast(plan: Elimination, factors: FactorsAbreast, used: NDArray[np.b
         store(x, LANES * i, times(value, load(factors.inverse_pivot, LANES * i)))
     for i in range(plan.size):
         store(b, LANES * np.int64(plan.order[i]), load(x, LANES * i))
-    for i in range(0, x.size, LANES):  # the rows that fill up the tail, too: 0 x infinity may have come to them
+    for i in range(
+        0, x.size, LANES
+    ):  # the rows that fill up the tail, too: 0 x infinity may have come to them
         store(x, i, zeros())

@@ -96,7 +96,7 @@ def correct(
 
 @inner
 def renew_jacobian(problem: Problem, k: Array, y: Array, work: Workspace, counts: NDArray[np.int64]) -> None:
-    """Evaluate the Jacobian at `y`; the factors no longer serve."""
+    """Evaluate the Jacobian at `y`; the factors are then out of date."""
     jacobian(problem.equations, k, y, work.jacobian)
     counts[JACOBIANS] += 1
     work.matrix[AGE], work.matrix[COEFFICIENT] = 0.0, 0.0
@@ -106,7 +106,6 @@ def renew_jacobian(problem: Problem, k: Array, y: Array, work: Workspace, counts
 def _refactorise(
     problem: Problem, factors: Factors, c: float, work: Workspace, counts: NDArray[np.int64]
 ) -> None:
-    """Factorise the matrix of the step's equation."""
     factorise(problem.plan, work.jacobian, c, problem.equations.n, factors)
     counts[FACTORISATIONS] += 1
     work.matrix[COEFFICIENT], work.matrix[CONVERGENCE] = c, _ASSUMED_CONVERGENCE

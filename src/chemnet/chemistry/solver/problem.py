@@ -100,7 +100,6 @@ def _conserved_totals(network: Network, reactions: CompiledReactions) -> tuple[A
 def _freezing_rows(
     network: Network, reactions: CompiledReactions
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the rows that freeze neutral molecules and their counterparts."""
     rows = [network.reactions[source] for source in reactions.sources]
     leaving = {
         one.products: r for r, one in enumerate(rows) if one.kind == "THERM" and one.reactants[0][0] == "#"
@@ -125,7 +124,6 @@ def set_coefficients(rates: RateTable, forcing: Forcing, elapsed: float, k: Arra
 
 @inner
 def _between(start: Array, end: Array, share: float) -> Array:
-    """Interpolate."""
     values = np.empty(start.size)
     for i in range(start.size):
         values[i] = start[i] + share * (end[i] - start[i])

@@ -1,4 +1,4 @@
-"""The face of the solver: checks what it is given, integrates, and says how it went."""
+"""Entry point of the solver: checks its input, integrates, and reports the outcome."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MAX_INTERNAL_STEPS = 20_000
 
 @dataclass(frozen=True)
 class Solution:
-    """What integrating one tracer gave.
+    """The result of integrating one tracer.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def solve(
         raise DataError(
             f"tolerances rtol={rtol}, atol={atol} are not usable", hint="take rtol 1e-4 and atol 1e-20"
         )
-    time, conditions = _checked_tracer(tracer)
+    time, conditions = checked_tracer(tracer)
     conditions = with_dust(conditions, network.rate_options.grain.dust_to_gas)
     temperature_coverage(network).check(
         conditions[:, COLUMNS.index("gasTemp")], lambda step: f"{_name(tracer)}, step {step}"
@@ -151,7 +151,7 @@ def _check_methods(network: Network, method: str, interpolation: str) -> None:
         )
 
 
-def _checked_tracer(tracer: Mapping[str, ArrayLike]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def checked_tracer(tracer: Mapping[str, ArrayLike]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return times [yr] and conditions (steps, 6 or 10); refuse what cannot be integrated."""
     name = _name(tracer)
     _check_names(name, tracer)
@@ -246,7 +246,6 @@ def _check_values(
 
 
 def _checked_initial(network: Network, initial: ArrayLike | Mapping[str, float]) -> NDArray[np.float64]:
-    """Return initial abundances in the order of the network's species."""
     if isinstance(initial, Mapping):
         abundances = np.zeros(len(network.species))
         for species, value in initial.items():

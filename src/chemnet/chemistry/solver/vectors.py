@@ -187,7 +187,6 @@ def _pointer(context: Any, builder: Any, signature: Any, values: Any) -> Any:
 
 
 def _everywhere(builder: Any, number: Any) -> Any:
-    """Return a vector with one number in all lanes."""
     undefined = ir.Constant(_VECTOR, ir.Undefined)
     first = builder.insert_element(undefined, number, ir.Constant(_LANE, 0))
     return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(_LANE, LANES), [0] * LANES))

@@ -77,7 +77,7 @@ def generate_tracer(
     pre_phase_share: float = 1 / 3,
     heating_share: float = 1 / 3,
 ) -> Tracer:
-    """Return tracer `index` of the set that `seed` stands for, over `time`, shape ``(steps,)`` [yr]."""
+    """Return tracer `index` of the set of this `seed`, over `time`, shape ``(steps,)`` [yr]."""
     rng = np.random.default_rng([seed, index])
     names = list(weights)
     chances = np.array([weights[name] for name in names], dtype=float)
@@ -89,7 +89,7 @@ def generate_tracer(
 
 
 def check_options(n_tracers: int, n_steps: int, end_time: float, weights: Mapping[str, float]) -> None:
-    """Refuse a set of options that no tracer can be made from, with a ConfigError."""
+    """Raise a ConfigError for options from which no tracer can be made."""
     if n_tracers < 1:
         raise ConfigError(
             f"a set needs at least 1 tracer, got {n_tracers}", hint="set simulate.n_tracers to 1 or more"

@@ -118,7 +118,6 @@ def _check_shapes(tracer: Tracer) -> None:
 
 
 def _check_time(tracer: Tracer) -> None:
-    """Refuse time that is not finite or does not increase."""
     bad = np.flatnonzero(~np.isfinite(tracer.time))
     if bad.size:
         raise DataError(

@@ -1,1 +1,1 @@
-"""What a trained network made of every sample: written batch by batch, read through memory maps."""
+"""Results of `chemnet infer`: what it reads, how it writes what networks made of it, and how that is read."""

@@ -1,4 +1,4 @@
-"""What a trained network made of every sample: written in one pass, read through memory maps.
+"""`InferenceDataset`: the result of `chemnet infer`, read through memory maps.
 
 An infer result holds, all in insertion order,
 
@@ -28,8 +28,10 @@ import numpy as np
 from chemnet.data.inference.inference_writer import METADATA_FILE, ROWS_PER_FILE, InferenceWriter
 from chemnet.data.inference.sample_index import SampleIndex
 from chemnet.data.npy_files import let_go, open_npy
-from chemnet.errors import NotFoundError, ResultsError, nearest
+from chemnet.data.tabular import Columns, Tabular
+from chemnet.errors import DataError, NotFoundError, ResultsError, nearest
 from chemnet.results import ResultDirectory
+from chemnet.results.layout import RESULT_FILE
 
 __all__ = ["InferenceDataset", "InferenceWriter", "State"]
 
@@ -62,7 +64,7 @@ class State:
         return np.array(self.vector, dtype=dtype, copy=copy)
 
 
-class InferenceDataset:
+class InferenceDataset(Tabular):
     """Read an infer result back: latents, further outputs and what is known of each sample.
 
     All arrays are in insertion order. Files are memory-mapped: opening is free, a slice costs its own bytes.
@@ -84,8 +86,8 @@ class InferenceDataset:
     """
 
     def __init__(self, path: str | Path | ResultDirectory) -> None:
-        self._given = path
         self.path = path.path if isinstance(path, ResultDirectory) else Path(path)
+        self._directory = path if isinstance(path, ResultDirectory) else self._opened()
         description = self._describe()
         self.physical_names: tuple[str, ...] = tuple(description["physical_names"])
         self.species: tuple[str, ...] = tuple(description["species"])
@@ -103,12 +105,20 @@ class InferenceDataset:
                 f"{self.path}: rows.npy holds {len(self.rows)} rows, the batches {sum(self._batches)}"
             )
 
+    def _opened(self) -> ResultDirectory | None:
+        """Return the result, or None while its files are written still."""
+        return ResultDirectory.open(self.path) if (self.path / RESULT_FILE).is_file() else None
+
+    def file(self, name: str) -> Path:
+        """Return the path of one of the files, which is what was written (`ResultDirectory.file`)."""
+        return self.path / name if self._directory is None else self._directory.file(name)
+
     def _describe(self) -> dict[str, Any]:
-        file = self.path / METADATA_FILE
-        if not file.is_file():
+        if not (self.path / METADATA_FILE).is_file():
             raise ResultsError(
                 f"{self.path} is no infer result: {METADATA_FILE} is missing", hint="run `chemnet infer`"
             )
+        file = self.file(METADATA_FILE)
         try:
             return json.loads(file.read_text(encoding="utf-8"))
         except json.JSONDecodeError as error:
@@ -149,11 +159,10 @@ class InferenceDataset:
     @cached_property
     def rows(self) -> np.ndarray:
         """Memory-mapped ``rows.npy``: tracer (position in `tracer_ids`), step, time [yr], physical."""
-        return open_npy(self.path / "rows.npy")
+        return open_npy(self.file("rows.npy"))
 
-    @property
     def ids(self) -> np.ndarray:
-        """Sample ids, ``(rows,)``."""
+        """Return the sample ids, ``(rows,)``; a call, as Hyrax has it."""
         parts = [self._file("batch", number)["id"] for number in range(len(self._batches))]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
@@ -192,6 +201,28 @@ class InferenceDataset:
         """Yield ``(first row, values)`` of the output `name`, at most `rows` rows at a time."""
         return self._in_blocks(partial(self._part, name), rows)
 
+    def finite_blocks(self, rows: int = 2**16) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield what `blocks` does of the latents, which are finite.
+
+        Raises
+        ------
+        DataError
+            For the first latent that is not, with the id of its state.
+        """
+        for first, block in self.blocks("tensor", rows):
+            self.check_finite(block, range(first, first + len(block)))
+            yield first, block
+
+    def check_finite(self, latents: np.ndarray, positions: Sequence[int] | np.ndarray) -> None:
+        """Raise `DataError` for the first latent of the states at these positions that is not finite."""
+        if len(latents) and not np.isfinite([latents.min(), latents.max()]).all():
+            row, column = np.argwhere(~np.isfinite(latents))[0]
+            raise DataError(
+                f"{self.path.name}: latent {column + 1} of state {self._id(int(positions[row]))!r} is "
+                f"{latents[row, column]}",
+                hint="infer again with infer.not_finite=stop, which says where it arises",
+            )
+
     def id_blocks(self, rows: int = 2**16) -> Iterator[tuple[int, np.ndarray]]:
         """Yield ``(first row, ids)``, at most `rows` rows at a time."""
         return self._in_blocks(lambda number: self._file("batch", number)["id"], rows)
@@ -205,6 +236,21 @@ class InferenceDataset:
                 yield first + start, part[start : start + rows]
                 let_go(part)
             first += length
+
+    def column_blocks(self) -> Iterator[Columns]:
+        """Yield some rows at a time: id, tracer, step, time [yr], parameters, latents, predictions."""
+        names = np.array(self.tracer_ids)
+        for first, ids in self.id_blocks():
+            rows = np.arange(first, first + len(ids))
+            known = self.rows[first : first + len(ids)]
+            columns = {"id": np.array(ids), "tracer": names[known["tracer"]], "step": np.array(known["step"])}
+            columns |= {name: np.array(known[name]) for name in ("time", *self.physical_names)}
+            columns |= {f"latent_{i}": values for i, values in enumerate(self.take("tensor", rows).T)}
+            for field in ("abundance", "reconstruction"):
+                if field in self.fields:
+                    columns |= dict(zip(self.species, self.take(field, rows).T, strict=True))
+                    break
+            yield columns
 
     def take(self, name: str, indices: np.ndarray | Sequence[int]) -> np.ndarray:
         """Return the output `name` of the rows `indices`, ``(n, width)`` float32, reading only those rows."""
@@ -231,8 +277,21 @@ class InferenceDataset:
 
     def _file(self, stem: str, number: int) -> np.ndarray:
         if (stem, number) not in self._maps:
-            self._maps[stem, number] = open_npy(self.path / f"{stem}_{number}.npy")
+            self._maps[stem, number] = self._open_batch(stem, number)
         return self._maps[stem, number]
+
+    def _open_batch(self, stem: str, number: int) -> np.ndarray:
+        """Map a batch's file, which must hold the described rows."""
+        path, rows = self.file(f"{stem}_{number}.npy"), self._batches[number]
+        found = open_npy(path)
+        described = (rows,) if stem == "batch" else (rows, self._widths[stem])
+        width = found.dtype["tensor"].shape if stem == "batch" and found.dtype.names else ()
+        if found.shape != described or (stem == "batch" and width != (self.latent_dim,)):
+            raise ResultsError(
+                f"{path} holds {found.shape} values of {found.dtype}, not what {METADATA_FILE} says",
+                hint="the result is damaged: run its verb again",
+            )
+        return found
 
     def _id(self, position: int) -> str:
         number, row = divmod(position, ROWS_PER_FILE)
@@ -241,7 +300,7 @@ class InferenceDataset:
     @cached_property
     def _index(self) -> SampleIndex:
         """The ids, sorted, and where each stands."""
-        return SampleIndex(self.path / "batch_index.npy")
+        return SampleIndex(self.file("batch_index.npy"))
 
     def position(self, sample_id: str) -> int:
         """Return the row of `sample_id`; NotFoundError names the nearest ids when there is none."""
@@ -296,9 +355,7 @@ class InferenceDataset:
         return values
 
     def _infer_result(self) -> ResultDirectory:
-        """Return the infer result that the samples belong to."""
-        given = self._given
-        return given if isinstance(given, ResultDirectory) else ResultDirectory.open(self.path)
+        return self._directory or ResultDirectory.open(self.path)
 
     def _not_found(self, sample_id: str) -> NotFoundError:
         """Return the error for a missing id: the steps of its tracer, or near tracers, or near ids."""

@@ -1,4 +1,4 @@
-"""Going on with an inference that broke off, behind its last whole batch."""
+"""Resuming an interrupted inference after its last complete batch."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def resumed(config: ConfigDict) -> tuple[ConfigDict, OwnedRun]:
 
 
 def check_same_inputs(folder: Path, config: ConfigDict, parents: Mapping[str, ResultDirectory]) -> None:
-    """Note the inputs in a new directory; in that of an unfinished run refuse others.
+    """Record the inputs in a new directory; in that of an unfinished run, refuse different ones.
 
     Raises
     ------

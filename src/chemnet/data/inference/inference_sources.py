@@ -166,7 +166,7 @@ class SplitSource:
 
 
 class Remaining:
-    """What is left of a source behind its first rows, in the same blocks.
+    """The rest of a source after its first rows, in the same blocks.
 
     Parameters
     ----------
@@ -234,7 +234,7 @@ class RawSource:
         self._first_rows = np.cumsum([0, *dataset.lengths])
 
     def rows(self, block_rows: int) -> Iterator[Block]:
-        """Yield all rows; the blocks are those in which the data set is read best, whatever `block_rows`."""
+        """Yield all rows in the blocks that suit the data set best; `block_rows` is ignored."""
         for tracers in tracer_groups(self._dataset.lengths, self._dataset.n_columns):
             yield self._block(tracers)
 
@@ -265,7 +265,6 @@ class RawSource:
 
 
 def _check_names(what: str, found: Sequence[str], wanted: Sequence[str], source: str) -> None:
-    """Raise unless the names are the same, in the same order."""
     if tuple(found) == tuple(wanted):
         return
     missing = [name for name in wanted if name not in found]

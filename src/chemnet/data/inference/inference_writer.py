@@ -14,12 +14,14 @@ from chemnet.config.toml_text import toml_text
 from chemnet.config.whole_file import write_whole
 from chemnet.data.inference.sample_names import SampleNames
 from chemnet.data.npy_files import NpyAppender
-from chemnet.errors import DataError
+from chemnet.errors import DataError, ResultsError
+from chemnet.results.lineage import content_digest, file_digest
 
 ROWS_PER_FILE = 2**18
 # rows of the index that are made at a time
 _INDEX_BLOCK = 2**15
 METADATA_FILE = "inference.json"
+ROWS_FILE = "rows.npy"
 # how many whole batches an unfinished inference has written, and what it was to write
 PROGRESS_FILE = "progress.json"
 DATASET_CONFIG_FILE = "original_dataset_config.toml"
@@ -91,22 +93,53 @@ class InferenceWriter:
         self._batch_rows: list[int] = []
         self._tracers: list[np.ndarray] = []
         self._steps: list[np.ndarray] = []
+        self._digests: list[dict[str, str]] = []
         self._rows = self._begun_rows()
+        self._check_whole_batches()
         self.done = len(self)
         self._write_dataset_config(dataset_config)
 
     def _begun_rows(self) -> NpyAppender:
         """Return the file of rows: a new one, or an unfinished inference's up to its last whole batch."""
-        path, dtype, progress = self.path / "rows.npy", self._row_dtype(), self.path / PROGRESS_FILE
+        path, dtype, progress = self.path / ROWS_FILE, self._row_dtype(), self.path / PROGRESS_FILE
         if not progress.is_file():
             return NpyAppender(path, dtype)
-        begun = json.loads(progress.read_text(encoding="utf-8"))
-        self._widths, self._batch_rows = begun["outputs"], [ROWS_PER_FILE] * begun["batches"]
+        self._read_progress(progress)
         rows = NpyAppender.reopened(path, dtype, len(self))
         rows.flush()
         written = np.fromfile(path, dtype=dtype, count=len(self), offset=rows.header_bytes)
         self._tracers, self._steps = [written["tracer"].copy()], [written["step"].copy()]
         return rows
+
+    def _read_progress(self, path: Path) -> None:
+        """Take in what `_note_progress` noted."""
+        try:
+            begun = json.loads(path.read_text(encoding="utf-8"))
+            self._widths, self._batch_rows = begun["outputs"], [ROWS_PER_FILE] * begun["batches"]
+            self._digests = begun.get("digests", [])
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise self._damaged(path) from error
+
+    def _check_whole_batches(self) -> None:
+        """Refuse to go on behind batches that are not what was written."""
+        for number, noted in enumerate(self._digests):  # an older chemnet noted none
+            for name, digest in noted.items():
+                if self._digest(name, number) != digest:
+                    raise self._damaged(self.path / name)
+
+    def _digest(self, name: str, number: int) -> str:
+        """Return the digest of a batch's file, or of its part of the rows; empty where it is gone."""
+        path = self.path / name
+        if name != ROWS_FILE:
+            return file_digest(path) if path.is_file() else ""
+        first = self._rows.header_bytes + number * ROWS_PER_FILE * self._rows.dtype.itemsize
+        return content_digest([np.fromfile(path, self._rows.dtype, ROWS_PER_FILE, offset=first)])
+
+    def _damaged(self, path: Path) -> ResultsError:
+        """Return the error for a file of an unfinished inference that is not what was written."""
+        return ResultsError(
+            f"{path} is missing or changed after it was written", hint="start afresh without infer.resume"
+        )
 
     def _row_dtype(self) -> np.dtype:
         head = [("tracer", "<i4"), ("step", "<i4"), ("time", "<f8")]
@@ -114,7 +147,6 @@ class InferenceWriter:
         return np.dtype([*head, *physical, ("split", "u1"), ("split_row", "<i8")])
 
     def _write_dataset_config(self, dataset_config: Mapping[str, Any] | None) -> None:
-        """Keep the table that the samples were read with beside them."""
         document = toml_text({"data_set": dict(dataset_config)} if dataset_config else {})
         (self.path / DATASET_CONFIG_FILE).write_text(document, encoding="utf-8")
 
@@ -198,7 +230,11 @@ class InferenceWriter:
         """Close a whole batch and note it."""
         self._close_files()
         self._rows.flush()
-        noted = {"batches": len(self._batch_rows), "outputs": self._widths}
+        number = len(self._batch_rows) - 1
+        stems = ["batch" if name == "tensor" else name for name in self._widths]
+        names = [ROWS_FILE, *(f"{stem}_{number}.npy" for stem in stems)]
+        self._digests.append({name: self._digest(name, number) for name in names})
+        noted = {"batches": number + 1, "outputs": self._widths, "digests": self._digests}
         write_whole(self.path / PROGRESS_FILE, json.dumps(noted))
 
     def _close_files(self) -> None:

@@ -35,7 +35,7 @@ class SampleIndex:
         return [str(name) for name in self._ids[place : place + count]]
 
     def around(self, text: str) -> list[str]:
-        """Return two ids before and two behind the place of `text`."""
+        """Return the two ids before and the two after the place of `text`."""
         place = self._place(text)
         return [str(name) for name in self._ids[max(0, place - 2) : place + 2]]
 

@@ -126,5 +126,5 @@ class PreprocessingMethod(ABC):
 
 
 def keeps_raw(split: str) -> bool:
-    """Tell whether a split's file holds raw values as well: the one that is scored does."""
+    """Return whether a split's file holds raw values too: only the scored one does."""
     return split == "test"

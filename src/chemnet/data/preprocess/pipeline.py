@@ -121,7 +121,6 @@ def _write_splits(
     folder: Path,
     reader: BlockReader,
 ) -> list[SplitWriter]:
-    """Stream every row into the file of its split."""
     tracers = method.labels.tracers
     groups = [tracers[group].tolist() for group in tracer_groups(dataset.lengths[tracers], dataset.n_columns)]
     with ExitStack() as on_error:
@@ -158,7 +157,6 @@ def _check_abundances(dataset: ChemDataset, group: Sequence[int]) -> None:
 
 
 def _place(dataset: ChemDataset, block: TracerBlock, row: int) -> str:
-    """Say where a row of a block is."""
     tracer = int(block.tracer_of_row[row])
     step = row - block.offsets[tracer]
     return f"{type(dataset).__name__}: tracer '{block.tracer_ids[tracer]}', step {step}"

@@ -80,7 +80,6 @@ class Sequential(PreprocessingMethod):
             )
 
     def _check_short(self, lengths: np.ndarray) -> None:
-        """Refuse tracers that hold no window, or say how many there are."""
         short = lengths < self.window
         if not short.any():
             return

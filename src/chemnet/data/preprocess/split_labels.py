@@ -170,7 +170,6 @@ def _check_sizes(sizes: Mapping[str, float]) -> None:
 
 
 def _check_disjoint(splits: Mapping[str, Sequence[str]], file: Path) -> None:
-    """Refuse a tracer that two splits name."""
     owner: dict[str, str] = {}
     for name, tracers in splits.items():
         for tracer in tracers:

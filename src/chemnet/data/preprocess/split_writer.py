@@ -13,7 +13,7 @@ from chemnet.data.fused_scaling import scale_abundances
 from chemnet.data.preprocess.growing_columns import GrowingColumn
 from chemnet.data.scaling import AbundanceScaling, PhysicalScaling
 
-# Rows of one HDF5 chunk: as many as `chemnet.surrogate.bulk.data_set_inference` gives the model at
+# Rows of one HDF5 chunk: as many as `chemnet.surrogate.bulk.model_over_data_set` gives the model at
 # once, so that it reads them uncopied.
 _CHUNK_ROWS = 2048
 # Its largest size in bytes: a compressed chunk is read whole, also for one row of it.
@@ -95,7 +95,7 @@ class SplitWriter:
         }
 
     def append(self, rows: Rows) -> bool:
-        """Scale rows and write them behind those that are there.
+        """Scale rows and append them.
 
         Returns
         -------
@@ -137,7 +137,6 @@ class SplitWriter:
         return columns
 
     def _create(self, name: str, width: int, dtype: str) -> GrowingColumn:
-        """Make an empty, growing dataset."""
         tail = (width,) if width else ()
         dataset = self._file.create_dataset(
             name,
@@ -174,7 +173,6 @@ class SplitWriter:
             column.flush()
 
     def _write_tracer_ids(self, tracers: np.ndarray) -> None:
-        """Write the ids of the split's tracers."""
         ids = [self._layout.tracer_ids[tracer] for tracer in tracers]
         self._file.create_dataset("tracer_id", data=ids, dtype=h5py.string_dtype(), shape=(len(ids),))
         self.n_tracers = len(ids)

@@ -101,7 +101,6 @@ class ShuffledWriter(LooseRowWriter):
         super().discard()
 
     def _spread(self, values: Mapping[str, np.ndarray]) -> None:
-        """Spread scaled rows over the buckets."""
         table = np.empty(len(values["time"]), dtype=self._row_type)
         for name in self._columns:
             table[name] = values[name]

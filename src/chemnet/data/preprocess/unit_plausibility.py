@@ -35,7 +35,7 @@ class Understanding:
     drift
         Largest change of each total along a tracer, over its largest value there.
     unread
-        Least and largest value of conditions that the table has and nobody asked for.
+        Least and largest value of conditions that the table has and that were not asked for.
     """
 
     totals: dict[str, tuple[float, float, float]]

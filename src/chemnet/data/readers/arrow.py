@@ -20,7 +20,7 @@ PAGE_BYTES = 1 << 16
 
 
 class StreamedTable(TableSource):
-    """A table that can only be read forwards: a cursor goes on where it was, or starts again to go back."""
+    """A table that can only be read forwards: reading continues where it stopped, or restarts to go back."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -56,7 +56,6 @@ class StreamedTable(TableSource):
             raise self._fault(error) from error
 
     def _fault(self, error: Exception) -> DataError:
-        """Return pyarrow's error in our words."""
         return DataError(
             f"{self.path}: {str(error).splitlines()[0]}", hint="check that the file is whole; write it again"
         )

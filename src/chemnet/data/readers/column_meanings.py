@@ -271,7 +271,6 @@ def plan_columns(table: TableSource, wanted: Wanted) -> ColumnPlan:
 
 
 def _index_by_name(columns: Sequence[str], where: str, wanted: Wanted, left_out: set[str]) -> dict[str, int]:
-    """Return the position of each column under chemnet's name."""
     index: dict[str, int] = {}
     missing = wanted.assigned.keys() - {column.strip() for column in columns}
     if missing:
@@ -321,7 +320,6 @@ def _check_time_unit(table: TableSource, time: int, unit: str) -> None:
 
 
 def _hydrogen(index: Mapping[str, int]) -> Iterator[tuple[str, int, int]]:
-    """Yield name, column and H atoms of the species with hydrogen."""
     for name, column in index.items():
         atoms = parse_species(name).elements.get("H", 0) if is_species(name) else 0
         if atoms:
@@ -370,6 +368,5 @@ def _find(name: str, index: dict[str, int], columns: Sequence[str], where: str) 
 
 
 def _listed(columns: Sequence[str]) -> str:
-    """Return column names as text, the first few of many."""
     more = f", ... ({len(columns)} columns)" if len(columns) > _LISTED else ""
     return ", ".join(columns[:_LISTED]) + more

@@ -14,7 +14,7 @@ import pyarrow.csv
 from chemnet.data.readers.arrow import StreamedTable
 from chemnet.errors import DataError
 from chemnet.progress import get_logger
-from chemnet.text_files import GZIP_SIGNATURE, is_number, number, open_text
+from chemnet.text_files import is_compressed, is_number, number, open_text
 
 DELIMITERS = ",;\t"
 _BLOCK_BYTES = 8 << 20
@@ -162,7 +162,6 @@ class CSVTable(StreamedTable):
             return super()._fault(error)
 
     def _faulty_line(self, error: Exception) -> DataError | None:
-        """Return what is wrong with the first line that has a fault."""
         found = _COLUMN_NUMBER.search(str(error))
         column = int(found.group(1)) if found else None
         with open_text(self.path) as stream:
@@ -222,7 +221,5 @@ def _header(path: Path) -> tuple[str, int]:
 
 
 def _stream(path: Path) -> pa.NativeFile:
-    """Open the bytes of a file, without its gzip."""
-    with path.open("rb") as stream:
-        packed = stream.read(2) == GZIP_SIGNATURE
-    return pa.input_stream(str(path), compression="gzip" if packed else None)
+    """Open the bytes of a file, without its gzip, as Arrow reads them."""
+    return pa.input_stream(str(path), compression="gzip" if is_compressed(path) else None)

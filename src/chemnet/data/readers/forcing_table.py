@@ -55,7 +55,6 @@ def read_tracers(path: str | Path, config: ConfigDict) -> list[Tracer]:
 
 
 def _tracer(catalogue: Catalogue, conventions: Conventions, number: int) -> Tracer:
-    """Read one tracer."""
     (run,) = catalogue.runs([number])
     conditions, _ = conventions.read(run, 0)
     time, physical = conditions[:, 0].copy(), conditions[:, 1:]

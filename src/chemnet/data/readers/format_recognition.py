@@ -11,6 +11,7 @@ import h5py
 
 from chemnet.config import ConfigDict
 from chemnet.data.readers import npy
+from chemnet.data.readers.codes_hdf5 import CodesTable
 from chemnet.data.readers.hdf5 import SIGNATURE as HDF5_SIGNATURE
 from chemnet.data.readers.hdf5 import ColumnTable, open_hdf5
 from chemnet.data.readers.npy import NpyTable
@@ -20,11 +21,15 @@ from chemnet.data.readers.table_source import TableSource
 from chemnet.errors import DataError, nearest
 from chemnet.extras import require
 from chemnet.progress import get_logger
-from chemnet.text_files import GZIP_SIGNATURE
+from chemnet.registry import READERS
+from chemnet.text_files import GZIP_SIGNATURE, UTF16_MARKS
 
 _log = get_logger(__name__)
 
-FORMATS = "pandas-HDF5, plain HDF5, HDF5 groups of columns (Carbox), npy with columns.json, Parquet, CSV"
+FORMATS = (
+    "pandas-HDF5, plain HDF5, HDF5 groups of columns (Carbox), CODES sets, "
+    "npy with columns.json, Parquet, CSV"
+)
 # What people hand over that is no table of chemnet's: how it begins, what it is, and the way out.
 _OTHERS = {
     b"PK\x03\x04": (
@@ -42,8 +47,7 @@ _OTHERS = {
         "a Python pickle",
         "no pickle is ever loaded, it could run code; write Parquet or CSV with pandas",
     ),
-    b"\xff\xfe": ("text in UTF-16", "save it again as UTF-8"),
-    b"\xfe\xff": ("text in UTF-16", "save it again as UTF-8"),
+    **dict.fromkeys(UTF16_MARKS, ("text in UTF-16", "save it again as UTF-8")),
     b"{": ("JSON", "write CSV or Parquet: pandas.read_json(path).to_parquet(...)"),
     b"[": ("JSON", "write CSV or Parquet: pandas.read_json(path).to_parquet(...)"),
     b"<": ("XML or HTML (a VOTable?)", "write CSV or Parquet: astropy.table.Table.read(path).write(...)"),
@@ -86,7 +90,7 @@ def table_files(path: Path) -> list[Path]:
 
 
 def open_table(path: Path, options: ConfigDict) -> TableSource:
-    """Open one file as a table, whatever its name.
+    """Open one file as a table, whatever its name; readers of other packages are asked first.
 
     Parameters
     ----------
@@ -104,6 +108,10 @@ def open_table(path: Path, options: ConfigDict) -> TableSource:
     start = _beginning(path)
     if not start:
         raise DataError(f"{path}: the file is empty", hint="write the table again")
+    for name in READERS.names():
+        if READERS.get(name).recognises(start):
+            _log.info("%s: read by %s", path, name)
+            return READERS.get(name)(path, options)
     if start.startswith(HDF5_SIGNATURE):
         return _open_hdf5(path, options)
     if options["group"]:
@@ -129,7 +137,6 @@ def open_table(path: Path, options: ConfigDict) -> TableSource:
 
 
 def _beginning(path: Path) -> bytes:
-    """Return the first bytes of a file."""
     try:
         with path.open("rb") as stream:
             return stream.read(_EXAMINED_BYTES)
@@ -174,6 +181,8 @@ def _open_hdf5(path: Path, options: ConfigDict) -> TableSource:
         return PandasTable(path, node)
     if PlainHDF5.matches(node):
         return PlainHDF5(path, node, options["physical"])
+    if CodesTable.matches(node):
+        return CodesTable(path, node, options["physical"])
     return ColumnTable(path, node)
 
 
@@ -187,5 +196,4 @@ def _groups(group: h5py.Group) -> Iterator[tuple[str, h5py.Group]]:
 
 
 def _is_table(node: h5py.Group) -> bool:
-    """Tell whether a group holds a table of a known layout."""
-    return PandasTable.matches(node) or PlainHDF5.matches(node) or ColumnTable.matches(node)
+    return any(kind.matches(node) for kind in (PandasTable, PlainHDF5, CodesTable, ColumnTable))

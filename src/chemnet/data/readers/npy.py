@@ -66,7 +66,6 @@ class NpyTable(TableSource):
         return flat.reshape(-1, self._width)
 
     def _read_header(self) -> tuple[tuple[int, ...], np.dtype, int]:
-        """Return shape, dtype and the position of the first value."""
         try:
             with self.path.open("rb") as stream:
                 version = npy_format.read_magic(stream)

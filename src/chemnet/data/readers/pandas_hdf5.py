@@ -110,7 +110,6 @@ class PandasTable(TableSource):
             yield rows[:, 0]
 
     def _check_numeric(self, block: _Block, places: Sequence[int]) -> None:
-        """Refuse to read text or pickled objects as numbers."""
         if block.readable and block.kind in "biuf":
             return
         name = block.names[places[0]]
@@ -149,7 +148,7 @@ class _IndexLevel(_Block):
     """One named level of the index, as a block of one column.
 
     A plain index is an array or a field of the table; a level of a multi-index holds, row by row, numbers of
-    the labels in `labels`. Dates and objects are not plain: nobody reads them.
+    the labels in `labels`. Dates and objects are not plain and are never read.
     """
 
     def __init__(
@@ -175,7 +174,6 @@ class _IndexLevel(_Block):
 
 
 def _index_levels(group: h5py.Group, where: str) -> list[_IndexLevel]:
-    """Return the levels of the index that have a name."""
     if "table" in group:
         info = group.attrs.get("info")
         names = [] if info is None else pickled_strings(info, f"{where}: attribute 'info'")
@@ -203,7 +201,6 @@ def _is_plain(dataset: h5py.Dataset, attribute: str) -> bool:
 
 
 def _fixed_blocks(group: h5py.Group, where: str) -> list[_Block]:
-    """Return the blocks of the layout "fixed"."""
     blocks: list[_Block] = []
     while (name := f"block{len(blocks)}_items") in group:
         items = group[name]
@@ -214,7 +211,6 @@ def _fixed_blocks(group: h5py.Group, where: str) -> list[_Block]:
 
 
 def _table_blocks(group: h5py.Group, where: str) -> list[_Block]:
-    """Return the fields of the layout "table", without the index."""
     table = group["table"]
     blocks: list[_Block] = []
     for field in table.dtype.names or ():
@@ -230,7 +226,6 @@ def _table_blocks(group: h5py.Group, where: str) -> list[_Block]:
 
 
 def _column_order(group: h5py.Group, where: str) -> list[str]:
-    """Return the column names in the order of the data frame."""
     if "axis0" in group:
         return texts(group["axis0"][:])
     axes = group.attrs.get("non_index_axes")

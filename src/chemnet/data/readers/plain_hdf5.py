@@ -155,7 +155,6 @@ class PlainHDF5(TableSource):
         return self._time[first:last].reshape(-1, 1)
 
     def _check_shapes(self, n_physical: int, n_species: int) -> None:
-        """Refuse arrays whose shapes contradict one another."""
         absent = self._abundances is None
         shape = (*self._physical.shape[:2], 0) if absent else self._abundances.shape
         fits = len(shape) == 3 and shape[2] == n_species

@@ -29,6 +29,9 @@ class Segments:
 class TableSource(ABC):
     """A table of one row per (tracer, step), in one file.
 
+    A package adds a format by a subclass under ``@READERS.register`` that `recognises` its files and is
+    constructed from ``(path, options)``, the options being the table `[data_set]`.
+
     Attributes
     ----------
     path
@@ -51,6 +54,11 @@ class TableSource(ABC):
     optional: frozenset[str] = frozenset()
     stated_time_unit: str | None = None
     is_simulated: bool = False
+
+    @classmethod
+    def recognises(cls, start: bytes) -> bool:
+        """Return whether a file with these first 512 bytes is in the format of a registered reader."""
+        return False
 
     @abstractmethod
     def read(self, start: int, stop: int, columns: Sequence[int]) -> np.ndarray:
@@ -112,7 +120,7 @@ class TableSource(ABC):
 
 
 def tracer_label(value: object) -> str:
-    """Return a tracer id as text, a missing one as none; whole numbers lose their decimal point.
+    """Return a tracer id as text, empty where it is missing; whole numbers lose their decimal point.
 
     Examples
     --------

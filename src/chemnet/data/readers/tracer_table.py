@@ -204,7 +204,6 @@ class TracerTable(ChemDataset):
 
 
 def _data_path(config: ConfigDict) -> Path:
-    """Return the configured path."""
     path = config["data_set"]["path"] or config["general"]["data_dir"]
     if path is False:
         raise ConfigError(
@@ -234,11 +233,9 @@ def _of_agreed_length(catalogue: Catalogue, mode: str) -> Catalogue:
 
 
 def _unchecked(abundance: np.ndarray, place: Place) -> np.ndarray:
-    """Return abundances as they are."""
     return abundance
 
 
 def _place(catalogue: Catalogue, tracers: np.ndarray, offsets: np.ndarray, row: int) -> str:
-    """Say where a row of a block comes from."""
     tracer = int(np.searchsorted(offsets, row, side="right")) - 1
     return catalogue.place(int(tracers[tracer]), int(row - offsets[tracer]))

@@ -24,8 +24,8 @@ module chemnet_surrogate
     end type workspace_type
 
     public :: surrogate_open, surrogate_close, workspace_new, workspace_free, surrogate_step, surrogate_begin, &
-        surrogate_advance, surrogate_read, surrogate_encode, surrogate_decode, surrogate_latent_step, &
-        surrogate_check_digest, species_name, physical_name, species_index, error_text
+        surrogate_advance, surrogate_read, surrogate_totals, surrogate_conserve, surrogate_encode, surrogate_decode, &
+        surrogate_latent_step, surrogate_check_digest, species_name, physical_name, element_name, species_index, error_text
 
     interface
         function c_open(path, surrogate) bind(c, name="chemnet_open") result(code)
@@ -85,6 +85,12 @@ module chemnet_surrogate
             integer(c_int), value :: number
             type(c_ptr) :: text
         end function c_species
+        function c_element(surrogate, number) bind(c, name="chemnet_element") result(text)
+            import :: c_ptr, c_int
+            type(c_ptr), value :: surrogate
+            integer(c_int), value :: number
+            type(c_ptr) :: text
+        end function c_element
         function c_physical(surrogate, number) bind(c, name="chemnet_physical") result(text)
             import :: c_ptr, c_int
             type(c_ptr), value :: surrogate
@@ -113,6 +119,24 @@ module chemnet_surrogate
             integer(c_int32_t), intent(out) :: flags(*)
             integer(c_int) :: code
         end function c_step
+        function c_totals(surrogate, n_cells, abundances, totals) bind(c, name="chemnet_totals") result(code)
+            import :: c_ptr, c_int, c_size_t, c_double
+            type(c_ptr), value :: surrogate
+            integer(c_size_t), value :: n_cells
+            real(c_double), intent(in) :: abundances(*)
+            real(c_double), intent(out) :: totals(*)
+            integer(c_int) :: code
+        end function c_totals
+        function c_conserve(surrogate, workspace, n_cells, totals, abundances, flags) &
+                bind(c, name="chemnet_conserve") result(code)
+            import :: c_ptr, c_int, c_size_t, c_double, c_int32_t
+            type(c_ptr), value :: surrogate, workspace
+            integer(c_size_t), value :: n_cells
+            real(c_double), intent(in) :: totals(*)
+            real(c_double), intent(inout) :: abundances(*)
+            integer(c_int32_t), intent(out) :: flags(*)
+            integer(c_int) :: code
+        end function c_conserve
         function c_begin(surrogate, workspace, n_cells, abundances, state, flags) bind(c, name="chemnet_begin") &
                 result(code)
             import :: c_ptr, c_int, c_size_t, c_double, c_int32_t
@@ -248,6 +272,26 @@ contains
             error_at)
     end subroutine surrogate_step
 
+    !> Atoms of each element per H nucleus.
+    subroutine surrogate_totals(surrogate, abundances, totals, code)
+        type(surrogate_type), intent(in) :: surrogate
+        real(c_double), intent(in) :: abundances(:, :)
+        real(c_double), intent(out) :: totals(:, :) !< (n_elements, cells)
+        integer(c_int), intent(out) :: code
+        code = c_totals(surrogate%handle, cells_of(abundances), abundances, totals)
+    end subroutine surrogate_totals
+
+    !> Brings abundances to the totals of elements that the caller states: for grids whose advection broke them.
+    subroutine surrogate_conserve(surrogate, workspace, totals, abundances, flags, code)
+        type(surrogate_type), intent(in) :: surrogate
+        type(workspace_type), intent(in) :: workspace
+        real(c_double), intent(in) :: totals(:, :) !< (n_elements, cells), atoms per H nucleus
+        real(c_double), intent(inout) :: abundances(:, :)
+        integer(c_int32_t), intent(out) :: flags(:)
+        integer(c_int), intent(out) :: code
+        code = c_conserve(surrogate%handle, workspace%handle, cells_of(abundances), totals, abundances, flags)
+    end subroutine surrogate_conserve
+
     subroutine surrogate_begin(surrogate, workspace, abundances, state, flags, code)
         type(surrogate_type), intent(in) :: surrogate
         type(workspace_type), intent(in) :: workspace
@@ -334,6 +378,13 @@ contains
         character(:), allocatable :: name
         name = text_of(c_physical(surrogate%handle, int(number - 1, c_int)))
     end function physical_name
+
+    function element_name(surrogate, number) result(name)
+        type(surrogate_type), intent(in) :: surrogate
+        integer, intent(in) :: number
+        character(:), allocatable :: name
+        name = text_of(c_element(surrogate%handle, int(number - 1, c_int)))
+    end function element_name
 
     !> Number of a species, counted from 1; 0 where there is none of this name.
     function species_index(surrogate, name) result(number)

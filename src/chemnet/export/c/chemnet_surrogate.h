@@ -84,6 +84,13 @@ int chemnet_step(const chemnet_surrogate *surrogate, chemnet_workspace *workspac
                  const double *physical, const double *dt, double *abundances, int32_t *flags,
                  double *expected_error);
 
+/* Atoms of each element per H nucleus, (n_cells, n_elements), of abundances (n_cells, n_species). */
+int chemnet_totals(const chemnet_surrogate *surrogate, size_t n_cells, const double *abundances, double *totals);
+/* Brings abundances (n_cells, n_species) to totals (n_cells, n_elements) [atoms per H nucleus], as a grid needs whose
+ * advection broke them: each step keeps the totals of what it is given. No network takes part. */
+int chemnet_conserve(const chemnet_surrogate *surrogate, chemnet_workspace *workspace, size_t n_cells,
+                     const double *totals, double *abundances, int32_t *flags);
+
 /* Many steps with one state carried through them, as Surrogate.emulate does: the networks never see the corrected
  * abundances, so that no error of encoding or correcting adds up. The state is what a restart needs. */
 int chemnet_begin(const chemnet_surrogate *surrogate, chemnet_workspace *workspace, size_t n_cells,

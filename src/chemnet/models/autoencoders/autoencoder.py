@@ -239,7 +239,6 @@ def _tied_weights(widths: Sequence[int]) -> list[nn.Parameter]:
 
 
 def _norms(name: str, widths: Sequence[int]) -> list[nn.Module]:
-    """Return the normalisation of each hidden layer."""
     return [normalisation(name, width) for width in widths]
 
 

@@ -104,7 +104,6 @@ class PhysicalFeatures(nn.Module):
         self.width.copy_(raw.std(0, correction=0).clamp_min(1e-3))
 
     def _raw(self, physical: Tensor) -> Tensor:
-        """Return the features before they are standardised."""
         logarithms = (self.log_minimum + physical * self.log_range).unbind(-1)
         return torch.stack([term.of(logarithms) for term in self.terms], dim=-1)
 

@@ -1,4 +1,4 @@
-"""What an emulator knows of the length of a time step, and how far it may move in it.
+"""How an emulator sees the length of a time step, and how far a state may move in one.
 
 Shapes: any leading axes; `dt` in years.
 
@@ -49,7 +49,7 @@ class FixedStep(nn.Module):
         return torch.ones_like(dt)
 
     def features(self, dt: Tensor) -> Tensor:
-        """Return what a network is shown of the time step, `(..., n_features)`."""
+        """Return what a network is given of the time step, `(..., n_features)`."""
         return dt.new_zeros(*dt.shape, 0)
 
     def gate(self, dt: Tensor) -> Tensor:
@@ -59,7 +59,7 @@ class FixedStep(nn.Module):
 
 
 class VariableStep(FixedStep):
-    """Steps of any length, in units of the usual one; shown is the logarithm."""
+    """Steps of any length, in units of the usual one; the network is given the logarithm."""
 
     n_features = 1
 
@@ -73,5 +73,5 @@ class VariableStep(FixedStep):
 
 
 def time_step(use_dt: bool) -> FixedStep:
-    """Return how a model treats time steps, by its key ``use_dt``."""
+    """Return the treatment of time steps that a model's key ``use_dt`` asks for."""
     return VariableStep() if use_dt else FixedStep()

@@ -69,7 +69,7 @@ def through(layers: nn.Sequential, inputs: Tensor) -> Tensor:
 
 
 def _fits(hidden: Tensor, activation: nn.Module) -> bool:
-    """Return whether the kernel computes this activation, its slope is wanted, and nobody watches it."""
+    """Return whether the kernel computes this activation, its slope is wanted, and it has no hooks."""
     return (
         isinstance(activation, nn.GELU)
         and activation.approximate == "none"

@@ -1,4 +1,4 @@
-"""Whether the fast forms are used of what models compute: one choice for all of them.
+"""Whether models compute by their fast forms: one choice for all of them.
 
 ``CHEMNET_FAST=0`` in the environment switches every one off: each has a plain form of PyTorch's operations,
 with the same result to rounding.

@@ -98,7 +98,7 @@ class BatchNormGelu(torch.autograd.Function):
 
 
 def _fits(hidden: Tensor, norm: nn.Module, activation: nn.Module) -> bool:
-    """Return whether the kernels compute this norm and activation, and nobody watches them."""
+    """Return whether the kernels compute this norm and activation, and neither has hooks."""
     return (
         type(norm) is nn.BatchNorm1d  # no other: one over several processes has statistics of its own
         and isinstance(activation, nn.GELU)

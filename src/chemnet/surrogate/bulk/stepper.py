@@ -90,7 +90,6 @@ class Stepper:
 
 
 def _is_sound(values: Any) -> bool:
-    """Return whether all numbers are finite and positive."""
     # NaN compares as false
     if isinstance(values, float):
         return 0.0 < values < _INFINITY

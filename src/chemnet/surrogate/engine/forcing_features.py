@@ -24,7 +24,7 @@ _UNBOUNDED = 3e38
 
 @dataclass(frozen=True)
 class Forcing:
-    """What the kernels compute of parameters and time step.
+    """What the kernels compute from parameters and time step.
 
     Attributes
     ----------

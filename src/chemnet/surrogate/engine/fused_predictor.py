@@ -79,7 +79,7 @@ class FusedPredictor(ComponentPredictor):
         return self.fused.stepper(state)
 
     def decoder_of(self, species: Sequence[int]) -> Coder:
-        """Return what decodes some species alone, columns in their order."""
+        """Return a decoder of some species alone, columns in their order."""
         fused = fused_decoder(self._decoder, self.data.abundance_scaling, species)
         columns = torch.as_tensor(list(species))
 

@@ -21,7 +21,7 @@ _VECTOR = 8
 
 @dataclass(frozen=True)
 class Layer:
-    """A linear map and the activation behind it, ``activation(x @ matrix + bias)``.
+    """A linear map followed by an activation, ``activation(x @ matrix + bias)``.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Layer:
         return cls(matrix, np.zeros(matrix.shape[1]) if linear.bias is None else as_float64(linear.bias))
 
     def after_inputs(self, gain: Array, offset: Array) -> Layer:
-        """Return the layer of x that does what this one does for ``gain x + offset``, each `(n_in,)`."""
+        """Return the layer that does for x what this one does for ``gain x + offset``, each `(n_in,)`."""
         return Layer(self.matrix * gain[:, None], self.bias + offset @ self.matrix, self.activation)
 
     def before_outputs(self, gain: Array, offset: Array) -> Layer:

@@ -6,7 +6,7 @@ Shapes: B cells, T steps, S species, K indicators, Q knots.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from chemnet.progress import get_logger
 from chemnet.surrogate.rollout import read, rollout_states
 from chemnet.surrogate.trust.monitored_predictor import MonitoredPredictor
 from chemnet.surrogate.trust.novelty import ReferenceStates
+from chemnet.surrogate.trust.species_errors import SpeciesErrors
 from chemnet.surrogate.trust.trust import SMALLEST_INDICATOR, Calibration
 from chemnet.surrogate.wrappers.conservation import ConservingPredictor
 from chemnet.surrogate.wrappers.surrogate_ensemble import Components
@@ -59,17 +60,20 @@ class Judgement:
 def judgement_of(predictor: ConservingPredictor[Components], data: PreprocessedData) -> Judgement | None:
     """Return how a predictor judges itself, calibrated on the validation split of its data.
 
-    None where that split has no tracer of two rows: a report on the training split would flatter.
+    None where that split has no tracer of two rows: the training split would flatter the predictor.
     """
     reference = reference_states(predictor.inner, data)
     if not has_histories(data.split("validate")):
         _log.warning("%s has no validation tracers: trust cannot be calibrated", data.path)
         return None
     monitored = MonitoredPredictor(predictor, reference.to(predictor.inner.device))
-    indicators, errors = _validation_errors(monitored, data)
-    return Judgement(
-        reference, calibrate(indicators, errors, monitored.indicators, signed=monitored.parameters)
-    )
+    indicators, dex, predicted = _validation_errors(monitored, data)
+    errors = dex.mean(axis=1, dtype=np.float64)
+    calibration = calibrate(indicators, errors, monitored.indicators, signed=monitored.parameters)
+    expected = calibration.expected_error(torch.from_numpy(indicators)).double().numpy()
+    floor = predictor.inner.data.abundance_scaling.floor
+    species = SpeciesErrors.fitted(expected, dex, predicted, floor)
+    return Judgement(reference, replace(calibration, species=species))
 
 
 def reference_states(components: Components, data: PreprocessedData) -> ReferenceStates:
@@ -91,7 +95,7 @@ def reference_states(components: Components, data: PreprocessedData) -> Referenc
 def calibrate(
     indicators_NK: Array, errors_N: Array, names: tuple[str, ...], signed: Sequence[str] = ()
 ) -> Calibration:
-    """Return what indicators say of the error.
+    """Calibrate indicators against the error.
 
     Weights are those of a regression of the logarithms, without negative ones for signs of error; the errors
     at the knots are the isotonic regression of the true error on the weighted sum.
@@ -153,12 +157,14 @@ def _smoothed(values: Array) -> Array:
     return np.convolve(padded, np.full(_SMOOTHED, 1.0 / _SMOOTHED), mode="valid")
 
 
-def _validation_errors(monitored: MonitoredPredictor, data: PreprocessedData) -> tuple[Array, Array]:
-    """Return indicators `(n, K)` and errors `(n,)` along the rollouts of the validation split."""
+def _validation_errors(
+    monitored: MonitoredPredictor, data: PreprocessedData
+) -> tuple[Array, NDArray[np.float32], NDArray[np.float32]]:
+    """Return indicators `(n, K)`, errors and abundances `(n, S)` along rollouts of the validation split."""
     components = monitored.components
     source = HistorySource(data, "validate", components.data)
     tracers = np.unique(np.linspace(0, len(source) - 1, VALIDATION_TRACERS).astype(np.int64))
-    indicators, errors = [], []
+    indicators, errors, abundances = [], [], []
     for batch in np.array_split(tracers, -(-len(tracers) // _TRACERS_PER_BATCH)):
         histories = source.read(batch)
         inputs = (histories.abundance[:, 0], histories.physical, histories.dt)
@@ -167,9 +173,11 @@ def _validation_errors(monitored: MonitoredPredictor, data: PreprocessedData) ->
         counted = histories.valid[:, 1:]
         predicted, seen = np.split(observed.double().cpu().numpy()[counted], [monitored.n_species], axis=1)
         truth = histories.abundance[:, 1:][counted]
-        errors.append(dex_error(predicted, truth, components.data.abundance_scaling.floor).mean(axis=1))
+        dex = dex_error(predicted, truth, components.data.abundance_scaling.floor)
+        errors.append(dex.astype(np.float32))
+        abundances.append(predicted.astype(np.float32))
         indicators.append(seen)
-    return np.concatenate(indicators), np.concatenate(errors)
+    return np.concatenate(indicators), np.concatenate(errors), np.concatenate(abundances)
 
 
 def _observed(monitored: MonitoredPredictor, abundance: Tensor, physical: Tensor, dt: Tensor) -> Tensor:

@@ -98,7 +98,7 @@ class MonitoredPredictor:
         return self.inner.abundance(without(state, _OWN))
 
     def observe(self, state: State) -> Tensor:
-        """Return abundances `(B, S)` and, in the columns behind them, indicators: `(B, S + K)` float64."""
+        """Return abundances `(B, S)` and, in further columns, indicators: `(B, S + K)` float64."""
         predicted, signs = self.components.observe(without(state, _OWN))
         corrected = self.inner.conserved(predicted, state)
         return torch.cat([corrected, self._measure(state, predicted, signs).double()], dim=1)

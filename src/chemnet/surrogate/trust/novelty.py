@@ -32,7 +32,7 @@ class ReferenceStates:
 
     @classmethod
     def of(cls, latent_NL: Tensor, physical_NP: Tensor) -> ReferenceStates:
-        """Return the reference that these latents with their scaled physical parameters are."""
+        """Return the reference states of these latents and scaled physical parameters."""
         coordinates = torch.cat([latent_NL, physical_NP], dim=1).float()
         centre = coordinates.mean(dim=0)
         spread = coordinates.std(dim=0, correction=0).clamp_min(_LEAST_SPREAD)

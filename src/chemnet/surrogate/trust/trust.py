@@ -10,14 +10,17 @@ Shapes: B cells, T steps, K indicators, Q knots.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torch.nn.functional import pad
+
+from chemnet.errors import DataError, ModelError
+from chemnet.surrogate.trust.species_errors import SpeciesErrors
 
 # indicators are at least this, so that their logarithms are finite
 SMALLEST_INDICATOR = 1e-4
@@ -35,14 +38,57 @@ class Trust:
     score
         Share of the validation split's states that were expected to be worse, `(B, T)`; 1 for row 0, 0
         outside the trained ranges.
+    solver_steps
+        How many of the steps up to each state the solver did on the surrogate's behalf, `(B, T)`; None where
+        it has none.
+    species_errors
+        How the expected error of a state is shared out among its species; None for a surrogate that was
+        calibrated by a chemnet which did not know.
     """
 
     expected_error: NDArray[np.float32]
     score: NDArray[np.float32]
+    solver_steps: NDArray[np.int64] | None = None
+    species_errors: SpeciesErrors | None = None
 
     def within(self, tolerance: float) -> NDArray[np.bool_]:
         """Return which states `(B, T)` are expected to be off by at most `tolerance` [dex]."""
         return self.expected_error <= tolerance
+
+    def by_species(self, abundances: ArrayLike) -> NDArray[np.float32]:
+        """Return the error that is expected of each species [dex], `(B, T, S)`; 0 in row 0.
+
+        Parameters
+        ----------
+        abundances
+            What was predicted together with this trust, `(B, T, S)`.
+
+        Raises
+        ------
+        ModelError
+            When the surrogate was calibrated for whole states alone.
+        DataError
+            When the abundances are others.
+        """
+        if self.species_errors is None:
+            raise ModelError(
+                "this surrogate was calibrated for whole states alone, not species by species",
+                hint="load the training result that it was saved from, and save it again",
+            )
+        wanted = (*self.expected_error.shape, len(self.species_errors.factors[0]))
+        if np.shape(abundances) != wanted:
+            raise DataError(
+                f"abundances have the shape {np.shape(abundances)}, this trust is that of {wanted}",
+                hint="give what emulate_with_trust returned with it",
+            )
+        return self.species_errors.expected(self.expected_error, abundances)
+
+    def of_cell(self, cell: int) -> Trust:
+        """Return the trust in one cell's states, each array `(T,)`."""
+        done = None if self.solver_steps is None else self.solver_steps[cell]
+        return replace(
+            self, expected_error=self.expected_error[cell], score=self.score[cell], solver_steps=done
+        )
 
 
 @dataclass(frozen=True)
@@ -58,11 +104,14 @@ class Calibration:
         Weighted sums, ascending, `(Q,)`: quantiles over the validation split, evenly spaced from 0 to 1.
     errors
         Mean true error at each knot [dex], never falling, `(Q,)`.
+    species
+        How the expected error is shared out among species; None where that was not calibrated.
     """
 
     weights: Mapping[str, float]
     knots: tuple[float, ...]
     errors: tuple[float, ...]
+    species: SpeciesErrors | None = None
 
     @property
     def indicators(self) -> tuple[str, ...]:
@@ -99,21 +148,21 @@ class Calibration:
         """
         expected = self.expected_error(indicators_BNK).masked_fill(outside_BN, torch.inf)
         score = self.score(indicators_BNK).masked_fill(outside_BN, 0.0)
-        padded = (
+        expected, score = (
             pad(x, (int(with_input), 0), value=of_input) for x, of_input in ((expected, 0.0), (score, 1.0))
         )
-        return Trust(*(values.cpu().numpy() for values in padded))
+        return Trust(expected.cpu().numpy(), score.cpu().numpy(), species_errors=self.species)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
-        return {
-            name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()
-        }
+        plain = {"weights": dict(self.weights), "knots": list(self.knots), "errors": list(self.errors)}
+        return plain if self.species is None else {**plain, "species": self.species.to_dict()}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Calibration:
         """Rebuild from `to_dict`'s values."""
-        return cls(dict(values["weights"]), tuple(values["knots"]), tuple(values["errors"]))
+        species = SpeciesErrors.from_dict(values["species"]) if "species" in values else None
+        return cls(dict(values["weights"]), tuple(values["knots"]), tuple(values["errors"]), species)
 
 
 def _interpolated(at: Tensor, knots: Any, values: Any) -> Tensor:

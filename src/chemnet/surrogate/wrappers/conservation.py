@@ -18,12 +18,16 @@ that is off by decades can make the function a long, narrow valley; such cells g
 method, and if that does not end, through another one with equal weights, :math:`w_i = 1` (the projection of
 least relative entropy), where rare species move with their elements.
 
+Charge is conserved on request, as one more multiplier: its total is 0, :math:`A_i` is the charge, and of
+electrons, which hold no element, :math:`m` is the sum of the positive (or negative) charges. It is a request
+because the truth need not be neutral: UCLCHEM's tables are not.
+
 Shapes: B cells, S species, E elements.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 import torch
@@ -39,7 +43,6 @@ RELATIVE_TOLERANCE = 1e-10
 _CELLS_PER_CALL = {"cpu": 1024, "cuda": 65536}
 # of the guarded method, with weights and without: a prediction that is off by decades takes 12
 _WEIGHTED_ITERATIONS, _EQUAL_ITERATIONS = 30, 60
-_SMALLEST_WEIGHT = 1e-12
 TOTALS = "element_totals"
 Inner = TypeVar("Inner", bound=Predictor)
 
@@ -57,11 +60,13 @@ class ConservingPredictor(Generic[Inner]):
         Any predictor.
     stoichiometry_SE
         Atoms of each element in each species.
+    charges_S
+        The charge of each species, where charges are to balance.
     """
 
-    def __init__(self, inner: Inner, stoichiometry_SE: Tensor) -> None:
+    def __init__(self, inner: Inner, stoichiometry_SE: Tensor, charges_S: Tensor | None = None) -> None:
         self.inner = inner
-        self.stoichiometry = stoichiometry_SE.double()
+        self.stoichiometry, self.charges = stoichiometry_SE.double(), charges_S
         self._feeds_back: bool = getattr(inner, "conserves_state", False)
 
     def start(self, abundance_BS: Tensor) -> State:
@@ -90,7 +95,7 @@ class ConservingPredictor(Generic[Inner]):
 
     def conserved(self, predicted_BS: Tensor, state: State) -> Tensor:
         """Return what the inner predictor says of a state, `(B, S)`, with its totals, float64."""
-        return conserve_elements(predicted_BS, state[TOTALS], self.stoichiometry)
+        return conserve_elements(predicted_BS, state[TOTALS], self.stoichiometry, charges_S=self.charges)
 
 
 def element_totals(abundance_BS: Tensor, stoichiometry_SE: Tensor) -> Tensor:
@@ -99,7 +104,11 @@ def element_totals(abundance_BS: Tensor, stoichiometry_SE: Tensor) -> Tensor:
 
 
 def conserve_elements(
-    abundance_BS: Tensor, totals_BE: Tensor, stoichiometry_SE: Tensor, tolerance: float = RELATIVE_TOLERANCE
+    abundance_BS: Tensor,
+    totals_BE: Tensor,
+    stoichiometry_SE: Tensor,
+    tolerance: float = RELATIVE_TOLERANCE,
+    charges_S: Tensor | None = None,
 ) -> Tensor:
     """Return the abundances, corrected so that every element has its given total.
 
@@ -112,7 +121,9 @@ def conserve_elements(
     stoichiometry_SE
         Atoms of each element in each species, shape (species, elements).
     tolerance
-        Largest relative residual of any element's total.
+        Largest relative residual of any element's total; of the net charge, relative to the ions'.
+    charges_S
+        Charge of each species, where charges are to balance; None leaves them as they come.
 
     Returns
     -------
@@ -125,24 +136,26 @@ def conserve_elements(
         When an element has a total but no species with a positive abundance carries it, or positive
         abundances of the species at hand cannot reach the totals.
     """
-    elements = Elements.of(stoichiometry_SE.to(abundance_BS.device))
+    elements = Elements.of(stoichiometry_SE.to(abundance_BS.device), charges_S)
     corrected = torch.empty(abundance_BS.shape, dtype=torch.float64, device=abundance_BS.device)
     size, first = _CELLS_PER_CALL.get(abundance_BS.device.type, 65536), 0
     for part, totals in zip(abundance_BS.split(size), totals_BE.double().split(size), strict=True):
         try:
             corrected[first : first + len(part)] = _conserve(part, totals, elements, tolerance)
         except _MissedTotalError as failure:
-            raise failure.in_words(first) from None
+            raise failure.in_words(first, totals.shape[1]) from None
         first += len(part)
     return corrected
 
 
 def _conserve(abundance: Tensor, totals: Tensor, elements: Elements, tolerance: float) -> Tensor:
     """Correct some cells at once."""
-    most = elements.most(totals)
-    abundance = torch.minimum(abundance.double(), most)
-    weight = (abundance / most.clamp(min=torch.finfo(most.dtype).tiny)).sqrt_().clamp_(_SMALLEST_WEIGHT, 1.0)
-    cells = Cells(abundance, totals, weight)
+    cells = elements.start(abundance.double(), totals)
+    if elements.charged:
+        positive, negative = elements.signed_charges(cells.abundance)
+        one_sided = (positive > 0) != (negative > 0)
+        if bool(one_sided.any()):
+            raise _MissedTotalError(int(one_sided.double().argmax()), totals.shape[1], 0.0, 0.0)
     result, residual = plain_newton(cells, elements)
     is_open = cells.are_open(residual, tolerance)
     if bool(is_open.any()):
@@ -158,15 +171,16 @@ def _solve_open(cells: Cells, numbers: Tensor, elements: Elements, tolerance: fl
         raise _MissedTotalError(int(numbers[cell]), element, float(cells.totals[cell, element]), 0.0)
     result, done = guarded_newton(cells, elements, tolerance, _WEIGHTED_ITERATIONS)
     if not bool(done.all()):
-        rest = Cells(cells.abundance[~done], cells.totals[~done], torch.ones_like(cells.weight[~done]))
+        rest = cells.only(~done)
+        rest = replace(rest, weight=torch.ones_like(rest.weight))
         result[~done], solved = guarded_newton(rest, elements, tolerance, _EQUAL_ITERATIONS)
         done[~done] = solved
     if not bool(done.all()):
         residual = (elements.held(result) - cells.totals).abs()
-        relative = (residual / cells.totals.clamp(min=torch.finfo(residual.dtype).tiny)).nan_to_num(torch.inf)
+        relative = (residual / cells.size.clamp(min=torch.finfo(residual.dtype).tiny)).nan_to_num(torch.inf)
         cell, element = divmod(int(relative.argmax()), relative.shape[1])
-        total = float(cells.totals[cell, element])
-        raise _MissedTotalError(int(numbers[cell]), element, total, float(relative.max()))
+        wanted = float(cells.totals[cell, element])
+        raise _MissedTotalError(int(numbers[cell]), element, wanted, float(relative.max()))
     return result
 
 
@@ -189,9 +203,15 @@ class _MissedTotalError(Exception):
     total: float
     off: float
 
-    def in_words(self, first: int) -> ModelError:
+    def in_words(self, first: int, n_elements: int) -> ModelError:
         """Return the error for users; the cells corrected together begin at number `first`."""
-        where = f"cell {first + self.cell}: element {self.element}"
+        what = f"element {self.element}" if self.element < n_elements else "the charge"
+        where = f"cell {first + self.cell}: {what}"
+        if not self.off and self.element == n_elements:
+            return ModelError(
+                f"{where} cannot balance: all charged species have the same sign or an abundance of 0",
+                hint="give electrons where there are ions, and ions where there are electrons",
+            )
         if not self.off:
             return ModelError(
                 f"{where} has the total {self.total:.3e} but no species with a positive abundance carries it",

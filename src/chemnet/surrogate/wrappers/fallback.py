@@ -74,7 +74,7 @@ class FallbackRun:
 
     @property
     def failed(self) -> NDArray[np.bool_]:
-        """Which states neither is good for, `(B, T)`: distrusted, and the solver gave up."""
+        """Which states neither can predict, `(B, T)`: distrusted, and the solver gave up."""
         return self.status == Status.SOLVER_FAILED
 
     def __str__(self) -> str:
@@ -85,13 +85,14 @@ class FallbackRun:
 
 
 class Fallback:
-    """A predictor that lets the solver do the steps for which the surrogate is not to be trusted.
+    """A predictor that gives the solver those steps for which the surrogate cannot be trusted.
 
     It keeps the contract of a one-step predictor. Each step is predicted by the surrogate and judged; where
     the expected error is above the tolerance, or a parameter outside the trained ranges, the solver does the
     step from the state before, and the surrogate goes on from what it found. A tolerance of 0 is the solver
     alone. Each step of the solver is a fresh start under the parameters of its row, so what
-    ``uclchem_compatible`` carries from call to call, or reads from the next row, is not reproduced.
+    ``uclchem_compatible`` carries from call to call, or reads from the next row, is not reproduced. The solver
+    keeps the net charge of its start: give a surrogate that is `neutral`, unless the network is not.
 
     Parameters
     ----------

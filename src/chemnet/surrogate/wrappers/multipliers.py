@@ -1,6 +1,7 @@
 """Newton's method for the multipliers that bring abundances to element totals, for many cells at once.
 
-`chemnet.surrogate.wrappers.conservation` states what is solved. Shapes: B cells, S species, E elements.
+`chemnet.surrogate.wrappers.conservation` states what is solved. Shapes: B cells, S species, E elements and,
+behind them where charge is conserved, the charge.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ _DOUBLE_STEPS = 2
 _MAX_MULTIPLIER_STEP = 4.0
 _MAX_EXPONENT_STEP = 8.0  # a species changes by at most e^8 in one guarded step
 _MAX_HALVINGS = 20
+_SMALLEST_WEIGHT = 1e-12
 # of the scaled Hessian's diagonal; elements may hang together in exact proportion
 _RIDGE = {torch.float64: 1e-13, torch.float32: 1e-6}
 
@@ -28,25 +30,32 @@ class Elements:
     Attributes
     ----------
     atoms
-        `(E, S)` by precision. Products with its transpose are twice as fast as with a matrix `(S, E)`.
+        Atoms, and in the last row charges where `charged`: `(E, S)` by precision. Products with its transpose
+        are twice as fast as with a matrix `(S, E)`.
     products
         Products of pairs of elements, `(E (E + 1) / 2, S)` by precision.
     pairs
         The rows and columns of those pairs.
+    charged
+        Whether the last row is the charge, whose total is 0.
     """
 
     atoms: dict[torch.dtype, Tensor]
     products: dict[torch.dtype, Tensor]
     pairs: Tensor
+    charged: bool = False
 
     @classmethod
-    def of(cls, stoichiometry_SE: Tensor) -> Elements:
-        """Prepare a matrix."""
-        atoms = stoichiometry_SE.double().T.contiguous()
+    def of(cls, stoichiometry_SE: Tensor, charges_S: Tensor | None = None) -> Elements:
+        """Prepare a matrix, and the charges of the species where they are to balance."""
+        held = stoichiometry_SE.double()
+        if charges_S is not None:
+            held = torch.cat([held, charges_S.to(held)[:, None]], dim=1)
+        atoms = held.T.contiguous()
         rows, columns = pairs = torch.tril_indices(len(atoms), len(atoms), device=atoms.device)
         products = atoms[rows] * atoms[columns]
-        precisions = (torch.float64, torch.float32)
-        return cls({p: atoms.to(p) for p in precisions}, {p: products.to(p) for p in precisions}, pairs)
+        atoms_by, products_by = ({p: x.to(p) for p in _RIDGE} for x in (atoms, products))
+        return cls(atoms_by, products_by, pairs, charges_S is not None)
 
     def held(self, abundance: Tensor) -> Tensor:
         """Return the totals of abundances `(B, S)`, in their precision."""
@@ -63,8 +72,26 @@ class Elements:
         hessian[:, self.pairs[0], self.pairs[1]] = slope @ self.products[slope.dtype].T
         return hessian
 
-    def most(self, totals: Tensor) -> Tensor:
-        """Return the largest abundance of each species that the totals allow, `(B, S)`."""
+    def start(self, abundance: Tensor, element_totals: Tensor) -> Cells:
+        """Return cells with abundances `(B, S)`, none larger than its total allows, and their weights."""
+        most = self._most(element_totals)
+        abundance = torch.minimum(abundance, most)
+        totals = size = element_totals
+        if self.charged:
+            # of either sign the larger sum: what electrons, which hold no element, may have to balance
+            ionised = torch.maximum(*self.signed_charges(abundance))[:, None]
+            most = torch.where(most.isinf(), ionised, most)
+            totals, size = (torch.cat([element_totals, x], 1) for x in (torch.zeros_like(ionised), ionised))
+        weight = (abundance / most.clamp(min=torch.finfo(most.dtype).tiny)).sqrt_()
+        return Cells(abundance, totals, weight.clamp_(_SMALLEST_WEIGHT, 1.0), size)
+
+    def signed_charges(self, abundance: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the sums of positive and of negative charges of cells, both positive, `(B,)`."""
+        charge = self.atoms[abundance.dtype][-1]
+        return abundance @ charge.clamp(min=0.0), abundance @ -charge.clamp(max=0.0)
+
+    def _most(self, totals: Tensor) -> Tensor:
+        """Return the largest abundance of each species that the totals of elements allow, `(B, S)`."""
         # the steps of one history have the same totals, and stand one after another
         is_new = torch.ones(len(totals), dtype=torch.bool, device=totals.device)
         is_new[1:] = (totals[1:] != totals[:-1]).any(dim=1)
@@ -73,7 +100,7 @@ class Elements:
         most = torch.full(
             (len(different), atoms.shape[1]), torch.inf, dtype=totals.dtype, device=totals.device
         )
-        for element, count in enumerate(atoms):
+        for element, count in enumerate(atoms[: totals.shape[1]]):
             # a total of 0 allows no carrier, and says nothing of a species that is none
             allowed = (different[:, element, None] / count).nan_to_num(torch.inf, torch.inf)
             most = torch.minimum(most, allowed)
@@ -82,19 +109,33 @@ class Elements:
 
 @dataclass(frozen=True)
 class Cells:
-    """What stays the same of cells while they are corrected."""
+    """What stays constant in cells while they are corrected.
+
+    Attributes
+    ----------
+    abundance, weight
+        `(B, S)`.
+    totals
+        What is wanted, `(B, E)`.
+    size
+        What a residual is measured by, `(B, E)`: the total, and of the charge the ions.
+    """
 
     abundance: Tensor
     totals: Tensor
     weight: Tensor
+    size: Tensor
 
     def only(self, chosen: Tensor) -> Cells:
         """Return some of the cells."""
-        return Cells(self.abundance[chosen], self.totals[chosen], self.weight[chosen])
+        return Cells(*(values[chosen] for values in self._all()))
 
     def single(self) -> Cells:
         """Return the cells in float32."""
-        return Cells(self.abundance.float(), self.totals.float(), self.weight.float())
+        return Cells(*(values.float() for values in self._all()))
+
+    def _all(self) -> tuple[Tensor, ...]:
+        return self.abundance, self.totals, self.weight, self.size
 
     def apply(self, multipliers: Tensor, elements: Elements) -> tuple[Tensor, Tensor]:
         """Return the abundances under some multipliers and how far their totals are off."""
@@ -103,7 +144,7 @@ class Cells:
 
     def distance(self, residual: Tensor) -> Tensor:
         """Return the squared relative residual of each cell."""
-        return (residual / torch.where(self.totals > 0, self.totals, 1.0)).square().sum(1)
+        return (residual / torch.where(self.size > 0, self.size, 1.0)).square().sum(1)
 
     def objective(self, corrected: Tensor, multipliers: Tensor) -> Tensor:
         """Return the convex function of each cell that the multipliers minimise."""
@@ -111,7 +152,7 @@ class Cells:
 
     def are_open(self, residual: Tensor, tolerance: float) -> Tensor:
         """Return which cells miss a total; those with a residual that is not finite do."""
-        return ~(residual.abs() <= tolerance * self.totals).all(dim=1)
+        return ~(residual.abs() <= tolerance * self.size).all(dim=1)
 
 
 def plain_newton(cells: Cells, elements: Elements) -> tuple[Tensor, Tensor]:
@@ -120,7 +161,7 @@ def plain_newton(cells: Cells, elements: Elements) -> tuple[Tensor, Tensor]:
     multipliers = torch.zeros_like(single.totals)
     corrected, residual = single.abundance, elements.held(single.abundance) - single.totals
     for _ in range(_SINGLE_STEPS):
-        system = _System.of(corrected * single.weight, single.totals, elements)
+        system = _System.of(corrected * single.weight, single.size, elements)
         step = system.newton_step(residual)
         largest = step.abs().amax(dim=1, keepdim=True).clamp(min=_MAX_MULTIPLIER_STEP)
         multipliers = multipliers + step * (_MAX_MULTIPLIER_STEP / largest)
@@ -152,7 +193,7 @@ def guarded_newton(
         # cells that are done cost nothing more
         cells, index, multipliers = cells.only(is_open), index[is_open], multipliers[is_open]
         corrected, residual = corrected[is_open], residual[is_open]
-        step = _System.of(corrected * cells.weight, cells.totals, elements).newton_step(residual)
+        step = _System.of(corrected * cells.weight, cells.size, elements).newton_step(residual)
         step = _limited(step, cells.weight, elements)
         multipliers, corrected, residual = _descend(cells, elements, multipliers, step, corrected, residual)
     return result, done
@@ -160,7 +201,7 @@ def guarded_newton(
 
 @dataclass(frozen=True)
 class _System:
-    """The Newton equations of every cell, rows and columns scaled by the root of their totals.
+    """The Newton equations of every cell, rows and columns scaled by the root of their sizes.
 
     Attributes
     ----------
@@ -174,9 +215,9 @@ class _System:
     scale: Tensor
 
     @classmethod
-    def of(cls, slope: Tensor, totals: Tensor, elements: Elements) -> _System:
+    def of(cls, slope: Tensor, size: Tensor, elements: Elements) -> _System:
         """Build and factorise the equations for the slopes of the species, `(B, S)`."""
-        scale = torch.where(totals > 0, totals, torch.ones_like(totals)).rsqrt()
+        scale = torch.where(size > 0, size, torch.ones_like(size)).rsqrt()
         hessian = elements.hessian(slope) * scale[:, :, None] * scale[:, None, :]
         diagonal = torch.diagonal(hessian, dim1=1, dim2=2)
         # an absent element has an empty row: a one on its diagonal leaves its multiplier at zero

@@ -83,7 +83,7 @@ class Ensemble:
         return self.decode(state["latent"])
 
     def observe(self, state: State) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return abundances `(B, S)`, and the members' spread in the mean over species [dex], `(B,)`."""
+        """Return abundances `(B, S)`, and the members' spread averaged over species [dex], `(B,)`."""
         scaled = self._scaled(state["latent"])
         return self._mean(scaled), {SPREAD: self._spread(scaled).mean(dim=1)}
 
@@ -100,7 +100,7 @@ class Ensemble:
         return self._mean(self._scaled(latent))
 
     def decoder_of(self, species: Sequence[int]) -> Callable[[Tensor], Tensor]:
-        """Return what decodes some species, columns in their order."""
+        """Return a decoder of some species, columns in their order."""
         return lambda latent: self.decode(latent)[..., list(species)]
 
     def scaled_physical(self, physical: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ is a function of (seed, epoch) alone: a resumed run sees the batches that it wou
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -130,26 +131,21 @@ class TableShard:
         return cls(whole, tables[0].rank, tables[0].size)
 
 
-class ResidentFeed:
-    """Batches gathered from a table that stays on the device.
+class Feed(ABC):
+    """The batches of a split, in another order each epoch.
 
-    Parameters
+    Attributes
     ----------
-    table
-        The whole split.
+    n_items
+        Rows or windows per epoch.
     batch_size
         Items per batch at most; the batches of an epoch differ by one item at most.
-    seed
-        Shuffles each epoch in its own order; None keeps the order of the split.
+    epoch
+        The epoch whose order the next iteration gives.
     """
 
-    def __init__(self, table: Table, batch_size: int, seed: int | None) -> None:
-        self.table, self.batch_size, self.seed, self.epoch = table, batch_size, seed, 0
-
-    @property
-    def n_items(self) -> int:
-        """Rows or windows per epoch."""
-        return self.table.n_items
+    def __init__(self, n_items: int, batch_size: int) -> None:
+        self.n_items, self.batch_size, self.epoch = n_items, batch_size, 0
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch whose order the next iteration gives."""
@@ -157,6 +153,31 @@ class ResidentFeed:
 
     def __len__(self) -> int:
         return len(batch_sizes(self.n_items, self.batch_size))
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[Batch]: ...
+
+    @abstractmethod
+    def row_batches(self) -> Iterator[Batch]:
+        """Yield every row of the split in order: for statistics over the split."""
+
+
+class ResidentFeed(Feed):
+    """Batches gathered from a table that stays on the device.
+
+    Parameters
+    ----------
+    table
+        The whole split.
+    batch_size
+        Items per batch at most.
+    seed
+        Shuffles each epoch in its own order; None keeps the order of the split.
+    """
+
+    def __init__(self, table: Table, batch_size: int, seed: int | None) -> None:
+        super().__init__(table.n_items, batch_size)
+        self.table, self.seed = table, seed
 
     def __iter__(self) -> Iterator[Batch]:
         order = shuffled(self.n_items, self.seed, self.epoch)
@@ -166,11 +187,11 @@ class ResidentFeed:
             yield self.table.gather(part)
 
     def row_batches(self) -> Iterator[Batch]:
-        """Yield every row of the split in order, as views: for statistics over the split."""
+        """Yield every row of the split in order, as views."""
         yield from _rows(self.table).slices(_STATISTICS_BATCH)
 
 
-class StreamedFeed:
+class StreamedFeed(Feed):
     """Batches from a split that does not fit: chunks in random order, many mixed at a time.
 
     Parameters
@@ -181,24 +202,12 @@ class StreamedFeed:
         Which chunks are mixed, and the order of the items; the next group is read while one is trained on, so
         twice its chunks are held.
     batch_size
-        As for `ResidentFeed`.
+        Items per batch at most.
     """
 
     def __init__(self, read: Callable[[int], Table], sampler: ChunkedShuffleSampler, batch_size: int) -> None:
+        super().__init__(sampler.n_items, batch_size)
         self._read, self.sampler = read, sampler
-        self.batch_size, self.epoch = batch_size, 0
-
-    @property
-    def n_items(self) -> int:
-        """Rows or windows per epoch."""
-        return self.sampler.n_items
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch whose order the next iteration gives."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return len(batch_sizes(self.n_items, self.batch_size))
 
     def __iter__(self) -> Iterator[Batch]:
         sizes = iter(batch_sizes(self.n_items, self.batch_size))
@@ -232,12 +241,9 @@ class StreamedFeed:
                 yield table
 
     def _read_group(self, chunks: Sequence[int]) -> Table:
-        """Read some chunks as one table."""
         tables = [self._read(chunk) for chunk in chunks]
         return tables[0] if len(tables) == 1 else type(tables[0]).joined(tables)
 
-
-Feed = ResidentFeed | StreamedFeed
 
 # rows at a time when statistics of a whole split are taken
 _STATISTICS_BATCH = 16384
@@ -258,12 +264,10 @@ def batch_sizes(n_items: int, batch_size: int) -> list[int]:
 
 
 def _device(table: Table) -> torch.device:
-    """Return the device that a table's tensors are on."""
     return _rows(table).abundance.device
 
 
 def _rows(table: Table) -> RowTable:
-    """Return the rows that a table's items are made of."""
     if isinstance(table, TableShard):
         return _rows(table.table)
     if isinstance(table, WindowTable):
@@ -273,12 +277,10 @@ def _rows(table: Table) -> RowTable:
 
 
 def _columns(table: RowTable) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the tensors of a row table."""
     return table.abundance, table.physical, table.dt
 
 
 def _concatenated(parts: Sequence[Batch]) -> Batch:
-    """Return several batches as one."""
     if len(parts) == 1:
         return parts[0]
     return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}

@@ -1,4 +1,4 @@
-"""The order of an epoch, for splits in memory and for those that pass through it in chunks."""
+"""The order of an epoch, for splits in memory and for those that are streamed in chunks."""
 
 from __future__ import annotations
 

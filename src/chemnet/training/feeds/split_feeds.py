@@ -158,14 +158,12 @@ class SplitReader:
         return WindowTable(table, self._index(self.split.window_start[low:high] - first), self.window)
 
     def _rows(self, abundance: np.ndarray, physical: np.ndarray, dt: np.ndarray) -> RowTable:
-        """Return columns as a table on the device."""
         tensors = (
             torch.from_numpy(np.asarray(column, dtype=np.float32)) for column in (abundance, physical, dt)
         )
         return RowTable(*(tensor.to(self.device) for tensor in tensors))
 
     def _index(self, starts: np.ndarray) -> torch.Tensor:
-        """Return first rows of windows on the device."""
         return torch.from_numpy(np.ascontiguousarray(starts, dtype=np.int64)).to(self.device)
 
     def _traced(self, name: str, read: Callable[[], np.ndarray]) -> np.ndarray:
@@ -180,7 +178,6 @@ def _tracer_edges(offsets: np.ndarray, chunk_rows: int) -> np.ndarray:
 
 
 def _bytes_of(data: PreprocessedData, split: Split) -> int:
-    """Return the bytes of a split's tensors."""
     return 4 * split.n_rows * (len(data.species) + len(data.physical_names) + 1)
 
 

@@ -1,4 +1,4 @@
-"""How a training adapts to its progress: falling dropout, returns to the best weights."""
+"""How a training adapts to its progress: lower dropout, and returns to the best weights."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class CutDropout:
         self.session = session
 
     def attach(self, trainer: Engine) -> None:
-        """Look after each epoch."""
+        """Check after each epoch."""
         set_dropout(self.session)
         trainer.add_event_handler(Events.EPOCH_COMPLETED, self.look)
 
@@ -51,7 +51,7 @@ class RevertToBest:
         self.session = session
 
     def attach(self, trainer: Engine) -> None:
-        """Look after each epoch."""
+        """Check after each epoch."""
         trainer.add_event_handler(Events.EPOCH_COMPLETED, self.look)
 
     def look(self) -> None:
@@ -73,7 +73,7 @@ def set_dropout(session: Session) -> None:
 
 
 def restart_optimizer(session: Session) -> None:
-    """Bring back the initial learning rates, forget the moments, and begin the schedule anew."""
+    """Restore the initial learning rates, clear the moments, and restart the schedule."""
     session.optimizer.state.clear()
     for group, rate in zip(session.optimizer.param_groups, session.state.initial_lr, strict=True):
         group["lr"] = rate

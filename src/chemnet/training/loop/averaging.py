@@ -22,7 +22,7 @@ _STATISTICS = ("running_mean", "running_var")
 class AverageWeights:
     """Move the average towards the weights after each step, by ``1 - train.ema_decay`` of the way.
 
-    The first steps move it further, or it would remember the random start for long: the decay is at most
+    The first steps move it further, or the random start would linger: the decay is at most
     ``(1 + n) / (10 + n)`` at step n, as in TensorFlow's `ExponentialMovingAverage`.
     """
 
@@ -39,7 +39,7 @@ class AverageWeights:
             trainer.add_event_handler(Events.ITERATION_COMPLETED, self.update)
 
     def update(self) -> None:
-        """Take in the weights after a step."""
+        """Update the average after a step."""
         state = self.session.state
         state.averaged_steps += 1
         decay = min(self.session.table["ema_decay"], (1 + state.averaged_steps) / (10 + state.averaged_steps))
@@ -60,7 +60,7 @@ def averaged_tensors(model: nn.Module) -> dict[str, Tensor]:
 
 @contextmanager
 def averaged(session: Session) -> Iterator[None]:
-    """Let the model hold the averaged weights, where there are any, and its own again afterwards."""
+    """Give the model the averaged weights inside the block, if any, and its own afterwards."""
     average = session.state.averaged_weights
     if not average:
         yield
@@ -75,7 +75,7 @@ def averaged(session: Session) -> Iterator[None]:
 
 
 def restart_average(session: Session) -> None:
-    """Let the average begin anew at the model's weights, after these were replaced."""
+    """Restart the average at the model's weights, after these were replaced."""
     _copy(averaged_tensors(session.model), session.state.averaged_weights)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from chemnet.models import recipe
 from chemnet.models.contract import Batch
 from chemnet.training.feeds.data_feed import Feed
 from chemnet.training.loop.epoch_means import EpochMeans
+from chemnet.training.loop.gradients import GRADIENT_NORM, FiniteGradient, Gradient, rows_of
 from chemnet.training.loop.trace import Trace
 from chemnet.training.parallel.devices import precision
 from chemnet.training.parallel.process_group import ALONE, Alone
@@ -50,7 +50,7 @@ class Session:
     group
         The processes that train together.
     ended_by_callback
-        Whether somebody who looked on ended the training.
+        Whether a callback ended the training.
     """
 
     # an nn.Module with all that chemnet.models.contract adds to one
@@ -96,25 +96,23 @@ def make_session(model: Any, config: ConfigDict, **parts: Any) -> Session:
 
 
 def make_trainer(session: Session, means: EpochMeans, trace: Trace) -> Engine:
-    """Return the engine whose iterations are training steps; `means` takes in what each step gives.
+    """Return the engine whose iterations are training steps; `means` collects what each step returns.
 
     A step reads nothing back from the device: losses gather there until `means.flush`.
     """
     model, optimizer = session.model, session.optimizer
-    clip = session.table["gradient_clip"]
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
 
+    gradient, finite = Gradient(session, parameters, trace), FiniteGradient(session, parameters)
+
     def step(engine: Engine, batch: Batch) -> Tensor:
-        optimizer.zero_grad(set_to_none=True)
-        with precision(session.table["precision"], session.device):
-            loss, diagnostics = trace.call("train_batch", model.train_batch, batch)
-        trace.call("backward", partial(session.group.backward, loss, parameters, rows_of(batch)))
-        if clip:
-            trace.call("clip gradient", nn.utils.clip_grad_norm_, parameters, clip)
-        trace.call("optimizer step", optimizer.step)
-        means.add(loss, diagnostics, rows_of(batch))
+        loss, diagnostics = gradient.of(batch)
+        norm = trace.call("clip gradient", finite.clip)
+        if finite.is_taken(norm):
+            trace.call("optimizer step", optimizer.step)
+            means.add(loss, {**diagnostics, GRADIENT_NORM: norm}, rows_of(batch))
         trace.batch_done()
-        return loss.detach()
+        return loss
 
     def score(engine: Engine, batch: Batch) -> Tensor:
         with torch.no_grad(), precision(session.table["precision"], session.device):
@@ -184,11 +182,6 @@ def monitored(session: Session) -> float:
 def dropout_layers(model: nn.Module) -> list[nn.Dropout]:
     """Return the dropout layers of a model."""
     return [layer for layer in model.modules() if isinstance(layer, nn.Dropout)]
-
-
-def rows_of(batch: Batch) -> int:
-    """Return the number of items of a batch."""
-    return len(next(iter(batch.values())))
 
 
 def _quiet(engine: Engine) -> Engine:

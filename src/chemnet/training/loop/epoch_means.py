@@ -1,4 +1,4 @@
-"""Means over an epoch, read from the device once per log interval, that find what is not finite."""
+"""Means over an epoch, read from the device once per log interval; they detect what is not finite."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class EpochMeans:
         self.start(epoch=0)
 
     def start(self, epoch: int) -> None:
-        """Forget everything and begin an epoch."""
+        """Reset and begin an epoch."""
         self.epoch, self._rows, self._batches = epoch, 0, 0
         self._names: list[str] = []
         self._sums = torch.zeros(0, dtype=torch.float64)
@@ -40,7 +40,7 @@ class EpochMeans:
         self._weights: list[int] = []
 
     def add(self, loss: Tensor, diagnostics: Mapping[str, Tensor], rows: int) -> None:
-        """Take in one batch of `rows` items."""
+        """Add one batch of `rows` items."""
         scalars = {"loss": loss, **{name: value for name, value in diagnostics.items() if value.ndim == 0}}
         self._names = list(scalars)
         self._pending.append(torch.stack([value.detach().float() for value in scalars.values()]))
@@ -71,6 +71,11 @@ class EpochMeans:
     def result(self) -> dict[str, float]:
         """Return the means of the epoch so far, and the quantile that a histogram stands for."""
         self.flush()
+        if not self._rows:
+            raise RunFailedError(
+                f"{self.what} epoch {self.epoch}: no gradient was finite",
+                hint="lower optimizer.lr, or look at the data",
+            )
         means = {name: float(total) / self._rows for name, total in zip(self._names, self._sums, strict=True)}
         if HISTOGRAM in self._totals:
             means["lae99"] = float(histogram_quantile(self._totals[HISTOGRAM].cpu().numpy(), 0.99))

@@ -27,10 +27,10 @@ _log = get_logger(__name__)
 
 
 class Tracker(Protocol):
-    """Takes the figures of each epoch as they come (MLflow, a sweep)."""
+    """Receives the figures of each epoch (MLflow, a sweep)."""
 
     def epoch(self, record: dict[str, float]) -> None:
-        """Take in the figures of one finished epoch."""
+        """Record the figures of a finished epoch."""
         ...
 
 
@@ -49,7 +49,7 @@ class Callback(Protocol):
     tags: Mapping[str, str]
 
     def stops_after(self, record: Mapping[str, float]) -> bool:
-        """Take in the figures of a finished epoch; return whether training is to end."""
+        """Record the figures of a finished epoch; return whether training is to end."""
         ...
 
 
@@ -175,9 +175,9 @@ class SaveState:
     def write(self) -> None:
         """Write weights, best weights and everything that the next epoch depends on."""
         session = self.session
-        write_state(
-            session.folder, session.state, session.model, session.optimizer, session.scheduler, session.origin
-        )
+        state, records = session.state, session.records
+        parts = (session.model, session.optimizer, session.scheduler)
+        write_state(session.folder, state, *parts, session.origin, records)
 
 
 # not Ignite's EarlyStopping, which counts for itself: the stagnant epochs stand in the resume state, and a
@@ -189,7 +189,7 @@ class StopEarly:
         self.session = session
 
     def attach(self, trainer: Engine) -> None:
-        """Look after each epoch."""
+        """Check after each epoch."""
         trainer.add_event_handler(Events.EPOCH_COMPLETED, self.look)
 
     def look(self, trainer: Engine) -> None:
@@ -206,7 +206,7 @@ class AskCallback:
         self.session, self.callback = session, callback
 
     def attach(self, trainer: Engine) -> None:
-        """Ask after each epoch."""
+        """Ask the callback after each epoch."""
         trainer.add_event_handler(Events.EPOCH_COMPLETED, self.ask)
 
     def ask(self, trainer: Engine) -> None:
@@ -273,7 +273,7 @@ class ShowProgress:
         self.last_told, self.untold = time.monotonic(), False
 
     def close(self, trainer: Engine, error: BaseException | None = None) -> None:
-        """Close the bar; an error goes on its way."""
+        """Close the bar; an error propagates."""
         self.bar.close()
         if self.untold:
             self.log()

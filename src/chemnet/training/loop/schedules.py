@@ -35,7 +35,7 @@ class StepScheduler:
         trainer.add_event_handler(event, self.step)
 
     def step(self) -> None:
-        """Step the session's scheduler, whichever it is by now."""
+        """Step the session's current scheduler."""
         scheduler = self.session.scheduler
         if isinstance(scheduler, ReduceLROnPlateau):
             scheduler.step(monitored(self.session))
@@ -44,7 +44,7 @@ class StepScheduler:
 
 
 def with_schedule_length(config: ConfigDict, batches_per_epoch: int) -> ConfigDict:
-    """Return the configuration with the schedule's length, where its table says false, made the training's.
+    """Return the configuration with a schedule length of false replaced by that of the training.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """Printing what happens to the first batches: each read, gather, layer and step with shapes and times.
 
-The nicest feature that Hyrax users know: ``train(trace=5)``.
+Hyrax users know it as ``train(trace=5)``.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Trace:
         return TracedFeed(feed, self) if self.left else feed
 
     def batch_done(self) -> None:
-        """Count a batch; after the last one the model is as it was."""
+        """Count a batch; after the last one the model is restored."""
         self.left = max(0, self.left - 1)
         if not self.left:
             for hook in self._hooks:
@@ -71,7 +71,6 @@ class Trace:
             self._hooks = []
 
     def _enter(self) -> float:
-        """Begin a timed call."""
         self._depth += 1
         return time.perf_counter()
 

@@ -10,6 +10,7 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -53,7 +54,7 @@ class MlflowTracker:
     run_name
         The run's name when ``train.run_name`` gives none.
     run_id
-        A run to go on with; None makes a new one.
+        A run to continue; None makes a new one.
 
     Raises
     ------
@@ -65,6 +66,8 @@ class MlflowTracker:
         # before the import: MLflow reports its use otherwise
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
         os.environ["DO_NOT_TRACK"] = "true"
+        # a server that is gone holds a training up for seconds, not for the minutes of MLflow's seven retries
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
         from mlflow.exceptions import MlflowException
         from mlflow.tracking import MlflowClient
 
@@ -87,6 +90,7 @@ class MlflowTracker:
                 "general.results_dir; mlflow.enabled=false tracks nothing",
             ) from error
         self.run_id: str = run.info.run_id
+        self._uri, self._lost = uri, False
 
     def start(self, parameters: Mapping[str, Any], tags: Mapping[str, str]) -> None:
         """Log parameters, nested ones under dotted names, and tags."""
@@ -105,7 +109,24 @@ class MlflowTracker:
 
         now, step = int(time.time() * 1000), int(record["epoch"])
         metrics = [Metric(name, float(value), now, step) for name, value in record.items() if name != "epoch"]
-        self._client.log_batch(self.run_id, metrics=metrics)
+        self._tell(lambda: self._client.log_batch(self.run_id, metrics=metrics))
+
+    def _tell(self, send: Callable[[], Any]) -> None:
+        """Send something; where the server or the store is gone, say so once and train on without it."""
+        from mlflow.exceptions import MlflowException
+
+        if self._lost:
+            return
+        try:
+            send()
+        except (MlflowException, OSError) as error:
+            self._lost = True
+            _log.warning(
+                "MLflow run %s is lost to %s: %s; the training goes on, and all figures are in its result",
+                self.run_id,
+                self._uri,
+                str(error).splitlines()[0],
+            )
 
     @contextmanager
     def ended_with(self, artifacts: Callable[[], list[Path]]) -> Iterator[Self]:
@@ -119,8 +140,8 @@ class MlflowTracker:
             raise
         finally:
             for path in artifacts():
-                self._client.log_artifact(self.run_id, str(path))
-            self._client.set_terminated(self.run_id, status=status)
+                self._tell(partial(self._client.log_artifact, self.run_id, str(path)))
+            self._tell(lambda: self._client.set_terminated(self.run_id, status=status))
 
     def _experiment(self, name: str, config: ConfigDict, results_dir: Path) -> str:
         """Return the experiment's id, made when it is new; a local store keeps artifacts beside it."""

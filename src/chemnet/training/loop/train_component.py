@@ -19,7 +19,7 @@ from chemnet.models.recipe import keywords
 from chemnet.progress import get_logger
 from chemnet.registry import MODELS
 from chemnet.results import ResultDirectory, ResultWriter
-from chemnet.results.directory import DONE
+from chemnet.results.layout import DONE
 from chemnet.training.feeds.curriculum import with_curriculum
 from chemnet.training.feeds.split_feeds import batch_bytes, make_feeds
 from chemnet.training.feeds.truncation import with_truncation
@@ -67,7 +67,7 @@ def train_component(
     inputs
         ``"preprocess"``, and ``"autoencoder"`` for an emulator.
     resumed
-        A run to go on with.
+        A run to resume.
     callback
         Sees each epoch and may end the training.
     group
@@ -100,7 +100,6 @@ def _write_component(
     trace: Trace,
     callback: Callback | None,
 ) -> ResultDirectory:
-    """Train and write the result."""
     # what the resumed run becomes is what an uninterrupted one would be, so its configuration reproduces it
     kept_config = config.replace({"train.resume": False})
     component = config["train"]["component"] or config["model"]["name"]
@@ -152,6 +151,7 @@ def prepare(
     if resumed is not None:
         session.state = restore(resumed.found, model, session.optimizer, session.scheduler)
         session.records = records_of(resumed.found.path, session.state.epoch)
+        resumed.found.check_records(session.records)
     elif not config["train"]["model_weights_file"]:
         model.before_training(training)
     group.join(model, config["general"]["seed"] + session.state.epoch)
@@ -176,7 +176,6 @@ def _train(
 
 
 def _run(session: Session, trace: Trace, trackers: Sequence[Tracker], callback: Callback | None) -> None:
-    """Run the epochs that are left."""
     means = session.group.means("training")
     trainer = make_trainer(session, means, trace)
     attach_all(trainer, session, means, trackers, callback)
@@ -216,7 +215,6 @@ def summarise(session: Session, status: str) -> dict[str, Any]:
 
 
 def _ended_by(session: Session) -> str:
-    """Return what ended a training that was not interrupted."""
     return "watch" if session.ended_by_callback else "early" if stopped_early(session) else "epochs"
 
 

@@ -1,4 +1,4 @@
-"""What a training tells: ``summary.json`` and ``curves.png``, made from the records of its epochs."""
+"""The report of a training: ``summary.json`` and ``curves.png``, made from the records of its epochs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ def read_records(path: Path) -> list[Record]:
 
 
 def _records(text: str, path: Path) -> list[Record]:
-    """Return the records in the text of a file."""
     try:
         return [json.loads(line) for line in text.splitlines()]
     except ValueError as error:

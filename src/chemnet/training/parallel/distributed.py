@@ -37,9 +37,9 @@ _SEED_STRIDE = 1_000_003
 
 
 def process_group(wanted_device: str) -> Alone:
-    """Join the processes that ``torchrun`` started; a single one stays alone.
+    """Join the processes that ``torchrun`` started; a single one needs no joining.
 
-    They are joined once, until they end: a second meeting would find the messages of the first.
+    They are joined only once, until they end: a second rendezvous would find the messages of the first.
 
     Raises
     ------
@@ -161,9 +161,9 @@ class Together(Alone):
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
-        """Take Ctrl-C, and the SIGTERM of a batch system, for a wish that all processes follow together.
+        """Treat Ctrl-C, and the SIGTERM of a batch system, as a request that all processes follow together.
 
-        One that left alone would leave the others waiting for its gradients.
+        One that stopped alone would leave the others waiting for its gradients.
         """
 
         def ask_to_stop(number: int, frame: Any) -> None:

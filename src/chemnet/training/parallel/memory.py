@@ -1,25 +1,77 @@
-"""Memory of large tensors, kept by the process instead of handed back to the system after every step."""
+"""Memory: batches in halves where it does not do, and large tensors kept by the process from step to step."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from chemnet.errors import RunFailedError
+from chemnet.progress import get_logger
 
 # parameters of mallopt(3), from glibc's malloc.h
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -3, -4
 _LARGEST_INT = 2**31 - 1
 # glibc's defaults, and the thresholds that its own adjustment would arrive at for large blocks [bytes]
 _DEFAULT_MMAP_MAX, _LARGEST_MMAP_THRESHOLD = 65536, 32 * 2**20
+_log = get_logger(__name__)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that the device, or the machine, has not enough memory."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    # torch's allocator for the CPU
+    return isinstance(error, RuntimeError) and "not enough memory" in str(error)
+
+
+def within_memory(compute: Callable[..., dict[str, Tensor]], *batches: Tensor) -> dict[str, Tensor]:
+    """Return what `compute` makes of a batch; where memory does not do, of its halves one after the other.
+
+    Parameters
+    ----------
+    compute
+        Takes tensors `(n, ...)` and gives named tensors `(n, ...)`.
+    batches
+        Its arguments.
+
+    Raises
+    ------
+    RunFailedError
+        When there is not enough memory for one row.
+    """
+    try:
+        return compute(*batches)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+    # here, where the error holds on to no tensors any more
+    rows = len(batches[0])
+    if rows < 2:
+        raise out_of_memory()
+    _log.warning("out of memory with %d rows at a time: going on with two halves", rows)
+    parts = (slice(rows // 2), slice(rows // 2, None))
+    halves = [within_memory(compute, *(one[part] for one in batches)) for part in parts]
+    return {name: torch.cat([half[name] for half in halves]) for name in halves[0]}
+
+
+def out_of_memory() -> RunFailedError:
+    """Return the error for a batch that cannot be made smaller."""
+    return RunFailedError(
+        "out of memory with a single row", hint="use a device with more memory, or a smaller model"
+    )
 
 
 @contextlib.contextmanager
 def memory_for_steps(largest: int) -> Iterator[None]:
-    """Keep memory inside the block where the steps in it need that.
+    """Keep freed memory inside the block where its steps need that.
 
-    Small tensors glibc keeps by itself, as far as it can: there, keeping everything would only let what is
-    free between small tensors that live on gather from step to step.
+    glibc keeps the memory of small tensors by itself; to keep everything there would only let gaps between
+    long-lived small tensors add up from step to step.
 
     Parameters
     ----------
@@ -36,8 +88,7 @@ def kept_memory() -> Iterator[None]:
 
     glibc maps blocks above 32 MB afresh each time, and the system fills every page with zeros when it is
     first written: at 65,536 rows of 333 species a training step then waits longer for its tensors than for
-    its matrix products. Elsewhere than on glibc nothing is changed. Afterwards what is free goes back to the
-    system.
+    its matrix products. Without glibc nothing is changed. Afterwards what is free goes back to the system.
     """
     libc = _glibc()
     if libc is None:

@@ -55,7 +55,7 @@ class Alone:
         """Raise when a batch cannot be shared."""
 
     def join(self, model: nn.Module, seed: int) -> None:
-        """Make a model the same in every process, and let it train as one model would."""
+        """Make a model identical in every process, and let it train as one model would."""
 
     def means(self, what: str) -> EpochMeans:
         """Return what takes means over an epoch, of all processes together."""

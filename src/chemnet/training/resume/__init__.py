@@ -1,1 +1,1 @@
-"""Going on with a training that broke off."""
+"""Resuming an interrupted training."""

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from chemnet.config import ConfigDict
 from chemnet.errors import ResultsError, suggest
-from chemnet.results import list_results
-from chemnet.results.directory import PARTIAL_PREFIX
+from chemnet.results import ResultDirectory, list_results
 from chemnet.results.directory_names import newest_of_component, result_folder, run_folder
+from chemnet.results.layout import DONE, PARTIAL_PREFIX
 from chemnet.results.partial import list_partial, run_state
 
 LATEST = "latest"
@@ -39,14 +39,29 @@ def _candidates(config: ConfigDict) -> Iterator[Path]:
 
 
 def _latest(config: ConfigDict) -> Path:
-    """Return the training whose state was written last, leaving out those that run or may run elsewhere."""
-    candidates = [path for path in _candidates(config) if run_state(path)[0] == "unfinished"]
-    if not candidates:
+    """Return the training whose state was written last, leaving out those that run or may run elsewhere.
+
+    A finished training is not taken where a later one runs: whoever asks for that one twice is refused.
+    """
+    candidates = sorted(_candidates(config), key=lambda path: (path / RESUME_FILE).stat().st_mtime_ns)
+    states = {path: run_state(path)[0] for path in candidates}
+    free = [path for path in candidates if states[path] == "unfinished"]
+    running = [path for path in candidates if states[path] == "running"]
+    if running and not any(_is_open(path) for path in free):
+        raise ResultsError(
+            f"{running[-1].name} is running still, and no other training broke off",
+            hint="wait for it; train.resume=NAME goes on with a finished training",
+        )
+    if not free:
         raise ResultsError(
             f"no training in {config['general']['results_dir']} can be resumed",
             hint="set train.resume = false",
         )
-    return max(candidates, key=lambda path: (path / RESUME_FILE).stat().st_mtime_ns)
+    return free[-1]
+
+
+def _is_open(path: Path) -> bool:
+    return path.name.startswith(PARTIAL_PREFIX) or ResultDirectory.open(path).status != DONE
 
 
 def _named(config: ConfigDict, wanted: str) -> Path:

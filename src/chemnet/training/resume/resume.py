@@ -1,4 +1,4 @@
-"""Going on with a training: which one, from what state, on what data."""
+"""Resuming a training: which one, from what state, on what data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chemnet.config.overrides import join_key
 from chemnet.errors import ConfigError, ResultsError
 from chemnet.progress import get_logger
 from chemnet.results import ResultDirectory
-from chemnet.results.directory import PARTIAL_PREFIX, RESULT_FILE
+from chemnet.results.layout import PARTIAL_PREFIX, RESULT_FILE
 from chemnet.results.partial import OwnedRun
 from chemnet.training.parallel.process_group import ALONE, Alone
 from chemnet.training.resume.resumable import training_to_resume
@@ -28,7 +28,7 @@ _log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class Resumed:
-    """A run to go on with.
+    """A run to resume.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ def find_resumed(config: ConfigDict, group: Alone = ALONE) -> Resumed | None:
     Raises
     ------
     ResultsError
-        When there is none, it is still running, no training or not what was written, or its state is missing.
+        When there is none, or it is still running, is not a training, has changed, or lacks its state.
     """
     path = group.first_path(lambda: training_to_resume(config))
     if path is None:
@@ -77,7 +77,7 @@ def find_resumed(config: ConfigDict, group: Alone = ALONE) -> Resumed | None:
 
 
 def config_to_go_on_with(config: ConfigDict, resumed: Resumed | None) -> ConfigDict:
-    """Return the configuration of the resumed run, with what concerns this process or may change anew.
+    """Return the configuration of the resumed run, with today's values of what may change.
 
     Machine, log and tracking are today's, the keys of `_ANEW` today's where they were chosen. What else was
     chosen for the recipe is ignored, with a warning that names it.

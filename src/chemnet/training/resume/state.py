@@ -11,7 +11,7 @@ import dataclasses
 import json
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from chemnet.errors import ModelError, ResultsError
-from chemnet.models.weights import fitted, read_tensors, renamed, write_tensors
+from chemnet.models.weights import fitted, read_described_tensors, renamed, write_tensors
+from chemnet.results.lineage import content_digest
 from chemnet.training.resume.resumable import RESUME_FILE
 
 READABLE_FILE = "resume.json"
@@ -66,7 +67,7 @@ class TrainingState:
     averaged_weights: dict[str, Tensor] = field(default_factory=dict, repr=False)
 
     def record(self, score: float, model: nn.Module) -> bool:
-        """Take in the score of a finished epoch; return whether it is the best and keep the weights if so."""
+        """Record the score of a finished epoch; return whether it is the best, and keep its weights if so."""
         if not score < self.best_score:
             self.stagnant += 1
             return False
@@ -95,6 +96,16 @@ class Resumable:
         """Model name and the results that the run was made from, as `write_state` was told."""
         return self.info["origin"]
 
+    def check_records(self, records: Sequence[Mapping[str, float]]) -> None:
+        """Raise `ResultsError` unless these are the figures of the epochs that the state knows."""
+        # an older chemnet noted no digest
+        if self.info.get("records", digest_of_records(records)) != digest_of_records(records):
+            raise ResultsError(
+                f"the figures of {self.path}'s {self.info['state']['epoch']} epochs (metrics.jsonl) "
+                "changed after they were written (other digest)",
+                hint="bring the file back, or start the training again",
+            )
+
     def group(self, prefix: str) -> dict[str, Tensor]:
         """Return the tensors under a prefix, without it."""
         return {
@@ -109,8 +120,12 @@ def write_state(
     optimizer: Optimizer,
     scheduler: Any | None,
     origin: Mapping[str, Any],
+    records: Sequence[Mapping[str, float]] = (),
 ) -> None:
-    """Write the state of a training after a whole epoch; a process killed meanwhile leaves the one before."""
+    """Write the state of a training after a whole epoch; a process killed meanwhile leaves the one before.
+
+    Of the epochs' `records`, which stand in a file of their own, it keeps the digest.
+    """
     moments, settings = _split_optimizer(optimizer.state_dict())
     random_tensors, random_numbers = _random_states()
     info = {
@@ -119,6 +134,7 @@ def write_state(
         "scheduler": _plain_scheduler(scheduler),
         "random": random_numbers,
         "origin": dict(origin),
+        "records": digest_of_records(records),
     }
     tensors = {
         **_prefixed("model", model.state_dict()),
@@ -140,8 +156,6 @@ def read_state(folder: Path) -> Resumable:
     ResultsError
         When there is none, or it is damaged.
     """
-    from safetensors import SafetensorError, safe_open
-
     path = folder / RESUME_FILE
     if not path.is_file():
         raise ResultsError(
@@ -149,11 +163,16 @@ def read_state(folder: Path) -> Resumable:
             hint="the run ended before its first epoch was complete; start it again without train.resume",
         )
     try:
-        with safe_open(path, framework="pt") as file:
-            info = json.loads(file.metadata()["chemnet"])
-        return Resumable(info, read_tensors(path), folder)
-    except (SafetensorError, ModelError, KeyError, TypeError, ValueError) as error:
-        raise ResultsError(f"{path} is damaged: {error}", hint="start the training again") from error
+        tensors, told = read_described_tensors(path)
+        return Resumable(json.loads(told["chemnet"]), tensors, folder)
+    except (ModelError, KeyError, TypeError, ValueError) as error:
+        why = error.message if isinstance(error, ModelError) else error
+        raise ResultsError(f"{path} is damaged: {why}", hint="start the training again") from error
+
+
+def digest_of_records(records: Sequence[Mapping[str, float]]) -> str:
+    """Return the digest of the figures of some epochs."""
+    return content_digest([json.dumps(list(records)).encode()])
 
 
 def restore(found: Resumable, model: nn.Module, optimizer: Optimizer, scheduler: Any | None) -> TrainingState:
@@ -178,7 +197,6 @@ def restore(found: Resumable, model: nn.Module, optimizer: Optimizer, scheduler:
 
 
 def _prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors with a prefix before each name."""
     return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
 
 
@@ -231,7 +249,6 @@ def _plain_scheduler(scheduler: Any | None) -> dict[str, Any] | None:
 
 
 def _random_states() -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return the states of every random generator that a model may draw from."""
     tensors = {"torch": torch.get_rng_state()}
     for index in range(torch.cuda.device_count()):
         tensors[f"cuda.{index}"] = torch.cuda.get_rng_state(index)

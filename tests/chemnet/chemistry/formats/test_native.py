@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chemnet.chemistry.formats import native, native_writer
-from chemnet.chemistry.network.network import Network, NetworkSpecies, Reaction
-from chemnet.chemistry.network.parts import OUTSIDE
+from chemnet.chemistry.network.network import Network
+from chemnet.chemistry.network.parts import OUTSIDE, NetworkSpecies, Reaction
 from chemnet.errors import DataError
 
 HEADER = 'format = "chemnet"\nversion = 1\n'

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from chemnet.chemistry.network.initial_abundances import STANDARD_ABUNDANCES, initial_abundances
-from chemnet.chemistry.network.network import Network, NetworkSpecies
+from chemnet.chemistry.network.network import Network
+from chemnet.chemistry.network.parts import NetworkSpecies
 from chemnet.errors import DataError
 
 

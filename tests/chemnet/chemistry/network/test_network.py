@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from chemnet.chemistry.network.network import Network, NetworkSpecies, Reaction
+from chemnet.chemistry.network.network import Network
+from chemnet.chemistry.network.parts import NetworkSpecies, Reaction
 from chemnet.errors import DataError
 
 SPECIES = [

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from chemnet.chemistry.equations import Equations, compile_equations, derivatives, jacobian
 from chemnet.chemistry.network.initial_abundances import initial_abundances
-from chemnet.chemistry.network.network import Network, NetworkSpecies, Reaction
+from chemnet.chemistry.network.network import Network
+from chemnet.chemistry.network.parts import NetworkSpecies, Reaction
 from chemnet.chemistry.rates import compile_reactions, rate_coefficients
 from chemnet.chemistry.rates.constants import CR_YIELD
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from chemnet.chemistry.network.network import Network, NetworkSpecies, Reaction
+from chemnet.chemistry.network.network import Network
+from chemnet.chemistry.network.parts import NetworkSpecies, Reaction
 from chemnet.chemistry.solver import SolverCode
 from chemnet.errors import DataError
 

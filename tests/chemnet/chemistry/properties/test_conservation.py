@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from chemnet.chemistry.network.network import Network, Reaction
+from chemnet.chemistry.network.network import Network
+from chemnet.chemistry.network.parts import Reaction
 from chemnet.chemistry.network.species import parse_species
 
 Array = NDArray[np.float64]

@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from chemnet.chemistry.network.network import Network, NetworkSpecies, Reaction
+from chemnet.chemistry.network.network import Network
+from chemnet.chemistry.network.parts import NetworkSpecies, Reaction
 from chemnet.chemistry.rates.grain import (
     attempt_frequency,
     desorption_fraction,

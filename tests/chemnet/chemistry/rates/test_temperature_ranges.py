@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chemnet.chemistry.network.network import Network, NetworkSpecies, Reaction
+from chemnet.chemistry.network.network import Network
+from chemnet.chemistry.network.parts import NetworkSpecies, Reaction
 from chemnet.chemistry.rates import compile_reactions, rate_coefficients
 from chemnet.chemistry.rates.constants import CR_YIELD
 from chemnet.chemistry.rates.temperature_ranges import join_ranges

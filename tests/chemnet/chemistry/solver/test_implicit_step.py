@@ -304,7 +304,10 @@ def test_rates_of_another_network_disagree() -> None:
         for quirks in (False, True)
     )
     assert right.compared == 1.0
+    assert not right.disagrees
+    assert wrong.disagrees
     assert wrong.total > 3.0 * right.total
+    assert f"{wrong.worst(1)[0]} " in str(wrong)
     assert wrong.worst(1)[0] in network.species_names
     with pytest.raises(DataError, match="no histories"):
         rate_disagreement(ImplicitStep.of_network(network), truth[0], physical, 1e3)

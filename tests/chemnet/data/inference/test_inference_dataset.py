@@ -59,7 +59,7 @@ def columns() -> dict[str, np.ndarray]:
 def test_everything_written_is_read_back_in_insertion_order(tmp_path, columns):
     data = write(tmp_path, columns, batch_size=4)
     assert len(data) == len(columns["step"])
-    assert data.ids.tolist() == [f"{t}-{s}" for t in TRACERS for s in range(STEPS)]
+    assert data.ids().tolist() == [f"{t}-{s}" for t in TRACERS for s in range(STEPS)]
     np.testing.assert_array_equal(data.latents, columns["tensor"])
     np.testing.assert_array_equal(data.field("reconstruction"), columns["reconstruction"])
     np.testing.assert_array_equal(data.physical, columns["physical"])
@@ -91,8 +91,8 @@ def test_rows_survive_any_spread_over_files(tmp_path_factory, rows_per_file, bat
         streamed = np.concatenate([block for _, block in data.blocks("reconstruction", rows=3)])
         np.testing.assert_array_equal(streamed, columns["reconstruction"])
         ids = np.concatenate([block for _, block in data.id_blocks(rows=3)])
-        np.testing.assert_array_equal(ids, data.ids)
-        for row, name in enumerate(data.ids.tolist()):
+        np.testing.assert_array_equal(ids, data.ids())
+        for row, name in enumerate(data.ids().tolist()):
             assert data.get_by_id(name).index == row
 
 
@@ -135,8 +135,8 @@ def test_negative_and_out_of_range_positions_behave_like_a_sequence(tmp_path, co
 def test_a_slice_and_several_ids_give_their_states(tmp_path, columns):
     data = write(tmp_path, columns, batch_size=4)
     assert [state.index for state in data[2:7:2]] == [2, 4, 6]
-    assert [state.id for state in data[-2:]] == data.ids[-2:].tolist()
-    names = data.ids[[5, 1]].tolist()
+    assert [state.id for state in data[-2:]] == data.ids()[-2:].tolist()
+    names = data.ids()[[5, 1]].tolist()
     assert [state.id for state in data.get_by_id(names)] == names
 
 
@@ -212,3 +212,18 @@ def test_pickled_objects_are_never_loaded(tmp_path, columns):
 def test_an_unknown_output_lists_the_known_ones(tmp_path, columns):
     with pytest.raises(ResultsError, match="it holds: tensor, reconstruction"):
         write(tmp_path, columns, batch_size=4).field("abundances")
+
+
+def test_its_rows_become_a_data_frame(tmp_path, columns):
+    data = write(tmp_path, columns, batch_size=4)
+    frame = data.to_pandas()
+    assert frame["id"].tolist() == data.ids().tolist()
+    assert frame["tracer"].tolist() == data.tracers.tolist()
+    np.testing.assert_array_equal(frame[[f"latent_{i}" for i in range(data.latent_dim)]], data.latents)
+
+
+def test_a_batch_of_another_shape_is_refused(tmp_path, columns):
+    write(tmp_path, columns, batch_size=4)
+    np.save(tmp_path / "batch_0.npy", np.load(tmp_path / "batch_0.npy")[:-1])
+    with pytest.raises(ResultsError, match=r"batch_0\.npy holds .* not what inference\.json says"):
+        _ = InferenceDataset(tmp_path).latents

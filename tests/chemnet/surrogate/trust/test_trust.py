@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -190,6 +191,31 @@ def test_a_species_that_the_validation_data_lack_is_told_and_not_taken_for_missi
     monkeypatch.setattr(tiny_data, "species", (*tiny_data.species[:-1], "renamed"))
     with pytest.raises(DataError, match="lacks 1 of the model's 12 species"):
         judgement_of(surrogate.predictor, tiny_data)
+
+
+def test_expected_errors_of_species_are_shared_out_and_never_below_those_of_what_is_exact(
+    surrogate, histories
+):
+    inputs = (histories.physical, histories.abundance[:, 0], histories.dt)
+    predicted, trust = surrogate.emulate_with_trust(*inputs)
+    by_species = trust.by_species(predicted)
+    assert by_species.shape == predicted.shape
+    assert (by_species[:, 0] == 0.0).all()
+    assert (by_species[:, 1:] > 0.0).all()
+    one, of_one = surrogate.emulate_with_trust(*(values[0] for values in inputs))
+    np.testing.assert_allclose(of_one.by_species(one), by_species[0], rtol=1e-3)
+    with pytest.raises(DataError, match="abundances have the shape"):
+        trust.by_species(predicted[:, 1:])
+
+
+def test_without_a_calibration_of_species_they_cannot_be_told_apart(surrogate, histories):
+    trust = surrogate.trust(histories.physical, histories.abundance[:, 0], histories.dt)
+    with pytest.raises(ModelError, match="for whole states alone"):
+        replace(trust, species_errors=None).by_species(histories.abundance)
+
+
+def test_only_a_surrogate_with_a_solver_counts_its_steps(surrogate, histories):
+    assert surrogate.trust(histories.physical, histories.abundance[:, 0], histories.dt).solver_steps is None
 
 
 def test_the_calibration_survives_being_written_as_plain_values():

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chemnet.chemistry.network.stoichiometry import stoichiometric_matrix
+from chemnet.chemistry.network.stoichiometry import charges, stoichiometric_matrix
 from chemnet.errors import ModelError
 from chemnet.surrogate.wrappers.conservation import conserve_elements, element_totals
 
@@ -156,3 +156,42 @@ def test_totals_that_no_abundances_have_are_refused():
     totals = torch.where(stoichiometry[1] > 0, 1.0, 2.0)[None].double() * elements
     with pytest.raises(ModelError, match="after 60 Newton steps"):
         conserve_elements(torch.ones(1, 2), totals, stoichiometry)
+
+
+CHARGES = torch.from_numpy(charges(SPECIES))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.floats(0.0, 0.5))
+def test_charges_balance_on_request_beside_the_elements(seed, dex):
+    truth = state(seed)
+    truth[:, SPECIES.index("E-")] = truth[:, SPECIES.index("C+")]
+    noise = torch.from_numpy(np.random.default_rng(seed + 1).normal(size=truth.shape))
+    predicted, totals = truth * 10.0 ** (dex * noise), element_totals(truth, STOICHIOMETRY)
+    corrected = conserve_elements(predicted, totals, STOICHIOMETRY, charges_S=CHARGES)
+    assert relative_residual(corrected, totals) <= 1e-10
+    # what either sign carried before
+    ions = (predicted @ CHARGES.clamp(min=0)).maximum(predicted @ -CHARGES.clamp(max=0))
+    assert ((corrected @ CHARGES).abs() <= 1e-10 * ions).all()
+    assert (corrected > 0).all()
+
+
+def test_electrons_follow_rare_ions_and_neutral_species_stay():
+    truth = torch.full((1, len(SPECIES)), 1e-15, dtype=torch.float64)
+    for name, value in {"H2": 0.5, "HE": 0.1, "CO": 1e-4, "H2O": 2e-4, "N2": 3e-5, "C+": 1e-9}.items():
+        truth[0, SPECIES.index(name)] = value
+    truth[0, SPECIES.index("E-")] = 2e-9
+    totals = element_totals(truth, STOICHIOMETRY)
+    corrected = conserve_elements(truth, totals, STOICHIOMETRY, charges_S=CHARGES)
+    dex = (corrected / truth).log10()[0]
+    assert dex[SPECIES.index("E-")] == pytest.approx(-np.log10(2.0), abs=0.01)
+    assert dex[SPECIES.index("C+")].abs() < 0.01
+    assert dex[SPECIES.index("CO")].abs() < 1e-6
+
+
+def test_ions_without_electrons_cannot_balance():
+    predicted = state(8)
+    totals = element_totals(predicted, STOICHIOMETRY)
+    predicted[1, SPECIES.index("E-")] = 0.0
+    with pytest.raises(ModelError, match="cell 1: the charge cannot balance"):
+        conserve_elements(predicted, totals, STOICHIOMETRY, charges_S=CHARGES)

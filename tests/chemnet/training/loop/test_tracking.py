@@ -6,12 +6,14 @@ import sqlite3
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from command_line import wait_for
 from processes import free_port
+from trainings import failing_at, same, train, weights_of
 
 from chemnet.training.loop import tracking
 from chemnet.training.loop.train_component import parameters_of
@@ -87,33 +89,85 @@ def test_a_run_is_tracked_in_a_local_store_with_parameters_metrics_and_artifacts
     store.close()
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(240)
-@pytest.mark.filterwarnings("ignore")
-def test_a_run_is_tracked_by_a_server(tiny: Any, results_dir: Path, tmp_path: Path) -> None:
-    from mlflow.tracking import MlflowClient
-
-    from chemnet.verbs.train import Train
-
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[tuple[str, Callable[[], None]]]:
+    """A tracking server: its address, and what kills it."""
     port = free_port()
     store = f"sqlite:///{tmp_path / 'store.db'}"
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store, "--port", str(port)]
     command += ["--artifacts-destination", str(tmp_path / "artifacts"), "--workers", "1"]
     quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    server = subprocess.Popen(command, cwd=tmp_path, start_new_session=True, **quiet)
+    process = subprocess.Popen(command, cwd=tmp_path, start_new_session=True, **quiet)
     address = f"http://127.0.0.1:{port}"
+
+    def kill() -> None:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(30)
+
     try:
-        wait_for(lambda: _answers(f"{address}/health"), server)
-        Train(tiny({"mlflow.enabled": True, "mlflow.tracking_uri": address, "train.epochs": 2})).run()
-        client = MlflowClient(address)
-        (run,) = client.search_runs([client.get_experiment_by_name("chemnet").experiment_id])
-        assert run.info.status == "FINISHED"
-        assert len(client.get_metric_history(run.info.run_id, "validate_loss")) == 2
-        assert {file.path for file in client.list_artifacts(run.info.run_id)} >= {"summary.json"}
+        wait_for(lambda: _answers(f"{address}/health"), process)
+        yield address, kill
     finally:
-        os.killpg(server.pid, signal.SIGKILL)
-        server.wait(30)
+        kill()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+@pytest.mark.filterwarnings("ignore")
+def test_a_run_is_tracked_by_a_server(
+    tiny: Any, results_dir: Path, server: tuple[str, Callable[[], None]]
+) -> None:
+    from mlflow.tracking import MlflowClient
+
+    address, _ = server
+    train(tiny({"mlflow.enabled": True, "mlflow.tracking_uri": address, "train.epochs": 2}))
+    client = MlflowClient(address)
+    (run,) = client.search_runs([client.get_experiment_by_name("chemnet").experiment_id])
+    assert run.info.status == "FINISHED"
+    assert len(client.get_metric_history(run.info.run_id, "validate_loss")) == 2
+    assert {file.path for file in client.list_artifacts(run.info.run_id)} >= {"summary.json"}
     assert not (results_dir / tracking.STORE_FILE).exists()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+@pytest.mark.filterwarnings("ignore")
+def test_a_training_outlives_its_tracking_server(
+    tiny: Any,
+    server: tuple[str, Callable[[], None]],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    alone = train(tiny())
+    address, kill = server
+    # four batches an epoch: in the second
+    failing_at(monkeypatch, 6, lambda: kill() or 1.0)
+    trained = train(tiny({"mlflow.enabled": True, "mlflow.tracking_uri": address}))
+    assert same(weights_of(trained), weights_of(alone))
+    assert trained.directory.status == "done"
+    assert caplog.text.count(f"is lost to {address}") == 1
+
+
+def test_a_training_outlives_its_tracking_store(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    from mlflow.exceptions import MlflowException
+
+    calls = []
+
+    class Gone:
+        def log_batch(self, *words: Any, **more: Any) -> None:
+            calls.append(words)
+            raise MlflowException("API request failed: Connection refused")
+
+        log_artifact = set_terminated = log_batch
+
+    tracker = tracking.MlflowTracker.__new__(tracking.MlflowTracker)
+    tracker._client, tracker.run_id, tracker._uri, tracker._lost = Gone(), "r", "http://there", False
+    with tracker.ended_with(lambda: [tmp_path]):
+        for epoch in (1, 2):
+            tracker.epoch({"epoch": epoch, "loss": 1.0})
+    assert len(calls) == 1
+    assert caplog.text.count("MLflow run r is lost to http://there: API request failed") == 1
 
 
 def _answers(url: str) -> bool:

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import torch
 from command_line import wait_for
-from group_trainings import EMULATOR, WHOLE
-from processes import torchrun
+from group_trainings import EMULATOR, ENDLESS, WHOLE
+from processes import children, torchrun
 from trainings import same, train, weights_of, without_times
 from workspace import Workspace, make_workspace
 
@@ -122,6 +122,27 @@ def test_ctrl_c_under_torchrun_keeps_the_best_weights_once(group: Group) -> None
     assert not list(list_partial(group.workspace.results))
     assert group.err.count("to go on:") == 1
     assert not group.out
+
+
+@pytest.mark.slow
+def test_a_killed_process_loses_at_most_one_epoch(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path / "killed")
+    workspace.result("preprocess")
+
+    def epochs() -> int:
+        (state,) = list(workspace.results.glob(".partial-*/resume.json")) or [None]
+        return json.loads(state.read_text() or "{}").get("state", {}).get("epoch", 0) if state else 0
+
+    with torchrun(2, "chemnet", "train", "-c", workspace.config, *ENDLESS) as processes:
+        wait_for(lambda: epochs() >= 2, processes)
+        os.kill(children(processes.pid)[1], signal.SIGKILL)
+        processes.communicate(timeout=100)
+    assert processes.returncode
+    assert not list_results(workspace.results, "train")
+    reached = epochs()
+    resumed = workspace.result("train", "train.resume=latest", f"train.epochs={reached + 2}")
+    records = [json.loads(line) for line in (resumed / "metrics.jsonl").read_text().splitlines()]
+    assert [record["epoch"] for record in records] == list(range(1, reached + 3))
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])

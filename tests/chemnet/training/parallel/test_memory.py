@@ -6,10 +6,12 @@ import contextlib
 import resource
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from chemnet.errors import RunFailedError
 from chemnet.training.parallel import memory
 
 
@@ -59,3 +61,31 @@ def test_memory_is_kept_for_large_steps_alone(
     monkeypatch.setattr(memory, "kept_memory", noting)
     with memory.memory_for_steps(largest):
         assert bool(entered) == kept
+
+
+def too_large(limit: int) -> Any:
+    """Return what doubles a batch, but has memory for `limit` rows alone, and the sizes that it was given."""
+    given: list[int] = []
+
+    def double(values: torch.Tensor) -> dict[str, torch.Tensor]:
+        given.append(len(values))
+        if len(values) > limit:
+            raise RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried to allocate")
+        return {"twice": 2 * values}
+
+    return double, given
+
+
+def test_a_batch_that_does_not_fit_is_halved_and_that_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    double, given = too_large(3)
+    values = torch.arange(10.0)
+    assert torch.equal(memory.within_memory(double, values)["twice"], 2 * values)
+    assert given == [10, 5, 2, 3, 5, 2, 3]
+    assert "out of memory with 10 rows at a time: going on with two halves" in caplog.text
+
+
+def test_a_row_that_does_not_fit_ends_the_run() -> None:
+    with pytest.raises(RunFailedError, match="out of memory with a single row"):
+        memory.within_memory(too_large(0)[0], torch.arange(10.0))
+    with pytest.raises(RuntimeError, match="another"):
+        memory.within_memory(lambda values: (_ for _ in ()).throw(RuntimeError("another")), torch.arange(3.0))

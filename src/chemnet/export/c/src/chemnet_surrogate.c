@@ -36,9 +36,9 @@ struct chemnet_surrogate {
     bundle_file file;
     name_list species, elements, physical;
     char digest[65];
-    int n_members, is_direct, hydrogen;
+    int n_members, is_direct, hydrogen, is_neutral;
     double decades, usual_dt;
-    const double *atoms;           /* (n_elements, n_species) */
+    const double *atoms;           /* (n_elements, n_species), and charges (n_species) behind it where is_neutral */
     const double *domain_physical; /* (2, n_physical) */
     const double *scaling;         /* (2, n_physical): log10 of the least, and decades of the range */
     const double *domain_totals;   /* (2, n_elements) */
@@ -110,11 +110,13 @@ static const double *doubles(const bundle_file *file, const char *name, size_t c
 static int read_numbers(chemnet_surrogate *s) {
     const size_t species = (size_t)n_s(s), physical = (size_t)n_p(s), elements = (size_t)n_e(s);
     const double *general = doubles(&s->file, "general", 4);
-    s->atoms = doubles(&s->file, "atoms", elements * species);
+    s->atoms = doubles(&s->file, "atoms_and_charges", (elements + 1) * species);
+    s->is_neutral = s->atoms != NULL;
+    if (!s->is_neutral) s->atoms = doubles(&s->file, "atoms", elements * species);
     s->domain_physical = doubles(&s->file, "domain.physical", 2 * physical);
     s->scaling = doubles(&s->file, "scaling.physical", 2 * physical);
     s->domain_totals = doubles(&s->file, "domain.totals", 2 * elements);
-    if (!general || !s->atoms || !s->domain_physical || !s->scaling || !s->domain_totals || elements > MOST_ELEMENTS)
+    if (!general || !s->atoms || !s->domain_physical || !s->scaling || !s->domain_totals || elements >= MOST_ELEMENTS)
         return CHEMNET_DAMAGED;
     s->decades = general[0];
     s->usual_dt = general[1];
@@ -534,7 +536,7 @@ static void keep_totals(const chemnet_surrogate *s, chemnet_workspace *w, size_t
     for (size_t cell = 0; cell < n; cell++) {
         const double *totals = state + cell * state_size(s);
         double *row = w->abundances + cell * species;
-        if (!isnan(totals[0]) && chemnet_conserve_elements(n_s(s), n_e(s), s->atoms, totals, row, w->conserving))
+        if (!isnan(totals[0]) && chemnet_conserve_elements(n_s(s), n_e(s), s->is_neutral, s->atoms, totals, row, w->conserving))
             log_above_floor(s, 1, row, latents + cell * species);
     }
 }
@@ -646,7 +648,7 @@ static void read_block(const chemnet_surrogate *s, chemnet_workspace *w, size_t 
                 expected_error[cell] = own[OUTSIDE_AT] > 0.0 ? INFINITY : chemnet_trust_expected_error(&s->trust, &signs);
             }
         }
-        if (!is_bad && !chemnet_conserve_elements(n_s(s), n_e(s), s->atoms, totals, row, w->conserving))
+        if (!is_bad && !chemnet_conserve_elements(n_s(s), n_e(s), s->is_neutral, s->atoms, totals, row, w->conserving))
             flags[cell] |= CHEMNET_NOT_CONSERVED;
         if (flags[cell])
             for (size_t j = 0; j < species; j++) row[j] = NAN;
@@ -722,6 +724,38 @@ int chemnet_step(const chemnet_surrogate *surrogate, chemnet_workspace *workspac
         add_flags(flags, first, n, found, 0);
         read_block(surrogate, workspace, n, state, rows, found, expected_error ? expected_error + first : NULL);
         add_flags(flags, first, n, found, 0);
+    }
+    return code;
+}
+
+int chemnet_totals(const chemnet_surrogate *surrogate, size_t n_cells, const double *abundances, double *totals) {
+    if (surrogate == NULL || (n_cells && (abundances == NULL || totals == NULL))) return CHEMNET_BAD_ARGUMENT;
+    for (size_t cell = 0; cell < n_cells; cell++)
+        chemnet_element_totals(n_s(surrogate), n_e(surrogate), surrogate->atoms, abundances + cell * (size_t)n_s(surrogate),
+                               totals + cell * (size_t)n_e(surrogate));
+    return CHEMNET_OK;
+}
+
+static int bad_totals(const chemnet_surrogate *s, const double *totals) {
+    for (int e = 0; e < n_e(s); e++)
+        if (!(totals[e] >= 0.0 && totals[e] < 1e30)) return 1;
+    return s->hydrogen >= 0 && !(totals[s->hydrogen] >= LEAST_HYDROGEN && totals[s->hydrogen] <= MOST_HYDROGEN);
+}
+
+int chemnet_conserve(const chemnet_surrogate *surrogate, chemnet_workspace *workspace, size_t n_cells,
+                     const double *totals, double *abundances, int32_t *flags) {
+    const int code = check_call(surrogate, workspace, n_cells, totals, abundances);
+    for (size_t cell = 0; code == CHEMNET_OK && cell < n_cells; cell++) {
+        const double *wanted = totals + cell * (size_t)n_e(surrogate);
+        double *row = abundances + cell * (size_t)n_s(surrogate);
+        int32_t found = 0;
+        if (bad_totals(surrogate, wanted) || bad_abundances(surrogate, row))
+            found = CHEMNET_BAD_INPUT;
+        else if (!chemnet_conserve_elements(n_s(surrogate), n_e(surrogate), surrogate->is_neutral, surrogate->atoms, wanted,
+                                            row, workspace->conserving))
+            found = CHEMNET_NOT_CONSERVED;
+        for (int j = 0; found && j < n_s(surrogate); j++) row[j] = NAN;
+        if (flags != NULL) flags[cell] = found;
     }
     return code;
 }

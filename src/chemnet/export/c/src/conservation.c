@@ -1,7 +1,8 @@
 /* x' = x exp(w sum_e A_e lambda_e), one multiplier lambda per element, w = sqrt(x / m) with m the largest abundance that
  * the totals allow: see chemnet.surrogate.wrappers.conservation. Newton's method for the multipliers, which minimise a
  * convex function; each step is halved until it brings residual or function down. Cells that do not end so are solved
- * with w = 1, the projection of least relative entropy. */
+ * with w = 1, the projection of least relative entropy. Where charges balance they are one more row of total 0, measured by
+ * the charge of the ions, which is also the m of electrons. */
 #include "conservation.h"
 
 #include <float.h>
@@ -19,9 +20,10 @@
 #define RIDGE 1e-13
 
 typedef struct {
-    int n_species, n_elements;
-    const double *atoms, *totals, *start, *weight;
+    int n_species, n_elements; /* with the charge */
+    const double *atoms, *start, *weight;
     double *moved, *pull;
+    double totals[MOST_ELEMENTS], size[MOST_ELEMENTS]; /* what is wanted, and what its residual is measured by */
     double multipliers[MOST_ELEMENTS], residual[MOST_ELEMENTS];
 } cell_state;
 
@@ -58,7 +60,7 @@ static double apply(cell_state *cell, const double *multipliers) {
     double distance = 0.0;
     for (int e = 0; e < cell->n_elements; e++) {
         cell->residual[e] -= cell->totals[e];
-        const double relative = cell->residual[e] / (cell->totals[e] > 0.0 ? cell->totals[e] : 1.0);
+        const double relative = cell->residual[e] / (cell->size[e] > 0.0 ? cell->size[e] : 1.0);
         distance += relative * relative;
     }
     return distance;
@@ -73,16 +75,16 @@ static double objective(const cell_state *cell, const double *multipliers) {
 
 static int is_done(const cell_state *cell) {
     for (int e = 0; e < cell->n_elements; e++)
-        if (!(fabs(cell->residual[e]) <= TOLERANCE * cell->totals[e])) return 0;
+        if (!(fabs(cell->residual[e]) <= TOLERANCE * cell->size[e])) return 0;
     return 1;
 }
 
-/* Solves the Newton equations, rows and columns scaled by the root of their totals, by Cholesky's method. */
+/* Solves the Newton equations, rows and columns scaled by the root of their sizes, by Cholesky's method. */
 static void newton_step(const cell_state *cell, double *step) {
     const int n = cell->n_elements;
     double matrix[MOST_ELEMENTS][MOST_ELEMENTS], scale[MOST_ELEMENTS];
     double *slope = cell->pull; /* used up */
-    for (int e = 0; e < n; e++) scale[e] = 1.0 / sqrt(cell->totals[e] > 0.0 ? cell->totals[e] : 1.0);
+    for (int e = 0; e < n; e++) scale[e] = 1.0 / sqrt(cell->size[e] > 0.0 ? cell->size[e] : 1.0);
     for (int e = 0; e < n; e++) {
         const double *a = cell->atoms + (long)e * cell->n_species;
         for (int s = 0; s < cell->n_species; s++) slope[s] = cell->moved[s] * cell->weight[s] * a[s];
@@ -157,10 +159,21 @@ static int solve(cell_state *cell, int most_steps) {
     return is_done(cell);
 }
 
-int chemnet_conserve_elements(int n_species, int n_elements, const double *atoms, const double *totals, double *abundances,
-                      double *scratch) {
+/* The larger of the sums of positive and of negative charges; below 0 where only one of them is 0, and nothing balances. */
+static double ionised(int n_species, const double *charges, const double *abundances) {
+    double positive = 0.0, negative = 0.0;
+    for (int s = 0; s < n_species; s++)
+        *(charges[s] > 0.0 ? &positive : &negative) += fabs(charges[s]) * abundances[s];
+    if ((positive > 0.0) != (negative > 0.0)) return -1.0;
+    return positive > negative ? positive : negative;
+}
+
+int chemnet_conserve_elements(int n_species, int n_elements, int is_neutral, const double *atoms, const double *totals,
+                      double *abundances, double *scratch) {
     double *weight = scratch, *moved = scratch + n_species, *pull = moved + n_species, *start = pull + n_species;
-    cell_state cell = {n_species, n_elements, atoms, totals, start, weight, moved, pull, {0}, {0}};
+    cell_state cell = {n_species, n_elements + (is_neutral != 0), atoms, start, weight, moved, pull, {0}, {0}, {0}, {0}};
+    memcpy(cell.totals, totals, (size_t)n_elements * sizeof(double));
+    memcpy(cell.size, totals, (size_t)n_elements * sizeof(double));
     for (int s = 0; s < n_species; s++) {
         double most = INFINITY;
         for (int e = 0; e < n_elements; e++) {
@@ -168,6 +181,12 @@ int chemnet_conserve_elements(int n_species, int n_elements, const double *atoms
             if (count > 0.0 && totals[e] / count < most) most = totals[e] / count;
         }
         start[s] = abundances[s] < most ? abundances[s] : most;
+        weight[s] = most; /* for now */
+    }
+    if (is_neutral) cell.size[n_elements] = ionised(n_species, atoms + (long)n_elements * n_species, start);
+    if (is_neutral && cell.size[n_elements] < 0.0) return 0;
+    for (int s = 0; s < n_species; s++) {
+        const double most = is_neutral && isinf(weight[s]) ? cell.size[n_elements] : weight[s];
         const double root = sqrt(start[s] / (most > DBL_MIN ? most : DBL_MIN));
         weight[s] = root < SMALLEST_WEIGHT ? SMALLEST_WEIGHT : root > 1.0 ? 1.0 : root;
     }

@@ -74,7 +74,7 @@ class Ensemble(ChemModel):
         return torch.stack([loss for loss, _ in results]).mean(), terms
 
     def infer_batch(self, batch: Batch) -> dict[str, Tensor]:
-        """Return what the members say in the mean along the rollout from the first row.
+        """Return the members' mean prediction along the rollout from the first row.
 
         ``"latent"`` `(B, T + 1, L)` is the mean of their latents. ``"abundance"`` `(B, T + 1, S)` is the mean
         of the scaled abundances that each decodes, which `chemnet.Surrogate` predicts too; a decoder is not
@@ -89,7 +89,7 @@ class Ensemble(ChemModel):
         return self.members[0].decode(latent)
 
     def before_training(self, training: TrainingRows) -> None:
-        """Let the first member learn its statistics of the training split; the others take them over."""
+        """Let the first member learn its statistics from the training split; the others copy them."""
         self.members[0].before_training(training)
         learned = dict(self.members[0].named_buffers())
         for member in self.members[1:]:
@@ -97,7 +97,7 @@ class Ensemble(ChemModel):
                 buffer.copy_(learned[name])
 
     def after_training(self, training: TrainingRows) -> None:
-        """Let each member finish as it does alone."""
+        """Finish each member as on its own."""
         for member in self.members:
             member.after_training(training)
 
@@ -111,7 +111,7 @@ class Ensemble(ChemModel):
 
 
 def member_class(ensemble: type[ChemModel], name: str) -> Any:
-    """Return the class that the members of an ensemble are: one of the same role that is no ensemble.
+    """Return the class of an ensemble's members: one of the same role that is not an ensemble.
 
     Raises
     ------
@@ -130,5 +130,4 @@ def member_class(ensemble: type[ChemModel], name: str) -> Any:
 
 
 def _may_be_member(cls: Any, role: str) -> bool:
-    """Return whether a class can be a member of an ensemble of a role."""
     return cls.role == role and not issubclass(cls, Ensemble)

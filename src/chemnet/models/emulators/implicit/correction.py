@@ -99,6 +99,16 @@ class ImplicitCorrection(nn.Module):
         return result, self.error(hidden).squeeze(-1)
 
 
+class NoCorrection(nn.Module):
+    """In place of `ImplicitCorrection`: the iterate as it is, of which no error is expected."""
+
+    def forward(
+        self, before: Tensor, iterate: Tensor, features: Tensor, signs: Tensor, relative_dt: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the iterate `(B, S)`, and minus infinity `(B,)`."""
+        return iterate, torch.full_like(relative_dt, -torch.inf)
+
+
 def signs(update: Tensor, iterations: Tensor) -> Tensor:
     """Return what a network sees of the iterations, `(B, 2)`.
 

@@ -7,15 +7,16 @@ Shapes: B cells or tracers, W rows of a window, T steps, S species, P physical p
 
 See `correction` for the second line. It is trained on single steps from the truth, on iterates as
 they are used; each is computed once (`IterateMemory`). A step that is expected to be wrong is integrated
-instead: where the iterations do not end, and where the correction itself says that it is off. Growing sub-steps
-do it where they resolve the change, and the solver where they do not, as at a cold start.
+instead: where the iterations do not end, and where the correction itself says that it is off. Growing
+sub-steps do it where they resolve the change, and the solver where they do not, as at a cold start.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -26,11 +27,16 @@ from chemnet.config import ConfigDict
 from chemnet.errors import ConfigError, DataError, ModelError
 from chemnet.models import losses, validation_metrics
 from chemnet.models.contract import Batch, ChemModel, StepResult, TrainingRows
-from chemnet.models.emulators.implicit.correction import ImplicitCorrection, log_error_loss, signs
+from chemnet.models.emulators.implicit.correction import (
+    ImplicitCorrection,
+    NoCorrection,
+    log_error_loss,
+    signs,
+)
 from chemnet.models.emulators.implicit.iterate_memory import IterateMemory
 from chemnet.models.emulators.implicit.network_step import NO_UPDATE, ImplicitChemistry, Iterates
 from chemnet.models.emulators.physical_features import PhysicalFeatures
-from chemnet.models.emulators.steps.step import LATENT, State
+from chemnet.models.emulators.steps.step import LATENT, SOLVER_STEPS, State
 from chemnet.models.emulators.time_step import time_step
 from chemnet.models.layers import concatenated, moments
 from chemnet.progress import get_logger
@@ -42,7 +48,7 @@ if TYPE_CHECKING:
 
 NETWORK_FOLDER = "network"
 UPDATE, EXPECTED_ERROR = "last_update", "expected_step_error"
-ACCUMULATED_ERROR, SOLVER_STEPS, DIVIDED_STEPS = "accumulated_error", "solver_steps", "divided_steps"
+ACCUMULATED_ERROR, DIVIDED_STEPS = "accumulated_error", "divided_steps"
 # error of a step by sub-steps [dex], measured on steps that a correction is not trusted with
 DIVIDED_ERROR = 0.015
 # spread that a species counts with at least [dex]: most of what rests at the floor has none
@@ -95,6 +101,19 @@ class ImplicitEmulator(ChemModel):
         )
         self.chemistry = _chemistry(self.table, data)
         self._known = IterateMemory(self.iterate)
+
+    def spending(self, **keys: Any) -> ImplicitEmulator:
+        """Return this emulator, of the same weights, with other keys of its table, such as `iterations`."""
+        other = copy.copy(self)
+        other.config = self.config.replace({f"model.ImplicitEmulator.{key}": keys[key] for key in keys})
+        vars(other).pop("table", None)  # the one of the keys before
+        return other
+
+    def uncorrected(self) -> ImplicitEmulator:
+        """Return an emulator that ends with the iterates: what the iterations are worth by themselves."""
+        other = copy.copy(self)
+        other._modules = {**self._modules, "correction": NoCorrection()}
+        return other
 
     def iterate(self, before: Tensor, physical: Tensor, dt: Tensor) -> Iterates:
         """Return the iterates of scaled abundances `(B, S)`; the state itself without iterations."""
@@ -179,9 +198,9 @@ class ImplicitEmulator(ChemModel):
         """Return the state after `dt` `(B,)` [yr] under scaled parameters `(B, P)`.
 
         Its ``"last_update"`` and ``"expected_step_error"`` [dex] say how the step went,
-        ``"accumulated_error"`` sums the latter along the history; ``"divided_steps"`` and ``"solver_steps"`` count
-        what was done by sub-steps and by the solver. Where that gave up too the expected error is that of no
-        step at all.
+        ``"accumulated_error"`` sums the latter along the history; ``"divided_steps"`` and ``"solver_steps"``
+        count what was done by sub-steps and by the solver. Where that gave up too the expected error is that
+        of no step at all.
         """
         before = state[LATENT]
         iterates = self.iterate(before, physical, dt)
@@ -241,25 +260,27 @@ class ImplicitEmulator(ChemModel):
         self.time_step.learn(concatenated(rows["dt"] for rows in training.row_batches()))
 
     def _compare_network(self, training: TrainingRows) -> None:
-        """Refuse a network whose steps miss the true rows by more than these are apart."""
+        """Refuse a network whose steps miss the true rows as only other rates do."""
         if self.chemistry is None:
             return
-        before, physical, dt, target = _consecutive(training)
-        iterate = self.iterate(before, physical, dt).abundance
-        missed, moved = (
-            float(validation_metrics.scaled_dex_error(one, target, self.decades).mean())
-            for one in (iterate, before)
+        rows = _consecutive(training)
+        found = self.chemistry.disagreement(*rows)
+        network, compatible = self.chemistry.network, self.chemistry.uclchem_compatible
+        _log.info("the implicit step of %s is off by %s; rows are %.2g dex apart",
+                  network.name, found, found.moved)  # fmt: skip
+        if not found.disagrees:
+            return
+        other = ImplicitChemistry(network, not compatible, self.data).disagreement(*rows)
+        word = str(not compatible).lower()
+        raise DataError(
+            f"the network {network.name} did not make these data: with uclchem_compatible = "
+            f"{str(compatible).lower()} its step misses the next row by {found}; with {word} by {other}. The "
+            f"row before is {found.moved:.2g} dex away",
+            hint="set model.ImplicitEmulator.network to what the data were made with "
+            "(`chemnet network NETWORK --against SET` tells)"
+            if other.disagrees
+            else f"set model.ImplicitEmulator.uclchem_compatible={word}",
         )
-        _log.info("the implicit step of %s is off by %.3g dex, where rows are %.3g dex apart",
-                  self.chemistry.network.name, missed, moved)  # fmt: skip
-        if not missed < moved:
-            compatible = self.chemistry.uclchem_compatible
-            raise DataError(
-                f"the network {self.chemistry.network.name} did not make these data: its step misses the "
-                f"next row by {missed:.3g} dex, the row before misses it by {moved:.3g} dex",
-                hint=f"set model.ImplicitEmulator.uclchem_compatible={str(not compatible).lower()} or "
-                "model.ImplicitEmulator.network to what the data were made with",
-            )
 
     def _ended(self, update: Tensor) -> Tensor:
         """Return for which cells `(B,)` the iterations ended."""

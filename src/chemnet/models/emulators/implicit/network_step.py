@@ -17,10 +17,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chemnet.chemistry.network.network import Network
+from chemnet.chemistry.solver.disagreement import RateDisagreement
 from chemnet.chemistry.solver.implicit_step import ImplicitStep, Iterated, StepCode
 from chemnet.chemistry.tracers import FURTHER_CONDITIONS, PHYSICAL_NAMES
 from chemnet.data.description import DataDescription
 from chemnet.errors import ConfigError, DataError
+from chemnet.progress import get_logger
+from chemnet.workers import worker_count
 
 Array = NDArray[np.float64]
 #: last update, and expected error, of a step that neither iterations nor the solver could do [dex]
@@ -28,10 +31,15 @@ NO_UPDATE = 10.0
 # what the solver begins with where a table has cut off, as a cold start does, and its absolute tolerance: at
 # 1e-20 ice that nothing makes rises to 1e-17 in the first step
 _COLD, _ATOL = 1e-30, 1e-25
-# arguments of `ImplicitStep.iterate` for conditions beside the usual four
-_STEP_WORDS = {"zeta": "zeta", "dustTemp": "dust_temperature"}
+#: arguments of `ImplicitStep.iterate` for conditions beside the usual four
+STEP_WORDS = {"zeta": "zeta", "dustTemp": "dust_temperature"}
+# mean update [dex] of steps that are compared with the next row
+_CONVERGED = 0.01
 # relative error of an abundance that was scaled and back
 _ROUNDING = 1e-9
+
+
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,7 @@ class ImplicitChemistry:
         self.network, self.uclchem_compatible, self.data = network, uclchem_compatible, data
         self._columns = _columns(data)
         self.order = _order(network, data)
+        self._told: set[torch.device] = set()
 
     @cached_property
     def step(self) -> ImplicitStep:
@@ -95,6 +104,7 @@ class ImplicitChemistry:
         **options
             Of `ImplicitStep.iterate`.
         """
+        self.tell_device(before.device)
         told = self._step(self.step.iterate, self._abundances(before), physical, dt, **options)
         usable = torch.from_numpy(told.code < StepCode.SINGULAR)
         filled = np.where(np.isfinite(told.abundances), told.abundances, 1.0)
@@ -105,9 +115,37 @@ class ImplicitChemistry:
 
     def sub_step(self, before: Tensor, physical: Tensor, dt: Tensor, count: int) -> tuple[Tensor, Tensor]:
         """Return what so many sub-steps make of scaled abundances `(B, S)`, and where they suffice `(B,)`."""
-        told = self._step(self.step.sub_step, self._abundances(before, nothing=_COLD), physical, dt, count=count)
+        told = self._step(
+            self.step.sub_step, self._abundances(before, nothing=_COLD), physical, dt, count=count
+        )
         filled = np.where(told.converged[:, None], told.abundances, 1.0)
         return self._scaled(filled).to(before.device), torch.from_numpy(told.converged).to(before.device)
+
+    def tell_device(self, device: torch.device) -> None:
+        """Say once that steps are done by the CPU, where the network that corrects them is elsewhere."""
+        if device.type == "cpu" or device in self._told:
+            return
+        self._told.add(device)
+        _log.warning(
+            "the implicit step and the solver of %s run on the CPU, with %d threads; only what corrects "
+            "them runs on %s, and each step waits for both. In predictions general.device=cpu, or "
+            "Surrogate.to('cpu'), is as fast; a training computes its iterates once, then uses the device",
+            self.network.name, worker_count(0), device,
+        )  # fmt: skip
+
+    def disagreement(self, before: Tensor, physical: Tensor, dt: Tensor, target: Tensor) -> RateDisagreement:
+        """Return what converged steps from scaled abundances `(B, S)` miss those of the next rows by."""
+        iterates = self.iterate(
+            before, physical, dt, update_tolerance=_CONVERGED, most_iterations=12, threads=worker_count(0)
+        )
+        decades, truth = self.data.abundance_scaling.decades, target.detach().double().clamp(0.0, 1.0)
+        error, moved = (
+            _numpy(decades * (one.double().clamp(0.0, 1.0) - truth).abs())
+            for one in (iterates.abundance, before)
+        )
+        return RateDisagreement.of_steps(
+            self.data.species, error, moved, _numpy(iterates.update) <= _CONVERGED
+        )
 
     def solve(
         self, before: Tensor, physical: Tensor, dt: Tensor, workers: int, options: Mapping[str, Any]
@@ -149,7 +187,7 @@ class ImplicitChemistry:
     ) -> Iterated:
         """Return what one kind of step makes of abundances `(B, S)` in the network's order."""
         conditions = self._conditions(physical)
-        rest = {word: conditions[name] for name, word in _STEP_WORDS.items() if name in conditions}
+        rest = {word: conditions[name] for name, word in STEP_WORDS.items() if name in conditions}
         four = np.stack([conditions[name] for name in PHYSICAL_NAMES], axis=-1)
         return kind(abundances, four, _numpy(dt), **rest, **options)
 

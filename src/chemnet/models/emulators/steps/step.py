@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 State = dict[str, Tensor]
 
 LATENT = "latent"
+#: entry of a state with the number of steps that a solver has done, where an emulator asks one
+SOLVER_STEPS = "solver_steps"
 
 
 class Step(nn.Module, ABC):
@@ -63,7 +65,7 @@ class Step(nn.Module, ABC):
         return torch.cat([physical, self.time_step.features(dt)], dim=-1)
 
     def memory(self, latent: Tensor) -> State:
-        """Return what else than the standardised latents `(B, L)` a state holds; nothing by default."""
+        """Return the entries of a state beside its standardised latents `(B, L)`; none by default."""
         return {}
 
     @abstractmethod
@@ -83,7 +85,7 @@ class Step(nn.Module, ABC):
     def fused_rollout(
         self, start: Tensor, forcing: Tensor, dt: Tensor, limits: Tensor | None
     ) -> Tensor | None:
-        """Return what repeated steps give in a faster way, `(B, T, L)`, or None where there is none.
+        """Return what repeated steps give, `(B, T, L)`, by a faster way; None where there is none.
 
         Parameters
         ----------

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from chemnet.chemistry.network.network import Network
+from chemnet.chemistry.network.rate_options import RateOptions
 from chemnet.chemistry.solver.implicit_step import ImplicitStep
 from chemnet.config import load_config
 from chemnet.data.description import DataDescription
@@ -188,13 +189,50 @@ def test_a_network_of_other_species_is_refused(built: Callable[..., Any]) -> Non
 def test_a_network_with_other_rates_than_the_data_is_refused(
     built: Callable[..., Any], batch: dict[str, Tensor]
 ) -> None:
-    built().before_training(_Training(batch, first=3))
-    other = dict(batch, physical=batch["physical"].clone())
-    # other conditions stand for other rates
-    other["physical"][..., 1:] = torch.tensor([1.0, 0.0, 0.9])
+    model = built()
+    model.before_training(_Training(batch, first=3))
+    other = model.chemistry.network.with_rates(RateOptions(scale={"CRP": 10.0, "LH": 0.1}))
+    model.chemistry = ImplicitChemistry(other, False, model.data)
+    with pytest.raises(
+        DataError, match=r"did not make these data: .* misses the next row by mean \d"
+    ) as caught:
+        model.before_training(_Training(batch, first=3))
+    assert "model.ImplicitEmulator.network" in (caught.value.hint or "")
+
+
+def test_other_quirks_than_the_data_were_made_with_are_refused_with_their_key(
+    built: Callable[..., Any], batch: dict[str, Tensor]
+) -> None:
     with pytest.raises(DataError, match="did not make these data") as caught:
-        built().before_training(_Training(other, first=3))
-    assert "uclchem_compatible=true" in (caught.value.hint or "")
+        built(uclchem_compatible=True).before_training(_Training(batch, first=3))
+    assert "model.ImplicitEmulator.uclchem_compatible=false" in (caught.value.hint or "")
+
+
+def test_other_work_for_a_step_leaves_the_emulator_as_it_is(
+    built: Callable[..., Any], batch: dict[str, Tensor]
+) -> None:
+    model = built().eval()
+    rows = batch["abundance"][:1, 3], batch["physical"][:1, 3], batch["dt"][:1, 3]
+    once = model.spending(iterations=1, update_tolerance=10.0)
+    iterates = once.iterate(*rows)
+    assert iterates.iterations.tolist() == [1.0]
+    assert model.iterate(*rows).iterations.item() > 1.0
+    alone = once.uncorrected()
+    state = alone.advance(alone.begin(rows[0]), *rows[1:])
+    torch.testing.assert_close(state["latent"], iterates.abundance.clamp(0.0, 1.0))
+    assert state["expected_step_error"].item() == 0.0
+    assert model.correction is once.correction is not alone.correction
+
+
+def test_that_steps_stay_on_the_cpu_is_said_once_per_other_device(
+    built: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    chemistry = built().chemistry
+    for name in ("cpu", "cuda", "cuda", "cuda:1"):
+        chemistry.tell_device(torch.device(name))
+    told = [record.getMessage() for record in caplog.records]
+    assert ["cuda," in text for text in told] == [True, False]
+    assert all("general.device=cpu" in text for text in told)
 
 
 def test_saved_weights_predict_the_same(

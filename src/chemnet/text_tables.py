@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 Row = Sequence[str]
 
 
-def aligned(table: Sequence[Row]) -> list[str]:
-    """Return rows of text with aligned columns, the first to the left."""
-    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
-    lines = []
-    for row in table:
-        cells = (cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))
-        lines.append("  ".join([f"  {row[0].ljust(widths[0])}", *cells]).rstrip())
-    return lines
+def aligned(table: Sequence[Row], right: Collection[int] | None = None, indent: str = "  ") -> list[str]:
+    """Return the rows as lines of text with aligned columns.
+
+    Parameters
+    ----------
+    table
+        The rows, of one length.
+    right
+        Columns that are set to the right; None: all but the first.
+    indent
+        What each line begins with.
+    """
+    columns = []
+    for i, cells in enumerate(zip(*table, strict=True)):
+        width = max(map(len, cells))
+        to_right = i > 0 if right is None else i in right
+        columns.append([cell.rjust(width) if to_right else cell.ljust(width) for cell in cells])
+    return [(indent + "  ".join(line)).rstrip() for line in zip(*columns, strict=True)]
 
 
 def markdown_table(table: Sequence[Row]) -> list[str]:
@@ -34,5 +44,4 @@ def html_table(table: Sequence[Row]) -> str:
 
 
 def _markdown_row(cells: Row) -> str:
-    """Return one row of a Markdown table."""
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chemnet.plots.text_tables import aligned, html_table, markdown_table
+from chemnet.text_tables import aligned, html_table, markdown_table
 
 TABLE = [["", "mLAE"], ["a|b & <c>", "0.1"], ["d", "12.25"]]
 

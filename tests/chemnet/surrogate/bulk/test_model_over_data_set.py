@@ -11,7 +11,7 @@ from chemnet.data.inference import inference_sources
 from chemnet.data.inference.inference_sources import SplitSource
 from chemnet.data.scaling import AbundanceScaling
 from chemnet.errors import DataError
-from chemnet.surrogate.bulk import data_set_inference
+from chemnet.surrogate.bulk import model_over_data_set
 
 CPU = torch.device("cpu")
 
@@ -53,7 +53,7 @@ def source(tiny_data: Any, row_description: Any) -> SplitSource:
 def all_rows(source: SplitSource, block_rows: int, **options: Any) -> tuple[np.ndarray, np.ndarray]:
     parts = [
         (outputs["tensor"], np.c_[block.tracer, block.step])
-        for block, outputs in data_set_inference.infer_rows(Sum(), source, CPU, block_rows, **options)
+        for block, outputs in model_over_data_set.infer_rows(Sum(), source, CPU, block_rows, **options)
     ]
     return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
 
@@ -68,23 +68,23 @@ def test_every_state_comes_once_in_order_with_its_own_values(source: SplitSource
 def test_the_result_is_the_same_bits_whatever_the_batch_size(
     source: SplitSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(data_set_inference.ROWS_PER_CALL, "cpu", 16)
+    monkeypatch.setitem(model_over_data_set.ROWS_PER_CALL, "cpu", 16)
     results = [all_rows(source, size)[0] for size in (1, 17, 64, 10_000)]
     assert all(np.array_equal(results[0], result) for result in results[1:])
 
 
 def test_a_reconstruction_is_decoded_when_asked_for(source: SplitSource) -> None:
     scaling = AbundanceScaling(1e-20)
-    (_, outputs), *_ = data_set_inference.infer_rows(Sum(), source, CPU, 64, scaling)
+    (_, outputs), *_ = model_over_data_set.infer_rows(Sum(), source, CPU, 64, scaling)
     expected = scaling.unscale(np.clip(0.1 * outputs["tensor"], 0.0, 1.0))
     np.testing.assert_allclose(outputs["reconstruction"], expected, rtol=1e-4)
 
 
 def rolled_out(data: Any, source: Any, **options: Any) -> list[dict[str, np.ndarray]]:
-    drift = data_set_inference.HistoryEmulator(Drift(data))
+    drift = model_over_data_set.HistoryEmulator(Drift(data))
     return [
         outputs
-        for _, outputs in data_set_inference.infer_rollouts(
+        for _, outputs in model_over_data_set.infer_rollouts(
             drift, drift, source, **{"decode": False, **options}
         )
     ]

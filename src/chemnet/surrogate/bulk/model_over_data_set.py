@@ -8,7 +8,8 @@ Shapes: B tracers, T rows of a tracer, S species, P physical parameters, L laten
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from chemnet.surrogate.predictor import Predictor, State, no_single_step
 from chemnet.surrogate.rollout import read_rows, rollout_states
 from chemnet.surrogate.wrappers.conservation import ConservingPredictor
 from chemnet.surrogate.wrappers.surrogate_ensemble import Components, components_of
+from chemnet.training.parallel.memory import within_memory
 
 # rows per model call: on a CPU what keeps hidden layers in its cache, on a GPU what fills it
 ROWS_PER_CALL = {"cpu": 2048, "cuda": 65536}
@@ -59,10 +61,11 @@ def infer_rows(
     """
     rows = ROWS_PER_CALL[device.type]
     for block in source.rows(max(1, block_rows // rows) * rows):
-        outputs = [
-            {name: value[:kept].cpu() for name, value in _call(model, batch, reconstruction).items()}
-            for batch, kept in _row_calls(block, rows, device)
-        ]
+        outputs = []
+        for batch, kept in _row_calls(block, rows, device):
+            call = partial(_call, model, reconstruction, tuple(batch))
+            found = within_memory(call, *batch.values())
+            outputs.append({name: value[:kept].cpu() for name, value in found.items()})
         yield block, {name: torch.cat([part[name] for part in outputs]).numpy() for name in outputs[0]}
 
 
@@ -93,7 +96,7 @@ def infer_rollouts(
         start_BS, physical_BTP, dt_BN = (
             torch.from_numpy(np.asarray(values, dtype=np.float64)).to(components.device) for values in inputs
         )
-        states = rollout_states(predictor, predictor.start(start_BS), physical_BTP, dt_BN)
+        states = within_memory(partial(_rolled_out, predictor), start_BS, physical_BTP, dt_BN)
         chosen = torch.from_numpy(own).to(components.device)
         states = {name: values[chosen] for name, values in states.items()}
         # of an ensemble, whose members' latents stand side by side, their mean
@@ -182,9 +185,16 @@ def main_output(outputs: Mapping[str, Tensor]) -> Tensor:
     return outputs["latent"] if "latent" in outputs else next(iter(outputs.values()))
 
 
-def _call(model: Any, batch: Mapping[str, Tensor], scaling: AbundanceScaling | None) -> dict[str, Tensor]:
+def _rolled_out(predictor: Predictor, start_BS: Tensor, physical_BTP: Tensor, dt_BN: Tensor) -> State:
+    """Return the states `(B, T, ...)` of whole histories."""
+    return rollout_states(predictor, predictor.start(start_BS), physical_BTP, dt_BN)
+
+
+def _call(
+    model: Any, scaling: AbundanceScaling | None, names: Sequence[str], *columns: Tensor
+) -> dict[str, Tensor]:
     """Return one call's outputs, under the names that they are stored by."""
-    outputs = model.infer_batch(batch)
+    outputs = model.infer_batch(dict(zip(names, columns, strict=True)))
     stored = {"tensor": main_output(outputs).flatten(1)}
     if scaling is not None and ("reconstruction" in outputs or hasattr(model, "decode")):
         own = outputs.get("reconstruction")
