@@ -155,9 +155,18 @@ def main() -> None:
         works["blas"] = library_with_blas
     taken = rounds_of(works, ROUNDS)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.suffix in SOURCES) / 1e3
-    no_blas = Figure("its own loops over OpenBLAS", None, why_not="no libopenblas with cblas.h")
+    no_blas = Figure(
+        "time with OpenBLAS over that with the library's own loops",
+        None,
+        why_not="no libopenblas with cblas.h",
+    )
     of_blas = (
-        Figure.of("its own loops over OpenBLAS", ratios(taken["blas"], taken["library"])) if blas else no_blas
+        Figure.of(
+            "time with OpenBLAS over that with the library's own loops",
+            ratios(taken["blas"], taken["library"]),
+        )
+        if blas
+        else no_blas
     )
     micro = {name: [1e6 * one / SINGLE for one in taken[name]] for name in ("step", "latents")}
     shutil.rmtree(folder.parent)

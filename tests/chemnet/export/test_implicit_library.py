@@ -16,6 +16,7 @@ from made_implicit import make_surrogate, random_cells, write_gas
 from chemnet.chemistry.network.network import Network
 from chemnet.errors import ModelError
 from chemnet.export.library_arrays import packed_surrogate
+from chemnet.export.reference import reference_cells
 from chemnet.export.weight_file import write_weight_file
 from chemnet.surrogate.surrogate import Surrogate
 
@@ -149,6 +150,20 @@ def test_latents_advance_without_their_totals(exported: Exported) -> None:
     before = exported.surrogate.encode(start)
     expected = exported.surrogate.latent_emulate(history, before, dt[:, None])[:, 1]
     assert np.median(np.abs(latents - expected).max(axis=1)) < 1e-5
+
+
+@pytest.mark.slow
+def test_the_shipped_uclchem_is_that_of_python(shared_library: Any, tmp_path: Path) -> None:
+    surrogate = Surrogate.load("uclchem")
+    write_weight_file(tmp_path / "weights.bin", packed_surrogate(surrogate))
+    library, cells = Library(shared_library, tmp_path / "weights.bin"), reference_cells(surrogate, 200, 10)
+    dt = np.ascontiguousarray(cells.dt[:, 0])
+    after, flags, error = library.step(cells.physical, dt, cells.start)
+    assert 0 < ((flags & INTEGRATED) > 0).sum() < 20
+    assert dex(after, cells.step).max() < 1e-4
+    np.testing.assert_allclose(error, cells.expected_error, rtol=1e-3)
+    rolled, _ = library.rollout(cells.physical, dt, cells.start, 10)
+    assert np.quantile(dex(rolled, cells.rollout), 0.98) < 1e-3
 
 
 @pytest.fixture(scope="module")
