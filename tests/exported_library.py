@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 # as in chemnet_surrogate.h
-_NAMES = ("bad", "physical", "totals", "dt", "floor", "unconserved", "solver", "unconverged")
+_NAMES = ("bad", "physical", "totals", "dt", "floor", "unconserved", "substeps", "solver", "unconverged")
 FLAGS = {name: 1 << bit for bit, name in enumerate(_NAMES)}
 
 

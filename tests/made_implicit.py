@@ -81,13 +81,21 @@ def make_surrogate(network: str, further: tuple[str, ...] = (), **table: Any) ->
     atoms = sum(amount * known.stoichiometry[known.index(name)] for name, amount in ATOMIC_START.items())
     totals = tuple(np.asarray(atoms).tolist())
     domain = Domain(low, high, totals, totals, 0.1 * DT, 10.0 * DT, DT)
-    return Surrogate(Parts(model, None, None, model.data), domain, "made", {}, lambda _: _judgement(model))
+    return Surrogate(
+        Parts(model, None, None, model.data), domain, "made", {}, lambda _: _judgement(model, known)
+    )
 
 
-def _judgement(model: Any) -> Judgement:
+def _judgement(model: Any, network: Network) -> Judgement:
+    """Return a calibration by hand, and the states of one cloud as those that are known."""
+    data, names = model.data, model.data.physical_names
+    way = tracer([0.0, *np.geomspace(1e3, 1e6, 30)], Density=2e5, Av=8.0, gasTemp=20.0)
+    aged = network.solve(way, ATOMIC_START, rtol=1e-3).abundances[
+        1:, [network.index(name) for name in data.species]
+    ]
+    latents = torch.from_numpy(data.abundance_scaling.scale(aged)).float()
     torch.manual_seed(4)
-    n_species, names = model.data.n_species, model.data.physical_names
-    reference = ReferenceStates.of(torch.rand(30, n_species), torch.rand(30, len(names)))
+    reference = ReferenceStates.of(latents, 0.5 + 0.1 * torch.rand(len(latents), len(names)))
     signs = ("distance", "imbalance", "start_error", "age", *model.signs, *names)
     weights = dict(zip(signs, np.linspace(0.05, 0.3, len(signs)).tolist(), strict=True))
     return Judgement(reference, Calibration(weights, (-3.0, -1.0, 0.5, 1.5), (0.01, 0.1, 0.3, 1.0)))

@@ -41,6 +41,7 @@ _SETTINGS = (
     "least_iterations",
     "most_iterations",
     "solver_error",
+    "sub_steps",
     "solver_rtol",
 )
 _LICENCE = "the library: BSD-3-Clause (chemnet); the weights: as the data that they were trained on"

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from chemnet.chemistry.solver.implicit_step import ImplicitStep
 from chemnet.chemistry.tracers import FURTHER_CONDITIONS, PHYSICAL_NAMES
 from chemnet.models.emulators.implicit.correction import N_SIGNS
-from chemnet.models.emulators.implicit.implicit_emulator import ImplicitEmulator
+from chemnet.models.emulators.implicit.implicit_emulator import DIVIDED_ERROR, ImplicitEmulator
 from chemnet.surrogate.engine.forcing_features import bounded, physical_limits
 from chemnet.surrogate.engine.perceptron_arrays import Layer, as_float64, pack
 
@@ -20,6 +21,10 @@ from chemnet.surrogate.engine.perceptron_arrays import Layer, as_float64, pack
 _IMPLICIT = 3
 # as the columns of reaction_network.h
 _CONDITIONS = (*PHYSICAL_NAMES, *FURTHER_CONDITIONS)
+
+# what stands elsewhere too, and what only the elimination of a single matrix in Python uses
+_OF_ONE = ("first_wide", "lower_wide", "upper_start", "upper_column")
+_UNUSED = ("species", "switches.electron", "switches.surface", *(f"problem.plan.{name}" for name in _OF_ONE))
 
 
 def implicit_arrays(emulator: ImplicitEmulator, prefix: str) -> dict[str, Any]:
@@ -52,10 +57,16 @@ def _settings(emulator: ImplicitEmulator) -> dict[str, Any]:
     fixed, most = table["iterations"], table["most_iterations"]
     least, most = (min(table["least_iterations"], most), most) if fixed is False else (fixed, fixed)
     limit = math.inf if table["solver_error"] is False else table["solver_error"]
+    usual = ImplicitStep.sub_step.__kwdefaults__ or {}
+    growth = usual["span"] ** (1.0 / max(1, table["sub_steps"]))
+    of_sub_steps = (growth, usual["update_tolerance"], DIVIDED_ERROR)
+    numbers = (table["update_tolerance"], limit, table["solver_rtol"], *of_sub_steps)
     places = [names.index(name) if name in names else -1 for name in _CONDITIONS]
     return {
-        "implicit.form": np.array([emulator.chemistry is not None, least, most], np.int64),
-        "implicit.numbers": np.array([table["update_tolerance"], limit, table["solver_rtol"]], np.float64),
+        "implicit.form": np.array(
+            [emulator.chemistry is not None, least, most, table["sub_steps"]], np.int64
+        ),
+        "implicit.numbers": np.array(numbers, np.float64),
         "implicit.columns": np.array(places, np.int64),
     }
 
@@ -87,9 +98,9 @@ def _network(emulator: ImplicitEmulator) -> dict[str, Any]:
     if emulator.chemistry is None:
         return {}
     arrays = emulator.chemistry.step.to_arrays()
-    del arrays["species"]
     plain = {
         f"step.{name}": np.atleast_1d(values if values.dtype.kind == "f" else values.astype(np.int64))
         for name, values in arrays.items()
+        if name not in _UNUSED
     }
     return {**plain, "implicit.order": emulator.chemistry.order}

@@ -22,8 +22,8 @@ from chemnet.surrogate.surrogate import Surrogate
 # as `emulator_kind` of emulator.h; the first two are those of the engine
 _RECURRENT = 2
 _EXPORTED = (
-    "exported are residual, relaxing and recurrent emulators and their ensembles, and those around an implicit "
-    "step; see docs/how-to/couple.md"
+    "exported are residual, relaxing and recurrent emulators and their ensembles, and those around an "
+    "implicit step; see docs/how-to/couple.md"
 )
 # as `indicator_kind` of trust.h; physical parameters follow, and then what an emulator shows of itself
 _INDICATORS = ("distance", "imbalance", "start_error", "age", "spread")

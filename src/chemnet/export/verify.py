@@ -42,7 +42,7 @@ class Check:
         ``"agrees"``, ``"differs"``, ``"failed"``, ``"not here"`` or ``"not built"``.
     step_dex, rollout_dex
         Largest difference from the reference cells [dex] after one step and after all, or None; without cells
-        that the library's solver did.
+        whose equations were integrated.
     remark
         Why, where it is not plain; and how far those cells are.
     """
@@ -150,16 +150,14 @@ def _build_and_run(
             return Check(what, "failed", remark=f"does not compile: {_last_line(built.stderr)}")
     call = [str(program), str(folder / WEIGHTS_FILE), str(folder / reference)]
     ran = subprocess.run(call, capture_output=True, text=True, timeout=_SECONDS, check=False)
-    found = dict(re.findall(rf"(\w+_dex|solved)\s+{_NUMBER}", ran.stdout))
+    found = dict(re.findall(rf"(\w+_dex|integrated)\s+{_NUMBER}", ran.stdout))
     if not found:
         return Check(what, "failed", remark=_last_line(ran.stderr or ran.stdout))
     verdict = "agrees" if ran.returncode == 0 else "differs"
     numbers = {name: float(value) for name, value in found.items()}
-    remark = (
-        f"{numbers['solved']:.0f} cells by the solver: {numbers['solver_dex']:.1e} dex"
-        if numbers.get("solved")
-        else ""
-    )
+    remark = ""
+    if numbers.get("integrated"):
+        remark = f"{numbers['integrated']:.0f} cells integrated: {numbers['integrated_dex']:.1e} dex"
     return Check(what, verdict, numbers.get("step_dex"), numbers.get("rollout_dex"), remark)
 
 

@@ -69,7 +69,7 @@ class Results(Verb[Answer]):
         With `verify` every file of every result is read and compared with its digest instead. With `clean`
         the hidden directories of runs that have ended are deleted and named; a run that could have been
         resumed cannot be any more. With `prune` those results are listed that are none of the newest `keep`
-        of their verb and component and that nothing which stays was made from; with `yes` too they are deleted.
+        of their verb and component and that nothing which stays was made from; with `yes` they are deleted.
         With `open` the page or the pictures of a result are shown.
 
         Raises

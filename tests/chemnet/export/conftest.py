@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import made_emulators
+import made_implicit
 import pytest
 
 from chemnet.export.bundle import write_bundle
@@ -27,6 +28,20 @@ def c_compiler() -> str:
 def bundle(surrogate: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundle of a made surrogate with an autoencoder."""
     return write_bundle(surrogate, tmp_path_factory.mktemp("bundle") / "library")
+
+
+@pytest.fixture(scope="session")
+def implicit_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundle of a made surrogate around the implicit step of three phases; some are integrated."""
+    surrogate = made_implicit.make_surrogate("collapse_bulk", uclchem_compatible=True, solver_error=0.02)
+    return write_bundle(surrogate, tmp_path_factory.mktemp("implicit") / "library")
+
+
+@pytest.fixture(scope="session", params=["bundle", "implicit_bundle"])
+def any_bundle(request: pytest.FixtureRequest) -> Path:
+    """One bundle after the other."""
+    found: Path = request.getfixturevalue(request.param)
+    return found
 
 
 @pytest.fixture(scope="session")

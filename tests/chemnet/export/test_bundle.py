@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import subprocess
 import zipfile
@@ -25,6 +26,16 @@ def test_a_bundle_verifies_on_every_backend_that_is_here(bundle: Path, c_compile
     assert checks["Fortran"].verdict == ("agrees" if shutil.which("gfortran") else "not here")
     assert checks["C"].step_dex is not None
     assert checks["C"].step_dex < 1e-4
+
+
+def test_cells_that_were_integrated_are_told_apart(implicit_bundle: Path, c_compiler: str) -> None:
+    checks = {check.what: check for check in verify_bundle(implicit_bundle)}
+    assert checks["C"].verdict == "agrees"
+    assert checks["Fortran"].verdict == ("agrees" if shutil.which("gfortran") else "not here")
+    assert re.match(r"[1-9]\d* cells integrated: ", checks["C"].remark)
+    described = read_description(implicit_bundle)["implicit_step"]
+    assert described["solver_error"] == 0.02
+    assert described["update_tolerance"] == 0.05
 
 
 def test_a_changed_file_is_named_and_nothing_is_built(bundle: Path, tmp_path: Path) -> None:
@@ -111,30 +122,47 @@ def test_embedded_weights_need_no_file(surrogate: Any, tmp_path: Path, c_compile
     subprocess.run([str(tmp_path / "main")], check=True)
 
 
-def test_sanitizers_are_silent(bundle: Path, c_compiler: str, tmp_path: Path) -> None:
-    flags = ["-std=c99", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+def build_and_run(
+    compiler: str, bundle: Path, program: Path, source: Path, *flags: str, links: str = ""
+) -> str:
+    """Build a program with the library and return what it prints, called with weights and reference cells."""
     sources = [str(path) for path in sorted((bundle / "src").glob("*.c"))]
-    program = tmp_path / "checked"
-    command = [
-        c_compiler,
-        *flags,
-        *sources,
-        str(bundle / "examples/check_reference.c"),
-        "-lm",
-        "-o",
-        str(program),
-    ]
-    built = subprocess.run(command, capture_output=True, text=True, check=False)
-    if built.returncode and "asan" in built.stderr:
-        pytest.skip("the compiler has no sanitizers (apt-get install libgcc-12-dev)")
-    assert built.returncode == 0, built.stderr
-    ran = subprocess.run(
-        [str(program), str(bundle / "weights.bin"), str(bundle / "reference.bin")],
-        capture_output=True,
-        text=True,
-        check=False,
+    command = [compiler, "-std=c99", "-O1", "-g", *flags, f"-I{bundle}", *sources, str(source)]
+    built = subprocess.run(
+        [*command, *links.split(), "-lm", "-o", str(program)], capture_output=True, text=True, check=False
     )
-    assert ran.returncode == 0, ran.stderr
+    if built.returncode and re.search("cannot find|cblas.h", built.stderr):
+        pytest.skip(f"this compiler has no {' '.join(flags)}")
+    assert built.returncode == 0, built.stderr
+    call = [str(program), str(bundle / "weights.bin"), str(bundle / "reference.bin")]
+    ran = subprocess.run(call, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
+
+
+def test_sanitizers_are_silent(any_bundle: Path, c_compiler: str, tmp_path: Path) -> None:
+    flags = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+    check = any_bundle / "examples/check_reference.c"
+    assert "cells" in build_and_run(c_compiler, any_bundle, tmp_path / "checked", check, *flags)
+
+
+TWO_THREADS = Path(__file__).parents[2] / "data/two_threads.c"
+
+
+def test_threads_share_a_surrogate_without_a_race(
+    implicit_bundle: Path, c_compiler: str, tmp_path: Path
+) -> None:
+    flags = ("-fsanitize=thread", "-pthread")
+    assert build_and_run(c_compiler, implicit_bundle, tmp_path / "threads", TWO_THREADS, *flags) == "alike\n"
+
+
+def test_a_blas_gives_the_same(any_bundle: Path, c_compiler: str, tmp_path: Path) -> None:
+    check = any_bundle / "examples/check_reference.c"
+    folders = [str(path) for path in Path("/usr/include").glob("**/cblas.h")]
+    flags = ("-DCHEMNET_BLAS", *(f"-I{Path(folder).parent}" for folder in folders))
+    assert "cells" in build_and_run(
+        c_compiler, any_bundle, tmp_path / "blas", check, *flags, links="-lopenblas"
+    )
 
 
 @pytest.mark.skipif(shutil.which("cmake") is None, reason="cmake is not installed (apt-get install cmake)")

@@ -27,6 +27,8 @@ from chemnet.chemistry.rates.table import (
     FORMULA,
     GAMMA,
     GAS_TEMPERATURE,
+    LOG_FIT_MAX,
+    LOG_FIT_MIN,
     RADIATION,
     SHARE,
     SPEED,
@@ -42,7 +44,7 @@ from chemnet.chemistry.rates.vectorised import (
     fill_photon,
     finish,
 )
-from chemnet.compiling import compiled, inner
+from chemnet.compiling import UNCOUNTED, compiled, inner
 
 _ION_POLAR_1 = Formula.ION_POLAR_1.value
 _EXPRESSION = Formula.EXPRESSION.value
@@ -90,8 +92,9 @@ def rate_coefficients(
     density, t_gas, t_dust = conditions[DENSITY], conditions[GAS_TEMPERATURE], conditions[DUST_TEMPERATURE]
     swap, arrhenius, photon = table.runs[0], table.runs[1], table.runs[2]
     evaporation, diffusion, rest = table.runs[3], table.runs[4], table.runs[5]
+    log_t = math.log(t_gas / 300.0)
     fill_evaporation(table, swap, arrhenius, t_dust, k)
-    fill_arrhenius(table, arrhenius, photon, t_gas, math.log(t_gas / 300.0), k)
+    fill_arrhenius(table, arrhenius, photon, t_gas, log_t, k)
     fill_photon(table, photon, evaporation, conditions[EXTINCTION], conditions[RADIATION], k)
     fill_evaporation(table, evaporation, diffusion, t_dust, k)
     fill_diffusion(table, diffusion, rest, t_dust, k)
@@ -101,13 +104,16 @@ def rate_coefficients(
         for r in range(diffusion, rest):
             k[r] = 0.0
     h2_on_gas, h2_on_dust = h2_formation(t_gas, t_dust), h2_formation(t_dust, t_dust)
+    uv_field = conditions[RADIATION] / const.CR_PHOTON_FIELD * exponential(-1.8 * conditions[EXTINCTION])
     for r in range(rest, k.size):
         formula = table.integers[FORMULA, r]
-        t_fit = min(max(t_gas, table.parameters[FIT_MIN, r]), table.parameters[FIT_MAX, r])
         if formula <= _EXPRESSION:
+            t_fit = min(max(t_gas, table.parameters[FIT_MIN, r]), table.parameters[FIT_MAX, r])
             value = _gas_coefficient(table, r, formula, t_fit, expressions)
+        elif formula <= _CRPHOT:
+            value = _cosmic_ray_coefficient(table, r, formula, conditions[ZETA], log_t)
         elif formula <= _C_PHOTON:
-            value = _radiation_coefficient(table, r, formula, conditions, t_fit, c_abundance)
+            value = _photon_coefficient(table, r, formula, conditions, c_abundance)
         elif formula <= _SURFACE_SWAP:
             value = _exchange_coefficient(table, r, formula, conditions)
         elif formula == _H2_DESORPTION:
@@ -115,12 +121,12 @@ def rate_coefficients(
         elif formula == _H2_FORMATION:
             value = h2_on_dust
         else:
-            value = _surface_coefficient(table, r, formula, conditions, cr_yield)
+            value = _surface_coefficient(table, r, formula, conditions, cr_yield, uv_field)
         k[r] = value
     finish(table, t_gas, density, k)
 
 
-@inner
+@inner(**UNCOUNTED)
 def _gas_coefficient(table: RateTable, r: int, formula: int, t_gas: float, expressions: NDArray) -> float:  # type: ignore[type-arg]
     """Return KIDA's ion-polar formulae and KROME's expressions."""
     if formula == _EXPRESSION:
@@ -132,21 +138,25 @@ def _gas_coefficient(table: RateTable, r: int, formula: int, t_gas: float, expre
     return scale * (1.0 + 0.0967 * strength + strength * strength / 10.526)
 
 
+@inner(**UNCOUNTED)
+def _cosmic_ray_coefficient(table: RateTable, r: int, formula: int, zeta: float, log_t: float) -> float:
+    """Return what cosmic rays and their photons do."""
+    if formula == _CRP:
+        return table.parameters[ALPHA, r] * zeta
+    log_fit = min(max(log_t, table.parameters[LOG_FIT_MIN, r]), table.parameters[LOG_FIT_MAX, r])
+    yield_ = table.parameters[ALPHA, r] * table.parameters[GAMMA, r] / (1.0 - const.ALBEDO)
+    return yield_ * zeta * exponential(table.parameters[BETA, r] * log_fit)
+
+
 @inner
-def _radiation_coefficient(
+def _photon_coefficient(
     table: RateTable,
     r: int,
     formula: int,
     conditions: NDArray,  # type: ignore[type-arg]
-    t_fit: float,
     c_abundance: float,
 ) -> float:
-    zeta, av, radfield = conditions[ZETA], conditions[EXTINCTION], conditions[RADIATION]
-    if formula == _CRP:
-        return table.parameters[ALPHA, r] * zeta
-    if formula == _CRPHOT:
-        yield_ = table.parameters[ALPHA, r] * table.parameters[GAMMA, r] / (1.0 - const.ALBEDO)
-        return yield_ * zeta * exponential(table.parameters[BETA, r] * math.log(t_fit / 300.0))
+    av, radfield = conditions[EXTINCTION], conditions[RADIATION]
     h2, co, c = shielding_columns(conditions, c_abundance)
     if formula == _H2_PHOTON:
         return h2_dissociation(h2, radfield, av)
@@ -177,7 +187,7 @@ def shielding_columns(conditions: NDArray, c_abundance: float) -> tuple[float, f
     return h2, co, c
 
 
-@inner
+@inner(**UNCOUNTED)
 def _exchange_coefficient(table: RateTable, r: int, formula: int, conditions: NDArray) -> float:  # type: ignore[type-arg]
     """Return what moves between gas, surface and bulk without a reaction."""
     t_gas, t_dust = conditions[GAS_TEMPERATURE], conditions[DUST_TEMPERATURE]
@@ -193,7 +203,7 @@ def _exchange_coefficient(table: RateTable, r: int, formula: int, conditions: ND
     return rate
 
 
-@inner
+@inner(**UNCOUNTED)
 def _collision_coefficient(table: RateTable, r: int, t_gas: float) -> float:
     """Return how often a molecule hits a grain, with the pull of the grain's charge on ions."""
     focus = 1.0 + table.parameters[BETA, r] * 16.71e-4 / (const.GRAIN_RADIUS * t_gas)
@@ -206,13 +216,14 @@ def _collision_coefficient(table: RateTable, r: int, t_gas: float) -> float:
     )
 
 
-@inner
+@inner(**UNCOUNTED)
 def _surface_coefficient(
     table: RateTable,
     r: int,
     formula: int,
     conditions: NDArray,  # type: ignore[type-arg]
     cr_yield: float,
+    uv_field: float,
 ) -> float:
     """Return non-thermal desorption and the reactions on the surface."""
     zeta, t_dust = conditions[ZETA], conditions[DUST_TEMPERATURE]
@@ -220,8 +231,7 @@ def _surface_coefficient(
         flux = 4.0 * math.pi * zeta * const.IRON_FRACTION * const.GRAIN_AREA * cr_yield
         return flux * (table.parameters[ENERGY_1, r] <= const.CR_DESORPTION_LIMIT)
     if formula == _UV_DESORPTION:
-        field = conditions[RADIATION] / const.CR_PHOTON_FIELD * exponential(-1.8 * conditions[EXTINCTION])
-        flux = const.GRAIN_SECTION * const.UV_YIELD * const.CR_PHOTON_FLUX * (zeta + field)
+        flux = const.GRAIN_SECTION * const.UV_YIELD * const.CR_PHOTON_FLUX * (zeta + uv_field)
         return flux * (table.parameters[ENERGY_1, r] <= const.UV_DESORPTION_LIMIT)
     if t_dust > const.MAX_GRAIN_TEMPERATURE:
         return 0.0

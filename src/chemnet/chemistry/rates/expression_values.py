@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,11 +44,7 @@ class ExpressionRates:
     def __init__(self, network: Network, conditions: Array) -> None:
         self._network = network
         self._conditions = conditions
-        rows = [
-            (reaction, ranges)
-            for reaction, ranges in zip(network.reactions, network_ranges(network).rows, strict=True)
-            if reaction.expression is not None
-        ]
+        rows = _expression_rows(network)
         self._moving = {
             column: row for column, row in enumerate(rows) if getattr(row[0].expression, "densities", None)
         }
@@ -75,6 +72,13 @@ class ExpressionRates:
     @property
     def _gas(self) -> NDArray[np.bool_]:
         return np.array([one.phase == "gas" for one in self._network.species])
+
+
+@lru_cache(maxsize=8)
+def _expression_rows(network: Network) -> list[tuple[Reaction, tuple[ActiveRange, ...]]]:
+    """Return the rows whose rate is an expression, each with the temperatures where it counts."""
+    rows = zip(network.reactions, network_ranges(network).rows, strict=True)
+    return [(reaction, ranges) for reaction, ranges in rows if reaction.expression is not None]
 
 
 def expression_values(network: Network, conditions: Array) -> Array:

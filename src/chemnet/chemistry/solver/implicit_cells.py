@@ -229,7 +229,7 @@ def _iterate_lanes(problem: Problem, lanes: Lanes) -> None:
 @inner(**UNCOUNTED)
 def _finish(lanes: Lanes, lane: int, least: int, most: int, tolerance: float, outcome: Outcome) -> bool:
     """Update a lane's cell; return whether it is done, its outcome then being filled."""
-    update = _take(lanes.right, lanes.equations.x, lane, lanes.start.size // LANES)
+    update = take(lanes.right, lanes.equations.x, lane, LANES, lanes.start.size // LANES)
     lanes.done[lane] += 1
     done, cell = lanes.done[lane], lanes.cell[lane]
     finite = math.isfinite(update)
@@ -256,19 +256,25 @@ def start_of_step(problem: Problem, switches: Switches, cells: Cells, cell: int,
     switch_off(switches, y, bare, k)
     for i in range(x.size):
         x[i] = y[i]
+    put_into_balance(problem, k, cells.duration[cell], x)
+
+
+@inner
+def put_into_balance(problem: Problem, k: Array, duration: float, x: Array) -> None:
+    """Lower what is at the floor and lost faster than the step: 1e-20 would make a flux of it."""
     production, loss = np.empty(x.size), np.empty(x.size)
     for _ in range(_FILLS):
         production_and_loss(problem.equations, k, x, _NEAR_FLOOR, production, loss)
         for i in range(x.size):
-            if x[i] <= _NEAR_FLOOR and loss[i] * cells.duration[cell] > _FAST * x[i]:
+            if x[i] <= _NEAR_FLOOR and loss[i] * duration > _FAST * x[i]:
                 x[i] = max(min(x[i], production[i] * x[i] / loss[i]), _LEAST)
 
 
 @inner(**UNCOUNTED)
-def _take(change: Array, x: Array, lane: int, n: int) -> float:
-    """Add a change to `x` in one lane as far as it stays positive; return its mean size [dex]."""
+def take(change: Array, x: Array, first: int, stride: int, n: int) -> float:
+    """Add a change to every so many numbers of `x` as far as they stay positive; return its mean size [dex]."""
     total, product = 0.0, 1.0
-    for i in range(lane, LANES * n, LANES):
+    for i in range(first, stride * n, stride):
         old = x[i]
         new = old + change[i]
         if not math.isfinite(new):

@@ -31,6 +31,7 @@ from chemnet.chemistry.solver.implicit_cells import (
     iterate_cells,
     pull_back_cells,
 )
+from chemnet.chemistry.solver.implicit_substeps import sub_step_cells
 from chemnet.chemistry.solver.problem import CompiledNetwork, Problem, compile_network
 from chemnet.chemistry.solver.solve import with_dust
 from chemnet.chemistry.units import SECONDS_PER_YEAR
@@ -229,20 +230,55 @@ class ImplicitStep:
             If an array has the wrong shape.
         """
         cells = self._cells(abundances, physical, dt, zeta, dust_temperature, physical_before, physical_next)
-        count = len(cells.duration)
         least, most = (least_iterations, most_iterations) if iterations is None else (iterations, iterations)
-        outcome = Outcome(
-            np.full(cells.start.shape, np.nan),
-            np.full(count, np.inf),
-            np.zeros(count, np.int64),
-            np.where(self._bad(cells), StepCode.BAD_INPUT, StepCode.NOT_CONVERGED).astype(np.int8),
-        )
         announce_compilation(iterate_cells, "the implicit step (once per machine, about half a minute)")
-        rest = (least, most, float(update_tolerance), outcome)
-        self._share(iterate_cells, allocate_lanes, threads, cells, rest)
-        lost = outcome.code >= StepCode.SINGULAR
-        outcome.abundances[lost], outcome.update[lost] = np.nan, np.nan
-        return Iterated(*outcome, cells)
+        rest = (least, most, float(update_tolerance))
+        return self._outcome(iterate_cells, allocate_lanes, threads, cells, rest)
+
+    def sub_step(
+        self,
+        abundances: ArrayLike,
+        physical: ArrayLike,
+        dt: ArrayLike,
+        *,
+        zeta: ArrayLike = 1.0,
+        dust_temperature: ArrayLike | None = None,
+        physical_before: ArrayLike | None = None,
+        physical_next: ArrayLike | None = None,
+        count: int = 16,
+        span: float = 5e5,
+        update_tolerance: float = 0.01,
+        threads: int | None = None,
+    ) -> Iterated:
+        """Integrate each step by growing sub-steps of second order: dearer than `iterate`, cheaper than the solver.
+
+        A cell has converged if every stage has, and if no sub-step changes it by more than 0.4 dex in the mean;
+        starts from bare grains with UCLCHEM's quirks never do. What has not converged is for `Network.solve`.
+
+        Parameters
+        ----------
+        abundances, physical, dt, zeta, dust_temperature, physical_before, physical_next, threads
+            As for `iterate`; what a table has cut off may be at its true abundance.
+        count, span
+            How many sub-steps, each `span ** (1 / count)` times as long as the one before.
+        update_tolerance
+            Mean update [dex] at which a stage of a sub-step has converged.
+
+        Returns
+        -------
+        Iterated
+            The largest last update of all stages, and how many iterations they took together. Not for
+            `pull_back`, which takes one step.
+
+        Raises
+        ------
+        ModelError
+            If an array has the wrong shape.
+        """
+        cells = self._cells(abundances, physical, dt, zeta, dust_temperature, physical_before, physical_next)
+        announce_compilation(sub_step_cells, "sub-steps (once per machine, about half a minute)")
+        rest = (count, span ** (1.0 / count), float(update_tolerance))
+        return self._outcome(sub_step_cells, _allocate_factors, threads, cells, rest)
 
     def pull_back(
         self, iterated: Iterated, gradient: ArrayLike, *, largest: float = 10.0, threads: int | None = None
@@ -275,6 +311,27 @@ class ImplicitStep:
         self._share(pull_back_cells, _allocate_factors, threads, iterated.cells, (outcome, back))
         length = np.maximum(np.linalg.norm(back, axis=1), np.maximum(limit, 1e-300))
         return back * (limit / length)[:, None]
+
+    def _outcome(
+        self,
+        kernel: Callable[..., None],
+        allocate: Callable[[Problem], Any],
+        threads: int | None,
+        cells: Cells,
+        rest: tuple[Any, ...],
+    ) -> Iterated:
+        """Return what a kernel makes of all cells; NaN where that has no meaning."""
+        count = len(cells.duration)
+        outcome = Outcome(
+            np.full(cells.start.shape, np.nan),
+            np.full(count, np.inf),
+            np.zeros(count, np.int64),
+            np.where(self._bad(cells), StepCode.BAD_INPUT, StepCode.NOT_CONVERGED).astype(np.int8),
+        )
+        self._share(kernel, allocate, threads, cells, (*rest, outcome))
+        lost = outcome.code >= StepCode.SINGULAR
+        outcome.abundances[lost], outcome.update[lost] = np.nan, np.nan
+        return Iterated(*outcome, cells)
 
     def _share(
         self,

@@ -10,7 +10,7 @@ module chemnet_surrogate
     integer(c_int), parameter, public :: chemnet_ok = 0
     integer(c_int32_t), parameter, public :: chemnet_bad_input = 1, chemnet_outside_physical = 2, &
         chemnet_outside_totals = 4, chemnet_outside_dt = 8, chemnet_below_floor = 16, chemnet_not_conserved = 32, &
-        chemnet_by_solver = 64, chemnet_not_converged = 128
+        chemnet_by_substeps = 64, chemnet_by_solver = 128, chemnet_not_converged = 256
 
     !> A surrogate, shared by all threads; each thread has a workspace of its own.
     type, public :: surrogate_type

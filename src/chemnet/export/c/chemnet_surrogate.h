@@ -40,8 +40,9 @@ enum {
     CHEMNET_OUTSIDE_DT = 8,       /* the time step is */
     CHEMNET_BELOW_FLOOR = 16,     /* an abundance below the floor of the training was raised to it (zero, too) */
     CHEMNET_NOT_CONSERVED = 32,   /* no positive abundances have the wanted totals: its results are NaN */
-    CHEMNET_BY_SOLVER = 64,       /* the rate equations were integrated: a step was expected to be wrong without */
-    CHEMNET_NOT_CONVERGED = 128   /* neither iterations nor the solver came to an end: the networks' guess stands */
+    CHEMNET_BY_SUBSTEPS = 64,     /* expected to be wrong otherwise: the rate equations were integrated by sub-steps */
+    CHEMNET_BY_SOLVER = 128,      /* and where these are too coarse, by a solver */
+    CHEMNET_NOT_CONVERGED = 256   /* none of them came to an end: the networks' guess stands */
 };
 
 /* Opens a weight file. On failure *surrogate is NULL. */

@@ -31,21 +31,27 @@ static int out_of(const perceptron *net) { return net->layers[net->n_layers - 1]
 
 static int read_settings(const bundle_file *file, int n_physical, implicit_emulator *net) {
     bundle_array form, numbers, columns;
-    if (!chemnet_bundle_find(file, "implicit.form", INTEGERS, &form) || form.count != 3
-        || !chemnet_bundle_find(file, "implicit.numbers", DOUBLES, &numbers) || numbers.count != 3
+    if (!chemnet_bundle_find(file, "implicit.form", INTEGERS, &form) || form.count != 4
+        || !chemnet_bundle_find(file, "implicit.numbers", DOUBLES, &numbers) || numbers.count != 6
         || !chemnet_bundle_find(file, "implicit.columns", INTEGERS, &columns) || columns.count != N_CONDITIONS)
         return CHEMNET_DAMAGED;
     const int64_t *whole = form.values, *places = columns.values;
     const double *given = numbers.values;
-    if (whole[1] < 0 || whole[2] < (whole[0] ? 1 : 0) || whole[2] < whole[1] || whole[2] > 1000 || !(given[0] > 0.0) || !(given[1] > 0.0)
-        || !(given[2] > 0.0 && given[2] < 1.0))
+    if (whole[1] < 0 || whole[2] < (whole[0] ? 1 : 0) || whole[2] < whole[1] || whole[2] > 1000 || whole[3] < 0 || whole[3] > 10000
+        || !(given[2] < 1.0))
         return CHEMNET_DAMAGED;
+    for (int i = 0; i < 6; i++)
+        if (!(given[i] > 0.0)) return CHEMNET_DAMAGED;
     net->has_network = whole[0] != 0;
     net->limits.least = (int)whole[1];
     net->limits.most = (int)whole[2];
     net->limits.tolerance = given[0];
-    net->solver_error = given[1];
+    net->largest_error = given[1];
     net->solver_rtol = given[2];
+    net->sub_steps.count = (int)whole[3];
+    net->sub_steps.growth = given[3];
+    net->sub_steps.tolerance = given[4];
+    net->sub_step_error = given[5];
     for (int c = 0; c < N_CONDITIONS; c++) {
         const int must_be = c < DUST_TEMPERATURE && net->has_network;
         if (places[c] < (must_be ? 0 : -1) || places[c] >= n_physical) return CHEMNET_DAMAGED;
@@ -206,18 +212,25 @@ static void iterate(const implicit_emulator *net, implicit_workspace *work, size
     }
 }
 
-/* Replaces what the networks say of one cell by the integrated equations; returns whether the solver succeeded. */
-static int solve(const implicit_emulator *net, implicit_workspace *work, const forcing_block *block, size_t cell, int n_physical,
-                 const float *before, float *after) {
+/* Integrates the equations of one cell, by sub-steps where these resolve the change and by the solver elsewhere, and puts
+ * the end in place of what the networks say. Returns the flag of what did it. */
+static int32_t integrate(const implicit_emulator *net, implicit_workspace *work, const forcing_block *block, size_t cell,
+                         int n_physical, const float *before, float *after) {
     double conditions[N_CONDITIONS];
     set_conditions(net, block, cell, n_physical, conditions);
-    add_dust(&net->network, conditions);
     unscale(net, before, COLD, work->step.start);
-    if (!chemnet_has_rates(&net->network, conditions, seconds(block, cell))
-        || !chemnet_integrate(&net->network, &work->step, conditions, seconds(block, cell), net->solver_rtol, SOLVER_ATOL))
-        return 0;
+    if (!chemnet_has_rates(&net->network, conditions, seconds(block, cell))) return CHEMNET_NOT_CONVERGED;
+    int32_t by = CHEMNET_BY_SUBSTEPS;
+    /* the iterations' conditions are those of the step; the solver knows columns that are given, too */
+    const double *own = work->conditions + cell * N_CONDITIONS;
+    if (!net->sub_steps.count || !chemnet_sub_step(&net->network, &work->step, own, seconds(block, cell), &net->sub_steps)) {
+        add_dust(&net->network, conditions);
+        by = CHEMNET_BY_SOLVER;
+        if (!chemnet_integrate(&net->network, &work->step, conditions, seconds(block, cell), net->solver_rtol, SOLVER_ATOL))
+            return CHEMNET_NOT_CONVERGED;
+    }
     scale(net, work->step.x, after);
-    return 1;
+    return by;
 }
 
 /* ---- the correction ---- */
@@ -295,13 +308,10 @@ void chemnet_implicit_advance(const implicit_emulator *net, const emulator *forc
         float *expected = &work->expected[cell];
         *expected = fast_exp2(own[4 * species] * LOG2_10F);
         const int has_ended = (double)work->update[cell] <= net->limits.tolerance;
-        if (!net->has_network || (flags[cell] & CHEMNET_BAD_INPUT) || (has_ended && !((double)*expected > net->solver_error))) continue;
-        if (solve(net, work, block, cell, forcing->n_physical, before, row)) {
-            flags[cell] |= CHEMNET_BY_SOLVER;
-            *expected = 0.0f;
-        } else if (!has_ended) {
-            flags[cell] |= CHEMNET_NOT_CONVERGED;
-            *expected = NO_UPDATE;
-        }
+        if (!net->has_network || (flags[cell] & CHEMNET_BAD_INPUT) || (has_ended && !((double)*expected > net->largest_error))) continue;
+        const int32_t by = integrate(net, work, block, cell, forcing->n_physical, before, row);
+        if (by == CHEMNET_NOT_CONVERGED && has_ended) continue;
+        flags[cell] |= by;
+        *expected = by == CHEMNET_BY_SOLVER ? 0.0f : by == CHEMNET_BY_SUBSTEPS ? (float)net->sub_step_error : NO_UPDATE;
     }
 }

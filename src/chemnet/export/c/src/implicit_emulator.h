@@ -12,7 +12,10 @@ typedef struct {
     place_list order;           /* (n_species): the place among the abundances of each of the network's species */
     int columns[N_CONDITIONS];  /* of the physical parameters, or -1 */
     iteration_limits limits;
-    double solver_error, solver_rtol; /* largest error of a step that is expected without the solver [dex] */
+    sub_step_plan sub_steps;
+    double largest_error;         /* of a step that is not integrated [dex] */
+    double sub_step_error;        /* of one by sub-steps [dex] */
+    double solver_rtol;
     double decades;
     const float *centre, *width; /* (n_species) of scaled abundances */
     perceptron first, second, last;

@@ -55,15 +55,9 @@ int chemnet_has_rates(const reaction_network *net, const double *conditions, dou
            && conditions[DUST_TEMPERATURE] > 0.0 && duration > 0.0 && duration < INFINITY;
 }
 
-/* Fills one cell's coefficients and, in work->one.x, its first iterate: the start y, its floor in balance. */
-static void start_of_step(const reaction_network *net, step_workspace *work, const double *y, const double *conditions, double duration) {
+/* Lowers in work->one.x what is at the floor and lost faster than the step: 1e-20 would make a flux of it. */
+static void put_into_balance(const reaction_network *net, step_workspace *work, double duration) {
     double *x = work->one.x, *production = work->right, *loss = work->x;
-    const int is_bare = chemnet_is_bare(net, y);
-    const double carbon = net->carbon < 0 ? 0.0 : y[net->carbon];
-    chemnet_rate_coefficients(net, conditions, carbon, chemnet_desorption_yield(net, conditions, y), work->one.k);
-    /* most of a long step comes after UCLCHEM's second look */
-    chemnet_switch_off(net, y, is_bare && duration <= FIRST_CALL, work->one.k);
-    memcpy(x, y, net->n * sizeof(double));
     for (int fill = 0; fill < FILLS; fill++) {
         chemnet_production_and_loss(net, &work->one, NEAR_FLOOR, production, loss);
         for (uint32_t i = 0; i < net->n; i++)
@@ -74,10 +68,21 @@ static void start_of_step(const reaction_network *net, step_workspace *work, con
     }
 }
 
-/* Adds one lane's change to its x as far as it stays positive; returns its mean size [dex]. */
-static double take(uint32_t n, size_t lane, const double *change, double *x) {
+/* Fills one cell's coefficients and, in work->one.x, its first iterate: the start y, its floor in balance. */
+static void start_of_step(const reaction_network *net, step_workspace *work, const double *y, const double *conditions, double duration) {
+    const int is_bare = chemnet_is_bare(net, y);
+    const double carbon = net->carbon < 0 ? 0.0 : y[net->carbon];
+    chemnet_rate_coefficients(net, conditions, carbon, chemnet_desorption_yield(net, conditions, y), work->one.k);
+    /* most of a long step comes after UCLCHEM's second look */
+    chemnet_switch_off(net, y, is_bare && duration <= FIRST_CALL, work->one.k);
+    memcpy(work->one.x, y, net->n * sizeof(double));
+    put_into_balance(net, work, duration);
+}
+
+/* Adds a change to every so many numbers of x as far as they stay positive; returns its mean size [dex]. */
+static double take(uint32_t n, size_t first, size_t stride, const double *change, double *x) {
     double total = 0.0, product = 1.0;
-    for (size_t i = lane; i < n * (size_t)LANES; i += LANES) {
+    for (size_t i = first; i < n * stride; i += stride) {
         double old = x[i], new = old + change[i];
         if (!isfinite(new)) return NAN;
         const double least = old <= TABLE_FLOOR ? LEAST : SMALLEST_SHARE * old;
@@ -136,7 +141,7 @@ void chemnet_iterate(const reaction_network *net, step_workspace *work, size_t n
         for (size_t lane = 0; lane < LANES; lane++) {
             if (!used[lane]) continue;
             iterated *own = &found[cell_of[lane]];
-            own->update = take(net->n, lane, work->right_abreast, work->abreast.x);
+            own->update = take(net->n, lane, LANES, work->right_abreast, work->abreast.x);
             own->iterations++;
             const int is_finite = isfinite(own->update), is_small = own->update <= limits->tolerance;
             if (is_finite && own->iterations < limits->most && (own->iterations < limits->least || !is_small)) continue;
@@ -146,4 +151,76 @@ void chemnet_iterate(const reaction_network *net, step_workspace *work, size_t n
             running--;
         }
     } while (running || waiting < n_cells);
+}
+
+/* ---- growing sub-steps of second order: chemnet.chemistry.solver.implicit_substeps ---- */
+
+#define STAGE 0.29289321881345254 /* 1 - 1 / sqrt(2) */
+#define STAGE_ITERATIONS 10
+/* mean update [dex] after which a matrix serves once more, unless it is more than SLOW times the one before */
+#define KEEP_BELOW 0.1
+#define SLOW 0.3
+#define LARGEST_CHANGE 0.4 /* mean change [dex] over one sub-step that is still resolved */
+
+static const int used_one[1] = {1};
+
+/* Solves x = history + c f(x) from work->one.x; returns the last update [dex]. */
+static double stage(const reaction_network *net, step_workspace *work, double c, double tolerance, int renew) {
+    double *right = work->right, *x = work->one.x, last = INFINITY;
+    for (int iteration = 0; iteration < STAGE_ITERATIONS; iteration++) {
+        chemnet_derivatives(net, &work->one);
+        if (renew) {
+            chemnet_jacobian(net, &work->one);
+            chemnet_factorise(&net->plan, work->one.values, &c, net->n, used_one, &work->factors);
+        }
+        for (uint32_t i = 0; i < net->n; i++) right[i] = work->history[i] - x[i] + c * work->one.rate[i];
+        memset(right + net->n, 0, 4 * sizeof(double));
+        chemnet_solve(&net->plan, used_one, &work->factors, right);
+        const double update = take(net->n, 0, 1, right, x);
+        if (!(update > tolerance)) return update;
+        renew = update > KEEP_BELOW || (!renew && update > SLOW * last);
+        last = update;
+    }
+    return last;
+}
+
+/* Two implicit stages with one matrix over `h` seconds (Alexander 1977); returns the larger last update. */
+static double sub_step(const reaction_network *net, step_workspace *work, double h, double tolerance) {
+    double *before = work->first, *history = work->history;
+    const double *x = work->one.x;
+    memcpy(before, x, net->n * sizeof(double));
+    memcpy(history, x, net->n * sizeof(double));
+    put_into_balance(net, work, STAGE * h);
+    const double update = stage(net, work, STAGE * h, tolerance, 1);
+    if (!(update <= tolerance)) return update;
+    for (uint32_t i = 0; i < net->n; i++) {
+        const double moved = before[i] + (1.0 - STAGE) / STAGE * (x[i] - before[i]);
+        history[i] = moved > 0.0 ? moved : 0.0;
+    }
+    const double second = stage(net, work, STAGE * h, tolerance, 0);
+    return second <= update ? update : second;
+}
+
+/* Mean change [dex] above the floor of tables. */
+static double change(uint32_t n, const double *before, const double *after) {
+    double sum = 0.0;
+    for (uint32_t i = 0; i < n; i++) {
+        const double a = after[i] > TABLE_FLOOR ? after[i] : TABLE_FLOOR, b = before[i] > TABLE_FLOOR ? before[i] : TABLE_FLOOR;
+        sum += fabs(log10(a / b));
+    }
+    return sum / n;
+}
+
+int chemnet_sub_step(const reaction_network *net, step_workspace *work, const double *conditions, double duration,
+             const sub_step_plan *plan) {
+    start_of_step(net, work, work->start, conditions, duration);
+    /* other coefficients hold early on: the solver's business */
+    if (chemnet_is_bare(net, work->start)) return 0;
+    const double growth = plan->growth, shares = growth == 1.0 ? plan->count : (pow(growth, plan->count) - 1.0) / (growth - 1.0);
+    double h = duration / shares;
+    for (int i = 0; i < plan->count; i++, h *= growth)
+        if (!(sub_step(net, work, h, plan->tolerance) <= plan->tolerance) || change(net->n, work->first, work->one.x) > LARGEST_CHANGE)
+            return 0;
+    memcpy(work->x, work->one.x, net->n * sizeof(double));
+    return 1;
 }

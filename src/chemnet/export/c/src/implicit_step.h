@@ -13,7 +13,7 @@ typedef struct {
     equation_arrays abreast;
     lu_factors factors_abreast;
     double *start_abreast, *right_abreast, *duration;
-    /* one cell; the last two lines are the solver's alone */
+    /* one cell; the last two lines are for sub-steps and solver */
     equation_arrays one;
     lu_factors factors;
     double *right, *start, *x;
@@ -33,6 +33,12 @@ typedef struct {
 } iteration_limits;
 
 typedef struct {
+    int count;
+    double growth;    /* how much longer each is than the one before */
+    double tolerance; /* mean update [dex] at which a stage has converged */
+} sub_step_plan;
+
+typedef struct {
     step_code code;
     int iterations;
     double update; /* the last mean update [dex] */
@@ -44,5 +50,8 @@ int chemnet_has_rates(const reaction_network *net, const double *conditions, dou
  * N_CONDITIONS) over durations (n_cells) [s]. */
 void chemnet_iterate(const reaction_network *net, step_workspace *work, size_t n_cells, const iteration_limits *limits,
              double *states, const double *conditions, const double *durations, iterated *found);
+/* Integrates from work->start by growing sub-steps; the end is work->x. Returns whether they resolve the change. */
+int chemnet_sub_step(const reaction_network *net, step_workspace *work, const double *conditions, double duration,
+             const sub_step_plan *plan);
 
 #endif

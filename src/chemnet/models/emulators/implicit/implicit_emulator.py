@@ -6,13 +6,15 @@ Shapes: B cells or tracers, W rows of a window, T steps, S species, P physical p
     x' = correction(x, y, physical parameters, how the iterations went)
 
 See `correction` for the second line. It is trained on single steps from the truth, on iterates as
-they are used; each is computed once (`IterateMemory`). A step that is expected to be wrong is done by the
-solver instead: where the iterations do not end, and where the correction itself says that it is off.
+they are used; each is computed once (`IterateMemory`). A step that is expected to be wrong is integrated
+instead: where the iterations do not end, and where the correction itself says that it is off. Growing
+sub-steps do it where they resolve the change, and the solver where they do not, as at a cold start.
 """
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +48,9 @@ if TYPE_CHECKING:
 
 NETWORK_FOLDER = "network"
 UPDATE, EXPECTED_ERROR = "last_update", "expected_step_error"
-ACCUMULATED_ERROR = "accumulated_error"
+ACCUMULATED_ERROR, DIVIDED_STEPS = "accumulated_error", "divided_steps"
+# error of a step by sub-steps [dex], measured on steps that a correction is not trusted with
+DIVIDED_ERROR = 0.015
 # spread that a species counts with at least [dex]: most of what rests at the floor has none
 _LEAST_SPREAD = 0.1
 # change of a row [dex] below which it is drawn like one that rests
@@ -54,6 +58,7 @@ _CHANGE = 0.05
 # rows of the training split that the network is compared with
 _COMPARED_ROWS = 400
 _log = get_logger(__name__)
+Integrate = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 @chem_model
@@ -187,14 +192,15 @@ class ImplicitEmulator(ChemModel):
     def begin(self, latent: Tensor) -> State:
         """Return the first state of cells with scaled abundances `(B, S)`."""
         nothing = torch.zeros(len(latent), device=latent.device)
-        return {LATENT: latent, **dict.fromkeys((*self.signs, SOLVER_STEPS), nothing)}
+        return {LATENT: latent, **dict.fromkeys((*self.signs, SOLVER_STEPS, DIVIDED_STEPS), nothing)}
 
     def advance(self, state: State, physical: Tensor, dt: Tensor) -> State:
         """Return the state after `dt` `(B,)` [yr] under scaled parameters `(B, P)`.
 
         Its ``"last_update"`` and ``"expected_step_error"`` [dex] say how the step went,
-        ``"accumulated_error"`` sums the latter along the history, and ``"solver_steps"`` counts what the
-        solver did. Where the solver gave up too the expected error is that of no step at all.
+        ``"accumulated_error"`` sums the latter along the history; ``"divided_steps"`` and ``"solver_steps"``
+        count what was done by sub-steps and by the solver. Where that gave up too the expected error is that
+        of no step at all.
         """
         before = state[LATENT]
         iterates = self.iterate(before, physical, dt)
@@ -203,20 +209,19 @@ class ImplicitEmulator(ChemModel):
         ended = self._ended(iterates.update)
         limit = self.table["solver_error"]
         wanted = ~ended if limit is False else ~ended | (expected > limit)
-        by_solver = torch.zeros_like(expected)
+        divided = by_solver = torch.zeros_like(wanted)
         if self.chemistry is not None and bool(wanted.any()):
-            rows = wanted.nonzero()[:, 0]
-            solved, done = self._solve(before[rows], physical[rows], dt[rows])
-            chosen = rows[done]
-            after = after.index_copy(0, chosen, solved[done])
-            by_solver = by_solver.index_fill(0, chosen, 1.0)
-            expected = expected.index_fill(0, chosen, 0.0).masked_fill(~ended & (by_solver == 0.0), NO_UPDATE)
+            after, divided = self._integrate(self._divide, after, wanted, before, physical, dt)
+            after, by_solver = self._integrate(self._solve, after, wanted & ~divided, before, physical, dt)
+            expected = expected.masked_fill(divided, DIVIDED_ERROR).masked_fill(by_solver, 0.0)
+            expected = expected.masked_fill(~(ended | divided | by_solver), NO_UPDATE)
         return {
             LATENT: after,
             UPDATE: iterates.update,
             EXPECTED_ERROR: expected,
             ACCUMULATED_ERROR: state[ACCUMULATED_ERROR] + expected,
             SOLVER_STEPS: state[SOLVER_STEPS] + by_solver,
+            DIVIDED_STEPS: state[DIVIDED_STEPS] + divided,
         }
 
     def write_files(self, folder: Path) -> dict[str, str]:
@@ -280,6 +285,24 @@ class ImplicitEmulator(ChemModel):
     def _ended(self, update: Tensor) -> Tensor:
         """Return for which cells `(B,)` the iterations ended."""
         return update <= self.table["update_tolerance"]
+
+    def _integrate(
+        self, by: Integrate, after: Tensor, wanted: Tensor, before: Tensor, physical: Tensor, dt: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return states in which some cells are integrated afresh, and those where it succeeded `(B,)`."""
+        rows = wanted.nonzero()[:, 0]
+        if not len(rows):
+            return after, wanted
+        integrated, done = by(before[rows], physical[rows], dt[rows])
+        chosen = rows[done]
+        succeeded = torch.zeros_like(wanted).index_fill(0, chosen, True)
+        return after.index_copy(0, chosen, integrated[done]), succeeded
+
+    def _divide(self, before: Tensor, physical: Tensor, dt: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what sub-steps make of some cells, and where they suffice."""
+        if self.chemistry is None or not self.table["sub_steps"]:
+            return before, torch.zeros(len(before), dtype=torch.bool, device=before.device)
+        return self.chemistry.sub_step(before, physical, dt, self.table["sub_steps"])
 
     def _solve(self, before: Tensor, physical: Tensor, dt: Tensor) -> tuple[Tensor, Tensor]:
         """Return what the solver makes of some cells, and where it succeeded."""

@@ -5,7 +5,7 @@ Shapes: B cells, S species, P physical parameters.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from chemnet.chemistry.network.network import Network
 from chemnet.chemistry.solver.disagreement import RateDisagreement
-from chemnet.chemistry.solver.implicit_step import ImplicitStep, StepCode
+from chemnet.chemistry.solver.implicit_step import ImplicitStep, Iterated, StepCode
 from chemnet.chemistry.tracers import FURTHER_CONDITIONS, PHYSICAL_NAMES
 from chemnet.data.description import DataDescription
 from chemnet.errors import ConfigError, DataError
@@ -105,18 +105,21 @@ class ImplicitChemistry:
             Of `ImplicitStep.iterate`.
         """
         self.tell_device(before.device)
-        conditions = self._conditions(physical)
-        rest: dict[str, Any] = {
-            word: conditions[name] for name, word in STEP_WORDS.items() if name in conditions
-        }
-        four = np.stack([conditions[name] for name in PHYSICAL_NAMES], axis=-1)
-        told = self.step.iterate(self._abundances(before), four, _numpy(dt), **rest, **options)
+        told = self._step(self.step.iterate, self._abundances(before), physical, dt, **options)
         usable = torch.from_numpy(told.code < StepCode.SINGULAR)
         filled = np.where(np.isfinite(told.abundances), told.abundances, 1.0)
         iterate = torch.where(usable[:, None], self._scaled(filled), before.detach().float().cpu())
         update = torch.from_numpy(np.where(np.isfinite(told.update), told.update, NO_UPDATE))
         counted = torch.from_numpy(told.iterations)
         return Iterates(*(each.float().to(before.device) for each in (iterate, update, counted)))
+
+    def sub_step(self, before: Tensor, physical: Tensor, dt: Tensor, count: int) -> tuple[Tensor, Tensor]:
+        """Return what so many sub-steps make of scaled abundances `(B, S)`, and where they suffice `(B,)`."""
+        told = self._step(
+            self.step.sub_step, self._abundances(before, nothing=_COLD), physical, dt, count=count
+        )
+        filled = np.where(told.converged[:, None], told.abundances, 1.0)
+        return self._scaled(filled).to(before.device), torch.from_numpy(told.converged).to(before.device)
 
     def tell_device(self, device: torch.device) -> None:
         """Say once that steps are done by the CPU, where the network that corrects them is elsewhere."""
@@ -178,6 +181,15 @@ class ImplicitChemistry:
         solved = self._scaled(np.stack([abundance for abundance, _ in answers]))
         succeeded = torch.tensor([done for _, done in answers], dtype=torch.bool)
         return solved.to(before.device), succeeded.to(before.device)
+
+    def _step(
+        self, kind: Callable[..., Iterated], abundances: Array, physical: Tensor, dt: Tensor, **options: Any
+    ) -> Iterated:
+        """Return what one kind of step makes of abundances `(B, S)` in the network's order."""
+        conditions = self._conditions(physical)
+        rest = {word: conditions[name] for name, word in STEP_WORDS.items() if name in conditions}
+        four = np.stack([conditions[name] for name in PHYSICAL_NAMES], axis=-1)
+        return kind(abundances, four, _numpy(dt), **rest, **options)
 
     def _abundances(self, scaled: Tensor, nothing: float | None = None) -> Array:
         """Return abundances in the network's order, `(B, S)` float64, and `nothing` for what is cut off."""
