@@ -14,7 +14,7 @@ scripts="$(realpath "$(dirname "${BASH_SOURCE[0]}")")"
 recipe="$(realpath "$scripts/../../example_configs/surrogates/uclchem")"
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 
-simulate() { chemnet simulate simulate.network="$network" simulate.uclchem_compatible=true "$@"; }
+simulate() { chemnet simulate simulate.network="$network" simulate.uclchem_compatible=true simulate.rtol=1e-4 "$@"; }
 newest() { find results -maxdepth 1 -name "*-$1-*" | sort | tail -1; }
 keep_tracers() { mkdir -p "$1" && mv "$(newest simulate)/tracers.h5" "$1/$2.h5"; }
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from chemnet.models.emulators.steps.step import SOLVER_STEPS
+from chemnet.models.emulators.steps.step import DIVIDED_STEPS, SOLVER_STEPS
 from chemnet.progress import get_logger
 from chemnet.surrogate.predictor import Predictor, State
 
@@ -58,12 +58,13 @@ class Rollout:
 
 
 def log_solver_steps(states: State, rows: Tensor) -> None:
-    """Say how many steps the solver did up to the last row, where an emulator asks one."""
+    """Say how many steps were integrated up to the last row, where an emulator has that done."""
     if SOLVER_STEPS in states and len(rows):
-        done = states[SOLVER_STEPS][:, -1]
-        n_steps = len(done) * int(rows[-1])
-        _log.info("the solver did %d of %d steps (%.1f %%)",
-                  done.sum(), n_steps, 100.0 * float(done.sum()) / n_steps)  # fmt: skip
+        solved, divided = (states[name][:, -1].sum() for name in (SOLVER_STEPS, DIVIDED_STEPS))
+        n_steps = len(states[SOLVER_STEPS]) * int(rows[-1])
+        _log.info("the solver did %d of %d steps (%.1f %%), sub-steps did %d (%.1f %%)",
+                  solved, n_steps, 100.0 * float(solved) / n_steps,
+                  divided, 100.0 * float(divided) / n_steps)  # fmt: skip
 
 
 def rollout_states(

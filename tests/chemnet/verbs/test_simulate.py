@@ -89,7 +89,7 @@ def test_provenance_is_stored(chem: ChemNet) -> None:
         provenance = simulated.provenance
     assert provenance["network"] == "made"
     assert provenance["seed"] == 42
-    assert json.loads(provenance["solver_options"])["rtol"] == 1e-4
+    assert json.loads(provenance["solver_options"])["rtol"] == 1e-2
     assert len(provenance["network_digest"]) == 32
 
 

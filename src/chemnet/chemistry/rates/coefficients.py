@@ -156,6 +156,7 @@ def _photon_coefficient(
     conditions: NDArray,  # type: ignore[type-arg]
     c_abundance: float,
 ) -> float:
+    """Return what the UV field does to H2, CO and C, which shield themselves."""
     av, radfield = conditions[EXTINCTION], conditions[RADIATION]
     h2, co, c = shielding_columns(conditions, c_abundance)
     if formula == _H2_PHOTON:

@@ -98,7 +98,7 @@ def _ones(size: int) -> Array:
 
 @inner(**UNCOUNTED)
 def derivatives_abreast(equations: Equations, abreast: Abreast) -> None:
-    """Fill the right-hand sides [s^-1] for the states `x` and the coefficients `k`; needed by the Jacobian."""
+    """Fill the right-hand sides [s^-1] of the states `x`; the Jacobian needs them."""
     for cell in range(LANES):
         _fill_state(equations, abreast, cell)
     _fill_fluxes(equations, abreast)

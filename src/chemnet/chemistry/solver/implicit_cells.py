@@ -1,4 +1,4 @@
-"""Newton iterations of one implicit Euler step, eight cells at a time: the compiled part of `ImplicitStep`."""
+"""Newton iterations of one implicit Euler step, eight cells at a time: compiled part of `ImplicitStep`."""
 
 from __future__ import annotations
 
@@ -149,8 +149,8 @@ def iterate_cells(
 ) -> None:
     """Iterate the cells `first` to `last`; cells whose code is `BAD_INPUT` are left alone.
 
-    Eight cells are iterated side by side. The next one takes the lane of one that is done, so that cells which
-    need many iterations hold nobody up.
+    Eight cells are iterated side by side. The next one takes the lane of one that is done, so that cells
+    which need many iterations hold nobody up.
 
     Parameters
     ----------
@@ -272,7 +272,7 @@ def put_into_balance(problem: Problem, k: Array, duration: float, x: Array) -> N
 
 @inner(**UNCOUNTED)
 def take(change: Array, x: Array, first: int, stride: int, n: int) -> float:
-    """Add a change to every so many numbers of `x` as far as they stay positive; return its mean size [dex]."""
+    """Add a change to every `stride`-th of `x` as far as it stays positive; return its mean size [dex]."""
     total, product = 0.0, 1.0
     for i in range(first, stride * n, stride):
         old = x[i]

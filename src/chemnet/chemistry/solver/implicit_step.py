@@ -250,10 +250,11 @@ class ImplicitStep:
         update_tolerance: float = 0.01,
         threads: int | None = None,
     ) -> Iterated:
-        """Integrate each step by growing sub-steps of second order: dearer than `iterate`, cheaper than the solver.
+        """Integrate each step by growing sub-steps of second order, cheaper than by the solver.
 
-        A cell has converged if every stage has, and if no sub-step changes it by more than 0.4 dex in the mean;
-        starts from bare grains with UCLCHEM's quirks never do. What has not converged is for `Network.solve`.
+        A cell has converged if every stage has, and if no sub-step changes it by more than 0.4 dex in the
+        mean; starts from bare grains with UCLCHEM's quirks never do. What has not converged is for
+        `Network.solve`.
 
         Parameters
         ----------

@@ -1,6 +1,7 @@
 """Growing sub-steps of second order within a step: what one implicit Euler step is too coarse for.
 
-Each sub-step h has two implicit stages with one matrix (Alexander 1977, SIAM J. Numer. Anal. 14, 1006; L-stable):
+Each sub-step h has two implicit stages with one matrix (Alexander 1977, SIAM J. Numer. Anal. 14, 1006), and
+is L-stable:
 
     u = x + g h f(u),    x' = x + (1 - g) h f(u) + g h f(x'),    g = 1 - 1 / sqrt(2)
 

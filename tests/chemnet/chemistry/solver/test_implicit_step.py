@@ -148,10 +148,12 @@ def mixed_batch(network: Network) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_batches_and_threads_give_what_single_cells_give(name: str) -> None:
     network = NETWORKS[name]
-    step, (start, physical, dt) = ImplicitStep.of_network(network), mixed_batch(network)
+    step = ImplicitStep.of_network(network)
+    # more cells than lanes, and some are done before others
+    start, physical, dt = (np.concatenate([part] * 4) for part in mixed_batch(network))
     together = step.iterate(start, physical, dt, threads=1)
     shared = step.iterate(start, physical, dt, threads=3)
-    single = [step.iterate(start[i : i + 1], physical[i : i + 1], dt[i]) for i in range(5)]
+    single = [step.iterate(start[i : i + 1], physical[i : i + 1], dt[i]) for i in range(len(dt))]
     for field in ("abundances", "update", "iterations", "code"):
         assert np.array_equal(getattr(together, field), getattr(shared, field))
         alone = np.concatenate([getattr(one, field) for one in single])
@@ -311,3 +313,51 @@ def test_rates_of_another_network_disagree() -> None:
     assert wrong.worst(1)[0] in network.species_names
     with pytest.raises(DataError, match="no histories"):
         rate_disagreement(ImplicitStep.of_network(network), truth[0], physical, 1e3)
+
+
+def lit(network: Network) -> tuple[np.ndarray, np.ndarray]:
+    """Return the state of a cloud whose shade is halved, and that 1,000 yr later by the solver."""
+    way = tracer([0.0, 1e5, 1.01e5], Av=[3.0, 1.5, 1.5])
+    states = network.solve(way, ATOMIC_START, rtol=1e-6, atol=1e-25).abundances
+    return np.maximum(states[1], 1e-30), states[2]
+
+
+LIT = np.array([[PHYSICAL[0], PHYSICAL[1], 1.5, PHYSICAL[3]]])
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_sub_steps_are_of_second_order(name: str) -> None:
+    network = NETWORKS[name]
+    (start, end), step = lit(network), ImplicitStep.of_network(network)
+    errors = []
+    for count in (12, 24, 48):
+        told = step.sub_step(start[None], LIT, 1e3, count=count, update_tolerance=1e-4)
+        assert told.converged.all()
+        errors.append(off(told.abundances[0], end).mean())
+    assert errors[0] < 0.01
+    assert errors[1] < 0.4 * errors[0]
+    assert errors[2] < 0.4 * errors[1]
+
+
+def test_sub_steps_say_that_they_do_not_resolve_a_cold_start() -> None:
+    network = NETWORKS["collapse_bulk"]
+    start = np.full((2, len(network.species)), 1e-30)
+    for species, abundance in ATOMIC_START.items():
+        start[0, network.index(species)] = abundance
+    start[1] = lit(network)[0]
+    for compatible in (False, True):
+        step = ImplicitStep.of_network(network, uclchem_compatible=compatible)
+        told = step.sub_step(start, np.repeat(LIT, 2, axis=0), 3e3)
+        assert told.converged.tolist() == [False, True]
+
+
+def test_sub_steps_of_a_batch_are_those_of_its_cells() -> None:
+    network = NETWORKS["collapse_bulk"]
+    step, (start, physical, dt) = ImplicitStep.of_network(network), mixed_batch(network)
+    start[2, 0] = np.nan
+    together = step.sub_step(start, physical, dt, threads=2)
+    alone = [step.sub_step(start[i : i + 1], physical[i : i + 1], dt[i]) for i in range(5)]
+    for field in ("abundances", "update", "iterations", "code"):
+        expected = np.concatenate([getattr(one, field) for one in alone])
+        assert np.array_equal(getattr(together, field), expected, equal_nan=field != "code")
+    assert together.code[2] == StepCode.BAD_INPUT

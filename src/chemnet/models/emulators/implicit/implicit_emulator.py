@@ -36,7 +36,7 @@ from chemnet.models.emulators.implicit.correction import (
 from chemnet.models.emulators.implicit.iterate_memory import IterateMemory
 from chemnet.models.emulators.implicit.network_step import NO_UPDATE, ImplicitChemistry, Iterates
 from chemnet.models.emulators.physical_features import PhysicalFeatures
-from chemnet.models.emulators.steps.step import LATENT, SOLVER_STEPS, State
+from chemnet.models.emulators.steps.step import DIVIDED_STEPS, LATENT, SOLVER_STEPS, State
 from chemnet.models.emulators.time_step import time_step
 from chemnet.models.layers import concatenated, moments
 from chemnet.progress import get_logger
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 NETWORK_FOLDER = "network"
 UPDATE, EXPECTED_ERROR = "last_update", "expected_step_error"
-ACCUMULATED_ERROR, DIVIDED_STEPS = "accumulated_error", "divided_steps"
+ACCUMULATED_ERROR = "accumulated_error"
 # error of a step by sub-steps [dex], measured on steps that a correction is not trusted with
 DIVIDED_ERROR = 0.015
 # spread that a species counts with at least [dex]: most of what rests at the floor has none

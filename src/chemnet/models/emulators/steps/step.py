@@ -35,6 +35,7 @@ State = dict[str, Tensor]
 LATENT = "latent"
 #: entry of a state with the number of steps that a solver has done, where an emulator asks one
 SOLVER_STEPS = "solver_steps"
+DIVIDED_STEPS = "divided_steps"
 
 
 class Step(nn.Module, ABC):

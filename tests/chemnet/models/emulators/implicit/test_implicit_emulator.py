@@ -144,18 +144,26 @@ def test_the_solver_does_what_the_iterations_cannot(
     model = built(iterations=1, update_tolerance=1e-9, solver_rtol=1e-4).eval()
     start, physical, dt = batch["abundance"][:1, 0], batch["physical"][:1, 0], batch["dt"][:1, 0]
     state = model.advance(model.begin(start), physical, dt)
+    # sub-steps do not resolve a cold start
+    assert state["divided_steps"].tolist() == [0.0]
     assert state["solver_steps"].tolist() == [1.0]
     dex = 20.0 * (state["latent"][0] - batch["abundance"][0, 1]).abs()
     assert dex.mean() < 0.01
 
 
-def test_an_expected_error_above_the_limit_sends_a_step_to_the_solver(
+def test_a_step_that_is_expected_to_be_wrong_is_integrated_by_sub_steps_or_the_solver(
     built: Callable[..., Any], batch: dict[str, Tensor]
 ) -> None:
     rows = (batch["abundance"][:1, 3], batch["physical"][:1, 3], batch["dt"][:1, 3])
-    strict, lenient = built(solver_error=1e-9).eval(), built(solver_error=1e3).eval()
-    assert strict.advance(strict.begin(rows[0]), *rows[1:])["solver_steps"].tolist() == [1.0]
-    assert lenient.advance(lenient.begin(rows[0]), *rows[1:])["solver_steps"].tolist() == [0.0]
+    limits = {"divided": {"solver_error": 1e-9}, "solver": {"solver_error": 1e-9, "sub_steps": 0}, "none": {}}
+    for by, table in limits.items():
+        model = built(**({"solver_error": 1e3} | table)).eval()
+        state = model.advance(model.begin(rows[0]), *rows[1:])
+        for kind in ("divided", "solver"):
+            assert state[f"{kind}_steps"].tolist() == [float(kind == by)]
+        if by != "none":
+            assert (20.0 * (state["latent"][0] - batch["abundance"][0, 4]).abs()).mean() < 0.01
+            assert float(state["expected_step_error"].detach()) < 0.02
 
 
 def test_what_neither_can_do_is_expected_to_be_wrong(
