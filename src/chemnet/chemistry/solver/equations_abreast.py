@@ -162,7 +162,8 @@ def _fill_state(equations: Equations, abreast: Abreast, cell: int) -> None:
 @inner(**UNCOUNTED)
 def _reactant(equations: Equations, slot: int, r: int) -> int:
     """Return where a reactant's numbers begin."""
-    return LANES * np.int64(equations.reactants[slot, r])
+    place: int = LANES * np.int64(equations.reactants[slot, r])  # type: ignore[assignment]
+    return place
 
 
 @inner(**UNCOUNTED)
@@ -172,14 +173,14 @@ def _fill_fluxes(equations: Equations, abreast: Abreast) -> None:
     for r in range(equations.reactants.shape[1]):
         one, other = load(x, _reactant(equations, 0, r)), load(x, _reactant(equations, 1, r))
         store(flux, LANES * r, times(times(load(abreast.k, LANES * r), one), other))
-    for scarce in equations.scaled:
-        r = np.int64(scarce)
-        factor = load(abreast.factor, _reactant(equations, 3, r))
-        store(flux, LANES * r, times(load(flux, LANES * r), factor))
-    for scarce in equations.ternary:
-        r = np.int64(scarce)
-        third = load(x, _reactant(equations, 2, r))
-        store(flux, LANES * r, times(load(flux, LANES * r), third))
+    for scaled in equations.scaled:
+        place = LANES * np.int64(scaled)
+        factor = load(abreast.factor, _reactant(equations, 3, np.int64(scaled)))
+        store(flux, place, times(load(flux, place), factor))
+    for ternary in equations.ternary:
+        place = LANES * np.int64(ternary)
+        third = load(x, _reactant(equations, 2, np.int64(ternary)))
+        store(flux, place, times(load(flux, place), third))
 
 
 @inner(**UNCOUNTED)
@@ -201,14 +202,14 @@ def _fill_flux_derivatives(equations: Equations, abreast: Abreast) -> None:
             third = load(x, _reactant(equations, 2, np.int64(scarce)))
             store(terms, place, times(load(terms, place), third))
     for position in range(equations.further.shape[0]):
-        r, slot = np.int64(equations.further[position, 0]), equations.further[position, 1]
-        one, other = load(x, _reactant(equations, 0, r)), load(x, _reactant(equations, 1, r))
-        bare = times(times(load(abreast.k, LANES * r), one), other)
-        factor = _reactant(equations, 3, r)
+        reaction, slot = np.int64(equations.further[position, 0]), equations.further[position, 1]
+        one, other = load(x, _reactant(equations, 0, reaction)), load(x, _reactant(equations, 1, reaction))
+        bare = times(times(load(abreast.k, LANES * reaction), one), other)
+        factor = _reactant(equations, 3, reaction)
         if slot == THIRD_REACTANT:
             bare = times(bare, load(abreast.factor, factor))
         else:
-            bare = times(bare, load(x, _reactant(equations, 2, r)))
+            bare = times(bare, load(x, _reactant(equations, 2, reaction)))
             bare = times(bare, load(abreast.factor, LANES * N_FACTORS * (1 + slot) + factor))
         store(terms, LANES * (2 * m + position), bare)
 
