@@ -34,7 +34,7 @@ _IMPORTED = (
     "chemnet.plots.tracer_figures",
     "chemnet.data.preprocess.pipeline",
     "chemnet.data.inference.inference_dataset",
-    "chemnet.surrogate.bulk.data_set_inference",
+    "chemnet.surrogate.bulk.model_over_data_set",
     "chemnet.evaluation.judge",
     "chemnet.search.reducers",
 )
@@ -217,12 +217,29 @@ def size_on_disk(folder: Path) -> int:
 def small_batches() -> None:
     """Let an inference write many small files, so that it has something to go on behind."""
     from chemnet.data.inference import inference_dataset, inference_sources, inference_writer
-    from chemnet.surrogate.bulk import data_set_inference
+    from chemnet.surrogate.bulk import model_over_data_set
 
     for each in (inference_writer, inference_dataset):
         each.ROWS_PER_FILE = 64
-    data_set_inference.ROWS_PER_CALL["cpu"] = 40
+    model_over_data_set.ROWS_PER_CALL["cpu"] = 40
     inference_sources.TRACERS_PER_BLOCK = 2
+
+
+def take_time() -> None:
+    """Let a run rest after what it could go on from, so that whoever waits for that sees it in time."""
+    from chemnet.training.loop import handlers
+    from chemnet.verbs import infer
+
+    for module, name in ((infer, "_append"), (handlers, "write_state")):
+        setattr(module, name, _then_rest(getattr(module, name)))
+
+
+def _then_rest(function: Callable[..., Any]) -> Callable[..., Any]:
+    def rested(*arguments: Any) -> None:
+        function(*arguments)
+        time.sleep(0.03)
+
+    return rested
 
 
 def closed_form() -> None:

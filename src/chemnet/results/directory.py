@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
@@ -330,3 +330,9 @@ def _seems_of(path: Path, verb: str) -> bool:
             return f'verb = "{verb}"' in stream.read(_GLANCE)
     except OSError:
         return False
+
+
+def meant_by(reference: ParentRef, results: Sequence[ResultDirectory]) -> ResultDirectory | None:
+    """Return the listed result that a reference means: with its digest, the one at its path first."""
+    same = [result for result in results if result.digest == reference.digest]
+    return next((result for result in same if result.name == reference.path.name), same[0] if same else None)

@@ -6,13 +6,15 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from chemnet.errors import NotFoundError, ResultsError
+from chemnet.errors import ConfigError, NotFoundError, ResultsError, suggest
 from chemnet.registry import chem_verb
-from chemnet.results import Answer, ParentRef, ResultDirectory, list_results
-from chemnet.results.directory import broken_results
+from chemnet.results import Answer, ResultDirectory, list_results
+from chemnet.results.directory import broken_results, meant_by
+from chemnet.results.directory_names import names_of, result_folder
 from chemnet.results.layout import PARTIAL_PREFIX
 from chemnet.results.lineage import NOT_HASHED
 from chemnet.results.partial import list_partial, remove_unfinished, run_state
+from chemnet.results.pruning import remove, superseded
 from chemnet.text_tables import aligned
 from chemnet.verbs.verb import Verb
 
@@ -24,7 +26,7 @@ class Results(Verb[Answer]):
     cli_name = "results"
     description = "list results with status, component and lineage"
     tables = ("general",)
-    examples = ("chemnet results --tree", "chemnet results --verify", "chemnet results --clean")
+    examples = ("chemnet results --tree", "chemnet results --verify", "chemnet results --prune --keep 2")
 
     @staticmethod
     def setup_parser(parser: argparse.ArgumentParser) -> None:
@@ -42,13 +44,33 @@ class Results(Verb[Answer]):
             default=None,
             help="delete what unfinished runs left behind; running ones and those of other machines stay",
         )
+        parser.add_argument(
+            "--prune",
+            action="store_true",
+            default=None,
+            help="list results that newer ones of their verb and component replaced; --yes deletes them",
+        )
+        parser.add_argument("--keep", type=int, metavar="N", help="how many of each kind stay (1)")
+        parser.add_argument("--yes", action="store_true", default=None, help="do what --prune lists")
+        parser.add_argument("--open", metavar="RESULT", help="show a result's page or pictures")
 
-    def run(self, tree: bool = False, clean: bool = False, verify: bool = False) -> Answer:
+    def run(
+        self,
+        tree: bool = False,
+        clean: bool = False,
+        verify: bool = False,
+        prune: bool = False,
+        keep: int = 1,
+        yes: bool = False,
+        open: str | None = None,
+    ) -> Answer:
         """Return a table of results, oldest first, or with `tree` their lineage.
 
         With `verify` every file of every result is read and compared with its digest instead. With `clean`
         the hidden directories of runs that have ended are deleted and named; a run that could have been
-        resumed cannot be any more.
+        resumed cannot be any more. With `prune` those results are listed that are none of the newest `keep`
+        of their verb and component and that nothing which stays was made from; with `yes` they are deleted.
+        With `open` the page or the pictures of a result are shown.
 
         Raises
         ------
@@ -59,6 +81,10 @@ class Results(Verb[Answer]):
             return self._clean()
         if verify:
             return self._verify()
+        if prune:
+            return self._prune(keep, yes)
+        if open is not None:
+            return self._open(open)
         results_dir = Path(self.config["general"]["results_dir"])
         results = list_results(results_dir)
         partial = [_partial_row(path) for path in list_partial(results_dir)]
@@ -91,6 +117,42 @@ class Results(Verb[Answer]):
         text = "\n".join([*aligned(lines, right=(), indent=""), *faults, told])
         content = {"results_dir": str(results_dir), "results": rows}
         return Answer(content, text, results_dir, exit_code=2 if broken else 0)
+
+    def _prune(self, keep: int, yes: bool) -> Answer:
+        """Name what could go, and let it go where that is confirmed."""
+        if keep < 1:
+            raise ConfigError(f"--keep {keep}: at least 1 result of each kind stays")
+        results_dir = Path(self.config["general"]["results_dir"])
+        going = superseded(list_results(results_dir), keep)
+        for result in going if yes else ():
+            remove(result)
+        lines = [f"{'removed' if yes else 'would remove'} {result.name}" for result in going]
+        if going and not yes:
+            lines.append(f"{len(going)} results; the same with --yes deletes them")
+        text = "\n".join(lines) or f"nothing in {results_dir} has been replaced by newer results"
+        content = {
+            "results_dir": str(results_dir),
+            "removed" if yes else "would_remove": [r.name for r in going],
+        }
+        return Answer(content, text, results_dir)
+
+    def _open(self, wanted: str) -> Answer:
+        """Show the page of a result, or else its pictures."""
+        import webbrowser
+
+        results_dir = self.config["general"]["results_dir"]
+        folder = result_folder(results_dir, wanted)
+        if folder is None:
+            raise ResultsError(f"no result {wanted!r}", hint=suggest(wanted, names_of(results_dir)))
+        shown = sorted(folder.glob("*.html")) or sorted(folder.glob("*.png"))
+        if not shown:
+            raise NotFoundError(
+                f"{folder.name} has neither a page nor a picture", hint=f"its files: {folder}"
+            )
+        opened = [path for path in shown if webbrowser.open(path.resolve().as_uri())]
+        told = "opened" if opened else "no program is there to open"
+        text = "\n".join(f"{told} {path}" for path in shown)
+        return Answer({"files": [str(path) for path in shown], "opened": bool(opened)}, text, folder)
 
     def _clean(self) -> Answer:
         """Delete what unfinished runs left, and tell which."""
@@ -164,7 +226,7 @@ def _tree_lines(results: list[ResultDirectory]) -> list[str]:
     children: dict[Path, list[ResultDirectory]] = {}
     roots = []
     for result in results:
-        parents = [found for one in result.parents.values() if (found := _found(one, results))]
+        parents = [found for one in result.parents.values() if (found := meant_by(one, results))]
         if parents:
             youngest = max(parents, key=lambda parent: parent.created)
             children.setdefault(youngest.path, []).append(result)
@@ -174,12 +236,6 @@ def _tree_lines(results: list[ResultDirectory]) -> list[str]:
     for root in roots:
         _draw(root, children, "", lines)
     return lines
-
-
-def _found(reference: ParentRef, results: list[ResultDirectory]) -> ResultDirectory | None:
-    """Return the listed result that a reference means: with its digest, the one at its path first."""
-    same = [result for result in results if result.digest == reference.digest]
-    return next((result for result in same if result.name == reference.path.name), same[0] if same else None)
 
 
 def _draw(

@@ -12,7 +12,7 @@ from trainings import failing_at
 from chemnet.data.histories import HistorySource
 from chemnet.errors import DataError, ResultsError, RunFailedError
 from chemnet.results import ResultDirectory, VerbResult, list_results
-from chemnet.surrogate.bulk import data_set_inference
+from chemnet.surrogate.bulk import model_over_data_set
 from chemnet.surrogate.surrogate import Surrogate
 from chemnet.verbs import infer as module
 from chemnet.verbs.infer import Infer, InferResult
@@ -244,14 +244,14 @@ def test_a_latent_that_is_not_finite_is_told_with_tracer_and_step(
     policy: str,
 ) -> None:
     name = str(infer(tiny()).dataset.ids()[7])
-    call = data_set_inference._call
+    call = model_over_data_set._call
 
     def spoiled(*words: Any) -> dict[str, torch.Tensor]:
         outputs = call(*words)
         outputs["tensor"][7, 1] = torch.inf
         return outputs
 
-    monkeypatch.setattr(data_set_inference, "_call", spoiled)
+    monkeypatch.setattr(model_over_data_set, "_call", spoiled)
     tracer, _, step = name.rpartition("-")
     told = f"tracer '{tracer}', step {step}: latent 2 is inf"
     config = tiny({"infer.not_finite": policy, "infer.split": "train"})
@@ -269,14 +269,14 @@ def test_a_latent_that_is_not_finite_is_told_with_tracer_and_step(
 def test_a_rollout_that_is_not_finite_is_told_with_tracer_step_and_species(
     tiny: Any, emulator: TrainResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read_rows = data_set_inference.read_rows
+    read_rows = model_over_data_set.read_rows
 
     def spoiled(*words: Any) -> torch.Tensor:
         abundance = read_rows(*words)
         abundance[33, 4] = torch.nan
         return abundance
 
-    monkeypatch.setattr(data_set_inference, "read_rows", spoiled)
+    monkeypatch.setattr(model_over_data_set, "read_rows", spoiled)
     # tracers of thirty steps: the second, in its step 3
     with pytest.raises(RunFailedError, match=r"tracer '\d+', step 3: abundance of C is nan"):
         infer(tiny({"infer.model_dir": "emulator"}))

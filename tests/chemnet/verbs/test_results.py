@@ -4,7 +4,7 @@ import command_line
 import pytest
 
 from chemnet import ChemNet
-from chemnet.errors import NotFoundError
+from chemnet.errors import ConfigError, NotFoundError, ResultsError
 from chemnet.results import ResultWriter
 from chemnet.results.partial import RUNNING_FILE
 
@@ -129,3 +129,53 @@ def test_verify_ends_the_command_line_with_2(chem, make):
         file.write("[further]\n")
     outcome = command_line.chemnet(*words)
     assert (outcome.code, "broken" in outcome.out) == (2, True)
+
+
+@pytest.fixture
+def generations(make):
+    """Two trainings of one component from one data set, a training of another, and data that nothing used."""
+    unused = make("preprocess", content="unused")
+    data = make("preprocess", content="data")
+    first = make("train", content="1", component="ae", parents={"preprocess": data})
+    second = make("train", content="2", component="ae", parents={"preprocess": data})
+    other = make("train", content="3", component="em", parents={"preprocess": data, "autoencoder": first})
+    newest = make("preprocess", content="newest")
+    return {
+        "unused": unused,
+        "data": data,
+        "first": first,
+        "second": second,
+        "other": other,
+        "newest": newest,
+    }
+
+
+def test_pruning_lists_what_newer_ones_replaced_and_keeps_what_others_were_made_from(chem, generations):
+    told = chem.results(prune=True).to_dict()["would_remove"]
+    assert told == [generations["unused"].name]
+    assert all(result.path.is_dir() for result in generations.values())
+
+
+def test_pruning_deletes_when_it_is_confirmed(chem, generations):
+    assert chem.results(prune=True, yes=True).to_dict()["removed"] == [generations["unused"].name]
+    assert not generations["unused"].path.exists()
+    assert generations["data"].path.is_dir()
+    assert "has been replaced" in str(chem.results(prune=True))
+
+
+def test_a_kind_keeps_as_many_as_are_asked_for(chem, generations):
+    assert chem.results(prune=True, keep=3).to_dict()["would_remove"] == []
+    with pytest.raises(ConfigError, match="at least 1"):
+        chem.results(prune=True, keep=0)
+
+
+def test_open_shows_the_page_before_the_pictures(chem, make, monkeypatch):
+    shown = []
+    monkeypatch.setattr("webbrowser.open", lambda address: shown.append(address) or True)
+    result = make("benchmark")
+    for name in ("page.html", "a.png"):
+        (result.path / name).write_text("x")
+    assert "opened" in str(chem.results(open=result.name))
+    assert [address.rpartition("/")[2] for address in shown] == ["page.html"]
+    with pytest.raises(ResultsError, match="no result 'nothing'"):
+        chem.results(open="nothing")

@@ -91,8 +91,8 @@ class Fallback:
     the expected error is above the tolerance, or a parameter outside the trained ranges, the solver does the
     step from the state before, and the surrogate goes on from what it found. A tolerance of 0 is the solver
     alone. Each step of the solver is a fresh start under the parameters of its row, so what
-    ``uclchem_compatible`` carries from call to call, or reads from the next row, is not reproduced. The solver
-    keeps the net charge of its start: give a surrogate that is `neutral`, unless the network is not.
+    ``uclchem_compatible`` carries from call to call, or reads from the next row, is not reproduced.
+    The solver keeps the net charge of its start: a surrogate that is `neutral` serves it best.
 
     Parameters
     ----------
