@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from chemnet.chemistry.network.network import Network
+from chemnet.chemistry.network.stoichiometry import charges
 from chemnet.config import ConfigDict, load_config
 from chemnet.data.preprocessed import PreprocessedData
 from chemnet.errors import ModelError
@@ -64,6 +65,16 @@ def test_it_predicts_with_elements_kept_and_says_how_far_it_is_trusted(
     np.testing.assert_allclose(np.log10(restarted[:, 1:]), np.log10(predicted[:, 4:]), atol=0.02)
     assert {"last_update", "expected_step_error"} <= set(surrogate.judgement.calibration.indicators)
     assert np.isfinite(trust.expected_error).all()
+
+
+def test_charges_balance_in_the_state_as_they_do_in_the_data(
+    surrogate: Surrogate, cells: tuple[np.ndarray, np.ndarray], tmp_path: Path
+) -> None:
+    assert surrogate.is_neutral
+    assert Surrogate.load(surrogate.save(tmp_path / "saved")).is_neutral
+    predicted = surrogate.emulate(*cells)[:, 1:].astype(float)
+    charge = charges(surrogate.species)
+    assert np.abs(predicted @ charge).max() < 1e-6 * (predicted @ np.maximum(charge, 0.0)).min()
 
 
 def test_a_saved_one_brings_its_network_along(
