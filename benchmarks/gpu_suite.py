@@ -32,7 +32,7 @@ RECIPES = Path(__file__).parents[1] / "example_configs" / "surrogates" / "uclche
 CHEMNET = (sys.executable, "-m", "chemnet")
 # shares of the time: that tests may take, and of what is left after the roofline that each stage may
 TESTS_SHARE = 0.2
-STAGES = {"1_first_steps": 0.25, "2_windows": 0.25, "3_histories": 0.35}
+STAGES = {"1_first_steps": 0.15, "2_windows": 0.15, "3_histories": 0.25, "5_pieces": 0.3}
 HIDDEN = (512, 512)
 WIDTHS = (9 + N_SPECIES, *HIDDEN, 2 * N_SPECIES)
 REPEATS = 5
@@ -189,6 +189,7 @@ SMALL = (
     "preprocess.train_size=0.5", "preprocess.validate_size=0.25", "preprocess.test_size=0.25",
     "preprocess.window=8", "train.epochs=1", "train.windows_per_batch=4",
     "model.DirectRelaxation.hidden=[16, 16]", "train.curriculum_epochs=false",
+    "train.gradient_steps=3",
 )  # fmt: skip
 
 

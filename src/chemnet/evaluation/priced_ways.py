@@ -24,6 +24,7 @@ from chemnet.evaluation.score_sums import Forecast
 from chemnet.models.emulators.implicit.implicit_emulator import ImplicitEmulator
 from chemnet.surrogate.loading import accuracies_of
 from chemnet.surrogate.surrogate import Surrogate
+from chemnet.surrogate.trust.domain import Domain
 from chemnet.surrogate.wrappers.fallback import Fallback
 
 NetworkAndOptions = tuple[Network, Mapping[str, Any]]
@@ -86,7 +87,11 @@ def priced_ways(
     ways += [] if implicit is None else [*_implicit_ways(implicit)]
     if not isinstance(found, str):
         ways = [*_solver_ways(*found, surrogate), *ways]
-        ways += [] if plain is None or not plain.is_calibrated else [*_fallback_ways(plain, found)]
+        ways += (
+            []
+            if plain is None or not plain.is_calibrated
+            else [*_fallback_ways(_balancing(plain, data), found)]
+        )
     ways += [
         PricedWay(name, "", judge.methods[name].predict) for name in ("nearest_neighbour", "persistence")
     ]
@@ -171,6 +176,14 @@ def _solver_ways(network: Network, options: Mapping[str, Any], surrogate: Surrog
 
     for words, rtol in SOLVER_RTOLS.items():
         yield PricedWay("solver", f"rtol {words}", partial(solved, rtol=rtol))
+
+
+def _balancing(surrogate: Surrogate, data: PreprocessedData) -> Surrogate:
+    """Return a surrogate whose charges balance where those of the data do: the solver keeps a net charge."""
+    if surrogate.is_neutral or not Domain.of_training(data).is_neutral:
+        return surrogate
+    same = (surrogate.parts, surrogate.domain, surrogate.name, surrogate.provenance)
+    return Surrogate(*same, lambda predictor: surrogate.judgement).neutral()
 
 
 def _fallback_ways(surrogate: Surrogate, found: NetworkAndOptions) -> Iterator[PricedWay]:

@@ -17,7 +17,7 @@ WAYS = {
     "dial": "surrogate, its dial",
     "surrogate": "surrogate",
     "iterations": "so many iterations, then the network",
-    "solver_error": "the solver above an expected error of",
+    "solver_error": "integrated above an expected error of",
     "iterations_alone": "iterations without network",
     "fallback": "Fallback: the solver behind the plain emulator",
     "nearest_neighbour": "nearest training state",

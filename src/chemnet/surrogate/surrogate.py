@@ -85,6 +85,8 @@ class Surrogate:
         self.data = parts.data
         self.components = components_of(parts)
         self.predictor = ConservingPredictor(self.components, torch.from_numpy(self.data.stoichiometry))
+        if getattr(self.components, "conserves_state", False) and domain.is_neutral:
+            self.neutral()  # rate equations would keep a net charge for ever, as they keep a wrong total
         self._inputs = InputChecker(self.data, domain)
         self._judge = judge
         self.latent_dim = self.components.latent_dim

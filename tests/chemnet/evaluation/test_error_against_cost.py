@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from chemnet.config import load_config
 from chemnet.evaluation import error_against_cost as measured
+from chemnet.evaluation import priced_ways
 from chemnet.evaluation.judge import Judge, Options
 from chemnet.evaluation.priced_ways import PricedWay
 from chemnet.evaluation.score_sums import Forecast
@@ -75,3 +77,46 @@ def test_what_is_quick_is_timed_with_many_cells_and_the_solver_never(
     assert [row["solver_share"] for row in priced["rows"]] == [1.0, 1.0]
     assert all(row["mlae"] == 0.0 for row in priced["rows"])
     assert set(asked) <= set(WAYS)
+
+
+class Still:
+    """A network whose solver changes nothing."""
+
+    name = "still"
+
+    def __init__(self, species: tuple[str, ...]) -> None:
+        self.species_names = species
+
+    def solve(self, tracer: Any, start: np.ndarray, **options: Any) -> Any:
+        return SimpleNamespace(abundances=np.tile(start, (len(tracer["time"]), 1)))
+
+
+def test_with_a_network_the_solver_stands_alone_and_behind_a_plain_emulator(
+    surrogate: Any, judge: Judge, tiny_data: Any, config: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def behind(of: Any, network: Any, tolerance: float, options: Any) -> Any:
+        asked.append((tolerance, options["rtol"]))
+        return SimpleNamespace(emulate=lambda *inputs: _unchanged(judge, inputs[1]))
+
+    found = (Still(surrogate.species), {"rtol": 1e-4})
+    monkeypatch.setattr(priced_ways, "network_for", lambda *given: found)
+    monkeypatch.setattr(priced_ways, "Fallback", behind)
+    priced = measured.error_against_cost(surrogate, judge, tiny_data, config)
+    assert priced is not None
+    kinds = [way["kind"] for way in priced["rows"]]
+    assert kinds[:4] == ["solver"] * 4
+    assert kinds.count("fallback") == len(asked) > 0
+    errors = surrogate.judgement.calibration.errors
+    assert all(0.9 * min(errors) <= tolerance <= 1.1 * max(errors) for tolerance, _ in asked)
+    assert {rtol for _, rtol in asked} == {1e-2}
+    still = {way["kind"]: way["mlae"] for way in priced["rows"]}
+    assert still["solver"] == pytest.approx(still["persistence"])
+    assert "still" in priced["note"]
+    assert "ImplicitEmulator" in priced["note"]
+
+
+def _unchanged(judge: Judge, start: np.ndarray) -> Any:
+    rows = np.repeat(start[:, None], judge.source.longest, axis=1)
+    return SimpleNamespace(abundances=rows, by_solver=np.zeros(rows.shape[:2], dtype=bool))

@@ -10,7 +10,7 @@ from chemnet.config import load_config
 from chemnet.data.readers.initial_row import initial_row
 from chemnet.errors import ModelError, ResultsError
 from chemnet.results import list_results
-from chemnet.surrogate.loading import SHIPPED, compose, configured_surrogate, shipped_names
+from chemnet.surrogate.loading import SHIPPED, accuracies_of, compose, configured_surrogate, shipped_names
 
 
 @pytest.fixture
@@ -82,6 +82,20 @@ def test_shipped_surrogates_load_by_name_from_any_folder(tmp_path, monkeypatch):
         sizes = [path.stat().st_size for path in (SHIPPED / name).rglob("*") if path.is_file()]
         assert max(sizes) < 5e6
         assert sum(sizes) < 12e6
+
+
+def test_shipped_surrogates_have_their_dials() -> None:
+    assert {name: accuracies_of(name) for name in shipped_names()} == {
+        "collapse": ["fast", "balanced"],
+        "uclchem": ["fast", "balanced", "exact"],
+    }
+    fast, balanced = (chemnet.Surrogate.load("collapse", accuracy=name) for name in (None, "balanced"))
+    assert not fast.is_neutral
+    assert balanced.is_neutral
+    with pytest.raises(ModelError, match="no accuracy 'exact'") as caught:
+        chemnet.Surrogate.load("collapse", accuracy="exact")
+    assert "fast" in str(caught.value.hint)
+    assert "balanced" in str(caught.value.hint)
 
 
 def test_the_shipped_uclchem_emulates_its_standard_start_and_conserves() -> None:

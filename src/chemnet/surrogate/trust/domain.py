@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chemnet.chemistry.network.stoichiometry import charges
 from chemnet.data.preprocessed import PreprocessedData, Split
 
 # float32 files round a little beyond the range that they were read with
 _RELATIVE_SLACK = 1e-4
 # initial element totals of one set scatter by rounding; other compositions differ by more
 _COMPOSITION_SLACK = 0.02
+# net charge relative to the positive charges below which data are neutral: float32 rounds by 1e-6
+_NEUTRAL, _LEAST_CHARGE = 1e-3, 1e-20
 # rows of a shuffled split whose element totals are looked at
 _SHUFFLED_ROWS = 4096
 
@@ -31,6 +34,8 @@ class Domain:
         Of each element's total per H nucleus.
     dt_min, dt_max, dt_usual
         Shortest, longest and median time step [yr]; all 0 where the data had no time steps.
+    net_charge
+        Largest net charge of a state, relative to its positive charges; infinite where nobody looked at it.
     """
 
     physical_min: tuple[float, ...]
@@ -40,6 +45,7 @@ class Domain:
     dt_min: float
     dt_max: float
     dt_usual: float
+    net_charge: float = float("inf")
 
     @classmethod
     def of_training(cls, data: PreprocessedData) -> Domain:
@@ -56,7 +62,13 @@ class Domain:
             float(shortest),
             float(longest),
             float(usual),
+            _net_charge(train, charges(data.species)),
         )
+
+    @property
+    def is_neutral(self) -> bool:
+        """Whether the charges of the training data balance."""
+        return self.net_charge < _NEUTRAL
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
@@ -89,6 +101,22 @@ class Domain:
             return np.ones(np.shape(dt), dtype=bool)
         slack = _COMPOSITION_SLACK
         return (dt >= self.dt_min * (1.0 - slack)) & (dt <= self.dt_max * (1.0 + slack))
+
+
+def _net_charge(train: Split, charges_S: NDArray[np.float64]) -> float:
+    """Return the largest net charge of first and last rows, relative to their positive charges."""
+    if not (charges_S > 0).any() or not (charges_S < 0).any():
+        return float("inf")
+    # a cold start is neutral whatever comes after it
+    rows = np.concatenate([_first_rows(train), _last_rows(train)])
+    positive = rows @ np.maximum(charges_S, 0.0)
+    return float((np.abs(rows @ charges_S) / np.maximum(positive, _LEAST_CHARGE)).max(initial=0.0))
+
+
+def _last_rows(train: Split) -> NDArray[np.float64]:
+    """Return abundances `(n, S)` of the last row of each tracer, or none where rows are shuffled."""
+    ends = train.offsets[1:] - 1 if train.is_ordered else np.zeros(0, dtype=np.int64)
+    return train.raw_abundance(ends)
 
 
 def _first_rows(train: Split) -> NDArray[np.float64]:
