@@ -267,6 +267,8 @@ VERBS: Registry = Registry(
 )
 
 
+ANY_EMULATOR = "emulator"
+"""As ``model.name`` no class, but the emulator that suits the data (`chemnet.verbs.train_choices`)."""
 #: key of the configuration -> where the class that it names is registered
 _NAMED_BY: dict[str, Registry] = {
     "data_set.name": DATASETS,
@@ -286,7 +288,7 @@ def check_names(config: ConfigDict, tables: Iterable[str]) -> None:
         Naming the key, with near misses.
     """
     for key, registry in _NAMED_BY.items():
-        if key.partition(".")[0] in tables:
+        if key.partition(".")[0] in tables and (key, config.lookup(key)) != ("model.name", ANY_EMULATOR):
             try:
                 registry.check(config.lookup(key))
             except ConfigError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from functools import cached_property
 from pathlib import Path
@@ -54,6 +55,7 @@ class PreprocessedData:
         self.horizon: int | None = self.metadata["horizon"]
         self.stride: int | None = self.metadata["stride"]
         self.digest: str = self.metadata["data_digest"]
+        self._cut_anew = False
         self._splits: dict[str, Split] = {}
 
     @cached_property
@@ -78,10 +80,26 @@ class PreprocessedData:
                 self.physical_scaling,
                 self.window,
                 self.method,
+                self.stride if self._cut_anew else None,
             )
             split.check_shapes(len(self.species), len(self.physical_names))
             self._splits[name] = split
         return self._splits[name]
+
+    def in_windows(self, window: int) -> PreprocessedData:
+        """Return the same result with other windows: they predict all rows but the first, each row once.
+
+        Parameters
+        ----------
+        window
+            Rows per window; the shortest tracer that is trained or validated on, where that is less.
+        """
+        other = copy.copy(self)
+        lengths = [np.diff(self.split(name).offsets) for name in ("train", "validate")]
+        other.window = int(min([window, *(each.min() for each in lengths if len(each))]))
+        other.horizon = other.stride = other.window - 1
+        other._cut_anew, other._splits = True, {}
+        return other
 
     def describe(self, feed: str = "rows", size: int = 2) -> DataDescription:
         """Return what a model must know of this data.

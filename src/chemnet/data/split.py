@@ -12,7 +12,7 @@ import numpy as np
 from chemnet.data.chem_dataset import TracerBlock
 from chemnet.data.scaling import AbundanceScaling, PhysicalScaling
 from chemnet.data.stored_rows import StoredRows
-from chemnet.data.windows import time_steps, window_rows
+from chemnet.data.windows import time_steps, window_rows, window_starts
 from chemnet.errors import DataError, suggest
 
 RowIndex = slice | np.ndarray | Sequence[int]
@@ -34,6 +34,8 @@ class Split:
         Rows per window, None where the method makes none.
     method
         The preprocessing method, for messages.
+    stride
+        Rows between the starts of windows that are cut anew; None: windows as the file has them.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Split:
         physical_scaling: PhysicalScaling,
         window: int | None,
         method: str,
+        stride: int | None = None,
     ) -> None:
         self.path = path
         self.name = path.stem
@@ -50,6 +53,7 @@ class Split:
         self.physical_scaling = physical_scaling
         self.window = window
         self.method = method
+        self.stride = stride
         self._datasets: dict[str, h5py.Dataset] = {}
         self._stored: dict[str, StoredRows] = {}
 
@@ -123,6 +127,8 @@ class Split:
         DataError
             When the preprocessing method made no windows.
         """
+        if self.stride is not None:
+            return window_starts(self.offsets, self.window or 0, self.stride)
         return self._index("window_start", "windows")
 
     @cached_property

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,34 @@ from chemnet.models.emulators.implicit.network_step import ImplicitChemistry
 from chemnet.results import ResultDirectory
 from chemnet.surrogate.surrogate import Surrogate
 
+_NETWORK_KEYS = ("benchmark.solver_network", "data_set.network")
 # attributes of a simulated set with the grain model and the factors of rates, as JSON
 _RATES = {"grain": "grain", "scale": "rate_scale"}
+
+
+@dataclass(frozen=True)
+class NetworkOrigin:
+    """The network that made some data, and how it was read and used.
+
+    Attributes
+    ----------
+    source
+        Its name, or the path of its file or folder.
+    reading, rates
+        How it was read, its grains and the factors of its rates.
+    options
+        Of the solver, by the names of ``[simulate]``.
+    """
+
+    source: str
+    reading: ReadingOptions
+    rates: RateOptions
+    options: Mapping[str, Any]
+
+    @cached_property
+    def network(self) -> Network:
+        """The network, with its rates."""
+        return Network.read(self.source, self.reading).with_rates(self.rates)
 
 
 def network_of(
@@ -42,15 +70,12 @@ def network_of(
     if named is not None:
         return named, {name: config["simulate"][name] for name in SOLVER_OPTIONS}
     try:
-        if "simulate" in data_result.parents:
-            network, options = _by_parent(data_result)
-        else:
-            network, options = _by_file(data_result)
+        origin = network_origin(data_result)
     except ChemNetError as error:
         return f"no network at hand: {error.message}"
-    if set(network.species_names) != set(species):
-        return f"no network at hand: {network.name} has other species than the surrogate"
-    return network, {name: options[name] for name in SOLVER_OPTIONS}
+    if set(origin.network.species_names) != set(species):
+        return f"no network at hand: {origin.network.name} has other species than the surrogate"
+    return origin.network, {name: origin.options[name] for name in SOLVER_OPTIONS}
 
 
 def network_for(
@@ -69,35 +94,47 @@ def network_for(
 
 
 def named_network(config: ConfigDict, species: Sequence[str]) -> Network | None:
-    """Return the network that ``benchmark.solver_network`` names, if any.
+    """Return the network that ``benchmark.solver_network`` names, or else ``data_set.network``, if any.
 
     Raises
     ------
     ChemNetError
         When it cannot be read, or has other species than the surrogate.
     """
-    name = config["benchmark"]["solver_network"]
-    if not name:
+    key = next((key for key in _NETWORK_KEYS if config.lookup(key)), None)
+    if key is None:
         return None
+    name = config.lookup(key)
     reading = ReadingOptions.of(config["network"])
     network = Network.read(name, reading).with_rates(RateOptions.of(config["simulate"]))
     if set(network.species_names) != set(species):
         raise ConfigError(
-            f"benchmark.solver_network = {str(name)!r}: {network.name} has other species than the surrogate",
+            f"{key} = {str(name)!r}: {network.name} has other species than the surrogate",
             hint="name the network that the surrogate stands for, or false",
         )
     return network
 
 
-def _by_parent(data_result: ResultDirectory) -> tuple[Network, Mapping[str, Any]]:
+def network_origin(data_result: ResultDirectory) -> NetworkOrigin:
+    """Return the network that `simulate` made the data with: by their parent, or by what their file says.
+
+    Raises
+    ------
+    ChemNetError
+        When neither names one, or it cannot be read, or is not the same any more.
+    """
+    return _by_parent(data_result) if "simulate" in data_result.parents else _by_file(data_result)
+
+
+def _by_parent(data_result: ResultDirectory) -> NetworkOrigin:
     """Return what the configuration of the parent names."""
     config = data_result.parent("simulate").config
     options = config["simulate"]
-    network = Network.read(options["network"], ReadingOptions.of(config["network"]))
-    return network.with_rates(RateOptions.of(options)), options
+    reading = ReadingOptions.of(config["network"])
+    return NetworkOrigin(str(options["network"]), reading, RateOptions.of(options), options)
 
 
-def _by_file(data_result: ResultDirectory) -> tuple[Network, Mapping[str, Any]]:
+def _by_file(data_result: ResultDirectory) -> NetworkOrigin:
     """Return what the attributes of the file with the tracers name."""
     path = Path(str(data_result.config["data_set"]["path"]))
     try:
@@ -111,8 +148,12 @@ def _by_file(data_result: ResultDirectory) -> tuple[Network, Mapping[str, Any]]:
     # older sets hold nothing but the name of their network
     reading = ReadingOptions.of(json.loads(made_by.get("network_options", "{}")))
     rates = {name: json.loads(made_by.get(key, "{}")) for name, key in _RATES.items()}
-    network = Network.read(str(made_by.get("network_source", made_by["network"])), reading)
-    network = network.with_rates(RateOptions(GrainModel(**rates["grain"]), rates["scale"]))
-    if network_digest(network) != made_by["network_digest"]:
-        raise DataError(f"the network {network.name} is not the one any more that made {path.name}")
-    return network, json.loads(made_by["solver_options"])
+    origin = NetworkOrigin(
+        str(made_by.get("network_source", made_by["network"])),
+        reading,
+        RateOptions(GrainModel(**rates["grain"]), rates["scale"]),
+        json.loads(made_by["solver_options"]),
+    )
+    if network_digest(origin.network) != made_by["network_digest"]:
+        raise DataError(f"the network {origin.network.name} is not the one any more that made {path.name}")
+    return origin

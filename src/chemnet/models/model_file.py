@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chemnet.config import ConfigDict, load_result_config
+from chemnet.config import load_result_config
 from chemnet.config.toml_text import toml_text
-from chemnet.errors import ModelError, ResultsError
+from chemnet.errors import DataError, ModelError, ResultsError
 from chemnet.models.contract import ChemModel, member_tables, own_table, rebuild_model
 from chemnet.models.weights import BEST_WEIGHTS
 from chemnet.results import ResultDirectory
@@ -42,7 +43,7 @@ def write_model_file(folder: Path, model: ChemModel) -> None:
         "data": data,
     }
     (folder / MODEL_FILE).write_text(toml_text(content), encoding="utf-8")
-    (folder / CONFIG_FILE).write_text(toml_text(_built_from(model.config)), encoding="utf-8")
+    (folder / CONFIG_FILE).write_text(toml_text(_built_from(model, folder)), encoding="utf-8")
 
 
 def read_model_file(result: ResultDirectory) -> dict[str, Any]:
@@ -109,13 +110,21 @@ def load_trained(result: ResultDirectory, weights: str = BEST_WEIGHTS) -> ChemMo
     return model.eval()
 
 
-def _built_from(config: ConfigDict) -> dict[str, Any]:
-    """Return the part of a configuration that a model is built from."""
+def _built_from(model: ChemModel, folder: Path) -> dict[str, Any]:
+    """Return the part of a configuration that a model is built from; its files are put beside it."""
+    config = model.config
     name = config["model"]["name"]
-    return {
-        "model": {
-            "name": name,
-            name.rpartition(".")[2]: own_table(config, name),
-            **member_tables(config, name),
-        }
-    }
+    tables = {name.rpartition(".")[2]: own_table(config, name), **member_tables(config, name)}
+    with suppress(DataError):  # a format that cannot be written: the files stay where they are
+        files = write_model_files(model, folder)
+        next(reversed(tables.values())).update(files)
+    return {"model": {"name": name, **tables}}
+
+
+def write_model_files(model: Any, folder: Path) -> dict[str, Any]:
+    """Write the files that a model needs into a folder, and return the keys of its table that name them.
+
+    All members of an ensemble need the same ones: the keys are those of their table.
+    """
+    first = next(iter(getattr(model, "members", [model])))
+    return dict(first.write_files(folder)) if hasattr(first, "write_files") else {}

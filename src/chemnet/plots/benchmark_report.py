@@ -92,7 +92,9 @@ def as_text(metrics: Mapping[str, Any]) -> str:
     for title, table in _tables(metrics):
         parts += [title, *aligned(table), ""]
     words = [textwrap.fill(sentence, _TEXT_WIDTH) for sentence in (*verdict(metrics), *_notes(metrics))]
-    return "\n".join([*parts, *words])
+    further = [f"- {line}" for line in metrics.get("next_steps", [])]
+    advice = [textwrap.fill(line, _TEXT_WIDTH, subsequent_indent="  ") for line in further]
+    return "\n".join([*parts, *words, *(["", "What to try next", *advice] if advice else [])])
 
 
 def as_markdown(metrics: Mapping[str, Any], figures: Sequence[str]) -> str:
@@ -108,6 +110,8 @@ def as_markdown(metrics: Mapping[str, Any], figures: Sequence[str]) -> str:
     for title, table in [*_tables(metrics), _species_section(metrics)]:
         lines += [f"## {title}", "", *markdown_table(table), ""]
     lines += [*_notes(metrics), ""]
+    if metrics.get("next_steps"):
+        lines += ["## What to try next", "", *(f"- {line}" for line in metrics["next_steps"]), ""]
     for name in figures:
         lines += [f"## {FIGURES[name]}", "", f"![{FIGURES[name]}]({name})", ""]
     return "\n".join(lines)
@@ -129,6 +133,9 @@ def as_html(metrics: Mapping[str, Any], folder: Path, figures: Sequence[str]) ->
     for heading, table in [*_tables(metrics), _species_section(metrics)]:
         body += [f"<h2>{html.escape(heading)}</h2>", html_table(table)]
     body += [f'<p class="note">{html.escape(note)}</p>' for note in _notes(metrics)]
+    if metrics.get("next_steps"):
+        items = "".join(f"<li>{html.escape(line)}</li>" for line in metrics["next_steps"])
+        body.append(f"<h2>What to try next</h2><ul>{items}</ul>")
     for name in figures:
         image = base64.b64encode((folder / name).read_bytes()).decode("ascii")
         body.append(

@@ -24,6 +24,7 @@ _PATH, _SEED, _COMPONENT = ("data_set", "path"), ("general", "seed"), ("train", 
 # how it is made, not what
 _INCIDENTAL = {
     _PATH,
+    ("data_set", "network"),
     ("preprocess", "compression"),
     ("simulate", "pandas_layout"),
     ("simulate", "resume"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping, Sequence
 from functools import partial
 from os import PathLike
@@ -33,6 +34,18 @@ Source = str | Path
 def shipped_names() -> list[str]:
     """Return the names of the surrogates that come with the package."""
     return sorted({path.relative_to(SHIPPED).parts[0] for path in SHIPPED.rglob(SURROGATE_FILE)})
+
+
+def shipped_with(species: Sequence[str]) -> list[str]:
+    """Return the names of the surrogates that come with the package and have these species, in any order."""
+    wanted = set(species)
+    return [name for name in shipped_names() if _species_of(SHIPPED / name) == wanted]
+
+
+def _species_of(folder: Path) -> set[str]:
+    """Return the species of a shipped surrogate, the same at every setting of its dial."""
+    file = next(folder.rglob(SURROGATE_FILE))
+    return set(tomllib.loads(file.read_text(encoding="utf-8"))["data"]["species"])
 
 
 def load_surrogate(

@@ -27,6 +27,7 @@ from chemnet.data.description import DataDescription
 from chemnet.errors import ConfigError, ModelError, UntrustedNameError, suggest
 from chemnet.models.contract import member_tables, own_table, rebuild_model
 from chemnet.models.emulators.spaces.latent import TRAINED_AUTOENCODER
+from chemnet.models.model_file import write_model_files
 from chemnet.models.weights import BEST_WEIGHTS, fitted, read_tensors, write_tensors
 from chemnet.registry import MODELS
 from chemnet.results.lineage import file_digest, record_files
@@ -210,11 +211,12 @@ def _describe(network: Any, folder: Path) -> dict[str, Any]:
     Files that it needs are written into the folder, and the keys that name them are relative to that.
     """
     name, data = network.config["model"]["name"], network.data.to_dict()
-    files = network.write_files(folder) if hasattr(network, "write_files") else {}
+    table, members = own_table(network.config, name), member_tables(network.config, name)
+    next(iter(members.values()), table).update(write_model_files(network, folder))
     return {
         "model": name,
-        "table": {**own_table(network.config, name), **files},
-        "members": member_tables(network.config, name),
+        "table": table,
+        "members": members,
         "data": {key: data[key] for key in _OWN_DATA},
     }
 
@@ -262,13 +264,22 @@ def _build(
     described: dict[str, Any], shared: dict[str, Any], folder: Path, autoencoder: nn.Module | None
 ) -> Any:
     """Build a network from its description, with random weights."""
-    name, table = described["model"], dict(described["table"])
     # an unknown one is named as such, not by the first of its keys
-    for key in getattr(MODELS.get(name), "file_keys", ()):
-        if table[key] and (folder / table[key]).exists():
-            table[key] = str(folder / table[key])
+    name, cls = described["model"], MODELS.get(described["model"])
+    table = _with_files(described["table"], cls, folder)
+    members = {
+        model: _with_files(values, MODELS.get(table["member"]), folder)
+        for model, values in described.get("members", {}).items()
+    }
     config = load_result_config(PACKAGED_DEFAULTS, [f'model.name="{name}"'])
     own = name if name in config["model"] else name.rpartition(".")[2]
-    for model, values in {own: table, **described.get("members", {})}.items():
+    for model, values in {own: table, **members}.items():
         config = config.replace({join_key(("model", model, key)): value for key, value in values.items()})
     return rebuild_model(config, DataDescription.from_dict({**shared, **described["data"]}), autoencoder)
+
+
+def _with_files(table: dict[str, Any], cls: Any, folder: Path) -> dict[str, Any]:
+    """Return a model's table with the full paths of files in a saved surrogate's folder."""
+    names = {key: table[key] for key in getattr(cls, "file_keys", ()) if table[key]}
+    found = {key: str(folder / name) for key, name in names.items() if (folder / name).exists()}
+    return {**table, **found}

@@ -104,7 +104,9 @@ def benchmark(config: ConfigDict) -> ResultDirectory:
     from chemnet.data.preprocessed import PreprocessedData
     from chemnet.evaluation.data_origin import named_network
     from chemnet.evaluation.examples import check_species
+    from chemnet.evaluation.next_steps import next_steps
     from chemnet.evaluation.scored_data import data_for, surrogate_to_score, trained_emulator
+    from chemnet.surrogate.loading import shipped_with
 
     surrogate = surrogate_to_score(config)
     data_result = data_for(config, surrogate)
@@ -119,6 +121,8 @@ def benchmark(config: ConfigDict) -> ResultDirectory:
             config = config.replace({"surrogate.emulator": str(emulator.path)})
     with ResultWriter(config, "benchmark", surrogate.name, parents=parents) as writer:
         metrics = _measure(config, surrogate, PreprocessedData(data_result), writer.path)
+        training = None if emulator is None else emulator.summary
+        metrics["next_steps"] = next_steps(metrics, training, shipped_with(surrogate.species))
         (writer.path / METRICS_FILE).write_text(json.dumps(metrics, indent=1), encoding="utf-8")
         _write_report(metrics, writer.path)
         rollout = metrics["scores"]["rollout"]
@@ -192,6 +196,7 @@ def _describe(surrogate: Surrogate) -> dict[str, Any]:
         "latents": surrogate.latent_dim // surrogate.components.size,
         "members": surrogate.components.size,
         "networks": {role: type(network).__name__ for role, network in networks.items()},
+        "member": type(surrogate.parts.emulators[0]).__name__,
         "parameters": sum(p.numel() for network in networks.values() for p in network.parameters()),
         "provenance": surrogate.provenance,
     }

@@ -39,8 +39,8 @@ class Model(Verb[Answer]):
             trained = resolve_input(config, "infer.model_dir", verb="train", what="trained model")
             name, model, batch, path = *_trained(trained), trained.path
         else:
-            name, path = config["model"]["name"], None
             model, batch = _configured(config)
+            name, path = model.config["model"]["name"], None
         from chemnet.models.summary import summarise_model
 
         summary = summarise_model(model, name, batch)
@@ -66,8 +66,10 @@ def _configured(config: Any) -> tuple[Any, Any]:
     from chemnet.models.contract import build_model
     from chemnet.models.model_file import load_trained
     from chemnet.verbs.train import find_inputs
+    from chemnet.verbs.train_choices import settled
 
     inputs = find_inputs(config)
+    config, _ = settled(config, inputs["preprocess"])
     data = PreprocessedData(inputs["preprocess"]).describe(MODELS.get(config["model"]["name"]).feed)
     autoencoder = load_trained(inputs["autoencoder"]) if "autoencoder" in inputs else None
     return build_model(config, data, autoencoder), data.sample

@@ -61,13 +61,7 @@ class Preprocess(Verb[PreprocessResult]):
             Naming the file, row and column of what is wrong with the data; no result is left.
         """
         config = self.config if path is None else self.config.replace({"data_set.path": str(path)})
-        data_dir = config["general"]["data_dir"]
-        if config["data_set"]["path"] is False and data_dir is not False:
-            config = config.replace({"data_set.path": data_dir})
-        simulated = _newest_simulated(config)
-        if simulated is not None:
-            config = config.replace({"data_set.path": str(simulated.file("tracers.h5"))})
-        parents = {} if simulated is None else {"simulate": simulated}
+        config, parents = with_table(config)
         if config["preprocess"]["method"] not in PREPROCESSING:
             PREPROCESSING.get(config["preprocess"]["method"])  # a plugin's; an unknown one stops here
         # what is wrong with the data set is told before the methods, and with them Numba, are imported
@@ -77,6 +71,20 @@ class Preprocess(Verb[PreprocessResult]):
         with ResultWriter(config, verb=self.cli_name, parents=parents) as writer:
             writer.summary.update(_summary(preprocess(dataset, config, writer.path)))
         return PreprocessResult(writer.result)
+
+
+def with_table(config: ConfigDict) -> tuple[ConfigDict, dict[str, ResultDirectory]]:
+    """Return a configuration that names the table to read, and the result of `simulate` that holds it.
+
+    Where ``data_set.path`` names none it is that of ``general.data_dir``, or of the newest `simulate`.
+    """
+    data_dir = config["general"]["data_dir"]
+    if config["data_set"]["path"] is False and data_dir is not False:
+        config = config.replace({"data_set.path": data_dir})
+    simulated = _newest_simulated(config)
+    if simulated is None:
+        return config, {}
+    return config.replace({"data_set.path": str(simulated.file("tracers.h5"))}), {"simulate": simulated}
 
 
 def _newest_simulated(config: ConfigDict) -> ResultDirectory | None:

@@ -17,6 +17,7 @@ from chemnet.results import ResultDirectory, ResultWriter, VerbResult
 from chemnet.results.partial import OwnedRun, unfinished
 from chemnet.sweeps.search_space import Choice, Space, grid, read_space, with_space_words
 from chemnet.verbs.train import Train, TrainResult, find_inputs, refuse_wrong_names
+from chemnet.verbs.train_choices import settled
 from chemnet.verbs.verb import Verb
 
 if TYPE_CHECKING:
@@ -196,6 +197,8 @@ def _with_inputs(config: ConfigDict, space: Space) -> tuple[ConfigDict, dict[str
     first = {key: domain.values[0] for key, domain in space.items() if isinstance(domain, Choice)}
     refuse_wrong_names(config.replace(first))
     inputs = find_inputs(config.replace(first))
+    if "model.name" not in space:
+        config, _ = settled(config, inputs["preprocess"])
     shared = {
         role: result
         for role, result in inputs.items()

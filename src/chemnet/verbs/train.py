@@ -9,7 +9,7 @@ from chemnet.config import ConfigDict
 from chemnet.errors import ModelError, ResultsError
 from chemnet.plugins import require_dotted
 from chemnet.progress import get_logger
-from chemnet.registry import DATASETS, MODELS, VERBS, chem_verb
+from chemnet.registry import ANY_EMULATOR, DATASETS, MODELS, VERBS, chem_verb
 from chemnet.results import (
     ResultDirectory,
     VerbResult,
@@ -19,12 +19,19 @@ from chemnet.results import (
     named_result,
     resolve_input,
 )
+from chemnet.verbs.train_choices import (
+    check_fit,
+    order_of,
+    settled,
+    start,
+)
 from chemnet.verbs.verb import Verb
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import nn
 
+    from chemnet.surrogate.surrogate import Surrogate
     from chemnet.training.loop.handlers import Callback
 
 # where PyTorch has what the tables of the recipe name
@@ -75,7 +82,8 @@ class Train(Verb[TrainResult]):
     tables = ("train", "model", "optimizer", "criterion", "scheduler")
     examples = (
         "chemnet train train.epochs=20",
-        "chemnet train model.name=LatentEmulator train.component=emulator",
+        "chemnet train model.name=emulator",
+        "chemnet train train.start_from=uclchem",
         "chemnet train train.resume=latest",
     )
 
@@ -132,6 +140,9 @@ def _train(config: ConfigDict, callback: Callback | None = None) -> TrainResult:
     """Find the inputs, then train."""
     from chemnet.training.loop.tracking import tracked_where_possible
 
+    if config["train"]["start_from"] is not False and ("train", "mode") not in config.chosen:
+        # one command, from the table to the surrogate
+        config = config.replace({"train.mode": "both"})
     refuse_wrong_names(config)
     config = tracked_where_possible(config)
     from chemnet.training.loop.train_component import train_component
@@ -141,11 +152,13 @@ def _train(config: ConfigDict, callback: Callback | None = None) -> TrainResult:
     group = process_group(config["general"]["device"])
     resumed = find_resumed(config, group)
     check_start(config, resumed)
-    begun = config_to_go_on_with(config, resumed)
+    begun, weights = config_to_go_on_with(config, resumed), None
     inputs = group.agreed(lambda: find_inputs(begun))
     check_inputs(resumed, inputs)
+    if resumed is None:
+        begun, weights = settled(begun, inputs["preprocess"])
     used = {f"train.{role}_dir": str(result.path) for role, result in inputs.items()}
-    return TrainResult(train_component(begun.replace(used), inputs, resumed, callback, group))
+    return TrainResult(train_component(begun.replace(used), inputs, resumed, callback, group, weights))
 
 
 def refuse_wrong_names(config: ConfigDict) -> None:
@@ -187,7 +200,11 @@ def find_inputs(config: ConfigDict) -> dict[str, ResultDirectory]:
     ResultsError
         When nothing fits.
     """
-    model = MODELS.get(config["model"]["name"])
+    if config["train"]["start_from"] is not False:
+        return {"preprocess": _in_order_of(start(config), config)}
+    # which emulator it is to be the data decide
+    name = config["model"]["name"]
+    model = MODELS.get("DirectRelaxation" if name == ANY_EMULATOR else name)
     data_result = _preprocessed(config, model)
     if model.role != "emulator":
         return {"preprocess": data_result}
@@ -203,6 +220,20 @@ def find_inputs(config: ConfigDict) -> dict[str, ResultDirectory]:
         same_data=False,  # it fits the very result that is trained on
     )
     return {"preprocess": data_result, "autoencoder": autoencoder}
+
+
+def _in_order_of(surrogate: Surrogate, config: ConfigDict) -> ResultDirectory:
+    """Return data that a surrogate can go on with; those in another order are preprocessed anew."""
+    from chemnet.data.preprocessed import PreprocessedData
+
+    emulator: Any = surrogate.parts.emulator
+    model = MODELS.get(emulator.config["model"]["name"])
+    found = _preprocessed(config, model)
+    if check_fit(surrogate, PreprocessedData(found)):
+        return found
+    _log.info("the species of %s are in another order, or on another scale", found.name)
+    keys = {**order_of(surrogate), "train.preprocess_dir": False, "train.mode": "both"}
+    return _preprocessed(config.replace(keys), model)
 
 
 def _preprocessed(config: ConfigDict, model: Any) -> ResultDirectory:
@@ -229,17 +260,20 @@ def _preprocessed(config: ConfigDict, model: Any) -> ResultDirectory:
 def _is_of(result: ResultDirectory, config: ConfigDict) -> bool:
     """Return whether a preprocess result was made from the configured data, with the configured settings."""
     from chemnet.data.preprocessed import PreprocessedData
+    from chemnet.verbs.preprocess import with_table
 
     try:
         same = _data_settings(result.config) == _data_settings(config)
     except (ResultsError, KeyError):
         # made under other defaults, or without a plugin's: not the same settings
         return False
-    return same and PreprocessedData(result).digest == DATASETS.get(config["data_set"]["name"])(config).digest
+    read, _ = with_table(config)
+    return same and PreprocessedData(result).digest == DATASETS.get(read["data_set"]["name"])(read).digest
 
 
 def _data_settings(config: ConfigDict) -> tuple[Any, ...]:
     """Return what decides how data are prepared; where they stand does not matter, their digest does."""
     tables = {name: config[name].to_dict() for name in ("data_set", "preprocess")}
-    tables["data_set"].pop("path")
+    for incidental in ("path", "network"):
+        tables["data_set"].pop(incidental)
     return tables, config["general"]["seed"]

@@ -176,3 +176,16 @@ def test_a_split_of_other_shapes_than_it_says_is_refused(
     plant(copy, RESULT_FILE, {"files/train.h5": record_of(copy / "train.h5")})
     with pytest.raises(DataError, match=rf"train\.h5: '{name}' holds"):
         PreprocessedData(copy).split("train")
+
+
+def test_windows_cut_anew_predict_each_row_once(data: PreprocessedData) -> None:
+    steps, whole = data.in_windows(2), data.in_windows(10**6)
+    train = data.split("train")
+    starts = steps.split("train").window_start
+    assert (steps.window, steps.horizon) == (2, 1)
+    assert len(starts) == train.n_rows - len(train.tracer_ids)
+    assert set(starts) == set(np.flatnonzero(train.dt > 0))
+    assert whole.window == 30
+    assert whole.split("train").window_start.tolist() == train.offsets[:-1].tolist()
+    # the result itself keeps its own
+    assert data.window == 10

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -57,14 +58,17 @@ class Ensemble:
     def begin(self, latent: Tensor) -> State:
         """Return the state of cells with latents `(B, M L)`."""
         states = [member.begin(one) for member, one in zip(self.members, self._apart(latent), strict=True)]
-        return {name: torch.cat([state[name] for state in states], dim=1) for name in states[0]}
+        return {name: _side_by_side([state[name] for state in states]) for name in states[0]}
 
     def step(self, state: State, physical_BP: Tensor, dt_B: Tensor) -> State:
         """Return the state after one step of every member."""
-        members = {name: torch.stack(self._apart(values)) for name, values in state.items()}
+        members = {
+            name: values.t() if name in self._numbers else torch.stack(self._apart(values))
+            for name, values in state.items()
+        }
         arguments = (members, self.scaled_physical(physical_BP), dt_B.float())
         after = call_each(self._emulators, "advance", (0, None, None), *arguments, state=self._stacked)
-        return {name: torch.cat(list(values), dim=1) for name, values in after.items()}
+        return {name: _side_by_side(list(values)) for name, values in after.items()}
 
     def rollout(self, state: State, physical_BTP: Tensor, dt_BN: Tensor, rows: Tensor) -> State:
         """Return the states `(B, R, ...)` in the wanted rows; see `rollout_states`."""
@@ -107,6 +111,13 @@ class Ensemble:
         """Return scaled parameters, as the members see them."""
         return self.members[0].scaled_physical(physical)
 
+    @cached_property
+    def _numbers(self) -> set[str]:
+        """Names of what a member's state holds one number of per cell, `(B,)`; here they are `(B, M)`."""
+        one = self.members[0]
+        state = one.begin(torch.zeros(1, self.latent_dim // self.size, device=self.device))
+        return {name for name, values in state.items() if values.ndim == 1}
+
     def _apart(self, values: Tensor) -> list[Tensor]:
         return list(values.chunk(self.size, dim=1))
 
@@ -121,6 +132,11 @@ class Ensemble:
 
     def _spread(self, scaled: Tensor) -> Tensor:
         return self.scaling.decades * scaled.std(dim=0, correction=0)
+
+
+def _side_by_side(values: Sequence[Tensor]) -> Tensor:
+    """Return the members' values, `(B, n)` or `(B,)` each, as `(B, M n)`."""
+    return torch.stack(list(values), dim=1) if values[0].ndim == 1 else torch.cat(list(values), dim=1)
 
 
 Components = FusedPredictor | Ensemble

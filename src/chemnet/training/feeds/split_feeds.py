@@ -25,6 +25,17 @@ _CHUNK_ROWS, _FEWEST_CHUNKS = 2048, 8
 _log = get_logger(__name__)
 
 
+def training_data(result: ResultDirectory, config: ConfigDict) -> PreprocessedData:
+    """Return a preprocess result in the windows that ``train.window`` asks for; false: in its own."""
+    data, window = PreprocessedData(result), config["train"]["window"]
+    if window is False or MODELS.get(config["model"]["name"]).feed != "windows":
+        return data
+    cut = data.in_windows(window)
+    if cut.window != window:
+        _log.info("train.window: windows of %d rows, the length of the shortest tracer", cut.window)
+    return cut
+
+
 def make_feeds(
     data: PreprocessedData,
     kind: str,
@@ -79,7 +90,7 @@ def make_feeds(
 
 def batch_bytes(result: ResultDirectory, config: ConfigDict) -> int:
     """Return the bytes of a batch's abundances, which no tensor of a usual training step exceeds by much."""
-    data, kind = PreprocessedData(result), MODELS.get(config["model"]["name"]).feed
+    data, kind = training_data(result, config), MODELS.get(config["model"]["name"]).feed
     rows = 1 if kind == "rows" else data.window or 1
     return 4 * rows * len(data.species) * _batch_size(config["train"], kind)
 

@@ -51,6 +51,10 @@ class Session:
         The processes that train together.
     ended_by_callback
         Whether a callback ended the training.
+    from_surrogate
+        Whether it began with the weights of a surrogate, which then compete with those of the epochs.
+    first_record
+        The figures of these weights, as epoch 0.
     """
 
     # an nn.Module with all that chemnet.models.contract adds to one
@@ -67,6 +71,8 @@ class Session:
     records: list[dict[str, float]] = field(default_factory=list)
     group: Alone = ALONE
     ended_by_callback: bool = False
+    from_surrogate: bool = False
+    first_record: dict[str, float] = field(default_factory=dict)
 
     @property
     def table(self) -> ConfigDict:

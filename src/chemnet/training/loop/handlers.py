@@ -92,8 +92,20 @@ class ScoreEpochs:
 
     def attach(self, trainer: Engine) -> None:
         """Time epochs and score them."""
+        trainer.add_event_handler(Events.STARTED, self.score_start)
         trainer.add_event_handler(Events.EPOCH_STARTED, self.start)
         trainer.add_event_handler(Events.EPOCH_COMPLETED, self.score)
+
+    def score_start(self) -> None:
+        """Let the surrogate that a training starts from compete: fine-tuning must not make it worse."""
+        session, monitor = self.session, self.session.table["monitor"]
+        if not session.from_surrogate or session.state.epoch or not len(session.validation):
+            return
+        scores = run_validation(session, self.evaluator, self.validation_means)
+        session.first_record = {"epoch": 0, **{f"validate_{name}": value for name, value in scores.items()}}
+        if monitor in session.first_record:
+            session.state.record(session.first_record[monitor], session.model)
+            _log.info("before training: %s %.4g", monitor, session.first_record[monitor])
 
     def start(self) -> None:
         """Note when the epoch began."""

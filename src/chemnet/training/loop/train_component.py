@@ -10,18 +10,19 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from chemnet.config import ConfigDict
-from chemnet.data.preprocessed import PreprocessedData
 from chemnet.models.contract import build_model, own_table
 from chemnet.models.model_file import load_trained, write_model_file
 from chemnet.models.recipe import keywords
+from chemnet.models.weights import fitted
 from chemnet.progress import get_logger
 from chemnet.registry import MODELS
 from chemnet.results import ResultDirectory, ResultWriter
 from chemnet.results.layout import DONE
 from chemnet.training.feeds.curriculum import with_curriculum
-from chemnet.training.feeds.split_feeds import batch_bytes, make_feeds
+from chemnet.training.feeds.split_feeds import batch_bytes, make_feeds, training_data
 from chemnet.training.feeds.truncation import with_truncation
 from chemnet.training.loop.engines import Session, make_session, make_trainer, run_epochs
 from chemnet.training.loop.handlers import (
@@ -57,6 +58,7 @@ def train_component(
     resumed: Resumed | None = None,
     callback: Callback | None = None,
     group: Alone = ALONE,
+    start: Mapping[str, Tensor] | None = None,
 ) -> ResultDirectory:
     """Train the model that the configuration names, and return its result.
 
@@ -72,6 +74,8 @@ def train_component(
         Sees each epoch and may end the training.
     group
         The processes that train it together.
+    start
+        Weights to begin with, by name; None for random ones, or those of ``train.model_weights_file``.
 
     Raises
     ------
@@ -83,7 +87,7 @@ def train_component(
     """
     largest = batch_bytes(inputs["preprocess"], config)
     with cpu_threads(config["general"]["threads"]), memory_for_steps(largest):
-        session, trace = prepare(config, inputs, resumed, group)
+        session, trace = prepare(config, inputs, resumed, group, start)
         # all have read what the first one may change now
         group.wait()
         if group.is_first:
@@ -119,16 +123,19 @@ def prepare(
     inputs: dict[str, ResultDirectory],
     resumed: Resumed | None,
     group: Alone = ALONE,
+    start: Mapping[str, Tensor] | None = None,
 ) -> tuple[Session, Trace]:
     """Build model, feeds and optimizer, and bring back the state of a resumed run; nothing is written."""
     seed_everything(config["general"]["seed"])
     device, trace = group.device(config["general"]["device"]), Trace(config["train"]["trace"])
-    data = PreprocessedData(inputs["preprocess"])
+    data = training_data(inputs["preprocess"], config)
     feed = MODELS.get(config["model"]["name"]).feed
     autoencoder = load_trained(inputs["autoencoder"]) if "autoencoder" in inputs else None
     model: Any = build_model(config, data.describe(feed), autoencoder)
     if config["train"]["model_weights_file"] and resumed is None:
         model.load_weights(config["train"]["model_weights_file"])
+    if start is not None:
+        model.load_state_dict(fitted(start, model.state_dict(), config["train"]["start_from"]))
     model.to(device)
     training, validation = make_feeds(data, feed, config, device, trace, group.shard)
     group.check_batches(training)
@@ -147,12 +154,13 @@ def prepare(
         device=device,
         origin=origin_of(config, inputs),
         group=group,
+        from_surrogate=start is not None,
     )
     if resumed is not None:
         session.state = restore(resumed.found, model, session.optimizer, session.scheduler)
         session.records = records_of(resumed.found.path, session.state.epoch)
         resumed.found.check_records(session.records)
-    elif not config["train"]["model_weights_file"]:
+    elif start is None and not config["train"]["model_weights_file"]:
         model.before_training(training)
     group.join(model, config["general"]["seed"] + session.state.epoch)
     return session, trace
@@ -199,10 +207,12 @@ def finish(session: Session, writer: ResultWriter, status: str) -> ResultDirecto
 def summarise(session: Session, status: str) -> dict[str, Any]:
     """Return what ``summary.json`` holds: the run in a few values, with the figures of its best epoch."""
     state = session.state
-    best = next((record for record in session.records if record["epoch"] == state.best_epoch), {})
+    records = [session.first_record, *session.records]
+    best = next((record for record in records if record.get("epoch") == state.best_epoch), {})
     return {
         "model": session.config["model"]["name"],
         "role": session.model.role,
+        **({"started_from": started} if (started := session.config["train"]["start_from"]) else {}),
         "parameters": sum(parameter.numel() for parameter in session.model.parameters()),
         "epochs": state.epoch,
         "best_epoch": state.best_epoch,

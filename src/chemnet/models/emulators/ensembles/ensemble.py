@@ -47,6 +47,9 @@ class Ensemble(ChemModel):
         super().__init__(config, data)
         cls = member_class(type(self), self.table["member"])
         self.members: Any = nn.ModuleList(cls(config, data, *autoencoder) for _ in range(self.table["size"]))
+        members: list[Any] = list(self.members)
+        for member in members[1:] if hasattr(cls, "share") else []:
+            member.share(members[0])
         if getattr(self.members[0], "trained_autoencoder", None) is not None:
             raise ConfigError(
                 f"the members of an ensemble share one frozen autoencoder; model.{cls.__name__} trains its "

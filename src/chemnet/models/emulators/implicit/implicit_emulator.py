@@ -14,7 +14,7 @@ sub-steps do it where they resolve the change, and the solver where they do not,
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,9 @@ import torch
 from torch import Tensor
 
 from chemnet.chemistry.formats import native_writer
+from chemnet.chemistry.formats.row_files import ReadingOptions
 from chemnet.chemistry.network.network import Network
+from chemnet.chemistry.network.rate_options import RateOptions
 from chemnet.config import ConfigDict
 from chemnet.errors import ConfigError, DataError, ModelError
 from chemnet.models import losses, validation_metrics
@@ -114,6 +116,10 @@ class ImplicitEmulator(ChemModel):
         other = copy.copy(self)
         other._modules = {**self._modules, "correction": NoCorrection()}
         return other
+
+    def share(self, other: ImplicitEmulator) -> None:
+        """Take network and iterates of another with the same table: each is computed once for both."""
+        self.chemistry, self._known = other.chemistry, other._known
 
     def iterate(self, before: Tensor, physical: Tensor, dt: Tensor) -> Iterates:
         """Return the iterates of scaled abundances `(B, S)`; the state itself without iterations."""
@@ -224,8 +230,8 @@ class ImplicitEmulator(ChemModel):
             DIVIDED_STEPS: state[DIVIDED_STEPS] + divided,
         }
 
-    def write_files(self, folder: Path) -> dict[str, str]:
-        """Write the network into a folder, and return the key that names it, relative to that.
+    def write_files(self, folder: Path) -> dict[str, Any]:
+        """Write the network into a folder, and return the keys that name it, relative to that.
 
         Raises
         ------
@@ -242,7 +248,8 @@ class ImplicitEmulator(ChemModel):
             name=network.name,
             abundances=network.standard_abundances,
         )
-        return {"network": NETWORK_FOLDER}
+        # what was read is written out: it needs no options any more
+        return {"network": NETWORK_FOLDER, "reading": {}}
 
     def before_training(self, training: TrainingRows) -> None:
         """Learn mean and spread of each species, of the features, and the usual time step.
@@ -263,7 +270,7 @@ class ImplicitEmulator(ChemModel):
         """Refuse a network whose steps miss the true rows as only other rates do."""
         if self.chemistry is None:
             return
-        rows = _consecutive(training)
+        rows = consecutive_steps(training)
         found = self.chemistry.disagreement(*rows)
         network, compatible = self.chemistry.network, self.chemistry.uclchem_compatible
         _log.info("the implicit step of %s is off by %s; rows are %.2g dex apart",
@@ -319,7 +326,7 @@ def _single_steps(batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return before, batch["physical"].flatten(0, 1), batch["dt"].flatten(0, 1), target
 
 
-def _consecutive(training: TrainingRows) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def consecutive_steps(training: TrainingRows) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return some evenly spaced steps of the training split: state, parameters, time step, state after it."""
     names, parts = ("abundance", "physical", "dt"), []
     for rows in training.row_batches():
@@ -341,6 +348,21 @@ def _chemistry(table: ConfigDict, data: DataDescription) -> ImplicitChemistry | 
     if not table["network"]:
         raise ConfigError(
             "model.ImplicitEmulator.network is not set: iterations need the network that made the data",
-            hint="name it ('collapse', or the folder of another), or set model.ImplicitEmulator.iterations=0",
+            hint="name it: data_set.network='collapse', or the folder of another; or set "
+            "model.ImplicitEmulator.iterations=0",
         )
-    return ImplicitChemistry(Network.read(table["network"]), table["uclchem_compatible"], data)
+    return ImplicitChemistry(named_network(table), table["uclchem_compatible"], data)
+
+
+def named_network(table: Mapping[str, Any]) -> Network:
+    """Return the network that a table ``[model.ImplicitEmulator]`` describes, with its rates.
+
+    Raises
+    ------
+    DataError
+        When it cannot be read, or a factor names no reaction of it.
+    """
+    network = Network.read(table["network"], ReadingOptions.of(table["reading"]))
+    return network.with_rates(
+        RateOptions.of({"grain": table["grain"], "rates": {"scale": table["rate_scale"]}})
+    )

@@ -19,6 +19,7 @@ from torch import Tensor
 from chemnet.chemistry.network.network import Network
 from chemnet.chemistry.solver.disagreement import RateDisagreement
 from chemnet.chemistry.solver.implicit_step import ImplicitStep, Iterated, StepCode
+from chemnet.chemistry.solver.solve import SHIELDING_COLUMNS
 from chemnet.chemistry.tracers import FURTHER_CONDITIONS, PHYSICAL_NAMES
 from chemnet.data.description import DataDescription
 from chemnet.errors import ConfigError, DataError
@@ -223,6 +224,12 @@ def _columns(data: DataDescription) -> dict[str, int]:
         raise ConfigError(
             f"the data have no parameter {missing[0]}, which the rates of a network depend on",
             hint="model.ImplicitEmulator.iterations=0 is an emulator without a network",
+        )
+    columns = [name for name in SHIELDING_COLUMNS if name in data.physical_names]
+    if columns:
+        raise ConfigError(
+            f"the data have the column density {columns[0]}; an implicit step takes columns from Av alone",
+            hint=f"leave {columns[0]} out of data_set.physical, or set model.ImplicitEmulator.iterations=0",
         )
     known = (*PHYSICAL_NAMES, *FURTHER_CONDITIONS)
     return {name: data.physical_names.index(name) for name in known if name in data.physical_names}

@@ -302,3 +302,25 @@ def test_cosmic_rays_and_dust_of_the_data_drive_the_step_and_the_solver(
         decades = 20.0 * (after - after[0]).abs()
         assert decades[1, ion] > 0.3
         assert decades[2, ice] > 0.3
+
+
+def test_column_densities_are_refused_rather_than_ignored(
+    network: Network, description: DataDescription
+) -> None:
+    names = (*NAMES, "N_H2")
+    scaling = PhysicalScaling((*SCALING.minimum, 1e15), (*SCALING.maximum, 1e23))
+    columns = replace(description, physical_names=names, physical_scaling=scaling)
+    with pytest.raises(ConfigError, match="column density N_H2"):
+        ImplicitChemistry(network, False, columns)
+
+
+def test_grains_and_factors_of_rates_change_the_step(
+    built: Callable[..., Any], batch: dict[str, Tensor]
+) -> None:
+    rows = (batch["abundance"][:1, 3], batch["physical"][:1, 3], batch["dt"][:1, 3])
+    ice = list(built().data.species).index("#CO")
+    plain, dusty, frozen = (
+        20.0 * float(built(**changes).iterate(*rows).abundance[0, ice])
+        for changes in ({}, {"grain": {"dust_to_gas": 0.1}}, {"rate_scale": {"FREEZE": 0.0}})
+    )
+    assert dusty > plain + 0.01 > frozen + 0.02
