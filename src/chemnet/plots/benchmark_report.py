@@ -45,7 +45,7 @@ _TEXT_WIDTH = 100
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; }
 body { max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; margin: .6rem 0 1.4rem; font-variant-numeric: tabular-nums; }
+table { display: block; overflow-x: auto; border-collapse: collapse; margin: .6rem 0 1.4rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .7rem; border-bottom: 1px solid #ddd; text-align: right; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; }
 img { max-width: 100%; }
@@ -60,16 +60,19 @@ def verdict(metrics: Mapping[str, Any]) -> list[str]:
     rivals = {name: scores[name]["mlae"] for name in ("nearest_neighbour", "persistence") if name in scores}
     best = min(rivals, key=lambda name: rivals[name])
     factor = rivals[best] / max(rollout["mlae"], 1e-9)
-    compared = f"{factor:.1f} times below" if factor >= 1.0 else f"{1 / factor:.1f} times ABOVE"
     rival = LABELS[best].partition(":")[0]
     if best == "nearest_neighbour":
         # results of before do not say how many
         rival += f" of {data.get('known_tracers', 'the')} tracers"
+    compared = (
+        f"The best baseline without a network ({rival}) has {factor:.1f} times this error"
+        if factor >= 1.0
+        else f"That is WORSE than the best baseline without a network ({rival})"
+    )
     sentences = [
         f"From the initial state alone, over {data['steps'] - 1} steps of {data['tracers']} {data['split']} "
         f"tracers, the surrogate is off by {rollout['mlae']:.3f} dex in the mean (mLAE); 1 % of the values "
-        f"are off by more than {rollout['lae99']:.2f} dex (LAE99). That is {compared} the best rival "
-        f"without a network ({rival}, {rivals[best]:.3f} dex).",
+        f"are off by more than {rollout['lae99']:.2f} dex (LAE99). {compared}: {rivals[best]:.3f} dex.",
         f"Elements drift by at most {rollout['element_drift']:.1e} in any cell and step.",
     ]
     if rollout.get("solver_share") is not None:
@@ -141,7 +144,8 @@ def as_html(metrics: Mapping[str, Any], folder: Path, figures: Sequence[str]) ->
         body.append(
             f'<h2>{FIGURES[name]}</h2><img alt="{FIGURES[name]}" src="data:image/png;base64,{image}">'
         )
-    head = f'<meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>'
+    head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+    head += f"<title>{title}</title><style>{_STYLE}</style>"
     return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(body)}</body></html>\n'
 
 
