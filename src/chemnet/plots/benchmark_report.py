@@ -45,7 +45,8 @@ _TEXT_WIDTH = 100
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; }
 body { max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
-table { display: block; overflow-x: auto; border-collapse: collapse; margin: .6rem 0 1.4rem; font-variant-numeric: tabular-nums; }
+table { display: block; overflow-x: auto; }
+table { border-collapse: collapse; margin: .6rem 0 1.4rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .7rem; border-bottom: 1px solid #ddd; text-align: right; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; }
 img { max-width: 100%; }
