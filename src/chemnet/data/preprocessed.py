@@ -14,7 +14,7 @@ from chemnet.data.description import DataDescription
 from chemnet.data.npy_files import open_npy
 from chemnet.data.preprocess.split_labels import SPLIT_NAMES
 from chemnet.data.scaling import AbundanceScaling, PhysicalScaling
-from chemnet.data.split import Split
+from chemnet.data.split_rows import Split
 from chemnet.errors import DataError, ResultsError, suggest
 from chemnet.results import ResultDirectory
 

@@ -17,8 +17,8 @@ from chemnet.plugins import named_by_result
 from chemnet.registry import VECTOR_DBS
 from chemnet.results import ResultDirectory
 from chemnet.results.layout import RESULT_FILE
-from chemnet.search.exact import nearest_rows
 from chemnet.search.known_states import KnownStates
+from chemnet.search.nearest_states import nearest_rows
 from chemnet.search.outliers import outlier_rows
 from chemnet.search.vector_database import VectorDatabase
 

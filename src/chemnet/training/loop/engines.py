@@ -22,7 +22,7 @@ from chemnet.training.loop.gradients import GRADIENT_NORM, FiniteGradient, Gradi
 from chemnet.training.loop.trace import Trace
 from chemnet.training.parallel.devices import precision
 from chemnet.training.parallel.process_group import ALONE, Alone
-from chemnet.training.resume.state import TrainingState
+from chemnet.training.resume.checkpoint import TrainingState
 
 
 @dataclass

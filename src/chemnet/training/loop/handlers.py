@@ -20,7 +20,7 @@ from chemnet.training.loop.averaging import AverageWeights, averaged
 from chemnet.training.loop.engines import Session, dropout_layers, make_evaluator, monitored, run_validation
 from chemnet.training.loop.epoch_means import EpochMeans
 from chemnet.training.loop.schedules import StepScheduler
-from chemnet.training.resume.state import write_state
+from chemnet.training.resume.checkpoint import write_state
 
 METRICS_FILE = "metrics.jsonl"
 _log = get_logger(__name__)

@@ -46,8 +46,8 @@ from chemnet.training.loop.training_report import (
 from chemnet.training.parallel.devices import cpu_threads
 from chemnet.training.parallel.memory import memory_for_steps
 from chemnet.training.parallel.process_group import ALONE, Alone
+from chemnet.training.resume.checkpoint import RESUME_FILE, restore
 from chemnet.training.resume.resume import Resumed, origin_of
-from chemnet.training.resume.state import RESUME_FILE, restore
 
 _log = get_logger(__name__)
 

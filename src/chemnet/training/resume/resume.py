@@ -14,8 +14,8 @@ from chemnet.results import ResultDirectory
 from chemnet.results.layout import PARTIAL_PREFIX, RESULT_FILE
 from chemnet.results.partial import OwnedRun
 from chemnet.training.parallel.process_group import ALONE, Alone
+from chemnet.training.resume.checkpoint import Resumable, read_state
 from chemnet.training.resume.resumable import training_to_resume
-from chemnet.training.resume.state import Resumable, read_state
 
 INPUTS = ("preprocess", "autoencoder")
 CONFIG_FILE = "runtime_config.toml"

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from chemnet.errors import ModelError, ResultsError
-from chemnet.training.resume import state as states
+from chemnet.training.resume import checkpoint as states
 
 
 def parts(n_out: int = 2) -> tuple[nn.Module, Any, Any]:

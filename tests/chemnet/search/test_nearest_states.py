@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chemnet.search import exact
-from chemnet.search.exact import nearest_rows, squared_distances
+from chemnet.search import nearest_states
+from chemnet.search.nearest_states import nearest_rows, squared_distances
 
 
 @settings(max_examples=60, deadline=None)
@@ -23,7 +23,7 @@ def test_the_nearest_are_those_of_a_full_sort(n, dim, k, block, seed):
     rng = np.random.default_rng(seed)
     vectors, query = rng.random((n, dim), dtype=np.float32), rng.random(dim)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(exact, "_BLOCK", block)
+        patch.setattr(nearest_states, "_BLOCK", block)
         rows, distances = nearest_rows(vectors, query, k)
     full = np.linalg.norm(vectors.astype(float) - query, axis=1)
     assert rows.tolist() == np.argsort(full, kind="stable")[:k].tolist()
