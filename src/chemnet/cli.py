@@ -28,6 +28,15 @@ EXIT_INTERRUPTED = 130
 _OVERRIDE = re.compile(r"[^-/\\=\s][^/\\=\s]*=")
 _SPACED = re.compile(r"(?P<key>(?<!\S)[^-/\\=\s][^/\\=\s]*)(\s+=\s*|=\s+)(?P<value>\S+)")
 _NEGATIVE_NUMBER = re.compile(r"-[\d.]")
+HYRAX_VERBS = {
+    "prepare": "preprocess",
+    "create_splits": "preprocess",
+    "test": "benchmark",
+    "reduce_dimensions": "umap",
+    "to_onnx": "export",
+    "infer_stream": "infer",
+}
+"""What does here what these verbs of Hyrax do."""
 _COMMON = ("config_files", "overrides", "debug", "json", "quiet", "verbose")
 
 
@@ -115,7 +124,7 @@ def _dispatch(words: list[str]) -> int:
             hint="write chemnet VERB [-c FILE]... [table.key=value]...",
         )
     if name not in VERBS and name not in VERBS.names():
-        near = nearest(name, VERBS.names())
+        near = [HYRAX_VERBS[name]] if name in HYRAX_VERBS else nearest(name, VERBS.names())
         raise ConfigError(
             f"no verb is called '{name}'",
             hint=f"did you mean {' or '.join(near)}?" if near else "`chemnet --help` lists the verbs",

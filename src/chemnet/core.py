@@ -82,7 +82,7 @@ class ChemNet:
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("_") or name not in VERBS.names():
-            near = nearest(name, dir(self))
+            near = nearest(name, [word for word in dir(self) if not word.startswith("_")])
             hint = f"; did you mean {' or '.join(near)}?" if near else f"; verbs: {', '.join(VERBS.names())}"
             raise AttributeError(f"ChemNet has no verb or attribute '{name}'{hint}")
         return self._method(name)
@@ -91,24 +91,28 @@ class ChemNet:
         """Return the verb as a function with the signature and docstring of its `run`."""
         verb_class = VERBS.get(name)
 
-        signature = inspect.signature(verb_class.run)
-        allowed = [word for word in signature.parameters if word != "self"]
+        whole = inspect.signature(verb_class.run)
+        own = [parameter for word, parameter in whole.parameters.items() if word != "self"]
+        signature = whole.replace(parameters=own)
+        allowed = [parameter.name for parameter in own]
 
         @functools.wraps(verb_class.run)
-        def method(**kwargs: Any) -> Any:
+        def method(*args: Any, **kwargs: Any) -> Any:
             unknown = [word for word in kwargs if word not in allowed]
             if unknown:
                 hint = suggest(unknown[0], allowed)
                 raise TypeError(f"{name}() has no argument '{unknown[0]}'; {hint}")
+            try:
+                signature.bind(*args, **kwargs)
+            except TypeError as error:
+                raise TypeError(f"{name}{signature}: {error}") from None
             verb = verb_class(self.config)
             if hasattr(verb, "manager"):
                 verb.manager = self._manager
-            return verb.run(**kwargs)
+            return verb.run(*args, **kwargs)
 
         method.__name__ = name
-        method.__signature__ = signature.replace(  # type: ignore[attr-defined]
-            parameters=[parameter for word, parameter in signature.parameters.items() if word != "self"]
-        )
+        method.__signature__ = signature  # type: ignore[attr-defined]
         method.__doc__ = f"{verb_class.description}.\n\n{verb_class.run.__doc__ or ''}"
         return method
 
@@ -128,7 +132,7 @@ ChemNet.__doc__ = "\n".join(
         "",
         "Notes",
         "-----",
-        "The verbs (arguments by keyword; ``help(ChemNet().train)`` tells those of one):",
+        "The verbs (``help(ChemNet().train)`` tells the arguments of one):",
         "",
         *(f"- ``{name}()``: {text}" for name, text in builtin_verbs().items()),
     ]

@@ -278,3 +278,9 @@ def test_sigterm_does_what_ctrl_c_does(
     assert main(["results"]) == 130
     assert "interrupted" in capsys.readouterr().err
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_a_verb_of_hyrax_is_answered_with_what_does_its_work_here(capsys: pytest.CaptureFixture[str]) -> None:
+    for theirs, ours in (("to_onnx", "export"), ("test", "benchmark")):
+        assert main([theirs]) == 2
+        assert f"did you mean {ours}?" in capsys.readouterr().err

@@ -76,3 +76,9 @@ def test_an_unknown_argument_names_the_nearest():
 
 def test_a_method_shows_the_arguments_of_its_verb():
     assert list(inspect.signature(ChemNet().results).parameters) == ["tree", "clean"]
+
+
+def test_arguments_may_stand_in_the_order_of_the_signature() -> None:
+    assert ChemNet().explain("mlae").to_dict()["mlae"]["unit"] == "dex"
+    with pytest.raises(TypeError, match=r"explain\(.*\): too many positional arguments"):
+        ChemNet().explain("mlae", "lae99")

@@ -102,6 +102,8 @@ def read_description(folder: Path) -> dict[str, Any]:
         When the folder is no bundle, or one of a later format.
     """
     path = folder / DESCRIPTION_FILE
+    if not folder.is_dir():
+        raise ModelError(f"{folder}: no such folder", hint="chemnet export SURROGATE --output DIR makes one")
     try:
         text = path.read_text(encoding="utf-8")
         content = tomllib.loads(text)

@@ -64,11 +64,11 @@ class Export(Verb):
         """
         config = self.with_arguments("export", {"surrogate": surrogate, "output": output, "embed": embed})
         table = config["export"]
-        for key, example in (("surrogate", "uclchem"), ("output", "uclchem_library")):
+        for key in ("surrogate", "output"):
             if table[key] is False:
                 raise ConfigError(
                     f"export.{key} is not set",
-                    hint=f"chemnet export uclchem --output uclchem_library ({example})",
+                    hint="chemnet export uclchem --output uclchem_library",
                 )
         from chemnet.export.archive import unpacked
         from chemnet.export.bundle import write_bundle

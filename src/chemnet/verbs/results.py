@@ -121,14 +121,16 @@ class Results(Verb[Answer]):
     def _prune(self, keep: int, yes: bool) -> Answer:
         """Name what could go, and let it go where that is confirmed."""
         if keep < 1:
-            raise ConfigError(f"--keep {keep}: at least 1 result of each kind stays")
+            raise ConfigError(
+                f"--keep {keep}: at least 1 result of each kind stays", hint="--keep 1 keeps the newest"
+            )
         results_dir = Path(self.config["general"]["results_dir"])
         going = superseded(list_results(results_dir), keep)
         for result in going if yes else ():
             remove(result)
         lines = [f"{'removed' if yes else 'would remove'} {result.name}" for result in going]
         if going and not yes:
-            lines.append(f"{len(going)} results; the same with --yes deletes them")
+            lines.append(f"{len(going)} of them; the same with --yes deletes them")
         text = "\n".join(lines) or f"nothing in {results_dir} has been replaced by newer results"
         content = {
             "results_dir": str(results_dir),

@@ -25,6 +25,8 @@ __all__ = ["LARGEST_DRIFT", "integrate_tracer", "integrate_tracers", "worker_cou
 # The solver conserves what a network's rows conserve. Rows that do not balance let a total wander: UCLCHEM's
 # network freezes C2N as #CH3CNH, which makes 1e-5 more hydrogen along a tracer. More than this is no truth.
 LARGEST_DRIFT = 1e-4
+# of an element that is not there: what the floor of its species adds up to is no amount to keep
+_ABSENT = 1e-15
 
 
 def integrate_tracers(plan: SimulationPlan, finished: FinishedTracers, workers: Workers) -> Iterator[Outcome]:
@@ -75,10 +77,10 @@ def _failure(network: Network, solution: Solution, initial: NDArray[np.float64])
         species = int(np.argmax(~(np.isfinite(row) & (row >= 0.0))))
         return f"{where}the abundance of {network.species_names[species]} is {row[species]:.3g}"
     totals = initial @ network.stoichiometry
-    drift = np.abs(abundances @ network.stoichiometry - totals) / np.where(totals > 0.0, totals, 1.0)
+    drift = np.abs(abundances @ network.stoichiometry - totals) / np.maximum(totals, _ABSENT)
     if drift.max() > LARGEST_DRIFT:
         step, element = np.unravel_index(int(drift.argmax()), drift.shape)
-        return f"step {step}: the total of {network.elements[element]} drifted by {drift.max():.1e}"
+        return f"step {step}: the total of {network.elements[element]} drifted by {drift.max():.1e} of itself"
     return ""
 
 
