@@ -8,7 +8,7 @@ import numpy as np
 
 from chemnet.data import abundance_errors
 from chemnet.data.histories import HistorySource
-from chemnet.evaluation import conservation
+from chemnet.evaluation import element_drift
 from chemnet.surrogate.surrogate import Surrogate
 
 # cells that are rolled out, how many times the length of the tracers, and the rows that are looked at
@@ -44,7 +44,7 @@ def long_rollout(surrogate: Surrogate, source: HistorySource, floor: float) -> d
     usual = float(np.median(histories.dt))
     start = histories.abundance[:, 0]
     predicted = surrogate.emulate(physical, start, usual, rows=rows).astype(np.float64)
-    drift = conservation.element_drift(predicted, start[:, None], surrogate.data.stoichiometry)
+    drift = element_drift.element_drift(predicted, start[:, None], surrogate.data.stoichiometry)
     logs = abundance_errors.log_abundance(predicted, floor)
     change = np.abs(np.diff(logs, axis=1)).mean(axis=(0, 2)) / np.diff(rows)
     return {

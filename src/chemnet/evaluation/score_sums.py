@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from chemnet.data import abundance_errors
 from chemnet.data.histories import Histories
-from chemnet.evaluation import conservation
+from chemnet.evaluation import element_drift
 
 # steps that the tables show; the last one is added
 SHOWN_STEPS = (1, 10, 100)
@@ -235,14 +235,14 @@ class Scores:
         signed = abundance_errors.log_abundance(predicted, floor) - abundance_errors.log_abundance(
             truth, floor
         )
-        return np.nan_to_num(conservation.relative_error(signed), nan=1.0).sum(axis=0)
+        return np.nan_to_num(element_drift.relative_error(signed), nan=1.0).sum(axis=0)
 
     def _add_conservation(self, predicted: Array, truth: Histories) -> None:
         """Keep the largest drift of each element and the largest net charge at each step."""
         rules, n_steps = self._rules, predicted.shape[1]
-        drift = conservation.element_drift(predicted, truth.abundance[:, :1], rules.stoichiometry)
+        drift = element_drift.element_drift(predicted, truth.abundance[:, :1], rules.stoichiometry)
         drift[~truth.valid] = 0.0
-        charge = np.where(truth.valid, conservation.charge_residual(predicted, rules.charges), 0.0)
+        charge = np.where(truth.valid, element_drift.charge_residual(predicted, rules.charges), 0.0)
         self.drift[:n_steps] = np.fmax(self.drift[:n_steps], drift.max(axis=0))
         self.charge[:n_steps] = np.fmax(self.charge[:n_steps], charge.max(axis=0))
 

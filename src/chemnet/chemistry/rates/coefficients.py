@@ -7,6 +7,14 @@ import math
 from numpy.typing import NDArray
 
 from chemnet.chemistry.rates import constants as const
+from chemnet.chemistry.rates.arrhenius import (
+    exponential,
+    fill_arrhenius,
+    fill_diffusion,
+    fill_evaporation,
+    fill_photon,
+    finish,
+)
 from chemnet.chemistry.rates.constants import NUCLEI_PER_MAGNITUDE
 from chemnet.chemistry.rates.grain import h2_formation, sticking_coefficient
 from chemnet.chemistry.rates.photo import c_ionisation, co_dissociation, columns, h2_dissociation
@@ -35,14 +43,6 @@ from chemnet.chemistry.rates.table import (
     ZETA,
     Formula,
     RateTable,
-)
-from chemnet.chemistry.rates.vectorised import (
-    exponential,
-    fill_arrhenius,
-    fill_diffusion,
-    fill_evaporation,
-    fill_photon,
-    finish,
 )
 from chemnet.compiling import UNCOUNTED, compiled, inner
 

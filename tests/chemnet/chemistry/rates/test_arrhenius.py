@@ -5,7 +5,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from chemnet.chemistry.rates.vectorised import exponential
+from chemnet.chemistry.rates.arrhenius import exponential
 
 
 @numba.njit(error_model="numpy")  # type: ignore[untyped-decorator]

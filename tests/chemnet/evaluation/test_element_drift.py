@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from chemnet.data import abundance_errors
-from chemnet.evaluation import conservation
+from chemnet.evaluation import element_drift
 from chemnet.models.validation_metrics import DEX_BIN
 
 ERRORS = arrays(np.float64, st.tuples(st.integers(1, 60), st.integers(1, 3)), elements=st.floats(0.0, 19.9))
@@ -24,7 +24,7 @@ def test_dex_error_clips_both_sides_and_punishes_what_is_not_finite():
 
 def test_relative_error_is_that_of_the_ratio():
     signed = np.log10(np.array([1.1, 0.5, 1.0]))
-    np.testing.assert_allclose(conservation.relative_error(signed), [0.1, 0.5, 0.0], atol=1e-12)
+    np.testing.assert_allclose(element_drift.relative_error(signed), [0.1, 0.5, 0.0], atol=1e-12)
 
 
 def test_element_drift_is_relative_to_the_start_and_zero_for_absent_elements():
@@ -32,12 +32,12 @@ def test_element_drift_is_relative_to_the_start_and_zero_for_absent_elements():
     stoichiometry = np.array([[2.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
     initial = np.array([[0.5, 1e-4]])
     later = np.array([[0.55, 0.5e-4]])
-    np.testing.assert_allclose(conservation.element_drift(later, initial, stoichiometry), [[0.1, 0.5, 0.0]])
+    np.testing.assert_allclose(element_drift.element_drift(later, initial, stoichiometry), [[0.1, 0.5, 0.0]])
 
 
 def test_charge_residual_is_the_net_charge():
     abundance = np.array([[1e-4, 3e-4, 1.0]])
-    assert conservation.charge_residual(abundance, np.array([1.0, -1.0, 0.0])) == pytest.approx(2e-4)
+    assert element_drift.charge_residual(abundance, np.array([1.0, -1.0, 0.0])) == pytest.approx(2e-4)
 
 
 @given(ERRORS)
