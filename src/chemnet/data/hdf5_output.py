@@ -28,8 +28,8 @@ class HDF5Output:
         The file as h5py knows it.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._disk = _Disk(path)
+    def __init__(self, path: str | Path) -> None:
+        self._disk = _Disk(Path(path))
         self.file = h5py.File(self._disk, "w")
         self.check()
 

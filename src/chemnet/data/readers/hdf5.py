@@ -91,11 +91,16 @@ def _refuse_claims(dataset: h5py.Dataset, allowed: int) -> None:
     """Refuse a dataset that would fill the memory with what nobody wrote."""
     claimed = math.prod(dataset.shape or ()) * dataset.dtype.itemsize
     chunk = math.prod(dataset.chunks or ()) * dataset.dtype.itemsize
-    if claimed > allowed or chunk > _LARGEST_CHUNK:
+    where = f"{dataset.file.filename}: '{dataset.name.strip('/')}'"
+    if claimed > allowed:
         raise DataError(
-            f"{dataset.file.filename}: '{dataset.name.strip('/')}' claims {claimed:,} bytes in the shape "
-            f"{dataset.shape}, chunks {dataset.chunks}; no such file holds them",
-            hint="write the file again, with chunks below 1 GiB and nothing but what it holds",
+            f"{where} claims {claimed:,} bytes in the shape {dataset.shape}; no file of this size holds them",
+            hint="write the file again with the rows that there are",
+        )
+    if chunk > _LARGEST_CHUNK:
+        raise DataError(
+            f"{where} has chunks {dataset.chunks} of {chunk:,} bytes, which are read whole",
+            hint="rewrite it with smaller chunks: h5repack -l CHUNK=1000x8 old.h5 new.h5",
         )
 
 
