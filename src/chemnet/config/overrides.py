@@ -6,9 +6,12 @@ import re
 import tomllib
 from typing import Any
 
+from chemnet.config.toml_text import read_toml_text
 from chemnet.errors import ConfigError
 
 _SEGMENT = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|([^.\s"'=\[\]]+))\s*(\.|$)""")
+# far beyond any key
+_MOST_SEGMENTS = 16
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -18,7 +21,7 @@ def split_key(key: str) -> tuple[str, ...]:
     Raises
     ------
     ConfigError
-        When the key is empty or its quotes do not close.
+        When the key is empty, its quotes do not close, or it has more than 16 segments.
 
     Examples
     --------
@@ -35,9 +38,13 @@ def split_key(key: str) -> tuple[str, ...]:
             break
         segments.append(next(group for group in match.groups()[:3] if group is not None))
         position = match.end()
+        if len(segments) > _MOST_SEGMENTS:
+            break
         if not match.group(4):
             return tuple(segments)
-    raise ConfigError(f"'{key}' is not a configuration key", hint="write table.key, for example train.epochs")
+    raise ConfigError(
+        f"'{key[:200]}' is not a configuration key", hint="write table.key, for example train.epochs"
+    )
 
 
 def join_key(segments: tuple[str, ...]) -> str:
@@ -60,7 +67,7 @@ def parse_value(text: str) -> Any:
     (0.001, False, 'cuda', [1, 2])
     """
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        return read_toml_text(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
 

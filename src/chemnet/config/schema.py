@@ -11,6 +11,7 @@ from typing import Any
 
 from chemnet.config.key_spec import Key, KeySpec, key_spec
 from chemnet.config.overrides import join_key, split_key
+from chemnet.config.toml_text import read_toml_text
 from chemnet.config.whole_file import is_as_written
 from chemnet.errors import ConfigError, nearest
 
@@ -105,14 +106,14 @@ def read_toml(path: Path) -> dict[str, Any]:
         When the file is missing or is not TOML.
     """
     try:
-        return tomllib.loads(toml_source(path))
+        return read_toml_text(toml_source(path))
     except FileNotFoundError as error:
         raise ConfigError(f"no such configuration file: {path}", hint="check the path after -c") from error
     except IsADirectoryError as error:
         raise ConfigError(
             f"{path} is a folder, not a configuration file", hint="name a .toml file"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}", hint=_cause(path, str(error))) from error
 
 

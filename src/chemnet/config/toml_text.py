@@ -1,16 +1,56 @@
-"""Writing nested plain values as TOML: what `tomllib` reads back, in a hundredth of tomlkit's time."""
+"""Reading TOML within limits, and writing nested plain values as TOML, in a hundredth of tomlkit's time."""
 
 from __future__ import annotations
 
 import math
 import re
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 # what a basic string must not hold as it is: quotes, backslashes, control characters
 _ESCAPED = re.compile(r'["\\\x00-\x1f\x7f]')
+# tables and arrays within one another, and whole numbers [bits]: far beyond what anybody writes
+_DEEPEST, _WIDEST = 32, 63
 _SHORT_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+
+
+def read_toml_text(text: str) -> dict[str, Any]:
+    """Return the values of a TOML document.
+
+    Raises
+    ------
+    tomllib.TOMLDecodeError
+        When it is none, is nested more than 32 deep, or holds a whole number beyond 64 bits.
+    """
+    try:
+        values = tomllib.loads(text)
+    except RecursionError as error:
+        raise _too_deep() from error
+    except tomllib.TOMLDecodeError:
+        raise
+    except ValueError as error:
+        # a date that is none, or thousands of digits
+        raise tomllib.TOMLDecodeError(str(error)) from error
+    level: list[Any] = [values]
+    for _ in range(_DEEPEST):
+        if not level:
+            return values
+        level = [inner for outer in level for inner in _members(outer)]
+    raise _too_deep()
+
+
+def _members(value: Any) -> Iterator[Any]:
+    """Yield what lies in a table or array; a whole number must fit into 64 bits."""
+    if isinstance(value, int) and value.bit_length() > _WIDEST:
+        raise tomllib.TOMLDecodeError(f"a whole number of {value.bit_length()} bits; 64 are allowed")
+    if isinstance(value, dict | list):
+        yield from value.values() if isinstance(value, dict) else value
+
+
+def _too_deep() -> tomllib.TOMLDecodeError:
+    return tomllib.TOMLDecodeError(f"tables and arrays are nested more than {_DEEPEST} deep")
 
 
 def toml_text(values: Mapping[str, Any]) -> str:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import mmap
 from pathlib import Path
+from tokenize import TokenError
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
 import numpy as np
 
 from chemnet.errors import ResultsError
+
+# what NumPy raises over a header that is none, or that claims what no file has
+HEADER_FAULTS = (ValueError, SyntaxError, TokenError, MemoryError, OverflowError, RecursionError)
 
 
 class NpyAppender:
@@ -121,7 +125,7 @@ def open_npy(path: str | Path) -> np.ndarray:
         raise ResultsError(
             f"{path} is missing", hint="the result is not whole: run the verb that made it again"
         ) from error
-    except (ValueError, OSError) as error:
+    except (OSError, *HEADER_FAULTS) as error:
         raise ResultsError(
             f"{path} cannot be read: {error}", hint="the result is damaged: run its verb again"
         ) from error

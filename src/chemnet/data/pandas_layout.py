@@ -12,6 +12,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from chemnet.data.hdf5_output import HDF5Output
 from chemnet.data.simulated_set import SimulatedSet
 
 KEY = "df"
@@ -35,7 +36,8 @@ def write_pandas_layout(simulated: SimulatedSet, path: str | Path) -> None:
     """
     parameters = ("Time", *simulated.physical_names)
     abundances = (*simulated.species, _SURFACE, _BULK)
-    with h5py.File(path, "w") as file:
+    with HDF5Output(path) as output:
+        file = output.file
         file.attrs.update(_node("GROUP", "1.0", PYTABLES_FORMAT_VERSION=_text("2.1")))
         group = file.create_group(KEY)
         group.attrs.update(_frame_attributes())

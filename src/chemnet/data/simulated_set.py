@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from chemnet.chemistry.network.species_sums import summed_abundances
 from chemnet.chemistry.network.stoichiometry import element_names, stoichiometric_matrix
 from chemnet.chemistry.tracers import FURTHER_CONDITIONS, PHYSICAL_NAMES, PHYSICAL_UNITS, Tracer
+from chemnet.data.hdf5_output import HDF5Output
 from chemnet.data.tabular import Columns, Tabular
 from chemnet.errors import DataError
 
@@ -57,7 +58,8 @@ class SimulatedWriter:
         provenance: Mapping[str, Any],
         physical_names: Sequence[str] = PHYSICAL_NAMES,
     ) -> None:
-        self._file = h5py.File(path, "w", track_order=False)
+        self._output = HDF5Output(path)
+        self._file = self._output.file
         self._added = 0
         self._file.attrs.update({"format": SIMULATED_FORMAT, **provenance})
         self._create_arrays(n_tracers, n_steps, len(species), physical_names)
@@ -121,6 +123,7 @@ class SimulatedWriter:
         if statistics:
             self._counts(list(statistics))[row] = list(statistics.values())
         self._added += 1
+        self._output.check()
 
     def _counts(self, names: list[str]) -> h5py.Dataset:
         """Return the table of the solver's counts, made for the first tracer that has some."""
@@ -135,7 +138,7 @@ class SimulatedWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._file.close()
+        self._output.__exit__(kind, error, traceback)
 
 
 class SimulatedSet(Tabular):

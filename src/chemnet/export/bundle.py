@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from chemnet.config.toml_text import toml_text
+from chemnet.config.toml_text import read_toml_text, toml_text
 from chemnet.config.whole_file import is_as_written, with_checksum, write_whole
 from chemnet.data.parameter_units import UNITS
 from chemnet.errors import ModelError
@@ -106,7 +106,7 @@ def read_description(folder: Path) -> dict[str, Any]:
         raise ModelError(f"{folder}: no such folder", hint="chemnet export SURROGATE --output DIR makes one")
     try:
         text = path.read_text(encoding="utf-8")
-        content = tomllib.loads(text)
+        content = read_toml_text(text)
         found = content["bundle_format"]
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError) as error:
         raise ModelError(

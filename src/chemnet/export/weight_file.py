@@ -17,6 +17,8 @@ _HEADER = struct.Struct("<8sIIQQQ")
 _ENTRY = struct.Struct("<48sQQQQQ")
 # as `array_kind` of bundle_file.h
 _KINDS = {np.dtype("<f4"): 0, np.dtype("<f8"): 1, np.dtype("<i8"): 2, np.dtype("S1"): 3}
+_TEXT = 3
+_AGAIN = "copy or export it again"
 _ALIGNMENT = 64
 _OFFSET, _PRIME, _MASK = 0xCBF29CE484222325, 0x100000001B3, 0xFFFFFFFFFFFFFFFF
 
@@ -53,17 +55,28 @@ def read_weight_file(path: Path) -> dict[str, NDArray[Any] | str]:
     if version != FORMAT or order != _BYTE_ORDER:
         raise ModelError(f"{path} has format {version}; this chemnet reads {FORMAT}", hint="export it again")
     if size != len(content) or checksum(content[_HEADER.size :]) != expected:
-        raise ModelError(f"{path} is damaged: its checksum is wrong", hint="copy or export it again")
-    kinds: dict[int, Any] = {number: dtype for dtype, number in _KINDS.items()}
-    found: dict[str, NDArray[Any] | str] = {}
-    for number in range(count):
-        name, kind, rows, columns, offset, n_bytes = _ENTRY.unpack_from(
-            content, _HEADER.size + number * _ENTRY.size
-        )
-        block = content[offset : offset + n_bytes]
-        key = name.rstrip(b"\0").decode()
-        found[key] = block.decode() if kind == 3 else np.frombuffer(block, kinds[kind]).reshape(rows, columns)
-    return found
+        raise ModelError(f"{path} is damaged: its checksum is wrong", hint=_AGAIN)
+    if _HEADER.size + count * _ENTRY.size > len(content):
+        raise ModelError(f"{path} is damaged: it has no room for {count} arrays", hint=_AGAIN)
+    try:
+        return dict(_entry(content, _HEADER.size + number * _ENTRY.size) for number in range(count))
+    except ValueError as error:
+        raise ModelError(f"{path} is damaged: {error}", hint=_AGAIN) from error
+
+
+def _entry(content: bytes, start: int) -> tuple[str, NDArray[Any] | str]:
+    """Return name and content of the array that an entry describes, or raise ValueError."""
+    name, kind, rows, columns, offset, n_bytes = _ENTRY.unpack_from(content, start)
+    key = name.rstrip(b"\0").decode()
+    block = content[offset : offset + n_bytes]
+    if kind >= len(_KINDS) or len(block) != n_bytes:
+        raise ValueError(f"array {key!r} has kind {kind} and {n_bytes} bytes at {offset}")
+    if kind == _TEXT:
+        return key, block.decode()
+    dtype = list(_KINDS)[kind]
+    if n_bytes != rows * columns * dtype.itemsize:
+        raise ValueError(f"array {key!r} has shape ({rows}, {columns}) and {n_bytes} bytes")
+    return key, np.frombuffer(block, dtype).reshape(rows, columns)
 
 
 def checksum(content: bytes) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chemnet.config import load_result_config
-from chemnet.config.toml_text import toml_text
+from chemnet.config.toml_text import read_toml_text, toml_text
 from chemnet.errors import DataError, ModelError, ResultsError
 from chemnet.models.contract import ChemModel, member_tables, own_table, rebuild_model
 from chemnet.models.weights import BEST_WEIGHTS
@@ -56,8 +55,8 @@ def read_model_file(result: ResultDirectory) -> dict[str, Any]:
     """
     path = result.file(MODEL_FILE)
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
+        return read_toml_text(path.read_text(encoding="utf-8"))
+    except ValueError as error:
         raise ResultsError(f"{path} is damaged: {error}", hint="train the model again") from error
 
 

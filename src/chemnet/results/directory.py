@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
@@ -14,6 +13,7 @@ from typing import Any, TypeVar
 
 from chemnet.config import ConfigDict
 from chemnet.config.schema import read_toml
+from chemnet.config.toml_text import read_toml_text
 from chemnet.config.whole_file import is_as_written
 from chemnet.errors import ResultsError, suggest
 from chemnet.progress import get_logger
@@ -74,8 +74,8 @@ class ResultDirectory:
         ResultsError
             When there is no such directory, or it is unfinished or damaged.
         """
+        info = _read_info(Path(path))
         path = Path(path).resolve()
-        info = _read_info(path)
         try:
             return cls(
                 path=path,
@@ -157,7 +157,7 @@ class ResultDirectory:
     def _fault(self, name: str, every_byte: bool) -> ResultsError | None:
         """Return what is wrong with a file, if anything; see `verify`."""
         path = self.path / name
-        if not path.exists():
+        if not _is_there(path, Path.exists):
             return ResultsError(
                 f"{self.path} has no file '{name}'",
                 hint=f"a result of `{self.verb}` holds: {', '.join(sorted(self.files)) or 'nothing'}",
@@ -168,7 +168,9 @@ class ResultDirectory:
         elif name in self.files:
             record = self.files[name]
             read = every_byte or record.size <= _QUICK_DIGEST_LIMIT
-            whole = record.described(path) if read else path.stat().st_size == record.size
+            whole = path.is_file() and (
+                record.described(path) if read else path.stat().st_size == record.size
+            )
         else:
             whole = True  # a database, which lives
         return None if whole else self._changed(path)
@@ -222,7 +224,7 @@ class ResultDirectory:
 
 def _read_info(path: Path) -> dict[str, Any]:
     """Return the content of a result's `result.toml`."""
-    if not path.is_dir():
+    if not _is_there(path, Path.is_dir):
         raise ResultsError(f"no such result directory: {path}", hint="`chemnet results` lists what there is")
     if path.name.startswith(PARTIAL_PREFIX) or not (path / RESULT_FILE).is_file():
         raise ResultsError(
@@ -231,8 +233,8 @@ def _read_info(path: Path) -> dict[str, Any]:
         )
     try:
         text = (path / RESULT_FILE).read_text(encoding="utf-8")
-        info = tomllib.loads(text)
-    except (OSError, ValueError, RecursionError) as error:
+        info = read_toml_text(text)
+    except (OSError, ValueError) as error:
         raise ResultsError(
             f"{path / RESULT_FILE} is damaged: {error}", hint="make the result again"
         ) from error
@@ -247,6 +249,14 @@ def _read_info(path: Path) -> dict[str, Any]:
             hint="make the result again",
         )
     return info
+
+
+def _is_there(path: Path, test: Callable[[Path], bool]) -> bool:
+    """Return whether a test of a path holds; one that no file can have, out of a damaged file, does not."""
+    try:
+        return test(path)
+    except (OSError, ValueError):
+        return False
 
 
 def _typed(table: Any, key: str, kind: type[_T]) -> _T:

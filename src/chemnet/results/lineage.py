@@ -20,6 +20,8 @@ from typing import Any
 # bytes read at a time: few calls, and still in the processor's cache when they are hashed
 _BLOCK = 1 << 18
 _XXH3 = "xxh3_128"
+# the others are of older results
+_ALGORITHMS = frozenset({_XXH3, "blake2b", "sha256"})
 # files that a result grows while it is used, or that only describe it
 NOT_HASHED = frozenset({"result.toml", "runtime_config.toml", "running.toml"})
 
@@ -49,7 +51,8 @@ class FileRecord:
         """Return whether a file holds the recorded bytes."""
         # results from before digests had names hold BLAKE2b ones
         algorithm = self.digest.partition(":")[0] if ":" in self.digest else "blake2b"
-        return path.stat().st_size == self.size and file_digest(path, algorithm) == self.digest
+        is_known = algorithm in _ALGORITHMS
+        return is_known and path.stat().st_size == self.size and file_digest(path, algorithm) == self.digest
 
     def described(self, path: Path) -> bool:
         """Return what `describes` does, and read a file again only when it may have changed since.

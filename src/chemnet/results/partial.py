@@ -7,13 +7,13 @@ import os
 import shutil
 import socket
 import time
-import tomllib
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, TextIO
 
 from chemnet.config import ConfigDict
+from chemnet.config.toml_text import read_toml_text
 from chemnet.errors import ResultsError
 from chemnet.results.directory_names import run_folder
 from chemnet.results.layout import PARTIAL_PREFIX
@@ -99,9 +99,9 @@ def _is_still(file: TextIO, path: Path) -> bool:
 def _owner(path: Path) -> tuple[str, int] | None:
     """Return host and process of the note in a hidden directory; None where nobody works any more."""
     try:
-        owner = tomllib.loads((path / RUNNING_FILE).read_text(encoding="utf-8"))
+        owner = read_toml_text((path / RUNNING_FILE).read_text(encoding="utf-8"))
         return str(owner["host"]), int(owner["pid"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 

@@ -9,7 +9,6 @@ species, stoichiometry, trained ranges, calibrated trust and provenance. Nothing
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,7 +20,7 @@ from chemnet import plugins
 from chemnet.config import load_result_config
 from chemnet.config.manager import PACKAGED_DEFAULTS
 from chemnet.config.overrides import join_key
-from chemnet.config.toml_text import toml_text
+from chemnet.config.toml_text import read_toml_text, toml_text
 from chemnet.config.whole_file import is_as_written, with_checksum, write_whole
 from chemnet.data.description import DataDescription
 from chemnet.errors import ConfigError, ModelError, UntrustedNameError, suggest
@@ -224,7 +223,7 @@ def _describe(network: Any, folder: Path) -> dict[str, Any]:
 def _read_description(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
-        content = tomllib.loads(text)
+        content = read_toml_text(text)
         if not isinstance(content["format"], int) or content["format"] < 1:
             raise ModelError(f"{path}: format = {content['format']!r} is no number of a format", hint=_AGAIN)
         if content["format"] > FORMAT:
@@ -234,7 +233,7 @@ def _read_description(path: Path) -> dict[str, Any]:
             )
         if not is_as_written(text):
             raise ModelError(f"{path} changed after it was written (other checksum)", hint=_AGAIN)
-    except (OSError, ValueError, RecursionError, KeyError) as error:
+    except (OSError, ValueError, KeyError) as error:
         raise ModelError(f"{path} cannot be read: {_in_words(error)}", hint=_AGAIN) from error
     return content
 

@@ -142,8 +142,11 @@ def _check(node: ast.expr, text: str, depth: int) -> None:
             f"{text[:60]!r}... is nested too deeply", hint="split it with variables (@var in KROME)"
         )
     match node:
-        case ast.Constant(value=int() | float()) | ast.Name():
+        case ast.Constant(value=int() | float()):
             return
+        case ast.Name(id=name):
+            if name in FUNCTIONS:
+                raise DataError(f"{text!r} has {name!r} without arguments", hint=f"write {name}(...)")
         case ast.UnaryOp(op=ast.UAdd() | ast.USub(), operand=operand):
             _check(operand, text, depth + 1)
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:

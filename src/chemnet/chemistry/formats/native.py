@@ -30,6 +30,7 @@ from chemnet.chemistry.formats.native_tables import (
 from chemnet.chemistry.formats.row_files import Reading
 from chemnet.chemistry.network.parts import OUTSIDE, NetworkSpecies, Reaction
 from chemnet.chemistry.network.species import parse_species
+from chemnet.config.toml_text import read_toml_text
 from chemnet.errors import DataError, suggest
 from chemnet.text_files import number, read_text
 
@@ -50,7 +51,7 @@ def matches(path: Path) -> bool:
     """Whether `path` is a folder in chemnet's own format, or the `network.toml` of one."""
     file = _header_file(path)
     try:
-        return file.name == HEADER and tomllib.loads(read_text(file)).get("format") == FORMAT
+        return file.name == HEADER and read_toml_text(read_text(file)).get("format") == FORMAT
     except (DataError, tomllib.TOMLDecodeError):
         return False
 
@@ -126,7 +127,7 @@ def _read_header(path: Path) -> tuple[dict[str, Any], Path]:
     """Return the checked content of `network.toml` and the folder that holds the two tables."""
     file = _header_file(path)
     try:
-        header = tomllib.loads(read_text(file))
+        header = read_toml_text(read_text(file))
     except tomllib.TOMLDecodeError as error:
         raise DataError(f"{file}: cannot be read ({error})", hint="it must be TOML text in UTF-8") from error
     for key, value in header.items():
@@ -217,6 +218,11 @@ def _with_tunnelling_mass(reaction: Reaction) -> Reaction:
     """Return a surface reaction with the mass that tunnels; a mass in the table stays."""
     if reaction.kind != "LH" or reaction.reduced_mass > 0.0:
         return reaction
+    if len(reaction.reactants) != 2:
+        raise DataError(
+            f"{reaction.source}: LH is a reaction of two surface species, not of {len(reaction.reactants)}",
+            hint="write both, as in #H + #CO -> #HCO",
+        )
     return replace(reaction, reduced_mass=tunnelling_mass(*reaction.reactants))
 
 

@@ -63,6 +63,8 @@ _DECLARED = re.compile(r"([^{}]+)\{([^{}]*)\}(\++|-+|)")
 _ISOTOPES = frozenset(map(str.upper, ISOTOPE_MASSES))
 _CHAIN_FORMER = "C"  # 13 carbons in a row do exist, 15 nitrogens do not
 _MOST_PER_OTHER = 3  # oxides of metals (Al12O18) have less than this per other atom
+# of a count, and of all atoms: grains and polymers have no formula
+_MOST_DIGITS = 5
 _STATE_MARK = re.compile(r"(?:\(\d[SPDFG]?\)|\*)(?=[+-]*$)")
 
 
@@ -272,6 +274,8 @@ def _count_atoms(name: str, formula: str) -> dict[str, int]:
             count = _leading_count(name, rest[1:])
             for element, atoms in stack.pop().items():
                 stack[-1][element] += atoms * int(count or 1)
+            if stack[-1].total() >= 10**_MOST_DIGITS:
+                raise _refusal(name, f"it has {10**_MOST_DIGITS:,} atoms or more")
             position += 1 + len(count)
         else:
             raise _refusal(name, f"nothing known starts at {formula[position:]!r}")
@@ -313,6 +317,8 @@ def _symbol_at(formula: str, position: int, symbols: Iterable[str]) -> str:
 def _leading_count(name: str, text: str) -> str:
     """Return the digits at the start of a text; a count of zero is refused."""
     digits = match.group() if (match := re.match(r"[0-9]+", text)) else ""
+    if len(digits) > _MOST_DIGITS:
+        raise _refusal(name, f"a count has {len(digits)} digits")
     if digits and int(digits) == 0:
         raise _refusal(name, "a count is zero")
     return digits

@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 
 from chemnet.data.fused_scaling import scale_abundances
+from chemnet.data.hdf5_output import HDF5Output
 from chemnet.data.preprocess.growing_columns import GrowingColumn
 from chemnet.data.scaling import AbundanceScaling, PhysicalScaling
 
@@ -83,7 +84,8 @@ class SplitWriter:
     """
 
     def __init__(self, path: Path, layout: SplitLayout, keep_raw: bool) -> None:
-        self._file = h5py.File(path, "w")
+        self._output = HDF5Output(path)
+        self._file = self._output.file
         self._layout = layout
         self._keep_raw = keep_raw
         self.n_rows = 0
@@ -111,16 +113,17 @@ class SplitWriter:
                 # a solver's noise below zero counts as zero
                 np.maximum(rows.abundance[rows.chosen[part]], 0.0, out=space)
         self.n_rows += len(rows)
+        self._output.check()
         return sound
 
     def finish(self) -> None:
         """Write the index of the rows and close the file."""
         self._flush()
-        self._file.close()
+        self._output.close()
 
     def discard(self) -> None:
         """Close the file after an error."""
-        self._file.close()
+        self._output.discard()
 
     def _specification(self) -> list[tuple[str, int, str]]:
         """Return name, width (0: one value per row) and dtype of each column."""

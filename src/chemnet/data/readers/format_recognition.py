@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import h5py
 
@@ -13,7 +12,7 @@ from chemnet.config import ConfigDict
 from chemnet.data.readers import npy
 from chemnet.data.readers.codes_hdf5 import CodesTable
 from chemnet.data.readers.hdf5 import SIGNATURE as HDF5_SIGNATURE
-from chemnet.data.readers.hdf5 import ColumnTable, open_hdf5
+from chemnet.data.readers.hdf5 import ColumnTable, groups, open_hdf5, understood
 from chemnet.data.readers.npy import NpyTable
 from chemnet.data.readers.pandas_hdf5 import PandasTable
 from chemnet.data.readers.plain_hdf5 import PlainHDF5
@@ -113,7 +112,8 @@ def open_table(path: Path, options: ConfigDict) -> TableSource:
             _log.info("%s: read by %s", path, name)
             return READERS.get(name)(path, options)
     if start.startswith(HDF5_SIGNATURE):
-        return _open_hdf5(path, options)
+        with understood(path):
+            return _open_hdf5(path, options)
     if options["group"]:
         raise DataError(
             f"{path}: data_set.group = {options['group']!r} names a group of an HDF5 file, which this is not",
@@ -162,7 +162,7 @@ def _open_hdf5(path: Path, options: ConfigDict) -> TableSource:
     """Open the table in an HDF5 file."""
     file = open_hdf5(path)
     group = options["group"] or None
-    tables = {name: node for name, node in _groups(file) if _is_table(node)}
+    tables = _tables(file)
     if group is None and len(tables) > 1 and _PANDAS_KEY in tables:
         group = _PANDAS_KEY
     if group is None and len(tables) == 1:
@@ -186,13 +186,14 @@ def _open_hdf5(path: Path, options: ConfigDict) -> TableSource:
     return ColumnTable(path, node)
 
 
-def _groups(group: h5py.Group) -> Iterator[tuple[str, h5py.Group]]:
-    """Yield a group and the groups in it, however deep, with their paths; a table's own parts are none."""
-    yield group.name.strip("/"), group
-    if not _is_table(group) or group.name == "/":
-        for node in group.values():
-            if isinstance(node, h5py.Group):
-                yield from _groups(node)
+def _tables(file: h5py.File) -> dict[str, h5py.Group]:
+    """Return the tables by their paths; a table's own parts are none."""
+    found: dict[str, h5py.Group] = {}
+    for name, node in groups(file):
+        parents = (str(parent) for parent in PurePosixPath(name).parents)
+        if _is_table(node) and not any(parent in found and parent != "." for parent in parents):
+            found[name] = node
+    return found
 
 
 def _is_table(node: h5py.Group) -> bool:

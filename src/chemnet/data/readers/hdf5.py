@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,10 @@ from chemnet.extras import is_installed, require
 if is_installed("hdf5plugin"):
     import hdf5plugin  # noqa: F401  # registers blosc and the other filters of PyTables
 
+# values never written take no room in a file, and deflate packs a thousand bytes into one
+_MOST_PER_BYTE, _ALWAYS_ALLOWED, _LARGEST_CHUNK = 1100, 64 << 20, 1 << 30
+# groups within one another
+_DEEPEST = 32
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 LABEL_ROWS = 1 << 20
 
@@ -52,13 +57,73 @@ def damaged(path: Path, error: Exception) -> DataError:
     )
 
 
+def groups(file: h5py.File) -> Iterator[tuple[str, h5py.Group]]:
+    """Yield every group with its path, the root first, each once; sizes beyond any such file are refused.
+
+    Raises
+    ------
+    DataError
+        When a dataset claims more values than can have been written, or groups are nested more than 32 deep.
+    """
+    allowed = _ALWAYS_ALLOWED + _MOST_PER_BYTE * Path(file.filename).stat().st_size
+    level, seen = [file["/"]], {file["/"]}
+    for _ in range(_DEEPEST):
+        for group in level:
+            yield group.name.strip("/"), group
+        nodes = [node for group in level for node in _nodes(group)]
+        for node in nodes:
+            if isinstance(node, h5py.Dataset):
+                _refuse_claims(node, allowed)
+        level = [node for node in dict.fromkeys(nodes) if isinstance(node, h5py.Group) and node not in seen]
+        seen.update(level)
+    if level:
+        raise DataError(f"{file.filename}: its groups are nested more than {_DEEPEST} deep")
+
+
+def _nodes(group: h5py.Group) -> Iterator[Any]:
+    """Yield what a group holds; a link that leads nowhere holds nothing."""
+    for name in group:
+        with suppress(KeyError, OSError):
+            yield group[name]
+
+
+def _refuse_claims(dataset: h5py.Dataset, allowed: int) -> None:
+    """Refuse a dataset that would fill the memory with what nobody wrote."""
+    claimed = math.prod(dataset.shape or ()) * dataset.dtype.itemsize
+    chunk = math.prod(dataset.chunks or ()) * dataset.dtype.itemsize
+    where = f"{dataset.file.filename}: '{dataset.name.strip('/')}'"
+    if claimed > allowed:
+        raise DataError(
+            f"{where} claims {claimed:,} bytes in the shape {dataset.shape}; no file of this size holds them",
+            hint="write the file again with the rows that there are",
+        )
+    if chunk > _LARGEST_CHUNK:
+        raise DataError(
+            f"{where} has chunks {dataset.chunks} of {chunk:,} bytes, which are read whole",
+            hint="rewrite it with smaller chunks: h5repack -l CHUNK=1000x8 old.h5 new.h5",
+        )
+
+
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Turn HDF5's errors on damaged chunks into `DataError`."""
+    """Turn HDF5's errors on damaged chunks and metadata into `DataError`."""
     try:
         yield
-    except OSError as error:
+    except (OSError, RuntimeError, MemoryError) as error:
         raise damaged(path, error) from error
+
+
+@contextmanager
+def understood(path: Path) -> Iterator[None]:
+    """Turn what h5py and NumPy raise over parts that are not what their names say into `DataError`."""
+    try:
+        with readable(path):
+            yield
+    except (KeyError, ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
+        raise DataError(
+            f"{path}: not laid out as tables in HDF5 are ({type(error).__name__}: {error})",
+            hint="write the table again, or compare it with docs/explanation/conventions.md",
+        ) from error
 
 
 def texts(values: Any) -> list[str]:

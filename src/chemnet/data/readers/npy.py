@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.lib import format as npy_format
 
+from chemnet.data.npy_files import HEADER_FAULTS
 from chemnet.data.readers.hdf5 import LABEL_ROWS, copy_columns
 from chemnet.data.readers.table_source import TableSource
 from chemnet.errors import DataError
@@ -33,7 +35,7 @@ class NpyTable(TableSource):
         self.where = str(path)
         shape, self._dtype, self._data_start = self._read_header()
         self._width = shape[-1]
-        self._n_rows = int(np.prod(shape[:-1]))
+        self._n_rows = math.prod(shape[:-1])
         expected = self._data_start + self._n_rows * self._width * self._dtype.itemsize
         if path.stat().st_size < expected:
             raise DataError(f"{path}: truncated: {path.stat().st_size} bytes, {expected} expected")
@@ -76,13 +78,13 @@ class NpyTable(TableSource):
                 )
                 shape, fortran, dtype = reader(stream)
                 position = stream.tell()
-        except ValueError as error:
+        except HEADER_FAULTS as error:
             raise DataError(f"{self.path}: not a readable .npy file ({error})") from error
-        if dtype.kind not in "biuf" or fortran or len(shape) not in (2, 3):
+        if dtype.kind not in "biuf" or fortran or len(shape) not in (2, 3) or min(shape) < 1:
             order = "Fortran" if fortran else "C"
             raise DataError(
                 f"{self.path}: an array of shape {shape}, dtype {dtype}, {order} order; "
-                "needed: numbers in C order, (rows, columns) or (tracers, steps, columns)",
+                "needed: numbers in C order, at least one, (rows, columns) or (tracers, steps, columns)",
                 hint="np.save(path, np.ascontiguousarray(array))",
             )
         return shape, dtype, position

@@ -65,6 +65,8 @@ class PlainHDF5(TableSource):
         names = self._names(physical_names)
         self._check_shapes(len(names), len(species))
         self._n_tracers, self._n_steps = self._physical.shape[:2]
+        if not self._n_tracers or not self._n_steps:
+            raise DataError(f"{self.where}: the arrays have no rows", hint="write the table again")
         ids = next((group[name] for name in _ID_NAMES if name in group), None)
         self._ids = [str(index) for index in range(self._n_tracers)] if ids is None else texts(ids[:])
         if len(self._ids) != self._n_tracers:

@@ -158,3 +158,8 @@ def test_what_is_too_large_is_refused_before_it_is_computed(text, told):
 def test_a_tower_of_powers_costs_nothing():
     with np.errstate(over="ignore"):
         assert evaluate(parse_arithmetic("9**9**9"), lambda name: None) == np.inf
+
+
+def test_a_function_without_arguments_is_refused():
+    with pytest.raises(DataError, match="'max' without arguments"):
+        parse_arithmetic("1d0 + max")

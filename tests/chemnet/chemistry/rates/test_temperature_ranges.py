@@ -111,8 +111,9 @@ def test_a_fit_that_would_run_away_below_its_range_keeps_its_rate_there():
     kept = row(100, 300, 1e-9, outside="extrapolate", **fields)
     assert coefficient([kept], 10.0) == pytest.approx(1e-9 * math.exp(3.0))
     assert coefficient([kept], 600.0) == pytest.approx(1e-9 * math.exp(0.5))
-    asked_by_the_file = row(100, 300, 1e-9, extrapolate=True, **fields)
-    assert coefficient([asked_by_the_file], 10.0) == pytest.approx(1e-9 * math.exp(30.0))
+    for outside in ("zero", "extrapolate"):
+        asked_by_the_file = row(100, 300, 1e-9, extrapolate=True, outside=outside, **fields)
+        assert coefficient([asked_by_the_file], 10.0) == pytest.approx(1e-9 * math.exp(30.0))
 
 
 def test_cosmic_ray_photons_keep_their_rate_at_the_limit_too():
