@@ -1,8 +1,8 @@
 """One conserving step of a surrogate as a graph of tensor operations, which PyTorch and ONNX programs hold.
 
 No operation asks what the numbers are, so every cell takes the same path: Newton's method for the
-multipliers has a fixed number of steps, and a cell that these leave off its totals is flagged. Flags are those
-of ``chemnet_surrogate.h``. Shapes: B cells, S species, P physical parameters, E elements (and the charge).
+multipliers has a fixed number of steps, and a cell that these leave off its totals is flagged. Flags are
+those of ``chemnet_surrogate.h``. Shapes: B cells, S species, P physical parameters, E elements (and the charge).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ BAD_INPUT, OUTSIDE_PHYSICAL, OUTSIDE_TOTALS, OUTSIDE_DT, BELOW_FLOOR, NOT_CONSER
 # as in the C library
 _PHYSICAL_SLACK, _COMPOSITION_SLACK, _FLOOR_SLACK = 1e-4, 0.02, 1e-6
 _HYDROGEN, _MOST = (0.8, 1.2), 1e30
-_NEWTON_STEPS = 10
+_NEWTON_STEPS = 12
 _LARGEST_EXPONENT_STEP = 8.0
 _SMALLEST_WEIGHT, _RIDGE, _TOLERANCE, _TINY = 1e-12, 1e-13, 1e-9, 1e-300
 
@@ -50,8 +50,8 @@ class ConservingStep(nn.Module):
         super().__init__()
         if not surrogate.components.passes_gradients:
             raise ModelError(
-                f"the surrogate {surrogate.name!r} has an implicit step, which neither ONNX nor torch.export holds",
-                hint="surrogate.accuracy=fast exports the networks alone; export.formats=['c'] the C library",
+                f"the surrogate {surrogate.name!r} has an implicit step, which neither ONNX nor pt2 holds",
+                hint="surrogate.accuracy=fast exports the networks alone; the C library has that step",
             )
         parts, domain, data = surrogate.parts, surrogate.domain, surrogate.data
         # not the fused predictors of the surrogate: those are no PyTorch
@@ -121,12 +121,15 @@ class ConservingStep(nn.Module):
     def _conserved(self, abundance: Tensor, totals: Tensor) -> tuple[Tensor, Tensor]:
         """Return abundances `(B, S)` with these totals `(B, E)`, and which cells have them `(B,)`.
 
-        As `chemnet.surrogate.wrappers.conservation`, but that no step is ever halved, nor weights equal.
+        As `chemnet.surrogate.wrappers.conservation`, but that no step is halved, and weights are never equal.
         """
         abundance, weight, totals, size = self._weighted(abundance, totals)
         multipliers, corrected = torch.zeros_like(totals), abundance
         for _ in range(_NEWTON_STEPS):
-            residual = corrected @ self.atoms.T - totals
+            held = corrected @ self.atoms.T
+            # Newton's equations of the logarithms, which exponentials far from their goal need
+            far = held * (held.clamp(min=_TINY) / totals.clamp(min=_TINY)).log()
+            residual = torch.where(totals > 0, far, held)
             step = self._newton_step(corrected * weight, residual, size)
             largest = (weight * (step @ self.atoms)).abs().amax(dim=1, keepdim=True)
             step = step * (_LARGEST_EXPONENT_STEP / largest.clamp(min=_LARGEST_EXPONENT_STEP))

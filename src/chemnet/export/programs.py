@@ -1,10 +1,13 @@
-"""Programs in a bundle beside its C library: ONNX, and PyTorch's `torch.export`; both hold `ConservingStep`."""
+"""Programs beside the C library of a bundle: ONNX, and PyTorch's `torch.export`; both of `ConservingStep`."""
 
 from __future__ import annotations
 
 import logging
 import os
+import re
+import tempfile
 import warnings
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,8 +26,9 @@ Array = NDArray[np.float64]
 #: takes parameters, time steps and abundances, and returns new abundances
 Call = Callable[[Array, Array, Array], Array]
 FILES = {"onnx": "surrogate.onnx", "pt2": "surrogate.pt2"}
-OPSET = 18
+OPSET = 20
 _PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+_CONSTANT = re.compile(r"/constants/(tensor_\d+|[a-z_]+\.json)$")
 # two, for a size of one would be taken for a constant
 _EXAMPLE_CELLS = 2
 
@@ -113,8 +117,8 @@ def _open_onnx(path: Path) -> Call:
 
 
 def _open_pt2(path: Path) -> Call:
-    with _no_pickled_code(), _quiet():
-        step: Any = torch.export.load(path).module()
+    with tempfile.TemporaryDirectory(prefix="chemnet-program-") as scratch, _no_pickled_code(), _quiet():
+        step: Any = torch.export.load(_without_objects(path, Path(scratch))).module()
 
     def call(*values: Array) -> Array:
         with torch.no_grad():
@@ -124,9 +128,19 @@ def _open_pt2(path: Path) -> Call:
     return call
 
 
+def _without_objects(path: Path, scratch: Path) -> Path:
+    """Return a copy whose constants are tensors: PyTorch unpickles others, and so runs what they say."""
+    copy = scratch / path.name
+    with zipfile.ZipFile(path) as found, zipfile.ZipFile(copy, "w") as kept:
+        for name in found.namelist():
+            if "/constants/" not in name.lower() or _CONSTANT.search(name):
+                kept.writestr(name, found.read(name))
+    return copy
+
+
 @contextmanager
 def _no_pickled_code() -> Iterator[None]:
-    """Let PyTorch read tensors alone: where that fails it would unpickle anything, and a bundle is anybody's."""
+    """Let PyTorch read tensors alone, where it would unpickle anything: a bundle comes from anybody."""
     name = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
     before = os.environ.get(name)
     os.environ[name] = "1"
