@@ -2,7 +2,9 @@
 
 No operation asks what the numbers are, so every cell takes the same path: Newton's method for the
 multipliers has a fixed number of steps, and a cell that these leave off its totals is flagged. Flags are
-those of ``chemnet_surrogate.h``. Shapes: B cells, S species, P physical parameters, E elements (and the charge).
+those of ``chemnet_surrogate.h``.
+
+Shapes: B cells, S species, P physical parameters, E elements (and the charge).
 """
 
 from __future__ import annotations
