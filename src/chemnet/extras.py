@@ -14,6 +14,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "sweep": ("optuna",),
     "dask": ("distributed",),
     "ode": ("torchdiffeq",),
+    "onnx": ("onnx", "onnxscript", "onnxruntime"),
     "tables": ("pyarrow", "hdf5plugin", "pandas", "xarray"),
 }
 

@@ -3,6 +3,7 @@
 It may be one .zip of that folder:
 
 surrogate.toml          species, units, valid ranges, time step, provenance, checksums
+surrogate.onnx, surrogate.pt2   where asked for, one step as a program
 weights.bin             all numbers; reference.bin, reference.raw: cells with their answers
 chemnet_surrogate.h, chemnet_surrogate.f90, src/, examples/, CMakeLists.txt, Makefile
 """
@@ -13,6 +14,7 @@ import hashlib
 import shutil
 import tempfile
 import tomllib
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from chemnet.data.parameter_units import UNITS
 from chemnet.errors import ModelError
 from chemnet.export.archive import is_archive, pack, unpacked
 from chemnet.export.library_arrays import packed_surrogate
+from chemnet.export.programs import check_formats, write_programs
 from chemnet.export.reference import ReferenceCells, reference_cells
 from chemnet.export.weight_file import write_weight_file
 from chemnet.models.emulators.implicit.implicit_emulator import ImplicitEmulator
@@ -47,7 +50,7 @@ _SETTINGS = (
 _LICENCE = "the library: BSD-3-Clause (chemnet); the weights: as the data that they were trained on"
 
 
-def write_bundle(surrogate: Surrogate, path: Path, embed: bool = False) -> Path:
+def write_bundle(surrogate: Surrogate, path: Path, embed: bool = False, formats: Sequence[str] = ()) -> Path:
     """Write a bundle, where there is nothing yet or over an older one, and return where.
 
     Parameters
@@ -58,29 +61,35 @@ def write_bundle(surrogate: Surrogate, path: Path, embed: bool = False) -> Path:
         A folder, new or empty; or a file whose name ends in ``.zip``.
     embed
         Whether the weights are also written as C source, for codes that cannot read files.
+    formats
+        Programs that are written beside the library: ``"onnx"``, ``"pt2"``.
 
     Raises
     ------
     ModelError
         When the folder or file holds something else, or the surrogate has no form that the library computes.
+    ConfigError, MissingPackageError
+        When there is no such format, or its packages are missing.
     """
+    check_formats(formats)
     if not is_archive(path):
-        return _write_folder(surrogate, path, embed)
+        return _write_folder(surrogate, path, embed, formats)
     if path.exists():
         with unpacked(path) as older:
             read_description(older)  # anything else is not overwritten
     with tempfile.TemporaryDirectory(prefix="chemnet-export-") as scratch:
-        folder = _write_folder(surrogate, Path(scratch) / path.stem, embed)
+        folder = _write_folder(surrogate, Path(scratch) / path.stem, embed, formats)
         path.parent.mkdir(parents=True, exist_ok=True)
         pack(folder, path)
     return path
 
 
-def _write_folder(surrogate: Surrogate, folder: Path, embed: bool) -> Path:
+def _write_folder(surrogate: Surrogate, folder: Path, embed: bool, formats: Sequence[str]) -> Path:
     if folder.is_dir() and any(folder.iterdir()) and not (folder / WEIGHTS_FILE).is_file():
         raise ModelError(f"{folder} holds files that are no bundle", hint="name a new or an empty folder")
     arrays = packed_surrogate(surrogate)
     folder.mkdir(parents=True, exist_ok=True)
+    programs = write_programs(surrogate, formats, folder)
     _copy_sources(folder)
     digest = _digest(arrays)
     write_weight_file(folder / WEIGHTS_FILE, {**arrays, "digest": digest})
@@ -89,7 +98,7 @@ def _write_folder(surrogate: Surrogate, folder: Path, embed: bool) -> Path:
     _write_raw(cells, folder / RAW_REFERENCE_FILE)
     if embed:
         _embed(folder)
-    _write_description(surrogate, digest, folder)
+    _write_description(surrogate, digest, programs, folder)
     return folder
 
 
@@ -156,7 +165,7 @@ def _embed(folder: Path) -> None:
     (folder / EMBEDDED_FILE).write_text(text, encoding="ascii")
 
 
-def _write_description(surrogate: Surrogate, digest: str, folder: Path) -> None:
+def _write_description(surrogate: Surrogate, digest: str, programs: dict[str, Any], folder: Path) -> None:
     data, domain = surrogate.data, surrogate.domain
     content: dict[str, Any] = {
         "bundle_format": FORMAT,
@@ -176,6 +185,7 @@ def _write_description(surrogate: Surrogate, digest: str, folder: Path) -> None:
         "abundance_floor": data.abundance_scaling.floor,
         "reference_cells": {"cells": REFERENCE_FILE, "steps": "see README of chemnet: how-to/couple"},
         **_implicit_step(surrogate),
+        **programs,
         "provenance": surrogate.provenance,
     }
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != DESCRIPTION_FILE)

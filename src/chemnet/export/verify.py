@@ -10,6 +10,9 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from chemnet.errors import ModelError
 from chemnet.export.archive import unpacked
@@ -20,12 +23,17 @@ from chemnet.export.bundle import (
     changed_files,
     read_description,
 )
+from chemnet.export.programs import FILES, open_program
+from chemnet.export.weight_file import read_weight_file
+from chemnet.extras import install_command
 
 # the sources that come with this chemnet; a bundle may come from anybody, and what is built here is run
 _OWN = Path(__file__).with_name("c")
 _SECONDS = 120
 _C_FLAGS = ("-std=c99", "-O2", "-ffp-contract=fast")
 _NUMBER = r"([-+.\w]+)"
+# between a program and Python after one step, which differ by rounding
+_PROGRAM_DEX = 1e-4
 _CALLERS = ("C", "Fortran")
 _SOURCE_SUFFIXES = (".c", ".h", ".f90")
 
@@ -37,7 +45,7 @@ class Check:
     Attributes
     ----------
     what
-        ``"files"``, ``"C"``, ``"Fortran"``.
+        ``"files"``, ``"C"``, ``"Fortran"``, ``"ONNX"``, ``"PyTorch"``.
     verdict
         ``"agrees"``, ``"differs"``, ``"failed"``, ``"not here"`` or ``"not built"``.
     step_dex, rollout_dex
@@ -82,12 +90,14 @@ def _verify_folder(folder: Path) -> list[Check]:
     foreign = _foreign_sources(folder)
     if foreign:
         remark = f"{foreign[0]} is not this chemnet's: no code of the bundle was run; build it yourself"
-        return [Check("files", "agrees"), *(Check(what, "not built", remark=remark) for what in _CALLERS)]
+        not_built = (Check(what, "not built", remark=remark) for what in _CALLERS)
+        return [Check("files", "agrees"), *not_built, *_check_programs(folder)]
     with tempfile.TemporaryDirectory(prefix="chemnet-verify-") as scratch:
         return [
             Check("files", "agrees"),
             _check_c(folder, Path(scratch)),
             _check_fortran(folder, Path(scratch)),
+            *_check_programs(folder),
         ]
 
 
@@ -129,6 +139,38 @@ def _check_fortran(folder: Path, scratch: Path) -> Check:
         [compiler, "-O2", f"-J{scratch}", *fortran, *map(str, objects), "-lm", "-o", str(program)]
     )
     return _build_and_run("Fortran", commands, program, folder, RAW_REFERENCE_FILE)
+
+
+def _check_programs(folder: Path) -> list[Check]:
+    """Return what the programs beside the library give, and which there are not."""
+    names = {"onnx": "ONNX", "pt2": "PyTorch"}
+    hint = "the bundle has none: chemnet export --format"
+    return [
+        _check_program(folder, names[kind], folder / file)
+        if (folder / file).is_file()
+        else Check(names[kind], "not here", remark=f"{hint} {kind}")
+        for kind, file in FILES.items()
+    ]
+
+
+def _check_program(folder: Path, what: str, path: Path) -> Check:
+    try:
+        call = open_program(path)
+    except ImportError:
+        return Check(what, "not here", remark=f"not installed: {install_command('onnxruntime')}")
+    except Exception as error:  # whatever a damaged or foreign program makes its runtime raise
+        return Check(what, "failed", remark=_last_line(str(error)))
+    cells: dict[str, Any] = read_weight_file(folder / REFERENCE_FILE)
+    found = call(cells["physical"].copy(), cells["dt"][:, 0].copy(), cells["start"].copy())
+    dex = _largest_dex(found, cells["step"])
+    return Check(what, "agrees" if dex <= _PROGRAM_DEX else "differs", dex)
+
+
+def _largest_dex(found: Any, expected: Any) -> float:
+    """Return the largest difference [dex]; infinite where a cell has no answer."""
+    least = np.finfo(np.float64).tiny
+    apart = np.abs(np.log10(np.maximum(found, least)) - np.log10(np.maximum(expected, least)))
+    return float(np.nan_to_num(apart, nan=np.inf).max())
 
 
 def _sources() -> list[Path]:

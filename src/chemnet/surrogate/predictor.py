@@ -48,6 +48,11 @@ def without(state: State, names: Collection[str]) -> State:
     return {name: values for name, values in state.items() if name not in names}
 
 
+def gradients_wanted(*values: Tensor) -> bool:
+    """Return whether gradients are recorded, and one of the tensors has them."""
+    return torch.is_grad_enabled() and any(one.requires_grad for one in values)
+
+
 def no_single_step(emulator: nn.Module) -> ModelError:
     """Return the error for an emulator that only predicts whole histories."""
     return ModelError(
@@ -114,6 +119,8 @@ class ComponentPredictor(Codec):
         self.emulator: Any = parts.emulator.eval().requires_grad_(False)
         # names of what `observe` gives beside abundances: entries of the state, where an emulator has some
         self.signs: tuple[str, ...] = getattr(self.emulator, "signs", ())
+        # whether derivatives of a step are those of what it computes
+        self.passes_gradients: bool = getattr(self.emulator, "passes_gradients", True)
         # whether a step begins with element totals that are kept, which latents in general cannot hold
         self.conserves_state: bool = getattr(self.emulator, "conserves_state", False)
 

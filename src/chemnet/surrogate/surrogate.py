@@ -31,8 +31,10 @@ from chemnet.surrogate.bulk.cell_batches import as_given, run
 from chemnet.surrogate.bulk.rollout_file import RolloutFile
 from chemnet.surrogate.bulk.stepper import Stepper
 from chemnet.surrogate.bulk.stream import kept_of, stream, weights_digest
+from chemnet.surrogate.gradients import asks_for_gradients, histories_of_step, tensors_of
 from chemnet.surrogate.prediction_inputs import InputChecker
 from chemnet.surrogate.predictor import Parts
+from chemnet.surrogate.rollout import Rollout
 from chemnet.surrogate.saved import write_surrogate
 from chemnet.surrogate.trust.calibration import Judgement
 from chemnet.surrogate.trust.domain import Domain
@@ -283,6 +285,8 @@ class Surrogate:
 
         Each element keeps the total of the input in every cell and step. What is outside the trained ranges
         is logged when it first happens; `in_domain` says where, and `trust` what is to be expected there.
+        Where a tensor among `physical`, `abundances` and `dt` requires gradients, the result passes them on
+        (of first order), and is computed by PyTorch alone.
 
         Parameters
         ----------
@@ -303,8 +307,13 @@ class Surrogate:
         ------
         DataError
             For input that cannot be used, naming cell and step.
+        ModelError
+            When gradients are asked of a surrogate around an implicit step.
         """
         inputs, wanted = self._asked(physical, abundances, dt, rows)
+        if asks_for_gradients(physical, abundances, dt):
+            live = tensors_of(self.predictor, inputs, (abundances, physical, dt))
+            return _as_asked(Rollout(self.predictor)(*live, wanted), physical)
         return _as_asked(abundances_along(self.predictor, inputs, wanted, like=abundances), physical)
 
     def spread(self, physical: Any, abundances: Any, dt: Any = None, rows: Any = None) -> Any:
@@ -467,14 +476,17 @@ class Surrogate:
         """Return abundances `(B, S)` after one step of `dt` `(B,)` [yr] under `physical` `(B, P)`.
 
         It is the first step of `emulate`. Called repeatedly it encodes anew each time: keep latents in a
-        `stepper` to avoid the autoencoder's error in every step, and nearly all of its time.
+        `stepper` to avoid the autoencoder's error in every step, and nearly all of its time. Gradients pass
+        as they do through `emulate`.
 
         Raises
         ------
-        DataError
-            For input that cannot be used, naming the cell.
+        DataError, ModelError
+            As `emulate`.
         """
         histories = self._inputs.of_one_step(physical, dt)
+        if asks_for_gradients(physical, abundances, dt):
+            histories = histories_of_step(histories, physical, dt)
         start = array_checks.ordered_columns("abundances", abundances, self.species)
         return self.emulate(histories[0], start, histories[1])[:, 1]
 

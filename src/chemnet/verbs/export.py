@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -21,6 +22,7 @@ class Export(Verb):
     examples: ClassVar = (
         "chemnet export uclchem --output uclchem_library",
         "chemnet export emulator --output library.zip --embed",
+        "chemnet export collapse --output collapse_library --format onnx pt2",
     )
 
     @staticmethod
@@ -34,6 +36,13 @@ class Export(Verb):
         )
         parser.add_argument("--output", metavar="PATH", help="a folder or NAME.zip; wins over export.output")
         parser.add_argument(
+            "--format",
+            dest="formats",
+            nargs="+",
+            metavar="FORMAT",
+            help="also write onnx or pt2 (torch.export); wins over export.formats",
+        )
+        parser.add_argument(
             "--embed", action="store_true", default=None, help="also write the weights as C source"
         )
 
@@ -42,6 +51,7 @@ class Export(Verb):
         surrogate: str | Path | None = None,
         output: str | Path | None = None,
         embed: bool | None = None,
+        formats: Sequence[str] | None = None,
     ) -> Answer:
         """Write the bundle and return what it holds.
 
@@ -53,16 +63,21 @@ class Export(Verb):
             The folder or .zip: new, empty or an older bundle; wins over ``export.output``.
         embed
             Whether weights are also written as C source; wins over ``export.embed``.
+        formats
+            Programs beside the library: ``"onnx"``, ``"pt2"``; wins over ``export.formats``.
 
         Raises
         ------
         ConfigError
-            When surrogate or output is not named.
+            When surrogate or output is not named, or there is no such format.
+        MissingPackageError
+            When what writes ONNX is missing.
         ModelError
             When there is no such surrogate, it has no form that the library computes, or something else is
             where the bundle should be.
         """
-        config = self.with_arguments("export", {"surrogate": surrogate, "output": output, "embed": embed})
+        given = {"surrogate": surrogate, "output": output, "embed": embed, "formats": formats}
+        config = self.with_arguments("export", given)
         table = config["export"]
         for key in ("surrogate", "output"):
             if table[key] is False:
@@ -75,7 +90,7 @@ class Export(Verb):
         from chemnet.surrogate.surrogate import Surrogate
 
         loaded = Surrogate.load(table["surrogate"], config)
-        bundle = write_bundle(loaded, Path(table["output"]), table["embed"])
+        bundle = write_bundle(loaded, Path(table["output"]), table["embed"], table["formats"])
         with unpacked(bundle) as folder:
             sizes = {
                 path.relative_to(folder).as_posix(): path.stat().st_size

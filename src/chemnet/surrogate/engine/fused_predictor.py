@@ -13,7 +13,7 @@ from chemnet.progress import get_logger
 from chemnet.surrogate.engine.cuda_graphs import recorded_or_none
 from chemnet.surrogate.engine.fused_codec import Coder, fused_decoder, fused_encoder
 from chemnet.surrogate.engine.fused_rollouts import FusedRollout, Stepping, fused_rollout
-from chemnet.surrogate.predictor import ComponentPredictor, State
+from chemnet.surrogate.predictor import ComponentPredictor, State, gradients_wanted
 from chemnet.surrogate.rollout import stepwise
 
 _log = get_logger(__name__)
@@ -26,7 +26,7 @@ class FusedPredictor(ComponentPredictor):
     """Encodes, advances and decodes as `ComponentPredictor` does, to the rounding of float32, only faster.
 
     On the CPU rollouts, encoders and decoders are compiled loops around BLAS; on a GPU rollouts replay one
-    recorded step. What has no such form falls back to PyTorch.
+    recorded step. What has no such form falls back to PyTorch, and so do values with gradients.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class FusedPredictor(ComponentPredictor):
 
     def rollout(self, state: State, physical_BTP: Tensor, dt_BN: Tensor, rows: Tensor) -> State:
         """Return the states `(B, R, ...)` in the wanted rows; see `rollout_states`."""
-        if not len(rows):
+        if not len(rows) or gradients_wanted(*state.values(), physical_BTP, dt_BN):
             return stepwise(self, state, physical_BTP, dt_BN, rows)
         if self.fused is not None and physical_BTP.device == _CPU:
             return self.fused.states(state, physical_BTP, dt_BN, rows.cpu().numpy())
@@ -51,20 +51,20 @@ class FusedPredictor(ComponentPredictor):
 
     def step(self, state: State, physical_BP: Tensor, dt_B: Tensor) -> State:
         """Return the state after one step."""
-        if not self.is_fused(physical_BP.device):
+        if not self.is_fused(physical_BP.device) or gradients_wanted(*state.values(), physical_BP, dt_B):
             return super().step(state, physical_BP, dt_B)
         states = self.rollout(state, physical_BP[:, None], dt_B[:, None], torch.ones(1, dtype=torch.int64))
         return {name: values[:, 0] for name, values in states.items()}
 
     def encode(self, abundance: Tensor) -> Tensor:
         """Return latents `(..., L)` of abundances `(..., S)`."""
-        if self.encoder is None or abundance.device != _CPU:
+        if self.encoder is None or abundance.device != _CPU or gradients_wanted(abundance):
             return super().encode(abundance)
         return self.encoder(abundance)
 
     def decode(self, latent: Tensor) -> Tensor:
         """Return abundances `(..., S)` of latents `(..., L)`, inside the scaled range."""
-        if self.decoder is None or latent.device != _CPU:
+        if self.decoder is None or latent.device != _CPU or gradients_wanted(latent):
             return super().decode(latent)
         return self.decoder(latent)
 

@@ -34,9 +34,15 @@ import torch
 from torch import Tensor
 
 from chemnet.errors import ModelError
-from chemnet.surrogate.predictor import Predictor, State, without
+from chemnet.surrogate.predictor import Predictor, State, gradients_wanted, without
 from chemnet.surrogate.rollout import repeated, rollout_states, stepwise
-from chemnet.surrogate.wrappers.multipliers import Cells, Elements, guarded_newton, plain_newton
+from chemnet.surrogate.wrappers.multipliers import (
+    Cells,
+    Elements,
+    guarded_newton,
+    plain_newton,
+    with_gradients,
+)
 
 RELATIVE_TOLERANCE = 1e-10
 # cells that are corrected together: a CPU keeps what they need in its cache, a GPU wants many
@@ -139,37 +145,55 @@ def conserve_elements(
     elements = Elements.of(stoichiometry_SE.to(abundance_BS.device), charges_S)
     corrected = torch.empty(abundance_BS.shape, dtype=torch.float64, device=abundance_BS.device)
     size, first = _CELLS_PER_CALL.get(abundance_BS.device.type, 65536), 0
+    solve = _with_gradients if gradients_wanted(abundance_BS, totals_BE) else _conserve
     for part, totals in zip(abundance_BS.split(size), totals_BE.double().split(size), strict=True):
         try:
-            corrected[first : first + len(part)] = _conserve(part, totals, elements, tolerance)
+            corrected[first : first + len(part)] = solve(part, totals, elements, tolerance)
         except _MissedTotalError as failure:
             raise failure.in_words(first, totals.shape[1]) from None
         first += len(part)
     return corrected
 
 
+def _with_gradients(abundance: Tensor, totals: Tensor, elements: Elements, tolerance: float) -> Tensor:
+    """Correct some cells at once; the result depends on abundances and totals."""
+    cells = elements.start(abundance.double(), totals)
+    with torch.no_grad():
+        corrected, equal = _solve(cells.detached(), elements, tolerance)
+    weight = cells.weight.masked_fill(equal[:, None], 1.0)
+    return with_gradients(corrected, replace(cells, weight=weight), elements)
+
+
 def _conserve(abundance: Tensor, totals: Tensor, elements: Elements, tolerance: float) -> Tensor:
     """Correct some cells at once."""
-    cells = elements.start(abundance.double(), totals)
+    return _solve(elements.start(abundance.double(), totals), elements, tolerance)[0]
+
+
+def _solve(cells: Cells, elements: Elements, tolerance: float) -> tuple[Tensor, Tensor]:
+    """Return corrected abundances `(B, S)`, and which cells took equal weights `(B,)`."""
+    equal = torch.zeros(len(cells.totals), dtype=torch.bool, device=cells.totals.device)
     if elements.charged:
         positive, negative = elements.signed_charges(cells.abundance)
         one_sided = (positive > 0) != (negative > 0)
         if bool(one_sided.any()):
-            raise _MissedTotalError(int(one_sided.double().argmax()), totals.shape[1], 0.0, 0.0)
+            charge = cells.totals.shape[1] - 1
+            raise _MissedTotalError(int(one_sided.double().argmax()), charge, 0.0, 0.0)
     result, residual = plain_newton(cells, elements)
     is_open = cells.are_open(residual, tolerance)
     if bool(is_open.any()):
-        result[is_open] = _solve_open(cells.only(is_open), is_open.nonzero()[:, 0], elements, tolerance)
-    return result
+        numbers = is_open.nonzero()[:, 0]
+        result[is_open], equal[is_open] = _solve_open(cells.only(is_open), numbers, elements, tolerance)
+    return result, equal
 
 
-def _solve_open(cells: Cells, numbers: Tensor, elements: Elements, tolerance: float) -> Tensor:
-    """Return the corrected abundances of cells that plain steps left open; `numbers` names them in errors."""
+def _solve_open(cells: Cells, numbers: Tensor, elements: Elements, tolerance: float) -> tuple[Tensor, Tensor]:
+    """Return what `_solve` does, of cells that plain steps left open; `numbers` names them in errors."""
     missing = (cells.totals > 0) & ~(elements.held(cells.abundance) > 0)
     if bool(missing.any()):
         cell, element = (int(index) for index in missing.nonzero()[0])
         raise _MissedTotalError(int(numbers[cell]), element, float(cells.totals[cell, element]), 0.0)
     result, done = guarded_newton(cells, elements, tolerance, _WEIGHTED_ITERATIONS)
+    equal = ~done
     if not bool(done.all()):
         rest = cells.only(~done)
         rest = replace(rest, weight=torch.ones_like(rest.weight))
@@ -181,7 +205,7 @@ def _solve_open(cells: Cells, numbers: Tensor, elements: Elements, tolerance: fl
         cell, element = divmod(int(relative.argmax()), relative.shape[1])
         wanted = float(cells.totals[cell, element])
         raise _MissedTotalError(int(numbers[cell]), element, wanted, float(relative.max()))
-    return result
+    return result, equal
 
 
 @dataclass

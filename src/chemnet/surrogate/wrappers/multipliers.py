@@ -7,9 +7,11 @@ behind them where charge is conserved, the charge.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 # plain Newton steps in float32, at most: until this share of the cells is within this relative residual
 _SINGLE_STEPS, _SETTLED_SHARE, _SETTLED_RESIDUAL = 8, 0.99, 1e-5
@@ -82,8 +84,9 @@ class Elements:
             ionised = torch.maximum(*self.signed_charges(abundance))[:, None]
             most = torch.where(most.isinf(), ionised, most)
             totals, size = (torch.cat([element_totals, x], 1) for x in (torch.zeros_like(ionised), ionised))
-        weight = (abundance / most.clamp(min=torch.finfo(most.dtype).tiny)).sqrt_()
-        return Cells(abundance, totals, weight.clamp_(_SMALLEST_WEIGHT, 1.0), size)
+        share = abundance / most.clamp(min=torch.finfo(most.dtype).tiny)
+        # clamped before the root, whose slope at 0 is infinite
+        return Cells(abundance, totals, share.clamp_(_SMALLEST_WEIGHT**2, 1.0).sqrt_(), size)
 
     def signed_charges(self, abundance: Tensor) -> tuple[Tensor, Tensor]:
         """Return the sums of positive and of negative charges of cells, both positive, `(B,)`."""
@@ -94,7 +97,8 @@ class Elements:
         """Return the largest abundance of each species that the totals of elements allow, `(B, S)`."""
         # the steps of one history have the same totals, and stand one after another
         is_new = torch.ones(len(totals), dtype=torch.bool, device=totals.device)
-        is_new[1:] = (totals[1:] != totals[:-1]).any(dim=1)
+        if not totals.requires_grad:  # gradients belong to each cell
+            is_new[1:] = (totals[1:] != totals[:-1]).any(dim=1)
         different = totals[is_new]
         atoms = self.atoms[totals.dtype]
         most = torch.full(
@@ -102,8 +106,8 @@ class Elements:
         )
         for element, count in enumerate(atoms[: totals.shape[1]]):
             # a total of 0 allows no carrier, and says nothing of a species that is none
-            allowed = (different[:, element, None] / count).nan_to_num(torch.inf, torch.inf)
-            most = torch.minimum(most, allowed)
+            allowed = different[:, element, None] / torch.where(count > 0, count, 1.0)
+            most = torch.minimum(most, allowed.masked_fill(count == 0, torch.inf))
         return most[is_new.cumsum(0) - 1]
 
 
@@ -133,6 +137,10 @@ class Cells:
     def single(self) -> Cells:
         """Return the cells in float32."""
         return Cells(*(values.float() for values in self._all()))
+
+    def detached(self) -> Cells:
+        """Return the cells as constants."""
+        return Cells(*(values.detach() for values in self._all()))
 
     def _all(self) -> tuple[Tensor, ...]:
         return self.abundance, self.totals, self.weight, self.size
@@ -174,6 +182,44 @@ def plain_newton(cells: Cells, elements: Elements) -> tuple[Tensor, Tensor]:
         multipliers = multipliers + system.newton_step(residual)
         corrected, residual = cells.apply(multipliers, elements)
     return corrected, residual
+
+
+def with_gradients(corrected: Tensor, cells: Cells, elements: Elements) -> Tensor:
+    r"""Return corrected abundances that depend on the cells' abundances, weights and totals.
+
+    The multipliers solve :math:`F(\lambda; x, n) = 0`; their derivative is that of one Newton step from the
+    solution (the implicit function theorem). Gradients are of first order; a second one is refused.
+
+    Parameters
+    ----------
+    corrected
+        The solution, `(B, S)`, a constant.
+    cells
+        What it is the solution for, with the weights that were used.
+    elements
+        What species hold.
+    """
+    abundance, weight = cells.abundance.detach(), cells.weight.detach()
+    changed = torch.where(abundance > 0, corrected / abundance, 1.0)
+    pull = changed.clamp(min=torch.finfo(changed.dtype).tiny).log() / weight
+    moved = cells.abundance * (cells.weight * pull).exp()
+    slope = corrected * weight
+    step = _System.of(slope, cells.size.detach(), elements).newton_step(elements.held(moved) - cells.totals)
+    attached: Tensor = _FirstOrder.apply(moved + slope * elements.pull(step))
+    return attached
+
+
+class _FirstOrder(torch.autograd.Function):
+    """The identity, which no second derivative passes."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        return values.clone()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return gradient
 
 
 def guarded_newton(

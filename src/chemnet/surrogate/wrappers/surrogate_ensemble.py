@@ -39,6 +39,7 @@ class Ensemble:
     def __init__(self, members: Sequence[FusedPredictor]) -> None:
         self.members, self.data, self.size = list(members), members[0].data, len(members)
         self.device, self.scaling = members[0].device, members[0].scaling
+        self.passes_gradients = all(member.passes_gradients for member in self.members)
         self.latent_dim = sum(member.latent_dim for member in self.members)
         self._emulators = [member.emulator for member in members]
         self._stacked = stacked_state(self._emulators)

@@ -104,6 +104,11 @@ class ImplicitEmulator(ChemModel):
         self.chemistry = _chemistry(self.table, data)
         self._known = IterateMemory(self.iterate)
 
+    @property
+    def passes_gradients(self) -> bool:
+        """Whether gradients pass a step: iterations and solver are compiled code, which has none."""
+        return self.chemistry is None
+
     def spending(self, **keys: Any) -> ImplicitEmulator:
         """Return this emulator, of the same weights, with other keys of its table, such as `iterations`."""
         other = copy.copy(self)
