@@ -81,5 +81,5 @@ def test_a_method_shows_the_arguments_of_its_verb():
 
 def test_arguments_may_stand_in_the_order_of_the_signature() -> None:
     assert ChemNet().explain("mlae").to_dict()["mlae"]["unit"] == "dex"
-    with pytest.raises(TypeError, match=r"explain\(.*\): too many positional arguments"):
+    with pytest.raises(TypeError, match=r"explain\(.*too many positional arguments"):
         ChemNet().explain("mlae", "lae99")
