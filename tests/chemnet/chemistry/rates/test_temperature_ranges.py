@@ -106,7 +106,7 @@ def test_outside_the_last_limit_the_policy_decides(policy, below, above):
     assert coefficient(rows, 50.0) == pytest.approx(1e-9 * 50 / 300)
 
 
-def test_a_row_from_0_K_counts_below_1_K():
+def test_a_row_without_a_lower_limit_counts_below_one_kelvin():
     assert coefficient([row(0, 300, 1e-9)], 0.5) == 1e-9
     assert coefficient([row(0, math.inf, 1e-9), row(0, math.inf, 2e-9)], 0.5) == pytest.approx(3e-9)
 
