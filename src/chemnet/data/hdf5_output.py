@@ -2,13 +2,17 @@
 
 After a full disk libhdf5 keeps identifiers of files that it could not close, and a later, innocent use of
 them ends the process. So no write fails towards the library: the first fault is kept, what follows it is
-dropped, and whoever closes the file is told.
+dropped, and whoever closes the file is told. For the same reason Ctrl-C and SIGTERM wait for the end of a
+write; a second one does not.
 """
 
 from __future__ import annotations
 
+import signal
+import threading
+from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any, Self
 
 import h5py
@@ -30,17 +34,24 @@ class HDF5Output:
 
     def __init__(self, path: str | Path) -> None:
         self._disk = _Disk(Path(path))
-        self.file = h5py.File(self._disk, "w")
-        self.check()
+        self._is_open = True
+        _signals.hold()
+        try:
+            self.file = h5py.File(self._disk, "w")
+            self.check()
+        except BaseException:
+            self._let_go()
+            raise
 
     def check(self) -> None:
-        """Raise the first fault of the disk, if there was one.
+        """Raise the first fault of the disk, if there was one, and let a signal through that has waited.
 
         Raises
         ------
         OSError
             Such as a full disk.
         """
+        _signals.deliver()
         if self._disk.fault is not None:
             raise self._disk.fault
 
@@ -54,7 +65,13 @@ class HDF5Output:
         try:
             self.file.close()
         finally:
-            self._disk.close()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        self._disk.close()
+        if self._is_open:
+            self._is_open = False
+            _signals.release()
 
     def __enter__(self) -> Self:
         return self
@@ -67,8 +84,53 @@ class HDF5Output:
             self.check()
 
 
+class _WaitingSignals:
+    """Keeps Ctrl-C and SIGTERM waiting while files are open: an exception must not pass through HDF5."""
+
+    def __init__(self) -> None:
+        self._holders = 0
+        self._handlers: dict[int, Callable[[int, FrameType | None], Any]] = {}
+        self._waiting: int | None = None
+
+    def hold(self) -> None:
+        """Begin to keep signals waiting; only the main thread sees any."""
+        self._holders += 1
+        if self._holders == 1 and threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                handler = signal.getsignal(number)
+                if callable(handler):
+                    self._handlers[number] = handler
+                    signal.signal(number, self._keep)
+
+    def release(self) -> None:
+        """Give the signals back to whom they belonged, with the one that has waited."""
+        self._holders -= 1
+        if self._holders == 0:
+            handlers, self._handlers = self._handlers, {}
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+            self._pass_on(handlers)
+
+    def deliver(self) -> None:
+        """Handle the signal that has waited."""
+        self._pass_on(self._handlers)
+
+    def _keep(self, number: int, frame: FrameType | None) -> None:
+        if self._waiting is not None:
+            self._handlers[number](number, frame)
+        self._waiting = number
+
+    def _pass_on(self, handlers: dict[int, Callable[[int, FrameType | None], Any]]) -> None:
+        number, self._waiting = self._waiting, None
+        if number is not None:
+            handlers[number](number, None)
+
+
+_signals = _WaitingSignals()
+
+
 class _Disk:
-    """What h5py writes to; `fault` is what was the matter with the disk, and Ctrl-C is one, too."""
+    """What h5py writes to; `fault` is what was the matter with the disk."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

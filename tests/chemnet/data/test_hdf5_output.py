@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -52,3 +53,31 @@ for limit in (300, 2_000, 9_000, 100_000):
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == 4 * [str(tmp_path / "full.h5")]
+
+
+def interrupted(path: Path, times: int, told: list[str], check: bool) -> None:
+    with HDF5Output(path) as output:
+        for _ in range(times):
+            signal.raise_signal(signal.SIGINT)
+        output.file["values"] = np.ones(3)
+        told.append("written")
+        if check:
+            output.check()
+            told.append("went on")
+
+
+@pytest.mark.parametrize(
+    ("times", "check", "expected"), [(1, True, ["written"]), (1, False, ["written"]), (2, True, [])]
+)
+def test_ctrl_c_waits_for_the_end_of_a_write_and_a_second_one_does_not(
+    tmp_path: Path, times: int, check: bool, expected: list[str]
+) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    told: list[str] = []
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            interrupted(tmp_path / "a.h5", times, told, check)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert told == expected

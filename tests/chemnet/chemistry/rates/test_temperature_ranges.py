@@ -106,6 +106,11 @@ def test_outside_the_last_limit_the_policy_decides(policy, below, above):
     assert coefficient(rows, 50.0) == pytest.approx(1e-9 * 50 / 300)
 
 
+def test_a_row_without_a_lower_limit_counts_below_one_kelvin():
+    assert coefficient([row(0, 300, 1e-9)], 0.5) == 1e-9
+    assert coefficient([row(0, math.inf, 1e-9), row(0, math.inf, 2e-9)], 0.5) == pytest.approx(3e-9)
+
+
 def test_a_fit_that_would_run_away_below_its_range_keeps_its_rate_there():
     fields = {"beta": 0.0, "gamma": -300.0}
     kept = row(100, 300, 1e-9, outside="extrapolate", **fields)
