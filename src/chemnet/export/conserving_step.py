@@ -48,6 +48,13 @@ class ConservingStep(nn.Module):
         When its emulator has one.
     """
 
+    atoms: Tensor
+    products: Tensor
+    physical_range: Tensor
+    totals_range: Tensor
+    dt_range: Tensor
+    units: Tensor
+
     def __init__(self, surrogate: Surrogate) -> None:
         super().__init__()
         if not surrogate.components.passes_gradients:

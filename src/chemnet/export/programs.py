@@ -107,7 +107,9 @@ def _write_onnx(program: torch.export.ExportedProgram, path: Path) -> None:
 def _open_onnx(path: Path) -> Call:
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors: it warns of constants that it does not fold
+    session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
 
     def call(*values: Array) -> Array:
         found: Array = session.run(None, dict(zip(INPUTS, values, strict=True)))[0]

@@ -312,8 +312,8 @@ class Surrogate:
         """
         inputs, wanted = self._asked(physical, abundances, dt, rows)
         if asks_for_gradients(physical, abundances, dt):
-            live = tensors_of(self.predictor, inputs, (abundances, physical, dt))
-            return _as_asked(Rollout(self.predictor)(*live, wanted), physical)
+            start, forcing, steps = tensors_of(self.predictor, inputs, (abundances, physical, dt))
+            return _as_asked(Rollout(self.predictor)(start, forcing, steps, wanted), physical)
         return _as_asked(abundances_along(self.predictor, inputs, wanted, like=abundances), physical)
 
     def spread(self, physical: Any, abundances: Any, dt: Any = None, rows: Any = None) -> Any:
@@ -484,7 +484,7 @@ class Surrogate:
         DataError, ModelError
             As `emulate`.
         """
-        histories = self._inputs.of_one_step(physical, dt)
+        histories: tuple[Any, Any] = self._inputs.of_one_step(physical, dt)
         if asks_for_gradients(physical, abundances, dt):
             histories = histories_of_step(histories, physical, dt)
         start = array_checks.ordered_columns("abundances", abundances, self.species)
