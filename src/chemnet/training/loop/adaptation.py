@@ -6,7 +6,7 @@ from ignite.engine import Engine, Events
 
 from chemnet.progress import get_logger
 from chemnet.training.loop.averaging import restart_average
-from chemnet.training.loop.engines import Session, dropout_layers
+from chemnet.training.loop.session import Session, dropout_layers
 
 _log = get_logger(__name__)
 

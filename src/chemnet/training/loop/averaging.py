@@ -12,7 +12,7 @@ import torch
 from ignite.engine import Engine, Events
 from torch import Tensor, nn
 
-from chemnet.training.loop.engines import Session
+from chemnet.training.loop.session import Session
 
 # buffers of BatchNorm that belong to the weights that they were taken with
 _STATISTICS = ("running_mean", "running_var")

@@ -19,7 +19,7 @@ from chemnet.training.parallel.memory import is_out_of_memory, out_of_memory
 from chemnet.training.parallel.process_group import ALONE
 
 if TYPE_CHECKING:
-    from chemnet.training.loop.engines import Session
+    from chemnet.training.loop.session import Session
 
 GRADIENT_NORM = "gradient_norm"
 SKIP = "skip"

@@ -17,9 +17,10 @@ from chemnet.models.weights import BEST_WEIGHTS, LAST_WEIGHTS
 from chemnet.progress import get_logger, progress_bar
 from chemnet.training.loop.adaptation import CutDropout, RevertToBest
 from chemnet.training.loop.averaging import AverageWeights, averaged
-from chemnet.training.loop.engines import Session, dropout_layers, make_evaluator, monitored, run_validation
+from chemnet.training.loop.engines import make_evaluator, monitored, run_validation
 from chemnet.training.loop.epoch_means import EpochMeans
 from chemnet.training.loop.schedules import StepScheduler
+from chemnet.training.loop.session import Session, dropout_layers
 from chemnet.training.resume.checkpoint import write_state
 
 METRICS_FILE = "metrics.jsonl"

@@ -10,7 +10,8 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from chemnet.config import ConfigDict
 from chemnet.config.overrides import join_key
 from chemnet.models.recipe import keywords
-from chemnet.training.loop.engines import Session, monitored
+from chemnet.training.loop.engines import monitored
+from chemnet.training.loop.session import Session
 
 # keywords of torch's schedules that say how many steps they are made for, and by how many they end earlier
 _LENGTHS = {"T_max": 0, "total_steps": 1, "total_iters": 0}

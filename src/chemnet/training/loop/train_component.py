@@ -24,7 +24,7 @@ from chemnet.results.layout import DONE
 from chemnet.training.feeds.curriculum import with_curriculum
 from chemnet.training.feeds.split_feeds import batch_bytes, make_feeds, training_data
 from chemnet.training.feeds.truncation import with_truncation
-from chemnet.training.loop.engines import Session, make_session, make_trainer, run_epochs
+from chemnet.training.loop.engines import make_trainer, run_epochs
 from chemnet.training.loop.handlers import (
     METRICS_FILE,
     Callback,
@@ -34,6 +34,7 @@ from chemnet.training.loop.handlers import (
     write_weights,
 )
 from chemnet.training.loop.schedules import with_schedule_length
+from chemnet.training.loop.session import Session, make_session
 from chemnet.training.loop.trace import Trace
 from chemnet.training.loop.tracking import MlflowTracker, git_commit
 from chemnet.training.loop.training_report import (

@@ -11,7 +11,7 @@ from torch import nn
 
 from chemnet.models.weights import read_tensors
 from chemnet.training.loop.averaging import AverageWeights, averaged, averaged_tensors, restart_average
-from chemnet.training.loop.engines import Session, make_session
+from chemnet.training.loop.session import Session, make_session
 from chemnet.verbs.train import Train
 
 

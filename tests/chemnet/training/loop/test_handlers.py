@@ -11,8 +11,9 @@ from chemnet.errors import ConfigError
 from chemnet.models.contract import equip_model
 from chemnet.training.feeds.data_feed import ResidentFeed, RowTable
 from chemnet.training.loop import handlers
-from chemnet.training.loop.engines import Session, make_session, make_trainer, run_epochs
+from chemnet.training.loop.engines import make_trainer, run_epochs
 from chemnet.training.loop.epoch_means import EpochMeans
+from chemnet.training.loop.session import Session, make_session
 from chemnet.training.loop.trace import Trace
 
 
