@@ -112,7 +112,10 @@ def read_description(folder: Path) -> dict[str, Any]:
     """
     path = folder / DESCRIPTION_FILE
     if not folder.is_dir():
-        raise ModelError(f"{folder}: no such folder", hint="chemnet export SURROGATE --output DIR makes one")
+        raise ModelError(
+            f"{folder} is no exported surrogate: no such folder",
+            hint="chemnet export SURROGATE --output DIR makes one",
+        )
     try:
         text = path.read_text(encoding="utf-8")
         content = read_toml_text(text)

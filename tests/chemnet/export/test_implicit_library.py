@@ -183,7 +183,7 @@ def gas(shared_library: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
         {"iterations": 2},
         {"iterations": 0},
         {"least_iterations": 1, "most_iterations": 3, "update_tolerance": 1e-3},
-        {"further": ("zeta", "dustTemp", "N_CO"), "solver_error": 0.01},
+        {"further": ("zeta", "dustTemp"), "solver_error": 0.01},
         {"sub_steps": 0, "solver_error": 0.01},
     ],
     ids=["fixed", "none", "few", "zeta and dust", "solver alone"],

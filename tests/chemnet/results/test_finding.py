@@ -46,7 +46,7 @@ def test_it_says_which_and_why_and_warns_of_a_newer_one(
 ) -> None:
     a, b = (configure(f"data_set.path={name}.h5") for name in "ab")
     of_a, of_b = made(a, "preprocess"), made(b, "preprocess")
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="chemnet"):
         found(b)
         (plain,) = caplog.messages
         assert plain == f"train.preprocess_dir: using {of_b.name} (the newest)"
@@ -85,7 +85,7 @@ def test_a_default_makes_no_claim_where_nothing_else_is_there(
     configure: Configure, caplog: pytest.LogCaptureFixture
 ) -> None:
     only = made(configure("data_set.path=a.h5", "preprocess.stride=4"), "preprocess")
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="chemnet"):
         assert found(configure("data_set.path=a.h5", "general.seed=7")).path == only.path
     assert "preprocess.stride = 4, here 8" in caplog.text
 

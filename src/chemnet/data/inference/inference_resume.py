@@ -51,11 +51,19 @@ def check_same_inputs(folder: Path, config: ConfigDict, parents: Mapping[str, Re
     path = folder / INPUTS_FILE
     if not path.is_file():
         write_whole(path, json.dumps(digests))
-    elif json.loads(path.read_text(encoding="utf-8")) != digests:
+    elif _noted(path) != digests:
         raise ResultsError(
-            f"{folder.name} cannot go on: its model or its data have changed since it began",
+            f"{folder.name} cannot go on: its model, its data or {INPUTS_FILE} have changed since it began",
             hint="bring the old input back, or start afresh without infer.resume",
         )
+
+
+def _noted(path: Path) -> object:
+    """Return the digests that were noted; None where the note is damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return None
 
 
 @contextlib.contextmanager
