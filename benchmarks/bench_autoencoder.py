@@ -29,8 +29,9 @@ from torch import nn
 
 from chemnet.models.contract import build_model
 from chemnet.training.feeds.data_feed import ResidentFeed, RowTable
-from chemnet.training.loop.engines import make_session, make_trainer
+from chemnet.training.loop.engines import make_trainer
 from chemnet.training.loop.epoch_means import EpochMeans
+from chemnet.training.loop.session import make_session
 from chemnet.training.loop.trace import Trace
 from chemnet.training.parallel.memory import kept_memory
 

@@ -63,6 +63,7 @@ class PlainAutoencoder(nn.Module):
     """The module that Hyrax trains, with separate decoder weights."""
 
     role = "other"
+    criterion: Any
 
     def __init__(self, config: Any, data: Any) -> None:
         super().__init__()

@@ -106,6 +106,8 @@ def main() -> None:
             "general.results_dir": f"{folder}/results",
             "general.log_level": "warning",
             "preprocess.method": method,
+            # random numbers hold more than one H nucleus per H nucleus
+            "data_set.abundance_per": "H",
         }
         words = [f"{key}={value}" for key, value in changes.items()]
         peak = child_peak_megabytes(COMMAND, "preprocess", *words, "--quiet")

@@ -62,8 +62,8 @@ def made_parts(name: str) -> Parts:
 
 def products(widths: Sequence[int], rows: int, times: int, by: str) -> Callable[[], None]:
     """Return the matrix products of a perceptron alone, by PyTorch or NumPy."""
-    values = [torch.rand(rows, width) for width in widths]
-    weights = [torch.rand(n_in, n_out) / n_in for n_in, n_out in pairwise(widths)]
+    values: list[Any] = [torch.rand(rows, width) for width in widths]
+    weights: list[Any] = [torch.rand(n_in, n_out) / n_in for n_in, n_out in pairwise(widths)]
     multiply: Any = torch.mm
     if by == "NumPy":
         values, weights = ([one.numpy() for one in many] for many in (values, weights))

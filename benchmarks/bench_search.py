@@ -15,7 +15,9 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from figures import Figure, report
@@ -63,7 +65,7 @@ def bare_chroma(ids: list[str], vectors: np.ndarray) -> Callable[[], None]:
 
     def insert() -> None:
         with tempfile.TemporaryDirectory() as folder:
-            client = chromadb.PersistentClient(folder, settings=Settings(anonymized_telemetry=False))
+            client: Any = chromadb.PersistentClient(folder, settings=Settings(anonymized_telemetry=False))
             collection = client.create_collection("states", embedding_function=None)
             size = client.get_max_batch_size()
             for start in range(0, len(ids), size):
@@ -83,7 +85,7 @@ def cpu(work: Callable[[], object]) -> float:
 def milliseconds(work: Callable[[int], object], repeats: int = 101) -> tuple[float, tuple[float, float]]:
     """Return the median and range of the CPU time of `work(number)`, one call before not counted."""
     work(0)
-    taken = [cpu(lambda number=number: work(number)) * 1e3 for number in range(1, repeats + 1)]
+    taken = [cpu(partial(work, number)) * 1e3 for number in range(1, repeats + 1)]
     return statistics.median(taken), (min(taken), max(taken))
 
 

@@ -21,6 +21,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 from figures import Figure, report
@@ -55,7 +56,7 @@ def fastest_cvode(system: System, way: Way, initial: np.ndarray) -> tuple[str, P
     """Return name and solver of the CVODE whose linear solver takes the least time over the first rows."""
     short = first_rows(way, TRIAL_ROWS)
     taken = {
-        name: cpu_seconds(lambda name=name: system.follow(Cvode(system, RTOL, ATOL, name), short, initial))
+        name: cpu_seconds(partial(system.follow, Cvode(system, RTOL, ATOL, name), short, initial))
         for name in LINEAR_SOLVERS
     }
     best = min(taken, key=lambda name: taken[name])
@@ -66,7 +67,7 @@ def own_time(network: Network, ways: Sequence[Way], method: str) -> Figure:
     """Return the CPU seconds per tracer of one of our methods."""
     initial = initial_abundances(network)
     network.solve(first_rows(ways[0], 1), initial, method=method)  # compile
-    taken = [cpu_seconds(lambda way=way: network.solve(way, initial, method=method)) for way in ways]
+    taken = [cpu_seconds(partial(network.solve, way, initial, method=method)) for way in ways]
     full = FULL_NETWORK_TARGET if len(network.species) > FULL_NETWORK else None
     target = TARGETS.get(network.name, full) if method == "bdf" else None
     name = f"{network.name} ({len(network.species)} species), {method}: CPU s per tracer"
@@ -77,8 +78,8 @@ def rodas3_gain(network: Network, ways: Sequence[Way]) -> Figure:
     """Return how many times the CPU time of `rodas3` our BDF takes at a loose tolerance."""
     initial = initial_abundances(network)
     ratios = [
-        cpu_seconds(lambda way=way: network.solve(way, initial, rtol=LOOSE_RTOL))
-        / cpu_seconds(lambda way=way: network.solve(way, initial, method="rodas3", rtol=LOOSE_RTOL))
+        cpu_seconds(partial(network.solve, way, initial, rtol=LOOSE_RTOL))
+        / cpu_seconds(partial(network.solve, way, initial, method="rodas3", rtol=LOOSE_RTOL))
         for way in ways
     ]
     name = f"{network.name}, our BDF over rodas3 at rtol {LOOSE_RTOL:g}: CPU time ratio"
@@ -89,8 +90,8 @@ def ratio(network: Network, ways: Sequence[Way], label: str, system: System, pee
     """Return how many times the CPU time of our BDF another solver takes."""
     initial = initial_abundances(network)
     ratios = [
-        cpu_seconds(lambda way=way: system.follow(peer, way, initial))
-        / cpu_seconds(lambda way=way: network.solve(way, initial))
+        cpu_seconds(partial(system.follow, peer, way, initial))
+        / cpu_seconds(partial(network.solve, way, initial))
         for way in ways
     ]
     target = 5.0 if label.startswith("CVODE") else None

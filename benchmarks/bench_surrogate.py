@@ -28,7 +28,7 @@ from chemnet.data.preprocessed import PreprocessedData
 from chemnet.models.contract import build_model
 from chemnet.registry import VERBS
 from chemnet.surrogate.predictor import Parts
-from chemnet.surrogate.rollout import Rollout
+from chemnet.surrogate.rollout import Rollout, rollout_states
 from chemnet.surrogate.surrogate import Surrogate
 from chemnet.surrogate.trust.domain import Domain
 
@@ -87,11 +87,13 @@ def main() -> None:
         start = torch.from_numpy(start_states(data))
         physical = torch.full((CELLS, STEPS, 4), 100.0, dtype=torch.float64)
         dt = torch.full((CELLS, STEPS - 1), 3367.0, dtype=torch.float64)
-        surrogate.components.decode = scattering(surrogate, start)  # type: ignore[method-assign]
+        surrogate.components.decode = scattering(surrogate, start)  # type: ignore
         components, conserving = Rollout(surrogate.components), Rollout(surrogate.predictor)
         every_tenth = torch.arange(0, STEPS, 10)
         work = {
-            "emulator alone": lambda: components.states(surrogate.components.start(start), physical, dt),
+            "emulator alone": lambda: rollout_states(
+                surrogate.components, surrogate.components.start(start), physical, dt
+            ),
             "and decoding": lambda: components(start, physical, dt),
             "and conservation": lambda: conserving(start, physical, dt),
             "the same, every tenth row": lambda: conserving(start, physical, dt, every_tenth),

@@ -33,8 +33,9 @@ from chemnet.models.contract import build_model
 from chemnet.registry import VERBS
 from chemnet.training.feeds.data_feed import ResidentFeed
 from chemnet.training.feeds.split_feeds import SplitReader
-from chemnet.training.loop.engines import make_session, make_trainer
+from chemnet.training.loop.engines import make_trainer
 from chemnet.training.loop.epoch_means import EpochMeans
+from chemnet.training.loop.session import make_session
 from chemnet.training.loop.trace import Trace
 
 REPEATS = 5
@@ -108,8 +109,9 @@ def plain_epoch(
 
 def matrix_products(n_rows: int, batch_size: int) -> Callable[[], int]:
     """Return the matrix products of an epoch, forward and backward, and nothing else."""
-    hidden, latent = PEER_MODEL["model.Autoencoder.hidden"], PEER_MODEL["model.Autoencoder.latent_dim"]
-    widths = [N_SPECIES, *hidden, latent, *hidden[::-1], N_SPECIES]  # type: ignore[misc]
+    hidden: Any = PEER_MODEL["model.Autoencoder.hidden"]
+    latent: Any = PEER_MODEL["model.Autoencoder.latent_dim"]
+    widths = [N_SPECIES, *hidden, latent, *hidden[::-1], N_SPECIES]
     layers = [
         (torch.rand(batch_size, n_in), torch.rand(n_out, n_in), torch.rand(batch_size, n_out))
         for n_in, n_out in pairwise(widths)

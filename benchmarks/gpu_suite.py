@@ -152,11 +152,9 @@ def tests(device: str, seconds: float, out: Path) -> str:
 
 def train_fast(tracers: Path, device: str, seconds: float, out: Path, changes: Sequence[str]) -> list[str]:
     """Train *fast* in its stages, each from the weights of the one before; return how each ended."""
-    told, weights, words = (
-        [],
-        [],
-        [f"general.results_dir={out / 'results'}", "mlflow.enabled=false", *changes],
-    )
+    told: list[str] = []
+    weights: list[str] = []
+    words = [f"general.results_dir={out / 'results'}", "mlflow.enabled=false", *changes]
     for stage, share in STAGES.items():
         recipe, log = ["-c", str(RECIPES / f"{stage}.toml")], out / f"{stage}.log"
         ended_in([*CHEMNET, "preprocess", *recipe, f"data_set.path={tracers}", *words], seconds, log)

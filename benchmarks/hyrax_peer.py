@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
@@ -37,6 +38,9 @@ class PeerAutoencoder(nn.Module):
     data_sample
         One collated batch.
     """
+
+    optimizer: Any  # Hyrax sets both
+    criterion: Any
 
     def __init__(self, config: dict, data_sample: torch.Tensor | None = None) -> None:
         super().__init__()

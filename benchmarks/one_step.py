@@ -93,7 +93,7 @@ def onnx(parts: Parts) -> Callable[[], Any]:
     """Return the perceptron alone in ONNX Runtime."""
     import onnxruntime
 
-    file = io.BytesIO()
+    file: Any = io.BytesIO()
     torch.onnx.export(network_alone(parts), (torch.rand(1, 18),), file, dynamo=False)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1

@@ -104,8 +104,8 @@ class Cvode:
         options: dict[str, Any] = {"jacfn": partial(_fill_dense, system)}
         if linsolver == "sparse":
             pattern = self._pattern(system)
-            columns, rows = np.nonzero(pattern.T)
-            options = {"jacfn": partial(_fill_sparse, system, (rows, columns)), "sparsity": pattern}
+            places = np.nonzero(pattern.T)[::-1]
+            options = {"jacfn": partial(_fill_sparse, system, places), "sparsity": pattern}
             # it warns that the pattern serves the linear solver alone, as is meant here
             warnings.filterwarnings("ignore", message="Custom sparse Jacobian", category=UserWarning)
         self.solvers = [
@@ -142,7 +142,7 @@ def _fill_dense(system: System, t: float, y: Array, rate: Array, matrix: Array) 
 
 
 def _fill_sparse(
-    system: System, places: tuple[Array, Array], t: float, y: Array, rate: Array, values: Array
+    system: System, places: tuple[NDArray[np.intp], ...], t: float, y: Array, rate: Array, values: Array
 ) -> None:
     """Hand CVODE the Jacobian's entries by column."""
     values[:] = system.jacobian(y)[places]

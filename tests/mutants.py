@@ -22,6 +22,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "chemnet"
@@ -107,7 +108,7 @@ def resourced(file: str, source: str) -> None:
         def find_spec(wanted: str, path: object = None, target: object = None) -> object:
             if wanted != name:
                 return None
-            return importlib.util.spec_from_loader(name, Loader(), origin=str(SOURCE / file))
+            return importlib.util.spec_from_loader(name, loader, origin=str(SOURCE / file))
 
     class Loader:
         @staticmethod
@@ -119,6 +120,7 @@ def resourced(file: str, source: str) -> None:
             module.__file__ = str(SOURCE / file)
             exec(compile(source, str(SOURCE / file), "exec"), vars(module))
 
+    loader: Any = Loader()
     sys.meta_path.insert(0, Finder())  # type: ignore[arg-type]
 
 

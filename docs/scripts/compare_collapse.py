@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -199,7 +200,7 @@ def figure(run: Run, path: Path) -> None:
         axis.tick_params(labelbottom=True)
         axis.set_xlabel("time [kyr]")
         axis.legend(fontsize=8, ncols=2)
-    styles = {"full network (UCLCHEM)": "-", "reduced network (chemnet)": "--"}
+    styles: Any = {"full network (UCLCHEM)": "-", "reduced network (chemnet)": "--"}
     fig.legend(
         handles=[Line2D([], [], color="0.3", linestyle=style, label=name) for name, style in styles.items()],
         loc="outside upper center",
