@@ -59,6 +59,8 @@ class Naming:
         ['PAH{C54H18}-', 'C[18O]', '#H2O', 'SiO']
         """
         name = self._marked(name.strip())
+        if not self.composition:
+            return name
         phase = name[:1] if name[:1] in PHASES.values() else ""
         body = name[len(phase) :]
         for stem in (body, _CHARGE.sub("", body)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from chemnet.chemistry.formats.row_files import ReadingOptions
 from chemnet.chemistry.network.species import is_species, key_for, parse_species
@@ -189,6 +190,8 @@ def _assigned(roles: Mapping[str, str], physical: Sequence[str]) -> dict[str, st
     return assigned
 
 
+# a table's columns are looked up a dozen times
+@lru_cache(maxsize=4096)
 def canonical_name(column: str) -> str:
     """Return chemnet's name of a column.
 
