@@ -27,6 +27,7 @@ from timing import rounds_of
 from chemnet.chemistry.network.initial_abundances import initial_abundances
 from chemnet.chemistry.network.network import Network
 from chemnet.chemistry.solver.implicit_step import ImplicitStep, Iterated
+from chemnet.chemistry.solver.step_conditions import StepConditions
 from chemnet.chemistry.tracers import generate_tracers
 
 MOST_ITERATIONS = 4
@@ -71,17 +72,17 @@ def main() -> None:
     start, physical, before, dt, end = made_cells(network, options.tracers, options.rows)
 
     def iterate(count: int | None) -> Iterated:
-        return step.iterate(start, physical, dt, physical_before=before, iterations=count, threads=1)
+        cells = StepConditions(physical, dt, physical_before=before)
+        return step.iterate(start, cells, iterations=count, threads=1)
 
     works: dict[str, Callable[[], object]] = {
         str(count): partial(iterate, count) for count in (1, MOST_ITERATIONS)
     }
     taken = rounds_of(works, ROUNDS)
     many = np.resize(np.arange(len(start)), SHARED_CELLS)
+    cells = StepConditions(physical[many], dt[many])
     shared = {
-        str(threads): partial(
-            step.iterate, start[many], physical[many], dt[many], iterations=2, threads=threads
-        )
+        str(threads): partial(step.iterate, start[many], cells, iterations=2, threads=threads)
         for threads in (1, 2)
     }
     walls = rounds_of(shared, ROUNDS, time.perf_counter)

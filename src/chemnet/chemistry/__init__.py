@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from chemnet.chemistry.network.species_sums import summed_abundances
     from chemnet.chemistry.network.stoichiometry import stoichiometric_matrix
     from chemnet.chemistry.solver.implicit_step import ImplicitStep
+    from chemnet.chemistry.solver.step_conditions import StepConditions
 
 __all__ = [
     "ImplicitStep",
@@ -18,6 +19,7 @@ __all__ = [
     "NetworkSpecies",
     "Reaction",
     "Species",
+    "StepConditions",
     "parse_species",
     "stoichiometric_matrix",
     "summed_abundances",
@@ -30,6 +32,7 @@ _LAZY = {
     "NetworkSpecies": "chemnet.chemistry.network.parts",
     "Reaction": "chemnet.chemistry.network.parts",
     "Species": "chemnet.chemistry.network.species",
+    "StepConditions": "chemnet.chemistry.solver.step_conditions",
     "parse_species": "chemnet.chemistry.network.species",
     "stoichiometric_matrix": "chemnet.chemistry.network.stoichiometry",
     "summed_abundances": "chemnet.chemistry.network.species_sums",

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from made_implicit import make_surrogate, random_cells, write_gas
 
 from chemnet.chemistry.network.network import Network
+from chemnet.chemistry.solver.step_conditions import StepConditions
 from chemnet.errors import ModelError
 from chemnet.export.library_arrays import packed_surrogate
 from chemnet.export.reference import reference_cells
@@ -71,7 +72,8 @@ def rounding_decides(made: Exported) -> Any:
         name: emulator.table[name] for name in ("update_tolerance", "least_iterations", "most_iterations")
     }
     moves = [np.zeros(start.shape), *(1e-14 * rng.normal(size=start.shape) for _ in range(3))]
-    told = [step.iterate(start * (1.0 + move), made.physical, made.dt, **options) for move in moves]
+    cells = StepConditions(made.physical, made.dt)
+    told = [step.iterate(start * (1.0 + move), cells, **options) for move in moves]
     apart = np.stack([dex(one.abundances, told[0].abundances) for one in told]).max(axis=0)
     return (apart > 1e-5) | (np.stack([one.code for one in told]) != told[0].code).any(axis=0)
 

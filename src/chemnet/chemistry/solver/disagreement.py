@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chemnet.chemistry.solver.implicit_step import ImplicitStep
+from chemnet.chemistry.solver.step_conditions import StepConditions
 from chemnet.errors import DataError
 
 _LEAST = 1e-20  # what tables end at
@@ -120,7 +121,7 @@ def rate_disagreement(
     threads
         As for `ImplicitStep.iterate`.
     **conditions
-        `zeta` and `dust_temperature` of `ImplicitStep.iterate`, shape (tracers, rows).
+        `zeta` and `dust_temperature` of `StepConditions`, shape (tracers, rows).
 
     Raises
     ------
@@ -135,16 +136,15 @@ def rate_disagreement(
         )
     steps = (len(states), states.shape[1] - 1)
     earlier = np.concatenate([np.full_like(parameters[:, :1], np.nan), parameters[:, :-1]], axis=1)
-    iterated = step.iterate(
-        _flat(states[:, :-1]),
+    cells = StepConditions(
         _flat(parameters[:, :-1]),
         np.broadcast_to(np.asarray(dt, np.float64), steps).ravel(),
         physical_before=_flat(earlier[:, :-1]),
         physical_next=_flat(parameters[:, 1:]),
-        update_tolerance=0.01,
-        most_iterations=12,
-        threads=threads,
         **{name: values[:, :-1].ravel() for name, values in conditions.items()},
+    )
+    iterated = step.iterate(
+        _flat(states[:, :-1]), cells, update_tolerance=0.01, most_iterations=12, threads=threads
     )
     logs = [np.log10(np.maximum(one, _LEAST)) for one in (iterated.abundances, _flat(states[:, 1:]))]
     before = np.log10(np.maximum(_flat(states[:, :-1]), _LEAST))

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from chemnet.chemistry.network.network import Network
 from chemnet.chemistry.rates.expression_values import expression_values
-from chemnet.chemistry.rates.table import DUST_TEMPERATURE, EXTINCTION, GAS_TEMPERATURE, ZETA
+from chemnet.chemistry.rates.table import DUST_TEMPERATURE, GAS_TEMPERATURE
 from chemnet.chemistry.rates.temperature_coverage import temperature_coverage
 from chemnet.chemistry.solver import implicit_cells
 from chemnet.chemistry.solver.elimination import Factors, allocate_factors
@@ -33,7 +33,7 @@ from chemnet.chemistry.solver.implicit_cells import (
 )
 from chemnet.chemistry.solver.implicit_substeps import sub_step_cells
 from chemnet.chemistry.solver.problem import CompiledNetwork, Problem, compile_network
-from chemnet.chemistry.solver.solve import with_dust
+from chemnet.chemistry.solver.step_conditions import N_CONDITIONS, StepConditions
 from chemnet.chemistry.units import SECONDS_PER_YEAR
 from chemnet.compiling import announce_compilation
 from chemnet.errors import DataError, ModelError
@@ -41,7 +41,6 @@ from chemnet.workers import worker_count
 
 Array = NDArray[np.float64]
 Expressions = Callable[[Array], Array]
-_N_CONDITIONS = 6
 
 
 class StepCode(enum.IntEnum):
@@ -128,7 +127,7 @@ class ImplicitStep:
         expressions: Expressions | None = None
         if any(one.expression is not None for one in network.reactions):
             expressions = partial(expression_values, network)
-            expressions(np.ones((0, _N_CONDITIONS)))
+            expressions(np.ones((0, N_CONDITIONS)))
         return cls(
             network.species_names,
             compile_network(network, uclchem_compatible),
@@ -183,13 +182,8 @@ class ImplicitStep:
     def iterate(
         self,
         abundances: ArrayLike,
-        physical: ArrayLike,
-        dt: ArrayLike,
+        conditions: StepConditions,
         *,
-        zeta: ArrayLike = 1.0,
-        dust_temperature: ArrayLike | None = None,
-        physical_before: ArrayLike | None = None,
-        physical_next: ArrayLike | None = None,
         iterations: int | None = None,
         update_tolerance: float = 0.05,
         most_iterations: int = 8,
@@ -203,18 +197,8 @@ class ImplicitStep:
         abundances
             Shape (cells, n_species): state at the start relative to H nuclei, positive. Species that a table
             has cut off at 1e-20 are put into balance first.
-        physical
-            Shape (cells, 4): Density [H nuclei cm^-3], Radfield [Habing], Av [mag], gasTemp [K] of the step.
-        dt
-            Length of the step [yr], shape (cells,) or one for all.
-        zeta, dust_temperature
-            Cosmic-ray ionisation rate [1.3e-17 s^-1] and dust temperature [K] (that of the gas unless given),
-            shape (cells,) or one for all.
-        physical_before, physical_next
-            As `physical`, for the rows of the history before and after this step; unless given, conditions
-            have been and stay the same. NaN marks the ends of a history: nothing before, nothing after. Both
-            matter only with UCLCHEM's quirks, where C is shielded by the next row's column and grain charge
-            comes from the row before.
+        conditions
+            What each cell lives through meanwhile.
         iterations
             A fixed number of iterations; None: until the update is small.
         update_tolerance
@@ -229,7 +213,7 @@ class ImplicitStep:
         ModelError
             If an array has the wrong shape.
         """
-        cells = self._cells(abundances, physical, dt, zeta, dust_temperature, physical_before, physical_next)
+        cells = self._cells(abundances, conditions)
         least, most = (least_iterations, most_iterations) if iterations is None else (iterations, iterations)
         announce_compilation(iterate_cells, "the implicit step (once per machine, about half a minute)")
         rest = (least, most, float(update_tolerance))
@@ -238,13 +222,8 @@ class ImplicitStep:
     def sub_step(
         self,
         abundances: ArrayLike,
-        physical: ArrayLike,
-        dt: ArrayLike,
+        conditions: StepConditions,
         *,
-        zeta: ArrayLike = 1.0,
-        dust_temperature: ArrayLike | None = None,
-        physical_before: ArrayLike | None = None,
-        physical_next: ArrayLike | None = None,
         count: int = 16,
         span: float = 5e5,
         update_tolerance: float = 0.01,
@@ -258,7 +237,7 @@ class ImplicitStep:
 
         Parameters
         ----------
-        abundances, physical, dt, zeta, dust_temperature, physical_before, physical_next, threads
+        abundances, conditions, threads
             As for `iterate`; what a table has cut off may be at its true abundance.
         count, span
             How many sub-steps, each `span ** (1 / count)` times as long as the one before.
@@ -276,7 +255,7 @@ class ImplicitStep:
         ModelError
             If an array has the wrong shape.
         """
-        cells = self._cells(abundances, physical, dt, zeta, dust_temperature, physical_before, physical_next)
+        cells = self._cells(abundances, conditions)
         announce_compilation(sub_step_cells, "sub-steps (once per machine, about half a minute)")
         rest = (count, span ** (1.0 / count), float(update_tolerance))
         return self._outcome(sub_step_cells, _allocate_factors, threads, cells, rest)
@@ -358,16 +337,7 @@ class ImplicitStep:
             for future in [pool.submit(part, *ends) for ends in pairwise(bounds)]:
                 future.result()
 
-    def _cells(
-        self,
-        abundances: ArrayLike,
-        physical: ArrayLike,
-        dt: ArrayLike,
-        zeta: ArrayLike,
-        dust_temperature: ArrayLike | None,
-        physical_before: ArrayLike | None,
-        physical_next: ArrayLike | None,
-    ) -> Cells:
+    def _cells(self, abundances: ArrayLike, conditions: StepConditions) -> Cells:
         """Return the arrays that the kernels read; refuse shapes that do not fit."""
         start = np.ascontiguousarray(abundances, dtype=np.float64)
         if start.ndim != 2 or start.shape[1] != len(self.species_names):
@@ -375,22 +345,9 @@ class ImplicitStep:
                 f"abundances have shape {start.shape}; the step has {len(self.species_names)} species",
                 hint="give shape (cells, n_species), in the order of species_names",
             )
-        conditions = self._conditions(physical, len(start), zeta, dust_temperature)
-        before = conditions
-        if physical_before is not None:
-            before = self._conditions(physical_before, len(start), zeta, dust_temperature)
-        next_av = conditions[:, EXTINCTION]
-        if physical_next is not None:
-            following = self._conditions(physical_next, len(start), zeta, dust_temperature)[:, EXTINCTION]
-            next_av = np.where(np.isnan(following), next_av, following)
-        return Cells(
-            start=start,
-            conditions=conditions,
-            before=before,
-            next_av=next_av.copy(),
-            expressions=self._expression_values(conditions),
-            duration=np.broadcast_to(np.asarray(dt, np.float64), len(start)) * SECONDS_PER_YEAR,
-        )
+        now, before, next_av = conditions.rows(len(start), self._dust_to_gas)
+        duration = np.broadcast_to(np.asarray(conditions.dt, np.float64), len(start)) * SECONDS_PER_YEAR
+        return Cells(start, now, before, next_av, self._expression_values(now), duration)
 
     def _expression_values(self, conditions: Array) -> Array:
         """Return the rates that are expressions, shape (cells, n_expressions); NaN where one is no rate."""
@@ -408,30 +365,12 @@ class ImplicitStep:
         try:
             return self._expressions(conditions)
         except DataError:
-            return np.full((1, self._expressions(np.ones((0, _N_CONDITIONS))).shape[1]), np.nan)
-
-    def _conditions(
-        self, physical: ArrayLike, count: int, zeta: ArrayLike, dust_temperature: ArrayLike | None
-    ) -> Array:
-        """Return conditions (cells, 6 or 10) in the order of the rate table."""
-        given = np.asarray(physical, dtype=np.float64)
-        if given.shape != (count, 4):
-            raise ModelError(
-                f"physical parameters have shape {given.shape} for {count} cells",
-                hint="give shape (cells, 4): Density, Radfield, Av, gasTemp",
-            )
-        conditions = np.empty((count, _N_CONDITIONS))
-        conditions[:, :4] = given
-        conditions[:, DUST_TEMPERATURE] = (
-            given[:, GAS_TEMPERATURE] if dust_temperature is None else dust_temperature
-        )
-        conditions[:, ZETA] = zeta
-        return with_dust(conditions, self._dust_to_gas)
+            return np.full((1, self._expressions(np.ones((0, N_CONDITIONS))).shape[1]), np.nan)
 
     def _bad(self, cells: Cells) -> NDArray[np.bool_]:
         """Return which cells hold values without a meaning, or temperatures that are not covered."""
         usable = np.all(np.isfinite(cells.start) & (cells.start > 0.0), axis=1)
-        given = cells.conditions[:, :_N_CONDITIONS]
+        given = cells.conditions[:, :N_CONDITIONS]
         usable &= np.all(np.isfinite(given) & (given >= 0.0), axis=1)
         usable &= np.all(np.isfinite(cells.expressions) & (cells.expressions >= 0.0), axis=1)
         usable &= np.all(cells.conditions[:, [0, GAS_TEMPERATURE, DUST_TEMPERATURE]] > 0.0, axis=1)

@@ -14,11 +14,13 @@ from chemnet.chemistry.network.network import Network
 from chemnet.chemistry.network.rate_options import STANDARD_GRAIN, RateOptions
 from chemnet.chemistry.solver.disagreement import rate_disagreement
 from chemnet.chemistry.solver.implicit_step import ImplicitStep, Iterated, StepCode
+from chemnet.chemistry.solver.step_conditions import StepConditions
 from chemnet.chemistry.units import SECONDS_PER_YEAR
 from chemnet.errors import DataError, ModelError
 
 NETWORKS = {name: Network.read(name) for name in ("collapse", "collapse_bulk")}
 PHYSICAL = np.array(list(CONDITIONS.values()))
+STANDARD = StepConditions(PHYSICAL[None], 1e3)
 TIGHT: dict[str, Any] = {"update_tolerance": 1e-11, "most_iterations": 40}
 GAS = {"HCN": 0.3, "HNC": 0.5, "CNH": 0.2}
 
@@ -48,7 +50,7 @@ def off(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 def step_of(network: Network, start: np.ndarray, **options: Any) -> Iterated:
     """Iterate one cell under the standard conditions for 1,000 yr."""
-    return ImplicitStep.of_network(network).iterate(start[None], PHYSICAL[None], 1e3, **options)
+    return ImplicitStep.of_network(network).iterate(start[None], STANDARD, **options)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -71,7 +73,9 @@ def test_a_short_step_moves_like_the_solver(name: str, compatible: bool) -> None
     states = network.solve(way, ATOMIC_START, uclchem_compatible=compatible, rtol=1e-7).abundances
     physical = np.column_stack([way[key] for key in CONDITIONS])
     iterated = ImplicitStep.of_network(network, uclchem_compatible=compatible).iterate(
-        states[1:2], physical[1:2], dt, physical_before=physical[:1], physical_next=physical[2:3], **TIGHT
+        states[1:2],
+        StepConditions(physical[1:2], dt, physical_before=physical[:1], physical_next=physical[2:3]),
+        **TIGHT,
     )
     assert iterated.converged.all()
     assert off(iterated.abundances[0], states[2])[states[2] > 1e-12].max() < 2e-3
@@ -82,13 +86,13 @@ def test_other_dust_shields_and_travels_as_in_the_solver() -> None:
     network = NETWORKS["collapse"].with_rates(RateOptions(grain=grain))
     way = tracer([0.0, 1e5, 1e5 + 1.0], Av=0.5)
     states = network.solve(way, ATOMIC_START, rtol=1e-7).abundances
-    physical = np.column_stack([way[key] for key in CONDITIONS])[1:2]
+    cells = StepConditions(np.column_stack([way[key] for key in CONDITIONS])[1:2], 1.0)
     steps = (ImplicitStep.of_network(one) for one in (network, NETWORKS["collapse"]))
-    dusty, standard = (step.iterate(states[1:2], physical, 1.0, **TIGHT).abundances[0] for step in steps)
+    dusty, standard = (step.iterate(states[1:2], cells, **TIGHT).abundances[0] for step in steps)
     carried = ImplicitStep.from_arrays(ImplicitStep.of_network(network).to_arrays())
     seen = states[2] > 1e-12
     assert off(dusty, states[2])[seen].max() < 0.1 * off(standard, states[2])[seen].max()
-    assert np.array_equal(carried.iterate(states[1:2], physical, 1.0, **TIGHT).abundances[0], dusty)
+    assert np.array_equal(carried.iterate(states[1:2], cells, **TIGHT).abundances[0], dusty)
 
 
 def test_the_quirks_look_at_the_rows_around() -> None:
@@ -96,10 +100,11 @@ def test_the_quirks_look_at_the_rows_around() -> None:
     step, state = ImplicitStep.of_network(network, uclchem_compatible=True), aged(network, True)[:1]
     physical = PHYSICAL[None]
     thin = physical * [1.0, 1.0, 0.1, 1.0]
-    same = step.iterate(state, physical, 1e3)
-    ahead = step.iterate(state, physical, 1e3, physical_next=thin)
-    behind = step.iterate(state, physical, 1e3, physical_before=np.full_like(physical, np.nan))
-    last = step.iterate(state, physical, 1e3, physical_next=np.full_like(physical, np.nan))
+    nothing = np.full_like(physical, np.nan)
+    same = step.iterate(state, STANDARD)
+    ahead = step.iterate(state, replace(STANDARD, physical_next=thin))
+    behind = step.iterate(state, replace(STANDARD, physical_before=nothing))
+    last = step.iterate(state, replace(STANDARD, physical_next=nothing))
     assert not np.array_equal(same.abundances, ahead.abundances)
     assert not np.array_equal(same.abundances, behind.abundances)
     assert np.array_equal(same.abundances, last.abundances)
@@ -109,9 +114,7 @@ def test_the_quirks_look_at_the_rows_around() -> None:
 def test_a_few_iterations_come_near_the_state_after_the_row(name: str, compatible: bool) -> None:
     network = NETWORKS[name]
     start, end = aged(network, compatible)
-    iterated = ImplicitStep.of_network(network, uclchem_compatible=compatible).iterate(
-        start[None], PHYSICAL[None], 1e3
-    )
+    iterated = ImplicitStep.of_network(network, uclchem_compatible=compatible).iterate(start[None], STANDARD)
     assert iterated.converged.all()
     assert off(iterated.abundances[0], end).mean() < 0.5 * off(start, end).mean() + 0.01
 
@@ -151,9 +154,10 @@ def test_batches_and_threads_give_what_single_cells_give(name: str) -> None:
     step = ImplicitStep.of_network(network)
     # more cells than lanes, and some are done before others
     start, physical, dt = (np.concatenate([part] * 4) for part in mixed_batch(network))
-    together = step.iterate(start, physical, dt, threads=1)
-    shared = step.iterate(start, physical, dt, threads=3)
-    single = [step.iterate(start[i : i + 1], physical[i : i + 1], dt[i]) for i in range(len(dt))]
+    together = step.iterate(start, StepConditions(physical, dt), threads=1)
+    shared = step.iterate(start, StepConditions(physical, dt), threads=3)
+    each = [(start[i : i + 1], StepConditions(physical[i : i + 1], dt[i])) for i in range(len(dt))]
+    single = [step.iterate(*cell) for cell in each]
     for field in ("abundances", "update", "iterations", "code"):
         assert np.array_equal(getattr(together, field), getattr(shared, field))
         alone = np.concatenate([getattr(one, field) for one in single])
@@ -167,10 +171,10 @@ def test_plain_arrays_carry_the_whole_step(name: str, compatible: bool) -> None:
     arrays = step.to_arrays()
     assert all(one.dtype.kind in "biuf" for one in arrays.values())
     again = ImplicitStep.from_arrays(arrays)
-    start, physical, dt = mixed_batch(network)
+    start, *cells = mixed_batch(network)
     assert (again.species_names, again.uclchem_compatible) == (network.species_names, compatible)
-    expected = step.iterate(start, physical, dt).abundances
-    assert np.array_equal(again.iterate(start, physical, dt).abundances, expected)
+    expected = step.iterate(start, StepConditions(*cells)).abundances
+    assert np.array_equal(again.iterate(start, StepConditions(*cells)).abundances, expected)
 
 
 def test_a_missing_array_is_named() -> None:
@@ -183,7 +187,7 @@ def test_a_missing_array_is_named() -> None:
 def test_expressions_are_evaluated_and_cannot_be_carried() -> None:
     step = ImplicitStep.of_network(isomer_network((("HCN",), ("HNC",), 1e-10)))
     start = np.array([[0.3, 0.5, 0.2]])
-    after = step.iterate(start, PHYSICAL[None], 1e3, **TIGHT).abundances
+    after = step.iterate(start, STANDARD, **TIGHT).abundances
     assert after[0, 0] == pytest.approx(0.3 / (1.0 + 1e-10 * 1e3 * SECONDS_PER_YEAR))
     with pytest.raises(ModelError, match="rate expressions"):
         step.to_arrays()
@@ -195,7 +199,7 @@ def test_an_expression_that_is_no_rate_spoils_its_cell_alone() -> None:
     step = ImplicitStep.of_network(Network.from_parts(network.species, [fading], "fading"))
     physical = np.tile(PHYSICAL, (2, 1))
     physical[1, 3] = 60.0
-    iterated = step.iterate(np.tile([0.3, 0.5, 0.2], (2, 1)), physical, 1e3)
+    iterated = step.iterate(np.tile([0.3, 0.5, 0.2], (2, 1)), StepConditions(physical, 1e3))
     assert iterated.code.tolist() == [StepCode.CONVERGED, StepCode.BAD_INPUT]
 
 
@@ -223,7 +227,7 @@ def spoilt(field: str, value: float) -> dict[str, np.ndarray]:
 )
 def test_a_bad_cell_gets_a_code_and_the_others_their_numbers(field: str, value: float) -> None:
     step, cells = ImplicitStep.of_network(NETWORKS["collapse"]), spoilt(field, value)
-    iterated = step.iterate(cells["abundances"], cells["physical"], cells["dt"])
+    iterated = step.iterate(cells.pop("abundances"), StepConditions(**cells))
     assert iterated.code.tolist() == [StepCode.CONVERGED, StepCode.BAD_INPUT, StepCode.CONVERGED]
     assert np.isnan(iterated.abundances[1]).all()
     assert np.isnan(iterated.update[1])
@@ -232,7 +236,9 @@ def test_a_bad_cell_gets_a_code_and_the_others_their_numbers(field: str, value: 
 
 def test_an_equation_without_a_finite_solution_is_singular() -> None:
     network = NETWORKS["collapse"]
-    iterated = ImplicitStep.of_network(network).iterate(aged(network)[:1], PHYSICAL[None], 1e299)
+    iterated = ImplicitStep.of_network(network).iterate(
+        aged(network)[:1], StepConditions(PHYSICAL[None], 1e299)
+    )
     assert iterated.code[0] == StepCode.SINGULAR
     assert np.isnan(iterated.abundances).all()
 
@@ -247,7 +253,9 @@ def test_an_equation_without_a_finite_solution_is_singular() -> None:
 def test_wrong_shapes_are_refused(change: dict[str, np.ndarray], message: str) -> None:
     cells = {**spoilt("dt", 1.0), **change}
     with pytest.raises(ModelError, match=message):
-        ImplicitStep.of_network(NETWORKS["collapse"]).iterate(**cells)
+        ImplicitStep.of_network(NETWORKS["collapse"]).iterate(
+            cells.pop("abundances"), StepConditions(**cells)
+        )
 
 
 def test_iterations_are_as_many_as_asked_for() -> None:
@@ -269,13 +277,13 @@ def test_the_gradient_agrees_with_finite_differences(name: str, compatible: bool
     step = ImplicitStep.of_network(network, uclchem_compatible=compatible)
     start = np.maximum(aged(network, compatible)[:1], 1e-25)
     n, shift = start.shape[1], 1e-4
-    iterated = step.iterate(start, PHYSICAL[None], 1e3, **TIGHT)
+    iterated = step.iterate(start, STANDARD, **TIGHT)
     weights = np.random.default_rng(0).normal(size=(1, n)) * (iterated.abundances > 1e-18)
     gradient = step.pull_back(iterated, weights, largest=1e9)[0]
     sides = []
     for sign in (1.0, -1.0):
         moved = start * 10.0 ** (sign * shift * np.eye(n))
-        after = step.iterate(moved, np.tile(PHYSICAL, (n, 1)), 1e3, **TIGHT)
+        after = step.iterate(moved, StepConditions(np.tile(PHYSICAL, (n, 1)), 1e3), **TIGHT)
         assert after.converged.all()
         sides.append(np.log10(after.abundances) @ weights[0])
     numerical = (sides[0] - sides[1]) / (2.0 * shift)
@@ -284,8 +292,8 @@ def test_the_gradient_agrees_with_finite_differences(name: str, compatible: bool
 
 def test_gradients_are_bounded_and_pass_only_through_solutions() -> None:
     network = NETWORKS["collapse"]
-    step, (start, physical, dt) = ImplicitStep.of_network(network), mixed_batch(network)
-    iterated = step.iterate(start, physical, dt, iterations=1, update_tolerance=0.02)
+    step, (start, *cells) = ImplicitStep.of_network(network), mixed_batch(network)
+    iterated = step.iterate(start, StepConditions(*cells), iterations=1, update_tolerance=0.02)
     weights = np.ones_like(start)
     free, bounded = (step.pull_back(iterated, weights, largest=size) for size in (1e9, 0.1))
     assert set(iterated.converged) == {True, False}
@@ -331,7 +339,7 @@ def test_sub_steps_are_of_second_order(name: str) -> None:
     (start, end), step = lit(network), ImplicitStep.of_network(network)
     errors = []
     for count in (12, 24, 48):
-        told = step.sub_step(start[None], LIT, 1e3, count=count, update_tolerance=1e-4)
+        told = step.sub_step(start[None], StepConditions(LIT, 1e3), count=count, update_tolerance=1e-4)
         assert told.converged.all()
         errors.append(off(told.abundances[0], end).mean())
     assert errors[0] < 0.01
@@ -347,7 +355,7 @@ def test_sub_steps_say_that_they_do_not_resolve_a_cold_start() -> None:
     start[1] = lit(network)[0]
     for compatible in (False, True):
         step = ImplicitStep.of_network(network, uclchem_compatible=compatible)
-        told = step.sub_step(start, np.repeat(LIT, 2, axis=0), 3e3)
+        told = step.sub_step(start, StepConditions(np.repeat(LIT, 2, axis=0), 3e3))
         assert told.converged.tolist() == [False, True]
 
 
@@ -355,8 +363,9 @@ def test_sub_steps_of_a_batch_are_those_of_its_cells() -> None:
     network = NETWORKS["collapse_bulk"]
     step, (start, physical, dt) = ImplicitStep.of_network(network), mixed_batch(network)
     start[2, 0] = np.nan
-    together = step.sub_step(start, physical, dt, threads=2)
-    alone = [step.sub_step(start[i : i + 1], physical[i : i + 1], dt[i]) for i in range(5)]
+    together = step.sub_step(start, StepConditions(physical, dt), threads=2)
+    each = [(start[i : i + 1], StepConditions(physical[i : i + 1], dt[i])) for i in range(5)]
+    alone = [step.sub_step(*cell) for cell in each]
     for field in ("abundances", "update", "iterations", "code"):
         expected = np.concatenate([getattr(one, field) for one in alone])
         assert np.array_equal(getattr(together, field), expected, equal_nan=field != "code")

@@ -5,7 +5,7 @@ Shapes: B cells, S species, P physical parameters.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,8 +18,9 @@ from torch import Tensor
 
 from chemnet.chemistry.network.network import Network
 from chemnet.chemistry.solver.disagreement import RateDisagreement
-from chemnet.chemistry.solver.implicit_step import ImplicitStep, Iterated, StepCode
+from chemnet.chemistry.solver.implicit_step import ImplicitStep, StepCode
 from chemnet.chemistry.solver.solve import SHIELDING_COLUMNS
+from chemnet.chemistry.solver.step_conditions import StepConditions
 from chemnet.chemistry.tracers import FURTHER_CONDITIONS, PHYSICAL_NAMES
 from chemnet.data.description import DataDescription
 from chemnet.errors import ConfigError, DataError
@@ -32,7 +33,7 @@ NO_UPDATE = 10.0
 # what the solver begins with where a table has cut off, as a cold start does, and its absolute tolerance: at
 # 1e-20 ice that nothing makes rises to 1e-17 in the first step
 _COLD, _ATOL = 1e-30, 1e-25
-#: arguments of `ImplicitStep.iterate` for conditions beside the usual four
+#: fields of `StepConditions` for conditions beside the usual four
 STEP_WORDS = {"zeta": "zeta", "dustTemp": "dust_temperature"}
 # mean update [dex] of steps that are compared with the next row
 _CONVERGED = 0.01
@@ -106,7 +107,7 @@ class ImplicitChemistry:
             Of `ImplicitStep.iterate`.
         """
         self.tell_device(before.device)
-        told = self._step(self.step.iterate, self._abundances(before), physical, dt, **options)
+        told = self.step.iterate(self._abundances(before), self._step_conditions(physical, dt), **options)
         usable = torch.from_numpy(told.code < StepCode.SINGULAR)
         filled = np.where(np.isfinite(told.abundances), told.abundances, 1.0)
         iterate = torch.where(usable[:, None], self._scaled(filled), before.detach().float().cpu())
@@ -116,9 +117,8 @@ class ImplicitChemistry:
 
     def sub_step(self, before: Tensor, physical: Tensor, dt: Tensor, count: int) -> tuple[Tensor, Tensor]:
         """Return what so many sub-steps make of scaled abundances `(B, S)`, and where they suffice `(B,)`."""
-        told = self._step(
-            self.step.sub_step, self._abundances(before, nothing=_COLD), physical, dt, count=count
-        )
+        start = self._abundances(before, nothing=_COLD)
+        told = self.step.sub_step(start, self._step_conditions(physical, dt), count=count)
         filled = np.where(told.converged[:, None], told.abundances, 1.0)
         return self._scaled(filled).to(before.device), torch.from_numpy(told.converged).to(before.device)
 
@@ -183,14 +183,12 @@ class ImplicitChemistry:
         succeeded = torch.tensor([done for _, done in answers], dtype=torch.bool)
         return solved.to(before.device), succeeded.to(before.device)
 
-    def _step(
-        self, kind: Callable[..., Iterated], abundances: Array, physical: Tensor, dt: Tensor, **options: Any
-    ) -> Iterated:
-        """Return what one kind of step makes of abundances `(B, S)` in the network's order."""
+    def _step_conditions(self, physical: Tensor, dt: Tensor) -> StepConditions:
+        """Return what cells live through, of scaled parameters `(B, P)` and time steps `(B,)` [yr]."""
         conditions = self._conditions(physical)
         rest = {word: conditions[name] for name, word in STEP_WORDS.items() if name in conditions}
         four = np.stack([conditions[name] for name in PHYSICAL_NAMES], axis=-1)
-        return kind(abundances, four, _numpy(dt), **rest, **options)
+        return StepConditions(four, _numpy(dt), **rest)
 
     def _abundances(self, scaled: Tensor, nothing: float | None = None) -> Array:
         """Return abundances in the network's order, `(B, S)` float64, and `nothing` for what is cut off."""

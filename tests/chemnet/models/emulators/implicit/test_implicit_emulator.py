@@ -15,6 +15,7 @@ from torch import Tensor
 from chemnet.chemistry.network.network import Network
 from chemnet.chemistry.network.rate_options import RateOptions
 from chemnet.chemistry.solver.implicit_step import ImplicitStep
+from chemnet.chemistry.solver.step_conditions import StepConditions
 from chemnet.config import load_config
 from chemnet.data.description import DataDescription
 from chemnet.data.scaling import AbundanceScaling, PhysicalScaling
@@ -90,7 +91,8 @@ def test_the_iterate_is_that_of_the_implicit_step(
     model = built(iterations=3)
     iterates = model.iterate(batch["abundance"][:1, 3], batch["physical"][:1, 3], batch["dt"][:1, 3])
     step = ImplicitStep.of_network(network)
-    told = step.iterate(np.clip(truth[3:4], 1e-20, 1.0), [[2e5, 0.5, 10.0, 21.0]], DT, iterations=3)
+    cells = StepConditions([[2e5, 0.5, 10.0, 21.0]], DT)
+    told = step.iterate(np.clip(truth[3:4], 1e-20, 1.0), cells, iterations=3)
     expected = np.log10(np.clip(told.abundances, 1e-20, 1.0))
     # scaled abundances are float32: 1e-6 dex, which the balance of fast species may enlarge
     assert 20.0 * (iterates.abundance.numpy() - 1.0) == pytest.approx(expected, abs=1e-3)
