@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from chemnet.surrogate.surrogate import Surrogate
-    from chemnet.training.loop.handlers import Callback
+    from chemnet.training.loop.early_stopping import Callback
 
 # where PyTorch has what the tables of the recipe name
 _HOMES = {"optimizer": "torch.optim", "criterion": "torch.nn", "scheduler": "torch.optim.lr_scheduler"}

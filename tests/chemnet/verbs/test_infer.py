@@ -199,7 +199,7 @@ def test_a_model_whose_training_was_interrupted_is_used_with_a_warning(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("chemnet.training.loop.handlers.StopEarly.look", interrupt)
+        patch.setattr("chemnet.training.loop.handlers.stop_early", interrupt)
         with pytest.raises(KeyboardInterrupt):
             Train(tiny()).run()
     (interrupted,) = [one for one in list_results(tiny()["general"]["results_dir"]) if one.verb == "train"]

@@ -6,7 +6,8 @@ import json
 import math
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,11 +16,12 @@ from ignite.engine import Engine, Events
 from chemnet.config.whole_file import write_whole
 from chemnet.models.weights import BEST_WEIGHTS, LAST_WEIGHTS
 from chemnet.progress import get_logger, progress_bar
-from chemnet.training.loop.adaptation import CutDropout, RevertToBest
+from chemnet.training.loop.adaptation import cut_dropout, revert_to_best, set_dropout
 from chemnet.training.loop.averaging import AverageWeights, averaged
+from chemnet.training.loop.early_stopping import Callback, ask_callback, stop_early
 from chemnet.training.loop.engines import make_evaluator, monitored, run_validation
 from chemnet.training.loop.epoch_means import EpochMeans
-from chemnet.training.loop.schedules import StepScheduler
+from chemnet.training.loop.schedules import attach_schedule
 from chemnet.training.loop.session import Session, dropout_layers
 from chemnet.training.resume.checkpoint import write_state
 
@@ -35,25 +37,6 @@ class Tracker(Protocol):
         ...
 
 
-class Callback(Protocol):
-    """Sees each epoch of a training and may end it, as a sweep does.
-
-    Attributes
-    ----------
-    status
-        Status of the result, instead of ``"done"``.
-    tags
-        For the tracker's run.
-    """
-
-    status: str
-    tags: Mapping[str, str]
-
-    def stops_after(self, record: Mapping[str, float]) -> bool:
-        """Record the figures of a finished epoch; return whether training is to end."""
-        ...
-
-
 def attach_all(
     trainer: Engine,
     session: Session,
@@ -62,25 +45,27 @@ def attach_all(
     callback: Callback | None = None,
 ) -> None:
     """Attach every handler to the trainer, in the order in which an epoch's end needs them."""
+    each_epoch = partial(trainer.add_event_handler, Events.EPOCH_COMPLETED)
     trainer.add_event_handler(Events.EPOCH_STARTED, lambda: session.training.set_epoch(trainer.state.epoch))
     if session.table["ema_decay"]:
         AverageWeights(session).attach(trainer)
     ScoreEpochs(session, means).attach(trainer)
-    KeepBest(session).attach(trainer)
-    StepScheduler(session).attach(trainer)
+    each_epoch(keep_best, session)
+    attach_schedule(trainer, session)
     if session.table["dropout_decay_patience"]:
-        CutDropout(session).attach(trainer)
+        set_dropout(session)
+        each_epoch(cut_dropout, session)
     if session.table["revert_patience"]:
-        RevertToBest(session).attach(trainer)
+        each_epoch(revert_to_best, session)
     if session.group.is_first:
-        RecordMetrics(session, trackers).attach(trainer)
-        SaveState(session).attach(trainer)
+        each_epoch(RecordMetrics(session, trackers).write)
+        each_epoch(save_state, session)
     if session.table["early_stopping_patience"]:
-        StopEarly(session).attach(trainer)
+        each_epoch(stop_early, session)
     if callback is not None:
-        AskCallback(session, callback).attach(trainer)
+        each_epoch(ask_callback, session, callback)
     if session.group.is_first:
-        ShowProgress(session, means).attach(trainer)
+        ShowProgress(session).attach(trainer)
 
 
 class ScoreEpochs:
@@ -131,21 +116,10 @@ class ScoreEpochs:
 
 
 # not Ignite's Checkpoint: it pickles
-class KeepBest:
+def keep_best(session: Session) -> None:
     """Keep the weights of the epoch with the lowest ``train.monitor``."""
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
-
-    def attach(self, trainer: Engine) -> None:
-        """Judge each epoch."""
-        trainer.add_event_handler(Events.EPOCH_COMPLETED, self.judge)
-
-    def judge(self) -> None:
-        """Compare the latest record with the best so far."""
-        session = self.session
-        with averaged(session):
-            session.state.record(monitored(session), session.model)
+    with averaged(session):
+        session.state.record(monitored(session), session.model)
 
 
 class RecordMetrics:
@@ -159,10 +133,6 @@ class RecordMetrics:
         text = "".join(f"{json.dumps(record)}\n" for record in session.records)
         write_whole(self.path, text)
 
-    def attach(self, trainer: Engine) -> None:
-        """Write after each epoch."""
-        trainer.add_event_handler(Events.EPOCH_COMPLETED, self.write)
-
     def write(self) -> None:
         """Write the latest record through to the disk."""
         record = self.session.records[-1]
@@ -175,58 +145,10 @@ class RecordMetrics:
 
 
 # not Ignite's Checkpoint: it pickles, and keeps no random state
-class SaveState:
-    """Write the resume state after each epoch: a killed process loses one epoch at most."""
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
-
-    def attach(self, trainer: Engine) -> None:
-        """Write after each epoch."""
-        trainer.add_event_handler(Events.EPOCH_COMPLETED, self.write)
-
-    def write(self) -> None:
-        """Write weights, best weights and everything that the next epoch depends on."""
-        session = self.session
-        state, records = session.state, session.records
-        parts = (session.model, session.optimizer, session.scheduler)
-        write_state(session.folder, state, *parts, session.origin, records)
-
-
-# not Ignite's EarlyStopping, which counts for itself: the stagnant epochs stand in the resume state, and a
-# cut of dropout sets them to 0
-class StopEarly:
-    """End the training after ``early_stopping_patience`` stagnant epochs."""
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
-
-    def attach(self, trainer: Engine) -> None:
-        """Check after each epoch."""
-        trainer.add_event_handler(Events.EPOCH_COMPLETED, self.look)
-
-    def look(self, trainer: Engine) -> None:
-        """Terminate when the patience is over."""
-        if stopped_early(self.session):
-            _log.info("stopped after %d epochs without improvement", self.session.state.stagnant)
-            trainer.terminate()
-
-
-class AskCallback:
-    """End the training when the callback says so."""
-
-    def __init__(self, session: Session, callback: Callback) -> None:
-        self.session, self.callback = session, callback
-
-    def attach(self, trainer: Engine) -> None:
-        """Ask the callback after each epoch."""
-        trainer.add_event_handler(Events.EPOCH_COMPLETED, self.ask)
-
-    def ask(self, trainer: Engine) -> None:
-        """Hand over the latest record, and terminate if the callback asks for it."""
-        if self.callback.stops_after(self.session.records[-1]):
-            self.session.ended_by_callback = True
-            trainer.terminate()
+def save_state(session: Session) -> None:
+    """Write all that the next epoch depends on: a killed process loses one epoch at most."""
+    parts = (session.model, session.optimizer, session.scheduler)
+    write_state(session.folder, session.state, *parts, session.origin, session.records)
 
 
 # not Ignite's ProgressBar: one bar per epoch, begun at 0 by a resumed run, and nothing at all in a log file
@@ -236,8 +158,8 @@ class ShowProgress:
     # least time between two log lines [s]
     every = 10.0
 
-    def __init__(self, session: Session, means: EpochMeans) -> None:
-        self.session, self.means = session, means
+    def __init__(self, session: Session) -> None:
+        self.session = session
 
     def attach(self, trainer: Engine) -> None:
         """Open the bar, move it per log interval, close it."""
@@ -292,12 +214,6 @@ class ShowProgress:
             self.log()
         if error is not None:
             raise error
-
-
-def stopped_early(session: Session) -> bool:
-    """Return whether early stopping's patience is over."""
-    patience = session.table["early_stopping_patience"]
-    return bool(patience) and session.state.stagnant >= patience
 
 
 def write_weights(folder: Path, session: Session, training: Any) -> None:

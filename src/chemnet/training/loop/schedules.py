@@ -18,30 +18,25 @@ _LENGTHS = {"T_max": 0, "total_steps": 1, "total_iters": 0}
 
 
 # not Ignite's schedulers: any of torch.optim.lr_scheduler may be named, its state goes into the resume state
-class StepScheduler:
+def attach_schedule(trainer: Engine, session: Session) -> None:
     """Step the schedule after each epoch, or after each batch with ``scheduler.every = "batch"``.
 
     A plateau schedule is shown the monitored figure, which only an epoch has. A schedule that has reached
     its end stays there.
     """
+    each_batch = session.config["scheduler"]["every"] == "batch"
+    plateau = isinstance(session.scheduler, ReduceLROnPlateau)
+    event = Events.ITERATION_COMPLETED if each_batch and not plateau else Events.EPOCH_COMPLETED
+    trainer.add_event_handler(event, _step, session)
 
-    def __init__(self, session: Session) -> None:
-        self.session = session
 
-    def attach(self, trainer: Engine) -> None:
-        """Step as often as the configuration says."""
-        each_batch = self.session.config["scheduler"]["every"] == "batch"
-        plateau = isinstance(self.session.scheduler, ReduceLROnPlateau)
-        event = Events.ITERATION_COMPLETED if each_batch and not plateau else Events.EPOCH_COMPLETED
-        trainer.add_event_handler(event, self.step)
-
-    def step(self) -> None:
-        """Step the session's current scheduler."""
-        scheduler = self.session.scheduler
-        if isinstance(scheduler, ReduceLROnPlateau):
-            scheduler.step(monitored(self.session))
-        elif scheduler is not None and not _has_ended(scheduler):
-            scheduler.step()
+def _step(session: Session) -> None:
+    """Step the session's current schedule: a cut of dropout begins another."""
+    scheduler = session.scheduler
+    if isinstance(scheduler, ReduceLROnPlateau):
+        scheduler.step(monitored(session))
+    elif scheduler is not None and not _has_ended(scheduler):
+        scheduler.step()
 
 
 def with_schedule_length(config: ConfigDict, batches_per_epoch: int) -> ConfigDict:

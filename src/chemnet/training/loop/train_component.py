@@ -24,15 +24,9 @@ from chemnet.results.layout import DONE
 from chemnet.training.feeds.curriculum import with_curriculum
 from chemnet.training.feeds.split_feeds import batch_bytes, make_feeds, training_data
 from chemnet.training.feeds.truncation import with_truncation
+from chemnet.training.loop.early_stopping import Callback, stopped_early
 from chemnet.training.loop.engines import make_trainer, run_epochs
-from chemnet.training.loop.handlers import (
-    METRICS_FILE,
-    Callback,
-    Tracker,
-    attach_all,
-    stopped_early,
-    write_weights,
-)
+from chemnet.training.loop.handlers import METRICS_FILE, Tracker, attach_all, write_weights
 from chemnet.training.loop.schedules import with_schedule_length
 from chemnet.training.loop.session import Session, make_session
 from chemnet.training.loop.trace import Trace
