@@ -72,7 +72,7 @@ def configuration_page() -> str:
         "# Configuration keys",
         "",
         "Every key, from `default_config.toml`. `false` means *not set*. "
-        "`chemnet config --explain KEY` tells the same for one key, with its value and who set it.",
+        "`chemnet config --explain NAME` tells the same for one key or table, with its value and who set it.",
     ]
     for table, specs in tables.items():
         lines += ["", f"## `[{join_key(table)}]`" if table else "## top level", ""]

@@ -119,6 +119,29 @@ def test_explain_prints_one_key(capsys):
     assert "general.seed" in capsys.readouterr().err
 
 
+def test_explain_prints_every_key_of_a_table(capsys):
+    assert main(["config", "--explain", "simulate", "simulate.end_time=5"]) == 0
+    printed = capsys.readouterr().out
+    assert "simulate.end_time = 5.0  (float > 0) [yr]\n    default 1000000.0; set by command line" in printed
+    assert "simulate.n_steps = 298  (int >= 2)\n    rows per generated tracer" in printed
+    assert "simulate.families, simulate.grain, simulate.rates" in printed
+    assert "simulate.grain.radius" not in printed
+    assert main(["config", "--explain", "model.LatentEmulator", "--json"]) == 0
+    content = json.loads(capsys.readouterr().out)
+    schema = ConfigManager().schema.keys
+    assert [one["key"] for one in content["keys"]] == [
+        ".".join(key) for key in schema if key[:2] == ("model", "LatentEmulator")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "near"), [("trian", "'train'"), ("model.LatentEmulatr", "'model.LatentEmulator'")]
+)
+def test_an_unknown_table_has_near_misses(capsys, name, near):
+    assert main(["config", "--explain", name]) == 2
+    assert f"did you mean {near}" in capsys.readouterr().err
+
+
 def test_quiet_prints_no_result(capsys):
     assert main(["config", "--quiet"]) == 0
     assert capsys.readouterr().out == ""

@@ -152,8 +152,18 @@ class ConfigManager:
             if plugins.is_foreign(name):
                 raise plugins.untrusted(name)
 
+    def members(self, table: str) -> tuple[list[str], list[str]]:
+        """Return the dotted keys and the tables that stand in a table; none for a key or an unknown name."""
+        segments = split_key(table)
+        if segments in self.origins:
+            return [], []
+        depth = len(segments)
+        inside = [key for key in self.origins if key[:depth] == segments and len(key) > depth]
+        keys = [join_key(key) for key in inside if len(key) == depth + 1]
+        return keys, list(dict.fromkeys(join_key(key[: depth + 1]) for key in inside if len(key) > depth + 1))
+
     def explain(self, key: str) -> dict[str, Any]:
-        """Return value, origin, meaning, allowed type and default of one dotted key."""
+        """Return value, origin, meaning, unit, allowed type and default of one dotted key."""
         segments = split_key(key)
         if segments not in self.origins:
             raise self.schema.unknown(segments, "chemnet config --explain")
@@ -163,6 +173,7 @@ class ConfigManager:
             "value": _plain(self.config.lookup(key)),
             "set_by": self.origins[segments],
             "meaning": spec.comment if spec else "keyword argument of the class that names this table",
+            "unit": self.schema.unit(spec) if spec else None,
             "allowed": spec.allowed if spec else "whatever that class takes",
             "default": _plain(spec.default) if spec else None,
         }

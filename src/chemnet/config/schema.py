@@ -28,6 +28,8 @@ _CAUSES = (
     (r"=\s*(None|null)\b", "TOML knows no None: false means not set"),
     (r"^Cannot (overwrite|declare|mutate|redefine)", "this key or table is given twice; join them"),
 )
+# "[yr]" or "[g cm^-3]"; no range, and no list
+_UNIT = re.compile(r"\[([A-Za-z]+(?:\^-?\d+)?(?: [A-Za-z]+(?:\^-?\d+)?)*)\]")
 _ASSIGNMENT = re.compile(r"""\s*((?:"[^"]*"|'[^']*'|[A-Za-z0-9_.-])+)\s*=""")
 
 
@@ -77,6 +79,12 @@ class Schema:
             raise self.unknown(key, where, value)
         return value
 
+    def unit(self, spec: KeySpec) -> str | None:
+        """Return the unit that a key's comment names in brackets, where it names one."""
+        # a name in brackets may be a table
+        tables = {join_key(key[:-1]) for key in self.keys}
+        return next((found for found in _UNIT.findall(spec.comment) if found not in tables), None)
+
     def unknown(self, key: Key, where: str, value: Any = None) -> ConfigError:
         """Return the error for a key that nobody defined, with the nearest that exists."""
         name = join_key(key)
@@ -86,7 +94,7 @@ class Schema:
                 f"{where}: '{name}' is a table, not a value", hint="its keys: " + ", ".join(members[:8])
             )
         known = [join_key(candidate) for candidate in self.keys]
-        siblings = [join_key(candidate) for candidate in self.keys if candidate[:-1] == key[:-1]]
+        siblings = [join_key(candidate) for candidate in self._beside(key, with_tables=value is None)]
         near = nearest(name, siblings) or nearest(name, known)
         same_leaf = [join_key(candidate) for candidate in self.keys if candidate[-1] == key[-1]]
         near = list(dict.fromkeys(near + same_leaf))[:3]
@@ -95,6 +103,15 @@ class Schema:
         else:
             hint = "`chemnet config` prints every key with its value"
         return ConfigError(f"{where}: unknown configuration key '{name}'", hint=hint)
+
+    def _beside(self, key: Key, with_tables: bool) -> dict[Key, None]:
+        """Return the keys, and perhaps the tables, in the table of a key; in their order."""
+        depth = len(key)
+        return {
+            one[:depth]: None
+            for one in self.keys
+            if one[: depth - 1] == key[:-1] and (len(one) == depth or (with_tables and len(one) > depth))
+        }
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -7,11 +7,16 @@ from dataclasses import dataclass, replace
 
 from chemnet.config import ConfigDict
 from chemnet.config.overrides import join_key, split_key
-from chemnet.errors import ResultsError, suggest
+from chemnet.errors import ResultsError
 from chemnet.progress import get_logger
 from chemnet.results.agreement import Agreement, agreement, says_something
 from chemnet.results.directory import ResultDirectory, list_results
-from chemnet.results.directory_names import names_of, newest_of_component, result_folder
+from chemnet.results.directory_names import (
+    names_and_components,
+    newest_of_component,
+    result_folder,
+    suggest_result,
+)
 from chemnet.results.layout import DONE
 
 # the rank of a result that was made from exactly what the configuration says
@@ -226,7 +231,8 @@ def named_result(config: ConfigDict, wanted: str, key: str, verb: str) -> Result
     if found is None:
         raise ResultsError(
             f"{key} = {wanted!r}: no such path, result or component",
-            hint=suggest(wanted, names_of(results_dir, verb)) or f"run `chemnet {verb}` first",
+            hint=suggest_result(wanted, *names_and_components(results_dir, verb))
+            or f"run `chemnet {verb}` first",
         )
     if found.verb != verb:
         raise ResultsError(

@@ -12,7 +12,12 @@ from chemnet.errors import DataError, NotFoundError, ResultsError, suggest
 from chemnet.progress import get_logger
 from chemnet.registry import chem_verb
 from chemnet.results import ResultDirectory, ResultWriter, VerbResult
-from chemnet.results.directory_names import names_of, newest_of_component, result_folder
+from chemnet.results.directory_names import (
+    names_and_components,
+    newest_of_component,
+    result_folder,
+    suggest_result,
+)
 from chemnet.results.finding import resolve_input
 from chemnet.verbs.verb import Verb
 
@@ -177,9 +182,10 @@ def _result(config: ConfigDict) -> ResultDirectory:
     folder = result_folder(results_dir, wanted)
     found = ResultDirectory.open(folder) if folder else newest_of_component(results_dir, "infer", wanted)
     if found is None:
-        known = [*_READ, *(name for verb in _READ for name in names_of(results_dir, verb))]
+        names, components = names_and_components(results_dir, *_READ)
         raise ResultsError(
-            f"analyse.result = {wanted!r}: no such path, result or component", hint=suggest(wanted, known)
+            f"analyse.result = {wanted!r}: no such path, result or component",
+            hint=suggest_result(wanted, names, {*components, *_READ}),
         )
     found.verify(every_byte=False)
     _log.info("analyse.result: using %s", found.name)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from chemnet.errors import ResultsError, suggest
+from chemnet.errors import ResultsError
 from chemnet.registry import chem_verb
 from chemnet.results import Answer, ResultDirectory
-from chemnet.results.directory_names import names_of, result_folder
+from chemnet.results.directory_names import names_and_components, result_folder, suggest_result
 from chemnet.verbs.verb import Verb
 
 
@@ -59,5 +59,6 @@ class Cite(Verb[Answer]):
             return ResultDirectory.open(folder)
         named = [one for one in list_results(results_dir) if one.component == wanted]
         if not named:
-            raise ResultsError(f"no result {wanted!r}", hint=suggest(wanted, names_of(results_dir)))
+            known = names_and_components(results_dir)
+            raise ResultsError(f"no result {wanted!r}", hint=suggest_result(wanted, *known))
         return named[-1]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
 from chemnet.config import ConfigManager
-from chemnet.config.toml_text import toml_text
+from chemnet.config.toml_text import toml_text, toml_value
 from chemnet.errors import ConfigError
 from chemnet.registry import chem_verb
 from chemnet.results import Answer
@@ -16,13 +17,14 @@ from chemnet.verbs.verb import Verb
 
 @chem_verb
 class Config(Verb[Answer]):
-    """Print the merged configuration, explain one key, or set one in a file."""
+    """Print the merged configuration, explain a key or a table, or set a key in a file."""
 
     cli_name = "config"
-    description = "print the merged configuration, explain one key, or set one in a file"
+    description = "print the merged configuration, explain a key or a table, or set a key in a file"
     tables = ("general",)
     examples = (
         "chemnet config --explain train.epochs",
+        "chemnet config --explain model.LatentEmulator",
         "chemnet config train.epochs=20 > run.toml",
         "chemnet config --set train.epochs 20 -c run.toml",
     )
@@ -32,10 +34,12 @@ class Config(Verb[Answer]):
 
     @staticmethod
     def setup_parser(parser: argparse.ArgumentParser) -> None:
-        """Add ``--explain KEY`` and ``--set KEY VALUE``."""
+        """Add ``--explain NAME`` and ``--set KEY VALUE``."""
         what = parser.add_mutually_exclusive_group()
         what.add_argument(
-            "--explain", metavar="KEY", help="meaning, value and origin of one key: train.epochs"
+            "--explain",
+            metavar="NAME",
+            help="meaning, unit, value and origin of a key (train.epochs) or of every key of a table (train)",
         )
         what.add_argument(
             "--set",
@@ -46,12 +50,12 @@ class Config(Verb[Answer]):
         )
 
     def run(self, explain: str | None = None, setting: Sequence[Any] | None = None) -> Answer:
-        """Return the merged configuration as TOML text, what is known of a key, or the file that was changed.
+        """Return the merged configuration as TOML text, what is known of keys, or the file that was changed.
 
         Parameters
         ----------
         explain
-            A dotted key.
+            A dotted key, or a table.
         setting
             A dotted key and the value that the configuration file is to give it.
 
@@ -64,7 +68,7 @@ class Config(Verb[Answer]):
         if setting is not None:
             return _set(manager, *setting)
         if explain is not None:
-            return _explanation(manager.explain(explain))
+            return _explanation(manager, explain)
         content = self.config.to_dict()
         return Answer(content, toml_text(content).rstrip())
 
@@ -82,8 +86,31 @@ def _set(manager: ConfigManager, key: str, value: Any) -> Answer:
     return Answer({"path": str(path), "key": key, "value": written}, f"{path}: {key} = {written!r}", path)
 
 
-def _explanation(facts: dict[str, Any]) -> Answer:
+def _explanation(manager: ConfigManager, name: str) -> Answer:
+    keys, tables = manager.members(name)
+    if not (keys or tables):
+        facts = manager.explain(name)
+        return Answer(facts, _of_one_key(facts))
+    every = [manager.explain(key) for key in keys]
+    parts = [_of_table_key(facts) for facts in every]
+    if tables:
+        parts.append(f"tables inside, each to be explained by itself: {', '.join(tables)}")
+    return Answer({"table": name, "keys": every, "tables": tables}, "\n\n".join(parts))
+
+
+def _of_one_key(facts: dict[str, Any]) -> str:
     labels = {"set_by": "set by"}
     width = max(len(labels.get(name, name)) for name in facts)
-    lines = [f"{labels.get(name, name):<{width}}  {value}" for name, value in facts.items()]
-    return Answer(facts, "\n".join(lines))
+    told = {name: value for name, value in facts.items() if (name, value) != ("unit", None)}
+    return "\n".join(f"{labels.get(name, name):<{width}}  {value}" for name, value in told.items())
+
+
+def _of_table_key(facts: dict[str, Any]) -> str:
+    """Return a key with its value, what it takes, its unit, who set it if somebody did, and its meaning."""
+    unit = f" [{facts['unit']}]" if facts["unit"] else ""
+    head = f"{facts['key']} = {toml_value(facts['value'])}  ({facts['allowed']}){unit}"
+    if not facts["set_by"].startswith("default ("):
+        default = "" if facts["default"] is None else f"default {toml_value(facts['default'])}; "
+        head += f"\n    {default}set by {facts['set_by']}"
+    meaning = textwrap.wrap(facts["meaning"], 110, initial_indent="    ", subsequent_indent="    ")
+    return "\n".join([head, *meaning])

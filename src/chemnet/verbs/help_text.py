@@ -25,7 +25,7 @@ def help_text(verb: type[Verb], schema: Schema) -> str:
         What the defaults say of each configuration key.
     """
     parts = [*_inputs(verb), *_examples(verb), *_keys(verb, schema)]
-    return "\n".join([*parts, "", "all of one key: chemnet config --explain TABLE.KEY"])
+    return "\n".join([*parts, "", "all of a key or a table: chemnet config --explain NAME"])
 
 
 def _inputs(verb: type[Verb]) -> Iterator[str]:

@@ -6,11 +6,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from chemnet.errors import ConfigError, NotFoundError, ResultsError, suggest
+from chemnet.errors import ConfigError, NotFoundError, ResultsError
 from chemnet.registry import chem_verb
 from chemnet.results import Answer, ResultDirectory, list_results
 from chemnet.results.directory import broken_results, meant_by
-from chemnet.results.directory_names import names_of, result_folder
+from chemnet.results.directory_names import names_and_components, result_folder, suggest_result
 from chemnet.results.layout import PARTIAL_PREFIX
 from chemnet.results.lineage import NOT_HASHED
 from chemnet.results.partial import list_partial, remove_unfinished, run_state
@@ -145,7 +145,8 @@ class Results(Verb[Answer]):
         results_dir = self.config["general"]["results_dir"]
         folder = result_folder(results_dir, wanted)
         if folder is None:
-            raise ResultsError(f"no result {wanted!r}", hint=suggest(wanted, names_of(results_dir)))
+            known = names_and_components(results_dir)
+            raise ResultsError(f"no result {wanted!r}", hint=suggest_result(wanted, *known))
         shown = sorted(folder.glob("*.html")) or sorted(folder.glob("*.png"))
         if not shown:
             raise NotFoundError(

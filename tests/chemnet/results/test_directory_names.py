@@ -8,7 +8,13 @@ import pytest
 
 from chemnet.config import load_config
 from chemnet.results import ResultDirectory, ResultWriter
-from chemnet.results.directory_names import names_of, newest_of_component, result_folder, run_folder
+from chemnet.results.directory_names import (
+    names_and_components,
+    newest_of_component,
+    result_folder,
+    run_folder,
+    suggest_result,
+)
 
 
 @pytest.fixture
@@ -45,5 +51,16 @@ def test_only_a_run_is_found_under_its_future_name(tmp_path: Path) -> None:
 
 
 def test_every_name_of_a_result_is_listed(made: list[ResultDirectory]) -> None:
-    names = names_of(made[0].path.parent, "train")
-    assert set(names) == {made[0].path.name, made[1].path.name, "encoder"}
+    names, components = names_and_components(made[0].path.parent, "train")
+    assert names == [made[0].path.name, made[1].path.name]
+    assert components == {"encoder"}
+    assert len(names_and_components(made[0].path.parent)[0]) == 3
+
+
+def test_of_many_results_a_hint_tells_the_newest_and_how_many_there_are() -> None:
+    names = [f"20260101-0000{i:02d}-train-aaaaaa" for i in range(40)]
+    hint = suggest_result("emulator", names, ["encoder_grav"])
+    assert hint == f"the newest of 40: {names[39]}, {names[38]}, {names[37]}; `chemnet results` lists them"
+    assert suggest_result("encoder_gra", names, ["encoder_grav"]) == "did you mean 'encoder_grav'?"
+    assert suggest_result("emulator", names[:1]) == f"there is {names[0]}; `chemnet results` lists them"
+    assert suggest_result("emulator", []) == ""

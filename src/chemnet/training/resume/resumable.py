@@ -6,9 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from chemnet.config import ConfigDict
-from chemnet.errors import ResultsError, suggest
+from chemnet.errors import ResultsError
 from chemnet.results import ResultDirectory, list_results
-from chemnet.results.directory_names import newest_of_component, result_folder, run_folder
+from chemnet.results.directory_names import (
+    newest_of_component,
+    result_folder,
+    run_folder,
+    suggest_result,
+)
 from chemnet.results.layout import DONE, PARTIAL_PREFIX
 from chemnet.results.partial import list_partial, run_state
 
@@ -75,7 +80,9 @@ def _named(config: ConfigDict, wanted: str) -> Path:
     trained = newest_of_component(results_dir, "train", wanted)
     if trained is not None:
         return trained.path
+    # a hidden one and its final name are one run, begun at one time
+    known = sorted(_candidates(config), key=lambda one: one.name.removeprefix(PARTIAL_PREFIX))
     raise ResultsError(
         f"train.resume = {wanted!r}: no such training",
-        hint=suggest(wanted, [LATEST, *(path.name for path in _candidates(config))]),
+        hint=suggest_result(wanted, [one.name for one in known], [LATEST]),
     )
