@@ -22,7 +22,7 @@ from figures import Figure, report
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from browser import chromium, wait_until
 
-from chemnet.plots.pages import PageData, centidex, embedding_page
+from chemnet.plots.embedding_page import PageData, centidex, embedding_page
 
 STEPS = 298
 SPECIES = ("CO", "H2O", "#H2O", "HCO+", "NH3", "C+", "E-", "#CO")

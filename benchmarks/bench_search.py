@@ -24,7 +24,7 @@ from figures import Figure, report
 
 from chemnet import ChemNet
 from chemnet.config import ConfigDict
-from chemnet.data.inference.inference_dataset import InferenceDataset, InferenceWriter
+from chemnet.data.infer_result.inference_dataset import InferenceDataset, InferenceWriter
 from chemnet.results import ResultWriter
 
 N_STEPS, LATENT_DIM, REPEATS, K = 298, 14, 3, 5

@@ -30,7 +30,7 @@ from chemnet.registry import VERBS
 from chemnet.surrogate.predictor import Parts
 from chemnet.surrogate.rollout import Rollout, rollout_states
 from chemnet.surrogate.surrogate import Surrogate
-from chemnet.surrogate.trust.domain import Domain
+from chemnet.surrogate.trust.trained_ranges import Domain
 
 CELLS, STEPS, REPEATS = 256, 65, 7
 SCATTER = 0.05  # dex

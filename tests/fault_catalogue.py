@@ -35,7 +35,7 @@ from chemnet.errors import ChemNetError
 from chemnet.results import ResultDirectory, list_results
 from chemnet.results.directory import broken_results
 from chemnet.results.layout import CONFIG_FILE, RESULT_FILE
-from chemnet.results.partial import list_partial
+from chemnet.results.unfinished_runs import list_partial
 from chemnet.training.loop.training_report import read_records
 
 Same = Callable[[Path, Path], bool]

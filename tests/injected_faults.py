@@ -33,9 +33,9 @@ _IMPORTED = (
     "chemnet.data.simulated_set",
     "chemnet.plots.tracer_figures",
     "chemnet.data.preprocess.pipeline",
-    "chemnet.data.inference.inference_dataset",
+    "chemnet.data.infer_result.inference_dataset",
     "chemnet.surrogate.bulk.model_over_data_set",
-    "chemnet.evaluation.judge",
+    "chemnet.evaluation.score_tracers",
     "chemnet.search.reducers",
 )
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
@@ -216,13 +216,13 @@ def size_on_disk(folder: Path) -> int:
 
 def small_batches() -> None:
     """Let an inference write many small files, so that it has something to go on behind."""
-    from chemnet.data.inference import inference_dataset, inference_sources, inference_writer
+    from chemnet.data.infer_result import infer_result_writer, infer_sources, inference_dataset
     from chemnet.surrogate.bulk import model_over_data_set
 
-    for each in (inference_writer, inference_dataset):
+    for each in (infer_result_writer, inference_dataset):
         each.ROWS_PER_FILE = 64
     model_over_data_set.ROWS_PER_CALL["cpu"] = 40
-    inference_sources.TRACERS_PER_BLOCK = 2
+    infer_sources.TRACERS_PER_BLOCK = 2
 
 
 def take_time() -> None:
@@ -283,7 +283,7 @@ def turn_clock(seconds: float) -> None:
     """Let this process's clock be wrong."""
     import datetime as dt
 
-    from chemnet.results import writer
+    from chemnet.results import result_writer
 
     right, real = time.time, dt.datetime
 
@@ -293,7 +293,7 @@ def turn_clock(seconds: float) -> None:
             return real.now(tz) + dt.timedelta(seconds=seconds)
 
     time.time = lambda: right() + seconds
-    writer.datetime = Turned
+    result_writer.datetime = Turned
 
 
 def _server() -> Any:

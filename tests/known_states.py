@@ -18,7 +18,7 @@ def projection(n_species: int) -> np.ndarray:
 
 def write_infer_result(config: ConfigDict, role: str = "autoencoder") -> ResultDirectory:
     """Write an infer result of every state of the newest preprocess result, by a model of this role."""
-    from chemnet.data.inference.inference_dataset import InferenceWriter
+    from chemnet.data.infer_result.inference_dataset import InferenceWriter
     from chemnet.data.preprocessed import PreprocessedData
     from chemnet.results import ResultWriter, find_most_recent_results_dir
 

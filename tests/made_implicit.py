@@ -18,9 +18,9 @@ from chemnet.models.contract import build_model
 from chemnet.surrogate.predictor import Parts
 from chemnet.surrogate.surrogate import Surrogate
 from chemnet.surrogate.trust.calibration import Judgement
-from chemnet.surrogate.trust.domain import Domain
+from chemnet.surrogate.trust.expected_error import Calibration
 from chemnet.surrogate.trust.novelty import ReferenceStates
-from chemnet.surrogate.trust.trust import Calibration
+from chemnet.surrogate.trust.trained_ranges import Domain
 from chemnet.surrogate.wrappers.conservation import conserve_elements
 
 NAMES = ("Density", "Radfield", "Av", "gasTemp")

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from chemnet.chemistry.solver.codes import N_COUNTS, SolverCode, Statistics
+from chemnet.chemistry.solver.outcome_codes import N_COUNTS, SolverCode, Statistics
 
 SPECIES = ("H", "H2", "HE", "C", "C+", "E-")
 _MASSES = (1, 2, 4, 12, 12, 0)

@@ -29,11 +29,11 @@ SOURCE = ROOT / "src" / "chemnet"
 #: a module, and the tests that are about it
 TESTED = {
     "config/overrides.py": ["config/test_overrides.py", "config/test_toml_limits.py"],
-    "config/key_spec.py": ["config/test_key_spec.py", "config/test_manager.py"],
+    "config/allowed_values.py": ["config/test_allowed_values.py", "config/test_manager.py"],
     "config/toml_text.py": ["config/test_toml_text.py", "config/test_toml_limits.py"],
-    "config/schema.py": ["config/test_manager.py", "config/test_key_spec.py"],
-    "results/lineage.py": ["results/test_lineage.py", "results/test_result_directories.py"],
-    "results/directory.py": ["results/test_result_directories.py", "results/test_finding.py"],
+    "config/schema.py": ["config/test_manager.py", "config/test_allowed_values.py"],
+    "results/digests.py": ["results/test_digests.py", "results/test_result_directories.py"],
+    "results/directory.py": ["results/test_result_directories.py", "results/test_verb_inputs.py"],
     "data/scaling.py": ["data/test_scaling.py"],
     "data/preprocess/split_labels.py": ["data/preprocess/test_split_labels.py"],
     "chemistry/network/stoichiometry.py": ["chemistry/network/test_stoichiometry.py"],

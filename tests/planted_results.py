@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from chemnet.config.toml_text import toml_text
+from chemnet.results.digests import file_digest
 from chemnet.results.layout import RESULT_FILE
-from chemnet.results.lineage import file_digest
 
 
 def plant(result: Path, file: str, changes: dict[str, Any]) -> None:

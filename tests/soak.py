@@ -40,7 +40,7 @@ from workspace import TINY  # noqa: E402
 
 from chemnet import ChemNet, ChemNetError, InferenceDataset, Surrogate  # noqa: E402
 from chemnet.results import ResultDirectory, list_results  # noqa: E402
-from chemnet.results.partial import list_partial  # noqa: E402
+from chemnet.results.unfinished_runs import list_partial  # noqa: E402
 
 EMULATOR = ("model.name=LatentEmulator", "train.component=emulator")
 VERBS = ("simulate", "preprocess", "train", "infer", "save_to_database", "lookup")

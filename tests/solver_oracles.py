@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from chemnet.chemistry.equations import derivatives, jacobian
 from chemnet.chemistry.network.network import Network
-from chemnet.chemistry.network.parts import NetworkSpecies, Reaction
+from chemnet.chemistry.network.species_and_reactions import NetworkSpecies, Reaction
 from chemnet.chemistry.rates.constants import CR_YIELD
 from chemnet.chemistry.solver.problem import Forcing, compile_network, set_coefficients
 

@@ -22,7 +22,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from chemnet.chemistry.network.network import Network
-from chemnet.chemistry.network.parts import Reaction
+from chemnet.chemistry.network.species_and_reactions import Reaction
 from chemnet.config import load_config
 from chemnet.data.readers import TracerTable
 

@@ -14,7 +14,7 @@ from chemnet.verbs.verb import Verb
 if TYPE_CHECKING:
     __version__: str
     from chemnet.data.chem_dataset import ChemDataset
-    from chemnet.data.inference.inference_dataset import InferenceDataset
+    from chemnet.data.infer_result.inference_dataset import InferenceDataset
     from chemnet.models.contract import ChemModel
     from chemnet.surrogate.surrogate import Surrogate
     from chemnet.surrogate.wrappers.fallback import Fallback
@@ -42,7 +42,7 @@ ensure_caches()
 _LAZY = {
     "ChemDataset": "chemnet.data.chem_dataset",
     "ChemModel": "chemnet.models.contract",
-    "InferenceDataset": "chemnet.data.inference.inference_dataset",
+    "InferenceDataset": "chemnet.data.infer_result.inference_dataset",
     "Fallback": "chemnet.surrogate.wrappers.fallback",
     "Surrogate": "chemnet.surrogate.surrogate",
 }

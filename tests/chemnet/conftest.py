@@ -130,7 +130,7 @@ def surrogate(make_parts: Any, tiny_data: Any) -> Any:
     """A surrogate of twelve species and three latents."""
     from chemnet.surrogate.surrogate import Surrogate
     from chemnet.surrogate.trust.calibration import judgement_of
-    from chemnet.surrogate.trust.domain import Domain
+    from chemnet.surrogate.trust.trained_ranges import Domain
 
     provenance = {"data": {"preprocess": tiny_data.directory.name, "digest": tiny_data.digest}}
     domain = Domain.of_training(tiny_data)

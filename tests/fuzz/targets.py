@@ -34,7 +34,7 @@ from chemnet.errors import ChemNetError
 from chemnet.export.weight_file import checksum, read_weight_file, write_weight_file
 from chemnet.models.weights import read_described_tensors
 from chemnet.results import ResultDirectory
-from chemnet.results.lineage import content_digest
+from chemnet.results.digests import content_digest
 
 MOST_BYTES, MOST_SECONDS = 2 * 2**30, 10
 #: stands between the files of a folder

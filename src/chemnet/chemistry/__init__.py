@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from chemnet.chemistry.network.network import Network
-    from chemnet.chemistry.network.parts import NetworkSpecies, Reaction
     from chemnet.chemistry.network.species import Species, parse_species
+    from chemnet.chemistry.network.species_and_reactions import NetworkSpecies, Reaction
     from chemnet.chemistry.network.species_sums import summed_abundances
     from chemnet.chemistry.network.stoichiometry import stoichiometric_matrix
     from chemnet.chemistry.solver.implicit_step import ImplicitStep
@@ -29,8 +29,8 @@ __all__ = [
 _LAZY = {
     "ImplicitStep": "chemnet.chemistry.solver.implicit_step",
     "Network": "chemnet.chemistry.network.network",
-    "NetworkSpecies": "chemnet.chemistry.network.parts",
-    "Reaction": "chemnet.chemistry.network.parts",
+    "NetworkSpecies": "chemnet.chemistry.network.species_and_reactions",
+    "Reaction": "chemnet.chemistry.network.species_and_reactions",
     "Species": "chemnet.chemistry.network.species",
     "StepConditions": "chemnet.chemistry.solver.step_conditions",
     "parse_species": "chemnet.chemistry.network.species",

@@ -1,4 +1,4 @@
-"""Every key of the defaults files, where it stands and what it takes (`chemnet.config.key_spec`)."""
+"""Every key of the defaults files, where it stands and what it takes (`chemnet.config.allowed_values`)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from chemnet.config.key_spec import Key, KeySpec, key_spec
+from chemnet.config.allowed_values import Key, KeySpec, key_spec
 from chemnet.config.overrides import join_key, split_key
 from chemnet.config.toml_text import read_toml_text
 from chemnet.config.whole_file import is_as_written

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from chemnet.chemistry.network.species_sums import summed_abundances
 from chemnet.chemistry.network.stoichiometry import element_names, stoichiometric_matrix
 from chemnet.chemistry.tracers import FURTHER_CONDITIONS, PHYSICAL_NAMES, PHYSICAL_UNITS, Tracer
+from chemnet.data.dataframes import Columns, Tabular
 from chemnet.data.hdf5_output import HDF5Output
-from chemnet.data.tabular import Columns, Tabular
 from chemnet.errors import DataError
 
 ABUNDANCE_UNIT = "n(species)/n(H nuclei)"

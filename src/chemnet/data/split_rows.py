@@ -10,8 +10,8 @@ import h5py
 import numpy as np
 
 from chemnet.data.chem_dataset import TracerBlock
+from chemnet.data.hdf5_views import StoredRows
 from chemnet.data.scaling import AbundanceScaling, PhysicalScaling
-from chemnet.data.stored_rows import StoredRows
 from chemnet.data.windows import time_steps, window_rows, window_starts
 from chemnet.errors import DataError, suggest
 

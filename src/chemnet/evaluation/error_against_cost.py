@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from chemnet.config import ConfigDict
 from chemnet.data.histories import Histories
 from chemnet.data.preprocessed import PreprocessedData
-from chemnet.evaluation.judge import Judge
-from chemnet.evaluation.priced_ways import PricedWay, priced_ways
+from chemnet.evaluation.compared_predictors import PricedWay, priced_ways
 from chemnet.evaluation.score_sums import Forecast, Rules, Scores
+from chemnet.evaluation.score_tracers import Judge
 from chemnet.evaluation.speed import SPEED_CELLS
 from chemnet.progress import progress
 from chemnet.surrogate.surrogate import Surrogate

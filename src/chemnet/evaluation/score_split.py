@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chemnet.data.histories import HistorySource
-from chemnet.evaluation.judge import Judge, Tallies
 from chemnet.evaluation.risk_coverage import RiskCoverage
 from chemnet.evaluation.score_sums import Scores
+from chemnet.evaluation.score_tracers import Judge, Tallies
 from chemnet.progress import progress
 from chemnet.workers import Workers, ordered
 

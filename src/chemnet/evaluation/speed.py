@@ -12,7 +12,7 @@ from chemnet.chemistry.network.network import Network
 from chemnet.config import ConfigDict
 from chemnet.data.histories import Histories, HistorySource
 from chemnet.data.preprocessed import PreprocessedData
-from chemnet.evaluation.data_origin import network_for
+from chemnet.evaluation.network_origin import network_for
 from chemnet.surrogate.surrogate import Surrogate
 from chemnet.training.parallel.devices import one_thread
 

@@ -14,10 +14,10 @@ from chemnet.chemistry.network.network import Network
 from chemnet.chemistry.network.rate_options import RateOptions
 from chemnet.chemistry.solver.solve import COLUMNS, SHIELDING_COLUMNS
 from chemnet.config import ConfigDict
-from chemnet.data.inference.inference_dataset import InferenceDataset
+from chemnet.data.infer_result.inference_dataset import InferenceDataset
 from chemnet.data.simulated_set import SimulatedSet
 from chemnet.errors import NotFoundError, ResultsError, suggest
-from chemnet.evaluation.data_origin import network_of
+from chemnet.evaluation.network_origin import network_of
 from chemnet.progress import get_logger
 from chemnet.results import ResultDirectory, VerbResult
 

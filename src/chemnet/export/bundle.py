@@ -27,7 +27,7 @@ from chemnet.data.parameter_units import UNITS
 from chemnet.errors import ModelError
 from chemnet.export.archive import is_archive, pack, unpacked
 from chemnet.export.library_arrays import packed_surrogate
-from chemnet.export.programs import check_formats, write_programs
+from chemnet.export.onnx_and_pt2 import check_formats, write_programs
 from chemnet.export.reference import ReferenceCells, reference_cells
 from chemnet.export.weight_file import write_weight_file
 from chemnet.models.emulators.implicit.implicit_emulator import ImplicitEmulator

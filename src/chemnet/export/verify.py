@@ -23,7 +23,7 @@ from chemnet.export.bundle import (
     changed_files,
     read_description,
 )
-from chemnet.export.programs import FILES, open_program
+from chemnet.export.onnx_and_pt2 import FILES, open_program
 from chemnet.export.weight_file import read_weight_file
 from chemnet.extras import install_command
 

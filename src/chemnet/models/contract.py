@@ -43,7 +43,7 @@ from torch import Tensor, nn
 
 from chemnet.config import ConfigDict
 from chemnet.errors import ModelError, suggest
-from chemnet.models import recipe, weights
+from chemnet.models import optimisation, weights
 from chemnet.registry import MODELS
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class ChemModel(nn.Module, ABC):
         if not _trains.get():
             return
         if type(self).make_criterion is not ChemModel.make_criterion:
-            recipe.warn_of_own(self, "criterion", config)
+            optimisation.warn_of_own(self, "criterion", config)
         self.criterion = self.make_criterion(config, data)
 
     @cached_property
@@ -147,10 +147,10 @@ class ChemModel(nn.Module, ABC):
 
     def make_criterion(self, config: ConfigDict, data: DataDescription) -> nn.Module:
         """Return the loss; by default the one that ``[criterion]`` names."""
-        return recipe.make_criterion(config, data)
+        return optimisation.make_criterion(config, data)
 
-    make_optimizer = recipe.make_optimizer
-    make_scheduler = recipe.make_scheduler
+    make_optimizer = optimisation.make_optimizer
+    make_scheduler = optimisation.make_scheduler
     save = weights.save
     load_weights = weights.load_weights
 
@@ -258,9 +258,9 @@ def _completed(init: Callable[..., None]) -> Callable[..., None]:
         if not _trains.get():
             return
         if hasattr(self, "criterion"):
-            recipe.warn_of_own(self, "criterion", config)
+            optimisation.warn_of_own(self, "criterion", config)
         else:
-            self.criterion = recipe.make_criterion(config, data)
+            self.criterion = optimisation.make_criterion(config, data)
 
     return construct
 

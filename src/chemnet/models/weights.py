@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from chemnet.errors import ModelError
-from chemnet.results.lineage import content_digest
+from chemnet.results.digests import content_digest
 
 BEST_WEIGHTS = "weights.safetensors"
 LAST_WEIGHTS = "weights_last.safetensors"

@@ -1,7 +1,8 @@
 """Result directories: born hidden, whole when they have their name, and aware of what they were made from."""
 
 from chemnet.results.directory import ParentRef, ResultDirectory, list_results
-from chemnet.results.finding import (
+from chemnet.results.result_writer import ResultWriter, create_results_dir
+from chemnet.results.verb_inputs import (
     Wanted,
     find_input,
     find_most_recent_results_dir,
@@ -9,8 +10,7 @@ from chemnet.results.finding import (
     newest_input,
     resolve_input,
 )
-from chemnet.results.result import Answer, VerbResult
-from chemnet.results.writer import ResultWriter, create_results_dir
+from chemnet.results.verb_result import Answer, VerbResult
 
 __all__ = [
     "Answer",

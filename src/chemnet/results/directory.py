@@ -17,8 +17,8 @@ from chemnet.config.toml_text import read_toml_text
 from chemnet.config.whole_file import is_as_written
 from chemnet.errors import ResultsError, suggest
 from chemnet.progress import get_logger
+from chemnet.results.digests import FileRecord, ParentRef, file_digest
 from chemnet.results.layout import CONFIG_FILE, FORMAT, PARTIAL_PREFIX, RESULT_FILE
-from chemnet.results.lineage import FileRecord, ParentRef, file_digest
 
 # characters at the start of a result's description that hold its format, status and verb
 _GLANCE = 300

@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from chemnet.config import ConfigDict
-from chemnet.data.inference.inference_dataset import State
+from chemnet.data.infer_result.inference_dataset import State
 from chemnet.errors import ChemNetError
 from chemnet.plugins import named_by_result
 from chemnet.registry import VECTOR_DBS

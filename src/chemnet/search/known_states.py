@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from chemnet.data.inference.inference_dataset import InferenceDataset
-from chemnet.data.inference.inference_writer import DATASET_CONFIG_FILE, METADATA_FILE
+from chemnet.data.infer_result.infer_result_writer import DATASET_CONFIG_FILE, METADATA_FILE
+from chemnet.data.infer_result.inference_dataset import InferenceDataset
 from chemnet.data.npy_files import NpyAppender, open_npy
 from chemnet.errors import ResultsError
 from chemnet.results import ResultDirectory

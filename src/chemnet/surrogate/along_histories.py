@@ -20,8 +20,8 @@ from chemnet.surrogate import array_checks
 from chemnet.surrogate.bulk.cell_batches import as_given, run
 from chemnet.surrogate.rollout import Rollout, log_solver_steps, read, rollout_states
 from chemnet.surrogate.trust.calibration import Judgement
-from chemnet.surrogate.trust.monitored_predictor import MonitoredPredictor
-from chemnet.surrogate.trust.trust import Trust
+from chemnet.surrogate.trust.error_indicators import MonitoredPredictor
+from chemnet.surrogate.trust.expected_error import Trust
 from chemnet.surrogate.wrappers.conservation import ConservingPredictor
 from chemnet.surrogate.wrappers.surrogate_ensemble import Components, Ensemble
 

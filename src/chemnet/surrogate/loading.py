@@ -17,13 +17,13 @@ from chemnet.errors import ConfigError, ModelError, ResultsError, suggest
 from chemnet.models.model_file import brings_autoencoder, data_of, load_trained, role_of
 from chemnet.progress import get_logger
 from chemnet.results import ResultDirectory, list_results, resolve_input
-from chemnet.surrogate.accuracy import at_accuracy, settings_of
+from chemnet.surrogate.accuracy_setting import at_accuracy, settings_of
 from chemnet.surrogate.predictor import Parts
 from chemnet.surrogate.saved import SURROGATE_FILE, read_surrogate
 from chemnet.surrogate.surrogate import Surrogate
 from chemnet.surrogate.trust.calibration import judgement_of
-from chemnet.surrogate.trust.domain import Domain
-from chemnet.surrogate.wrappers.joined_trainings import joined_parts
+from chemnet.surrogate.trust.trained_ranges import Domain
+from chemnet.surrogate.wrappers.ensemble_of_trainings import joined_parts
 
 SHIPPED = Path(__file__).parents[1] / "shipped_surrogates"
 EMULATORS = ("emulator", "direct_emulator")

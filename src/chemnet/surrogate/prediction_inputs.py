@@ -16,7 +16,7 @@ from chemnet.errors import DataError
 from chemnet.progress import get_logger
 from chemnet.surrogate import array_checks
 from chemnet.surrogate.array_checks import Array
-from chemnet.surrogate.trust.domain import Domain
+from chemnet.surrogate.trust.trained_ranges import Domain
 
 _log = get_logger(__name__)
 

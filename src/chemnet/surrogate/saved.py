@@ -29,12 +29,12 @@ from chemnet.models.emulators.spaces.latent import TRAINED_AUTOENCODER
 from chemnet.models.model_file import write_model_files
 from chemnet.models.weights import BEST_WEIGHTS, fitted, read_tensors, write_tensors
 from chemnet.registry import MODELS
-from chemnet.results.lineage import file_digest, record_files
+from chemnet.results.digests import file_digest, record_files
 from chemnet.surrogate.predictor import Parts
 from chemnet.surrogate.trust.calibration import Judgement
-from chemnet.surrogate.trust.domain import Domain
+from chemnet.surrogate.trust.expected_error import Calibration
 from chemnet.surrogate.trust.novelty import ReferenceStates
-from chemnet.surrogate.trust.trust import Calibration
+from chemnet.surrogate.trust.trained_ranges import Domain
 
 SURROGATE_FILE = "surrogate.toml"
 WEIGHTS_FILE = BEST_WEIGHTS

@@ -37,9 +37,9 @@ from chemnet.surrogate.predictor import Parts
 from chemnet.surrogate.rollout import Rollout
 from chemnet.surrogate.saved import write_surrogate
 from chemnet.surrogate.trust.calibration import Judgement
-from chemnet.surrogate.trust.domain import Domain
-from chemnet.surrogate.trust.monitored_predictor import MonitoredPredictor
-from chemnet.surrogate.trust.trust import Trust
+from chemnet.surrogate.trust.error_indicators import MonitoredPredictor
+from chemnet.surrogate.trust.expected_error import Trust
+from chemnet.surrogate.trust.trained_ranges import Domain
 from chemnet.surrogate.wrappers.conservation import ConservingPredictor, conserve_elements
 from chemnet.surrogate.wrappers.surrogate_ensemble import Components, Ensemble, components_of
 from chemnet.training.parallel.devices import choose_device

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from chemnet.config import ConfigDict
 from chemnet.progress import get_logger, progress_bar
-from chemnet.results.partial import RUNNING_FILE
+from chemnet.results.unfinished_runs import RUNNING_FILE
 from chemnet.sweeps.ranking import append_record, read_trials, shown
 from chemnet.sweeps.search_space import Choice, Space, grid
 from chemnet.sweeps.study import Study, study_options

@@ -15,7 +15,7 @@ from chemnet.errors import ChemNetError, ConfigError, suggest
 from chemnet.progress import get_logger
 from chemnet.registry import VERBS
 from chemnet.results import ResultDirectory, list_results
-from chemnet.results.partial import list_partial, run_state
+from chemnet.results.unfinished_runs import list_partial, run_state
 
 # status of a trial's result: whole, but taken by no other verb unasked
 TRIAL_STATUS = "trial"
@@ -218,7 +218,7 @@ def _finished(config: ConfigDict, component: str) -> ResultDirectory | None:
 
 def _unfinished(config: ConfigDict, component: str) -> Path | None:
     """Return the hidden directory of an attempt that broke off after a whole epoch."""
-    from chemnet.training.resume.resumable import RESUME_FILE
+    from chemnet.training.resume.latest_training import RESUME_FILE
 
     for path in list_partial(config["general"]["results_dir"]):
         resumable = (path / RESUME_FILE).is_file() and run_state(path)[0] == "unfinished"

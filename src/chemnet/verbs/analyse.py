@@ -12,13 +12,13 @@ from chemnet.errors import DataError, NotFoundError, ResultsError, suggest
 from chemnet.progress import get_logger
 from chemnet.registry import chem_verb
 from chemnet.results import ResultDirectory, ResultWriter, VerbResult
-from chemnet.results.directory_names import (
+from chemnet.results.result_names import (
     names_and_components,
     newest_of_component,
     result_folder,
     suggest_result,
 )
-from chemnet.results.finding import resolve_input
+from chemnet.results.verb_inputs import resolve_input
 from chemnet.verbs.verb import Verb
 
 if TYPE_CHECKING:

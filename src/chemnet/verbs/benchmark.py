@@ -102,9 +102,9 @@ class Benchmark(Verb[BenchmarkResult]):
 def benchmark(config: ConfigDict) -> ResultDirectory:
     """Find surrogate and data, score, and write the result."""
     from chemnet.data.preprocessed import PreprocessedData
-    from chemnet.evaluation.data_origin import named_network
-    from chemnet.evaluation.examples import check_species
-    from chemnet.evaluation.next_steps import next_steps
+    from chemnet.evaluation.advice import next_steps
+    from chemnet.evaluation.network_origin import named_network
+    from chemnet.evaluation.report_examples import check_species
     from chemnet.evaluation.scored_data import data_for, surrogate_to_score, trained_emulator
     from chemnet.surrogate.loading import shipped_with
 
@@ -140,9 +140,9 @@ def _measure(
 ) -> dict[str, Any]:
     """Score, take the times and draw the figures; return the content of `metrics.json`."""
     from chemnet.evaluation.error_against_cost import error_against_cost
-    from chemnet.evaluation.judge import Judge, Options
     from chemnet.evaluation.long_rollout import long_rollout
     from chemnet.evaluation.score_split import evaluate
+    from chemnet.evaluation.score_tracers import Judge, Options
     from chemnet.evaluation.speed import speeds
     from chemnet.workers import ThisThread, open_workers
 
@@ -254,7 +254,7 @@ def _trajectories(
     import numpy as np
 
     from chemnet.chemistry.network.species_sums import summed_abundances
-    from chemnet.evaluation.examples import example_species, example_tracers
+    from chemnet.evaluation.report_examples import example_species, example_tracers
     from chemnet.plots.benchmark_figures import Trajectories
 
     rollout = scores["rollout"]

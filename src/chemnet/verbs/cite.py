@@ -8,7 +8,7 @@ from pathlib import Path
 from chemnet.errors import ResultsError
 from chemnet.registry import chem_verb
 from chemnet.results import Answer, ResultDirectory
-from chemnet.results.directory_names import names_and_components, result_folder, suggest_result
+from chemnet.results.result_names import names_and_components, result_folder, suggest_result
 from chemnet.verbs.verb import Verb
 
 

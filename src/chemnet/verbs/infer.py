@@ -12,15 +12,15 @@ from chemnet.progress import get_logger
 from chemnet.registry import DATASETS, chem_verb
 from chemnet.results import ResultDirectory, ResultWriter, VerbResult, resolve_input
 from chemnet.results.layout import DONE
-from chemnet.results.partial import OwnedRun
+from chemnet.results.unfinished_runs import OwnedRun
 from chemnet.verbs.verb import Verb
 
 if TYPE_CHECKING:
     import torch
     from matplotlib.figure import Figure
 
-    from chemnet.data.inference.inference_dataset import InferenceDataset, InferenceWriter
-    from chemnet.data.inference.inference_sources import Block, Source
+    from chemnet.data.infer_result.infer_sources import Block, Source
+    from chemnet.data.infer_result.inference_dataset import InferenceDataset, InferenceWriter
     from chemnet.data.preprocessed import DataDescription
 
 ALL_SPLITS = ("train", "validate", "test")
@@ -36,7 +36,7 @@ class InferResult(VerbResult):
     @property
     def dataset(self) -> InferenceDataset:
         """The inferred states, read through memory maps."""
-        from chemnet.data.inference.inference_dataset import InferenceDataset
+        from chemnet.data.infer_result.inference_dataset import InferenceDataset
 
         return InferenceDataset(self.directory)
 
@@ -95,7 +95,7 @@ class Infer(Verb[InferResult]):
         """
         given = {"model_dir": model_dir, "preprocess_dir": preprocess_dir, "split": split, "source": source}
         config = self.with_arguments("infer", {**given, "resume": resume})
-        from chemnet.data.inference.inference_resume import resumed
+        from chemnet.data.infer_result.infer_resume import resumed
 
         begun = None
         if config["infer"]["resume"] is not False:
@@ -133,10 +133,10 @@ def infer(
     """
     import torch
 
-    from chemnet.data.inference.finite_outputs import FiniteOutputs
-    from chemnet.data.inference.inference_dataset import InferenceWriter
-    from chemnet.data.inference.inference_resume import INPUTS_FILE, check_same_inputs, kept_after_a_batch
-    from chemnet.data.inference.inference_sources import Remaining
+    from chemnet.data.infer_result.finite_outputs import FiniteOutputs
+    from chemnet.data.infer_result.infer_resume import INPUTS_FILE, check_same_inputs, kept_after_a_batch
+    from chemnet.data.infer_result.infer_sources import Remaining
+    from chemnet.data.infer_result.inference_dataset import InferenceWriter
     from chemnet.models.model_file import data_of, role_of
     from chemnet.progress import progress
     from chemnet.training.parallel.devices import choose_device, cpu_threads, precision
@@ -263,7 +263,7 @@ def _data_result(config: ConfigDict, trained: ResultDirectory) -> ResultDirector
 
 
 def _source(config: ConfigDict, parents: dict[str, ResultDirectory], wanted: DataDescription) -> Source:
-    from chemnet.data.inference.inference_sources import RawSource, SplitSource
+    from chemnet.data.infer_result.infer_sources import RawSource, SplitSource
     from chemnet.data.preprocessed import PreprocessedData
 
     if "preprocess" not in parents:

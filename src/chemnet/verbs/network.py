@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from chemnet.chemistry.formats import NetworkParts
     from chemnet.chemistry.formats.row_files import ReadingOptions
     from chemnet.chemistry.network.neighbourhood import Neighbourhood
-    from chemnet.chemistry.network.parts import NetworkSpecies
+    from chemnet.chemistry.network.species_and_reactions import NetworkSpecies
     from chemnet.chemistry.network.species_names import Naming
     from chemnet.chemistry.network.survey import Survey
     from chemnet.chemistry.rates.comparison import Comparison

@@ -9,12 +9,12 @@ from typing import Any
 from chemnet.errors import ConfigError, NotFoundError, ResultsError
 from chemnet.registry import chem_verb
 from chemnet.results import Answer, ResultDirectory, list_results
+from chemnet.results.digests import NOT_HASHED
 from chemnet.results.directory import broken_results, meant_by
-from chemnet.results.directory_names import names_and_components, result_folder, suggest_result
 from chemnet.results.layout import PARTIAL_PREFIX
-from chemnet.results.lineage import NOT_HASHED
-from chemnet.results.partial import list_partial, remove_unfinished, run_state
 from chemnet.results.pruning import remove, superseded
+from chemnet.results.result_names import names_and_components, result_folder, suggest_result
+from chemnet.results.unfinished_runs import list_partial, remove_unfinished, run_state
 from chemnet.text_tables import aligned
 from chemnet.verbs.verb import Verb
 

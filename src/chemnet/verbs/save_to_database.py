@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from matplotlib.figure import Figure
 
-    from chemnet.data.inference.inference_dataset import InferenceDataset
+    from chemnet.data.infer_result.inference_dataset import InferenceDataset
     from chemnet.search.connection import DatabaseConnection
     from chemnet.search.vector_database import VectorDatabase
 
@@ -73,8 +73,8 @@ class SaveToDatabase(Verb[DatabaseResult]):
         ResultsError
             When there is no infer result, or no server answers.
         """
-        from chemnet.data.inference.inference_dataset import InferenceDataset
-        from chemnet.search.infer_result import resolve_latents
+        from chemnet.data.infer_result.inference_dataset import InferenceDataset
+        from chemnet.search.chosen_latents import resolve_latents
         from chemnet.search.known_states import write_known_states
 
         config = self.with_arguments("vector_db", {"infer_dir": infer_dir})

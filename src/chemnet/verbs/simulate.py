@@ -15,7 +15,7 @@ from chemnet.errors import ResultsError, RunFailedError
 from chemnet.progress import get_logger, progress
 from chemnet.registry import chem_verb
 from chemnet.results import ResultWriter, VerbResult
-from chemnet.results.partial import OwnedRun, unfinished
+from chemnet.results.unfinished_runs import OwnedRun, unfinished
 from chemnet.verbs.verb import Verb
 
 if TYPE_CHECKING:
@@ -294,7 +294,7 @@ def _provenance(config: ConfigDict, plan: SimulationPlan) -> dict[str, Any]:
 
 def _finish(config: ConfigDict, writer: ResultWriter) -> None:
     """Add table and figure, drop what only a resume needs, and sum up."""
-    from chemnet.data.pandas_layout import write_pandas_layout
+    from chemnet.data.pandas_writer import write_pandas_layout
     from chemnet.data.simulated_set import SimulatedSet
     from chemnet.plots.tracer_figures import draw_simulated
 

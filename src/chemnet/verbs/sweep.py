@@ -14,7 +14,7 @@ from chemnet.extras import require
 from chemnet.progress import get_logger
 from chemnet.registry import MODELS, VERBS, chem_verb
 from chemnet.results import ResultDirectory, ResultWriter, VerbResult
-from chemnet.results.partial import OwnedRun, unfinished
+from chemnet.results.unfinished_runs import OwnedRun, unfinished
 from chemnet.sweeps.search_space import Choice, Space, grid, read_space, with_space_words
 from chemnet.verbs.train import Train, TrainResult, find_inputs, refuse_wrong_names
 from chemnet.verbs.train_choices import settled

@@ -173,7 +173,7 @@ def refuse_wrong_names(config: ConfigDict) -> None:
     ModelError
         When the file of weights does not exist.
     """
-    from chemnet.training.resume.resumable import training_to_resume
+    from chemnet.training.resume.latest_training import training_to_resume
 
     for part, home in _HOMES.items():
         if config[part]["name"]:

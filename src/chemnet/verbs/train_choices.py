@@ -63,7 +63,7 @@ def _lacks_network(config: ConfigDict) -> bool:
 def _suited(config: ConfigDict, data_result: ResultDirectory) -> ConfigDict:
     """Return a configuration with the network of the data, and with the emulator if that is open."""
     from chemnet.data.preprocessed import PreprocessedData
-    from chemnet.evaluation.network_search import find_network
+    from chemnet.evaluation.network_by_fit import find_network
     from chemnet.training.recipes import with_recipe
 
     found = find_network(data_result, config)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from matplotlib.figure import Figure
 
-    from chemnet.data.inference.inference_dataset import InferenceDataset
+    from chemnet.data.infer_result.inference_dataset import InferenceDataset
     from chemnet.search.reducers import Reducer
 
 #: points that a static figure shows at most: more cover one another, and each takes memory in each panel
@@ -48,7 +48,7 @@ class UmapResult(VerbResult):
     @cached_property
     def states(self) -> InferenceDataset:
         """The infer result that was reduced."""
-        from chemnet.data.inference.inference_dataset import InferenceDataset
+        from chemnet.data.infer_result.inference_dataset import InferenceDataset
 
         return InferenceDataset(self.directory.parent("infer"))
 
@@ -99,13 +99,13 @@ class Umap(Verb[UmapResult]):
         DataError
             When there are too few states, or latents that are not finite.
         """
-        from chemnet.search.infer_result import resolve_latents
+        from chemnet.search.chosen_latents import resolve_latents
 
         config = self.with_arguments("umap", {"infer_dir": infer_dir})
         infer = resolve_latents(config, "umap.infer_dir")
         import numpy as np
 
-        from chemnet.data.inference.inference_dataset import InferenceDataset
+        from chemnet.data.infer_result.inference_dataset import InferenceDataset
         from chemnet.plots.figures import save_figure
 
         config = config.replace({"umap.infer_dir": str(infer.path)})

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from chemnet.data.inference.inference_dataset import InferenceDataset
-    from chemnet.plots.pages import PageData
+    from chemnet.data.infer_result.inference_dataset import InferenceDataset
+    from chemnet.plots.embedding_page import PageData
     from chemnet.verbs.umap import UmapResult
 
 _ROWS_AT_ONCE = 2**15
@@ -79,7 +79,7 @@ class Visualize(Verb[VisualizeResult]):
         """
         config = self.with_arguments("visualize", {"umap_dir": umap_dir})
         umap = resolve_input(config, "visualize.umap_dir", "umap")
-        from chemnet.plots.pages import embedding_page
+        from chemnet.plots.embedding_page import embedding_page
         from chemnet.verbs.umap import UmapResult
 
         config = config.replace({"visualize.umap_dir": str(umap.path)})
@@ -101,7 +101,7 @@ def page_data(umap: UmapResult, config: ConfigDict) -> PageData:
     """Choose what the page shows: a sample of too many points, and the paths of all their tracers."""
     import numpy as np
 
-    from chemnet.plots.pages import PageData
+    from chemnet.plots.embedding_page import PageData
 
     states, table = umap.states, config["visualize"]
     rows = sample_rows(len(states), table["max_points"], config["general"]["seed"])
@@ -166,7 +166,7 @@ def _species_on_page(states: InferenceDataset, wanted: list[str], points: int) -
         The data have no such species.
     """
     from chemnet.chemistry.network.species_sums import positions_of
-    from chemnet.plots.pages import READABLE_VALUES
+    from chemnet.plots.embedding_page import READABLE_VALUES
     from chemnet.plots.tracer_figures import SPECIES_SHOWN
 
     for name in wanted:
@@ -206,7 +206,7 @@ class _Chemistry:
         import numpy as np
 
         from chemnet.chemistry.network.species_sums import summed_abundances
-        from chemnet.plots.pages import centidex
+        from chemnet.plots.embedding_page import centidex
 
         field = next((name for name in ("abundance", "reconstruction") if name in states.fields), None)
         true = np.empty((len(rows), len(species)), np.int16)

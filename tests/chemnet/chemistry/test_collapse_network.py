@@ -12,7 +12,7 @@ import pytest
 
 from chemnet.chemistry.formats import native
 from chemnet.chemistry.network.network import Network
-from chemnet.chemistry.network.parts import Reaction
+from chemnet.chemistry.network.species_and_reactions import Reaction
 
 COLLAPSE = Path(str(resources.files("chemnet.chemistry.networks"))) / "collapse"
 KINDS_OF_UCLCHEM = ("CRP", "CRPHOT", "PHOTON", "LH")

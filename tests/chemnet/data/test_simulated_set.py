@@ -11,7 +11,7 @@ import pytest
 
 from chemnet.chemistry.tracers import Tracer, generate_tracers
 from chemnet.config import load_config
-from chemnet.data.pandas_layout import write_pandas_layout
+from chemnet.data.pandas_writer import write_pandas_layout
 from chemnet.data.simulated_set import SimulatedSet, SimulatedWriter
 from chemnet.errors import DataError
 from chemnet.registry import DATASETS

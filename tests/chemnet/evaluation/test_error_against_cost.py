@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from chemnet.config import load_config
+from chemnet.evaluation import compared_predictors
 from chemnet.evaluation import error_against_cost as measured
-from chemnet.evaluation import priced_ways
-from chemnet.evaluation.judge import Judge, Options
-from chemnet.evaluation.priced_ways import PricedWay
+from chemnet.evaluation.compared_predictors import PricedWay
 from chemnet.evaluation.score_sums import Forecast
+from chemnet.evaluation.score_tracers import Judge, Options
 from chemnet.plots.cost_figures import WAYS, draw_error_against_cost
 
 
@@ -101,8 +101,8 @@ def test_with_a_network_the_solver_stands_alone_and_behind_a_plain_emulator(
         return SimpleNamespace(emulate=lambda *inputs: _unchanged(judge, inputs[1]))
 
     found = (Still(surrogate.species), {"rtol": 1e-4})
-    monkeypatch.setattr(priced_ways, "network_for", lambda *given: found)
-    monkeypatch.setattr(priced_ways, "Fallback", behind)
+    monkeypatch.setattr(compared_predictors, "network_for", lambda *given: found)
+    monkeypatch.setattr(compared_predictors, "Fallback", behind)
     priced = measured.error_against_cost(surrogate, judge, tiny_data, config)
     assert priced is not None
     kinds = [way["kind"] for way in priced["rows"]]

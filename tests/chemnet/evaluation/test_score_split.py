@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from chemnet.evaluation.judge import Judge, Options
 from chemnet.evaluation.score_split import evaluate
+from chemnet.evaluation.score_tracers import Judge, Options
 from chemnet.workers import ThisThread, Threads
 
 RULES = {"floor": 1e-20, "visible": 1e-14, "abundant": 1e-8, "neighbour_rows": 50, "seed": 0}

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from chemnet.errors import ModelError
-from chemnet.models import contract, recipe
+from chemnet.models import contract, optimisation
 from chemnet.models.autoencoders.autoencoder_base import AutoencoderBase
 from chemnet.models.emulators.emulator import Emulator
 from chemnet.models.emulators.spaces.space import Space
@@ -87,7 +87,7 @@ def test_what_every_model_shares_is_added_and_nothing_is_replaced() -> None:
     assert model.save is own
     assert model.role == "other"
     assert model.feed == "rows"
-    assert model.make_optimizer is recipe.make_optimizer
+    assert model.make_optimizer is optimisation.make_optimizer
     shared = [
         name for name in vars(contract.ChemModel) if name.startswith(("make_o", "make_s", "load", "val"))
     ]

@@ -22,12 +22,12 @@ from chemnet.results import (
     ResultDirectory,
     ResultWriter,
     VerbResult,
+    digests,
     find_most_recent_results_dir,
-    lineage,
     list_results,
     resolve_input,
 )
-from chemnet.results.partial import list_partial, unfinished
+from chemnet.results.unfinished_runs import list_partial, unfinished
 
 
 @pytest.fixture
@@ -385,10 +385,10 @@ def test_a_file_that_was_read_whole_is_read_again_once_it_may_have_changed(make,
     result = make()
     path = result.file("file.txt")
     long_ago = time.time() - 9
-    monkeypatch.setattr("chemnet.results.lineage.time.time", lambda: long_ago + 99)
+    monkeypatch.setattr("chemnet.results.digests.time.time", lambda: long_ago + 99)
     reads = []
-    digest = lineage.file_digest
-    monkeypatch.setattr(lineage, "file_digest", lambda *words: reads.append(1) or digest(*words))
+    digest = digests.file_digest
+    monkeypatch.setattr(digests, "file_digest", lambda *words: reads.append(1) or digest(*words))
     for _ in range(3):
         result.file("file.txt")
     assert len(reads) == 1

@@ -7,7 +7,7 @@ import pytest
 from command_line import chemnet
 from workspace import make_workspace
 
-from chemnet.data.inference.inference_dataset import InferenceDataset
+from chemnet.data.infer_result.inference_dataset import InferenceDataset
 from chemnet.results import ResultDirectory
 from chemnet.search.encoder import StateEncoder
 

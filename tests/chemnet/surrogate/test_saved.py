@@ -9,7 +9,7 @@ from chemnet.config.whole_file import with_checksum
 from chemnet.errors import ModelError
 from chemnet.models.weights import read_tensors
 from chemnet.surrogate.surrogate import Surrogate
-from chemnet.surrogate.trust.domain import Domain
+from chemnet.surrogate.trust.trained_ranges import Domain
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from workspace import TINY, Workspace, make_workspace
 
 from chemnet.config import load_config
 from chemnet.data.preprocessed import PreprocessedData
-from chemnet.evaluation.judge import Judge, Options
+from chemnet.evaluation.score_tracers import Judge, Options
 from chemnet.evaluation.scored_data import data_for, surrogate_to_score
 from chemnet.plots.benchmark_report import as_html, as_markdown, as_text
 from chemnet.results import VerbResult

@@ -6,7 +6,7 @@ import pytest
 from command_line import chemnet
 
 from chemnet.errors import NotFoundError
-from chemnet.evaluation.metric_words import METRICS, meaning_of
+from chemnet.evaluation.metric_meanings import METRICS, meaning_of
 
 SCORED = (
     "mlae",

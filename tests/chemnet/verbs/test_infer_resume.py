@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from chemnet.data.inference import inference_dataset, inference_sources, inference_writer
+from chemnet.data.infer_result import infer_result_writer, infer_sources, inference_dataset
 from chemnet.errors import ResultsError
-from chemnet.results.partial import list_partial
+from chemnet.results.unfinished_runs import list_partial
 from chemnet.surrogate.bulk import model_over_data_set
 from chemnet.verbs import infer as module
 from chemnet.verbs.infer import Infer, InferResult
@@ -22,10 +22,10 @@ ROWS_PER_BATCH = 64
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Six files for the 360 states, blocks that do not fit them, and few tracers per rollout."""
-    for each in (inference_writer, inference_dataset):
+    for each in (infer_result_writer, inference_dataset):
         monkeypatch.setattr(each, "ROWS_PER_FILE", ROWS_PER_BATCH)
     monkeypatch.setitem(model_over_data_set.ROWS_PER_CALL, "cpu", 40)
-    monkeypatch.setattr(inference_sources, "TRACERS_PER_BLOCK", 2)
+    monkeypatch.setattr(infer_sources, "TRACERS_PER_BLOCK", 2)
 
 
 def broken_off(config: Any, monkeypatch: pytest.MonkeyPatch, after: int) -> None:
@@ -111,7 +111,7 @@ def test_a_death_at_the_start_of_a_resume_loses_no_finished_batch(
             def die(*arguments: Any, **keywords: Any) -> Any:
                 raise KeyboardInterrupt
 
-            patch.setattr(inference_writer.np, "fromfile", die)
+            patch.setattr(infer_result_writer.np, "fromfile", die)
             with pytest.raises(KeyboardInterrupt):
                 Infer(config).run(resume="latest")
     assert files_of(Infer(config).run(resume="latest")) == files_of(whole)

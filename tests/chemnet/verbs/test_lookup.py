@@ -12,7 +12,7 @@ from workspace import make_workspace
 
 from chemnet.config import load_config
 from chemnet.core import ChemNet
-from chemnet.data.inference.inference_dataset import InferenceDataset
+from chemnet.data.infer_result.inference_dataset import InferenceDataset
 from chemnet.errors import ChemNetError, NotFoundError
 
 

@@ -6,7 +6,7 @@ import pytest
 from chemnet import ChemNet
 from chemnet.errors import ConfigError, NotFoundError, ResultsError
 from chemnet.results import ResultWriter
-from chemnet.results.partial import RUNNING_FILE
+from chemnet.results.unfinished_runs import RUNNING_FILE
 
 
 @pytest.fixture

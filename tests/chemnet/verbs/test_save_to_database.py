@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from known_states import LATENT_DIM, write_infer_result
 
-from chemnet.data.inference.inference_dataset import InferenceDataset
+from chemnet.data.infer_result.inference_dataset import InferenceDataset
 from chemnet.errors import ConfigError, ResultsError
 from chemnet.results import VerbResult
 from chemnet.search.known_states import KnownStates

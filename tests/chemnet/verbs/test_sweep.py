@@ -17,7 +17,7 @@ from workspace import make_workspace
 from chemnet.config import load_config
 from chemnet.errors import ConfigError, ResultsError, RunFailedError
 from chemnet.results import ResultDirectory, list_results, resolve_input
-from chemnet.results.partial import list_partial
+from chemnet.results.unfinished_runs import list_partial
 from chemnet.sweeps.study import Study
 from chemnet.verbs.sweep import Sweep, SweepResult
 

@@ -12,7 +12,7 @@ from trainings import EMULATOR, same, train, weights_of, without_times
 
 from chemnet.config import ConfigDict, load_config
 from chemnet.errors import ConfigError
-from chemnet.models.recipe import make_criterion
+from chemnet.models.optimisation import make_criterion
 from chemnet.results import VerbResult
 from chemnet.training.loop.training_report import write_curves
 from chemnet.verbs.train import TrainResult

@@ -11,7 +11,7 @@ import pytest
 import chemnet
 from chemnet import ChemNet
 from chemnet.errors import DataError, ModelError
-from chemnet.evaluation.network_search import find_network
+from chemnet.evaluation.network_by_fit import find_network
 from chemnet.models.weights import read_tensors
 
 WORDS = (
@@ -98,7 +98,7 @@ def test_a_network_that_did_not_make_the_data_is_refused_with_the_disagreement(f
 def test_without_a_network_the_relaxing_emulator_learns_and_a_line_says_what_one_would_bring(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("chemnet.evaluation.network_search._shipped", lambda *_: iter(()))
+    monkeypatch.setattr("chemnet.evaluation.network_by_fit._shipped", lambda *_: iter(()))
     result = trained(folder, "model.name=emulator", "train.curriculum_start=2")
     assert result.summary["model"] == "DirectRelaxation"
     assert result.directory.config["train"]["ema_decay"] == 0.99

@@ -10,7 +10,7 @@ from known_states import write_infer_result
 from workspace import make_workspace
 
 from chemnet.config import load_config
-from chemnet.data.inference.inference_dataset import InferenceDataset
+from chemnet.data.infer_result.inference_dataset import InferenceDataset
 from chemnet.errors import ConfigError, ResultsError
 from chemnet.results import VerbResult
 from chemnet.verbs.umap import Umap, UmapResult, sample_rows

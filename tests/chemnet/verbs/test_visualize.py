@@ -10,9 +10,9 @@ from known_states import write_infer_result
 from workspace import make_workspace
 
 from chemnet.config import ConfigDict, load_config
-from chemnet.data.inference.inference_dataset import InferenceDataset
+from chemnet.data.infer_result.inference_dataset import InferenceDataset
 from chemnet.errors import ConfigError, ResultsError
-from chemnet.plots.pages import centidex
+from chemnet.plots.embedding_page import centidex
 from chemnet.results import VerbResult
 from chemnet.verbs.umap import Umap, UmapResult
 from chemnet.verbs.visualize import Visualize, VisualizeResult, page_data

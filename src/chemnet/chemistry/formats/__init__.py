@@ -7,10 +7,10 @@ from importlib import import_module, resources
 from pathlib import Path
 from types import ModuleType
 
-from chemnet.chemistry.formats.foreign import what_it_is
 from chemnet.chemistry.formats.row_files import Reading, ReadingOptions
+from chemnet.chemistry.formats.unsupported import what_it_is
 from chemnet.chemistry.network.balance import check_reaction
-from chemnet.chemistry.network.parts import NetworkSpecies, Reaction
+from chemnet.chemistry.network.species_and_reactions import NetworkSpecies, Reaction
 from chemnet.chemistry.network.species_names import accidental_elements, refuse_accidents
 from chemnet.errors import DataError, suggest
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from chemnet.chemistry.formats.expressions import DUST_CHARGING
 from chemnet.chemistry.formats.rate_functions import RECOMBINATION
-from chemnet.chemistry.network.parts import NetworkSpecies
+from chemnet.chemistry.network.species_and_reactions import NetworkSpecies
 from chemnet.chemistry.rates.constants import DIFFUSION_RATIO, MONOLAYER
 from chemnet.chemistry.rates.grain import attempt_frequency
 from chemnet.errors import DataError, suggest

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from chemnet.chemistry.network.parts import NetworkSpecies, Reaction
 from chemnet.chemistry.network.species import parse_species
+from chemnet.chemistry.network.species_and_reactions import NetworkSpecies, Reaction
 
 WEAKLY_BOUND = 1210.0
 """Binding energy [K] up to which H2 formation and cosmic rays desorb a species (Roberts et al. 2007)."""

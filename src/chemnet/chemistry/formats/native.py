@@ -28,8 +28,8 @@ from chemnet.chemistry.formats.native_tables import (
     read_table,
 )
 from chemnet.chemistry.formats.row_files import Reading
-from chemnet.chemistry.network.parts import OUTSIDE, NetworkSpecies, Reaction
 from chemnet.chemistry.network.species import parse_species
+from chemnet.chemistry.network.species_and_reactions import OUTSIDE, NetworkSpecies, Reaction
 from chemnet.config.toml_text import read_toml_text
 from chemnet.errors import DataError, suggest
 from chemnet.text_files import number, read_text

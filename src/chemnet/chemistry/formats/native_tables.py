@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from chemnet.chemistry.formats import csv_tables
-from chemnet.chemistry.network.parts import REACTION_KINDS
+from chemnet.chemistry.network.species_and_reactions import REACTION_KINDS
 from chemnet.errors import DataError, suggest
 
 FORMAT = "chemnet"

@@ -15,7 +15,7 @@ from chemnet.chemistry.formats.native_tables import (
     VERSION,
     write_table,
 )
-from chemnet.chemistry.network.parts import NetworkSpecies, Reaction
+from chemnet.chemistry.network.species_and_reactions import NetworkSpecies, Reaction
 from chemnet.errors import DataError
 
 

@@ -13,8 +13,8 @@ from chemnet.chemistry.formats.csv_tables import read_columns, read_table, table
 from chemnet.chemistry.formats.expressions import RateExpression, compile_expression
 from chemnet.chemistry.formats.grain_rates import encounter_desorption, recombination_on_grains
 from chemnet.chemistry.formats.row_files import Reading
-from chemnet.chemistry.network.parts import REACTION_KINDS, NetworkSpecies, Reaction
 from chemnet.chemistry.network.species import is_species, parse_species
+from chemnet.chemistry.network.species_and_reactions import REACTION_KINDS, NetworkSpecies, Reaction
 from chemnet.errors import DataError, suggest
 from chemnet.text_files import number
 

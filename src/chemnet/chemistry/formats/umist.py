@@ -24,7 +24,7 @@ from chemnet.chemistry.formats.row_files import (
     require_reactants,
     split_partner,
 )
-from chemnet.chemistry.network.parts import NetworkSpecies, Reaction
+from chemnet.chemistry.network.species_and_reactions import NetworkSpecies, Reaction
 from chemnet.errors import DataError, suggest
 from chemnet.text_files import data_lines, number
 

@@ -6,7 +6,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Mapping
 
-from chemnet.chemistry.network.parts import REACTION_KINDS, NetworkSpecies, Reaction
+from chemnet.chemistry.network.species_and_reactions import REACTION_KINDS, NetworkSpecies, Reaction
 from chemnet.errors import DataError, suggest
 
 _GRAIN_CHARGE_KINDS = frozenset({"FREEZE", "THERM", "DESOH2", "DESCR", "DEUVCR", "GAR"})

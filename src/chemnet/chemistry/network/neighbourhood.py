@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from chemnet.chemistry.network.parts import Reaction
 from chemnet.chemistry.network.species import parse_species
+from chemnet.chemistry.network.species_and_reactions import Reaction
 from chemnet.chemistry.network.survey import net_change
 
 _LIGHT = frozenset({"H", "D"})

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chemnet.chemistry.network.balance import balanced_freeze, check_reaction, imbalance
-from chemnet.chemistry.network.parts import NetworkSpecies, Reaction
 from chemnet.chemistry.network.rate_options import STANDARD_GRAIN, RateOptions, scale_factors
+from chemnet.chemistry.network.species_and_reactions import NetworkSpecies, Reaction
 from chemnet.chemistry.network.stoichiometry import charges, element_names, stoichiometric_matrix
 from chemnet.errors import DataError, suggest
 from chemnet.progress import get_logger

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from chemnet.chemistry.network.parts import REACTION_KINDS, Reaction
+from chemnet.chemistry.network.species_and_reactions import REACTION_KINDS, Reaction
 from chemnet.errors import DataError, suggest
 
 ATOMIC_MASS = 1.66053907e-24

@@ -13,8 +13,8 @@ from typing import Any
 
 from chemnet.chemistry.network.balance import imbalance
 from chemnet.chemistry.network.network import Network
-from chemnet.chemistry.network.parts import NetworkSpecies, Reaction
 from chemnet.chemistry.network.report_text import place, several, titled, with_tuples
+from chemnet.chemistry.network.species_and_reactions import NetworkSpecies, Reaction
 from chemnet.chemistry.network.stoichiometry import element_names
 from chemnet.chemistry.rates.temperature_ranges import JoinedRanges, join_ranges
 from chemnet.errors import DataError

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chemnet.chemistry.network.network import Network
-from chemnet.chemistry.network.parts import Reaction
+from chemnet.chemistry.network.species_and_reactions import Reaction
 from chemnet.chemistry.rates.temperature_ranges import ActiveRange, network_ranges
 from chemnet.errors import DataError
 

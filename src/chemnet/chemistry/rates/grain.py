@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 
 from chemnet.chemistry.network.network import Network
-from chemnet.chemistry.network.parts import NetworkSpecies, Reaction
 from chemnet.chemistry.network.rate_options import ATOMIC_MASS
+from chemnet.chemistry.network.species_and_reactions import NetworkSpecies, Reaction
 from chemnet.chemistry.rates.constants import (
     BARRIER_WIDTH,
     BOLTZMANN,

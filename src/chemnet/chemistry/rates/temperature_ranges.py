@@ -18,7 +18,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from chemnet.chemistry.network.network import Network
-from chemnet.chemistry.network.parts import Reaction
+from chemnet.chemistry.network.species_and_reactions import Reaction
 
 SELF_SHIELDED = frozenset({"H2", "CO", "C"})
 """Species whose photodissociation or ionisation is computed from columns and knows no temperature limits."""

@@ -7,8 +7,8 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from chemnet.chemistry.network.network import Network
-from chemnet.chemistry.network.parts import NetworkSpecies, Reaction
 from chemnet.chemistry.network.rate_options import ATOMIC_MASS, STANDARD_GRAIN, GrainModel, scale_factors
+from chemnet.chemistry.network.species_and_reactions import NetworkSpecies, Reaction
 from chemnet.chemistry.rates.constants import BOLTZMANN, ICE_PHOTO_RATIO
 from chemnet.chemistry.rates.grain import (
     attempt_frequency,

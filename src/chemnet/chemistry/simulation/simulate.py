@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from chemnet.chemistry.simulation.outcomes import FinishedTracers, Outcome
 from chemnet.chemistry.simulation.plan import SimulationPlan
-from chemnet.chemistry.solver.codes import SolverCode
+from chemnet.chemistry.solver.outcome_codes import SolverCode
 from chemnet.chemistry.tracers import Tracer
 from chemnet.workers import Workers, completed, worker_count
 

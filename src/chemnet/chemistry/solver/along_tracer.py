@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from chemnet.chemistry.rates.expression_values import ExpressionRates
 from chemnet.chemistry.rates.table import EXTINCTION
-from chemnet.chemistry.solver.codes import N_COUNTS, RETRIES, SolverCode
 from chemnet.chemistry.solver.elimination import allocate_factors
+from chemnet.chemistry.solver.outcome_codes import N_COUNTS, RETRIES, SolverCode
 from chemnet.chemistry.solver.problem import CompiledNetwork, Forcing, set_coefficients
 from chemnet.chemistry.solver.quirks import (
     FIRST_CALL,

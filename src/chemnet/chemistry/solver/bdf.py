@@ -22,7 +22,6 @@ from chemnet.chemistry.solver.backward_differences import (
     scaled_norm,
     set_scale,
 )
-from chemnet.chemistry.solver.codes import NEWTON_FAILURES, REJECTED, STEPS, SolverCode
 from chemnet.chemistry.solver.elimination import Factors
 from chemnet.chemistry.solver.newton import (
     AGE,
@@ -31,6 +30,7 @@ from chemnet.chemistry.solver.newton import (
     correct,
     renew_jacobian,
 )
+from chemnet.chemistry.solver.outcome_codes import NEWTON_FAILURES, REJECTED, STEPS, SolverCode
 from chemnet.chemistry.solver.problem import Forcing, Problem, set_coefficients
 from chemnet.compiling import compiled, inner
 

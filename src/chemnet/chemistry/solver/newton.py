@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from chemnet.chemistry.equations import derivatives, jacobian
 from chemnet.chemistry.solver.backward_differences import MAX_ORDER, scaled_norm
-from chemnet.chemistry.solver.codes import EVALUATIONS, FACTORISATIONS, JACOBIANS
 from chemnet.chemistry.solver.elimination import Factors, factorise, solve_factorised
+from chemnet.chemistry.solver.outcome_codes import EVALUATIONS, FACTORISATIONS, JACOBIANS
 from chemnet.chemistry.solver.problem import Problem
 from chemnet.compiling import inner
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from chemnet.chemistry.equations import derivatives, jacobian
 from chemnet.chemistry.solver.backward_differences import scaled_norm
-from chemnet.chemistry.solver.codes import (
+from chemnet.chemistry.solver.elimination import Factors, factorise, solve_factorised
+from chemnet.chemistry.solver.outcome_codes import (
     EVALUATIONS,
     FACTORISATIONS,
     JACOBIANS,
@@ -21,7 +22,6 @@ from chemnet.chemistry.solver.codes import (
     STEPS,
     SolverCode,
 )
-from chemnet.chemistry.solver.elimination import Factors, factorise, solve_factorised
 from chemnet.chemistry.solver.problem import Forcing, Problem, set_coefficients
 from chemnet.compiling import compiled, inner
 

@@ -16,7 +16,7 @@ from chemnet.chemistry.rates.table import COLUMN_NUCLEI, EXTINCTION
 from chemnet.chemistry.rates.temperature_coverage import temperature_coverage
 from chemnet.chemistry.solver.along_tracer import Tolerances, TracerIntegrator
 from chemnet.chemistry.solver.bdf import integrate_bdf
-from chemnet.chemistry.solver.codes import SolverCode, Statistics
+from chemnet.chemistry.solver.outcome_codes import SolverCode, Statistics
 from chemnet.chemistry.solver.problem import compile_network
 from chemnet.chemistry.solver.rosenbrock import integrate_rodas3
 from chemnet.chemistry.units import SECONDS_PER_YEAR

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from chemnet.chemistry.solver.codes import SolverCode
+from chemnet.chemistry.solver.outcome_codes import SolverCode
 from chemnet.compiling import compiled, inner
 
 Array = NDArray[np.float64]

@@ -15,11 +15,11 @@ from chemnet.chemistry.network.stoichiometry import element_names, stoichiometri
 from chemnet.config import ConfigDict
 from chemnet.data.block_reader import BlockReader
 from chemnet.data.chem_dataset import ChemDataset, TracerBlock, tracer_groups
+from chemnet.data.preprocess.abundance_plausibility import check_plausible, understand
 from chemnet.data.preprocess.method import Labels, PreprocessingMethod
 from chemnet.data.preprocess.parameter_survey import Survey, survey
 from chemnet.data.preprocess.split_labels import SPLIT_FILE_NAME, SPLIT_NAMES
 from chemnet.data.preprocess.split_writer import Rows, SplitLayout, SplitWriter
-from chemnet.data.preprocess.unit_plausibility import check_plausible, understand
 from chemnet.data.scaling import AbundanceScaling, PhysicalScaling
 from chemnet.data.value_checks import check_physical, check_time, clip_abundance
 from chemnet.errors import DataError, suggest

@@ -21,7 +21,7 @@ from chemnet.data.value_checks import Place, check_physical, check_time, clip_ab
 from chemnet.errors import ConfigError, DataError
 from chemnet.progress import get_logger
 from chemnet.registry import chem_dataset
-from chemnet.results.lineage import file_digest
+from chemnet.results.digests import file_digest
 
 _log = get_logger(__name__)
 

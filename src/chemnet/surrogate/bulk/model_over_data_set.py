@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from chemnet.data.histories import padded_rows, padded_steps
-from chemnet.data.inference.inference_sources import Block, Source
+from chemnet.data.infer_result.infer_sources import Block, Source
 from chemnet.data.scaling import AbundanceScaling
 from chemnet.errors import ModelError
 from chemnet.models.codec import Codec, unscaled

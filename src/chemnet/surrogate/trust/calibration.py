@@ -18,10 +18,10 @@ from chemnet.data.histories import HistorySource, has_histories
 from chemnet.data.preprocessed import PreprocessedData
 from chemnet.progress import get_logger
 from chemnet.surrogate.rollout import read, rollout_states
-from chemnet.surrogate.trust.monitored_predictor import MonitoredPredictor
+from chemnet.surrogate.trust.error_indicators import MonitoredPredictor
+from chemnet.surrogate.trust.expected_error import SMALLEST_INDICATOR, Calibration
 from chemnet.surrogate.trust.novelty import ReferenceStates
 from chemnet.surrogate.trust.species_errors import SpeciesErrors
-from chemnet.surrogate.trust.trust import SMALLEST_INDICATOR, Calibration
 from chemnet.surrogate.wrappers.conservation import ConservingPredictor
 from chemnet.surrogate.wrappers.surrogate_ensemble import Components
 

@@ -29,7 +29,7 @@ from chemnet.surrogate.array_checks import check_rows, is_one_cell
 from chemnet.surrogate.predictor import State, without
 from chemnet.surrogate.rollout import trajectory
 from chemnet.surrogate.surrogate import Surrogate
-from chemnet.surrogate.trust.monitored_predictor import MonitoredPredictor
+from chemnet.surrogate.trust.error_indicators import MonitoredPredictor
 
 Array = NDArray[np.float64]
 

@@ -9,7 +9,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from chemnet.config import ConfigDict
 from chemnet.config.overrides import join_key
-from chemnet.models.recipe import keywords
+from chemnet.models.optimisation import keywords
 from chemnet.training.loop.engines import monitored
 from chemnet.training.loop.session import Session
 

@@ -11,7 +11,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from chemnet.config import ConfigDict
-from chemnet.models import recipe
+from chemnet.models import optimisation
 from chemnet.training.feeds.data_feed import Feed
 from chemnet.training.parallel.process_group import ALONE, Alone
 from chemnet.training.resume.checkpoint import TrainingState
@@ -79,11 +79,14 @@ class Session:
 
 def make_session(model: Any, config: ConfigDict, **parts: Any) -> Session:
     """Return a session with the optimizer and scheduler that the model or the configuration asks for."""
-    for part, function in (("optimizer", recipe.make_optimizer), ("scheduler", recipe.make_scheduler)):
+    for part, function in (
+        ("optimizer", optimisation.make_optimizer),
+        ("scheduler", optimisation.make_scheduler),
+    ):
         if getattr(type(model), f"make_{part}") is not function:
-            recipe.warn_of_own(model, part, config)
+            optimisation.warn_of_own(model, part, config)
     if model.closed_form:
-        optimizer, scheduler = recipe.no_optimizer(), None
+        optimizer, scheduler = optimisation.no_optimizer(), None
     else:
         optimizer = model.make_optimizer(config)
         scheduler = model.make_scheduler(config, optimizer)

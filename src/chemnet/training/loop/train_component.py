@@ -15,7 +15,7 @@ from torch import Tensor
 from chemnet.config import ConfigDict
 from chemnet.models.contract import build_model, own_table
 from chemnet.models.model_file import load_trained, write_model_file
-from chemnet.models.recipe import keywords
+from chemnet.models.optimisation import keywords
 from chemnet.models.weights import fitted
 from chemnet.progress import get_logger
 from chemnet.registry import MODELS

@@ -23,8 +23,8 @@ from torch.optim import Optimizer
 
 from chemnet.errors import ModelError, ResultsError
 from chemnet.models.weights import fitted, read_described_tensors, renamed, write_tensors
-from chemnet.results.lineage import content_digest
-from chemnet.training.resume.resumable import RESUME_FILE
+from chemnet.results.digests import content_digest
+from chemnet.training.resume.latest_training import RESUME_FILE
 
 READABLE_FILE = "resume.json"
 

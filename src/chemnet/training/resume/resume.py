@@ -12,10 +12,10 @@ from chemnet.errors import ConfigError, ResultsError
 from chemnet.progress import get_logger
 from chemnet.results import ResultDirectory
 from chemnet.results.layout import PARTIAL_PREFIX, RESULT_FILE
-from chemnet.results.partial import OwnedRun
+from chemnet.results.unfinished_runs import OwnedRun
 from chemnet.training.parallel.process_group import ALONE, Alone
 from chemnet.training.resume.checkpoint import Resumable, read_state
-from chemnet.training.resume.resumable import training_to_resume
+from chemnet.training.resume.latest_training import training_to_resume
 
 INPUTS = ("preprocess", "autoencoder")
 CONFIG_FILE = "runtime_config.toml"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chemnet.chemistry.formats.grain_rows import bulk_of, grain_rows, tunnelling_mass
-from chemnet.chemistry.network.parts import NetworkSpecies, Reaction
+from chemnet.chemistry.network.species_and_reactions import NetworkSpecies, Reaction
 
 GAS = [NetworkSpecies(name, 1.0) for name in ("H", "H2", "O", "OH", "H2O", "H3O+")]
 ICE = [

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from chemnet.chemistry.formats import native, native_writer
 from chemnet.chemistry.network.network import Network
-from chemnet.chemistry.network.parts import OUTSIDE, NetworkSpecies, Reaction
+from chemnet.chemistry.network.species_and_reactions import OUTSIDE, NetworkSpecies, Reaction
 from chemnet.errors import DataError
 
 HEADER = 'format = "chemnet"\nversion = 1\n'

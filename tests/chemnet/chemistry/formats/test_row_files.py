@@ -14,7 +14,7 @@ from chemnet.chemistry.formats.row_files import (
     require_reactants,
     split_partner,
 )
-from chemnet.chemistry.network.parts import Reaction
+from chemnet.chemistry.network.species_and_reactions import Reaction
 from chemnet.errors import DataError
 
 

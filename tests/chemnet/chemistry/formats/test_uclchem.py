@@ -11,7 +11,7 @@ import pytest
 from chemnet.chemistry.formats import uclchem
 from chemnet.chemistry.formats.row_files import Reading
 from chemnet.chemistry.network.network import Network
-from chemnet.chemistry.network.parts import Reaction
+from chemnet.chemistry.network.species_and_reactions import Reaction
 from chemnet.chemistry.rates import compile_reactions
 from chemnet.errors import DataError
 

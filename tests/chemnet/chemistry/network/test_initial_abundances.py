@@ -10,7 +10,7 @@ import pytest
 
 from chemnet.chemistry.network.initial_abundances import STANDARD_ABUNDANCES, initial_abundances
 from chemnet.chemistry.network.network import Network
-from chemnet.chemistry.network.parts import NetworkSpecies
+from chemnet.chemistry.network.species_and_reactions import NetworkSpecies
 from chemnet.errors import DataError
 
 

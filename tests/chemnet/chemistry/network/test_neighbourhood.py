@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chemnet.chemistry.network.neighbourhood import Neighbour, Neighbourhood, neighbourhood
-from chemnet.chemistry.network.parts import Reaction
+from chemnet.chemistry.network.species_and_reactions import Reaction
 
 
 def reaction(left: str, right: str, kind: str = "TWOBODY") -> Reaction:

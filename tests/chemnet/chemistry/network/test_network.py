@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chemnet.chemistry.network.network import Network
-from chemnet.chemistry.network.parts import NetworkSpecies, Reaction
+from chemnet.chemistry.network.species_and_reactions import NetworkSpecies, Reaction
 from chemnet.errors import DataError
 
 SPECIES = [

@@ -12,7 +12,7 @@ from made_tracers import SPECIES
 from chemnet.chemistry import summed_abundances
 from chemnet.chemistry.network.species_sums import positions_of
 from chemnet.errors import DataError
-from chemnet.evaluation.examples import check_species
+from chemnet.evaluation.report_examples import check_species
 from chemnet.search.queries import read_abundances
 
 ICES = ["CO", "#CO", "@CO", "#H2O", "H2O", "SIO"]

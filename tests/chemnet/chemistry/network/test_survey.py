@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from chemnet.chemistry.formats import uclchem
 from chemnet.chemistry.formats.row_files import network_species
 from chemnet.chemistry.network.network import Network
-from chemnet.chemistry.network.parts import Reaction
+from chemnet.chemistry.network.species_and_reactions import Reaction
 from chemnet.chemistry.network.survey import TEMPERATURES, Survey, net_change, survey
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from chemnet.chemistry.equations import Equations, compile_equations, derivatives, jacobian
 from chemnet.chemistry.network.initial_abundances import initial_abundances
 from chemnet.chemistry.network.network import Network
-from chemnet.chemistry.network.parts import NetworkSpecies, Reaction
+from chemnet.chemistry.network.species_and_reactions import NetworkSpecies, Reaction
 from chemnet.chemistry.rates import compile_reactions, rate_coefficients
 from chemnet.chemistry.rates.constants import CR_YIELD
 

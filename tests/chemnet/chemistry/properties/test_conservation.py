@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from chemnet.chemistry.network.network import Network
-from chemnet.chemistry.network.parts import Reaction
 from chemnet.chemistry.network.species import parse_species
+from chemnet.chemistry.network.species_and_reactions import Reaction
 
 Array = NDArray[np.float64]
 POOL = (

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
 from chemnet.chemistry.network.network import Network
-from chemnet.chemistry.network.parts import Reaction
+from chemnet.chemistry.network.species_and_reactions import Reaction
 from chemnet.chemistry.units import SECONDS_PER_YEAR
 
 Array = NDArray[np.float64]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from chemnet.chemistry.network.network import Network
-from chemnet.chemistry.network.parts import NetworkSpecies, Reaction
+from chemnet.chemistry.network.species_and_reactions import NetworkSpecies, Reaction
 from chemnet.chemistry.rates import compile_reactions, rate_coefficients
 from chemnet.chemistry.rates.constants import GRAIN_SECTION, MONOLAYER
 from chemnet.chemistry.rates.grain import attempt_frequency, h2_formation

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from chemnet.chemistry.network.network import Network
-from chemnet.chemistry.network.parts import NetworkSpecies, Reaction
+from chemnet.chemistry.network.species_and_reactions import NetworkSpecies, Reaction
 from chemnet.chemistry.rates.grain import (
     attempt_frequency,
     desorption_fraction,

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chemnet.chemistry.network.network import Network
-from chemnet.chemistry.network.parts import NetworkSpecies, Reaction
+from chemnet.chemistry.network.species_and_reactions import NetworkSpecies, Reaction
 from chemnet.chemistry.rates.temperature_coverage import TemperatureCoverage, temperature_coverage
 from chemnet.chemistry.simulation.plan import SimulationPlan
 from chemnet.chemistry.tracers import generate_tracers

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chemnet.chemistry.network.network import Network
-from chemnet.chemistry.network.parts import NetworkSpecies, Reaction
+from chemnet.chemistry.network.species_and_reactions import NetworkSpecies, Reaction
 from chemnet.chemistry.rates import compile_reactions, rate_coefficients
 from chemnet.chemistry.rates.constants import CR_YIELD
 from chemnet.chemistry.rates.temperature_ranges import join_ranges

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from chemnet.chemistry.network.network import Network
-from chemnet.chemistry.network.parts import NetworkSpecies, Reaction
+from chemnet.chemistry.network.species_and_reactions import NetworkSpecies, Reaction
 from chemnet.chemistry.simulation.plan import SimulationPlan, network_digest
 from chemnet.chemistry.tracers import generate_tracers
 

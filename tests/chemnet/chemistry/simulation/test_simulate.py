@@ -9,7 +9,7 @@ import numpy as np
 
 from chemnet.chemistry.network.network import Network
 from chemnet.chemistry.simulation.simulate import _failure
-from chemnet.chemistry.solver.codes import SolverCode
+from chemnet.chemistry.solver.outcome_codes import SolverCode
 
 
 def test_an_element_that_is_not_there_has_no_total_to_keep() -> None:

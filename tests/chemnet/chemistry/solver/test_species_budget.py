@@ -9,7 +9,7 @@ import pytest
 
 from chemnet.chemistry.formats import shipped_networks
 from chemnet.chemistry.network.network import Network
-from chemnet.chemistry.network.parts import NetworkSpecies, Reaction
+from chemnet.chemistry.network.species_and_reactions import NetworkSpecies, Reaction
 from chemnet.chemistry.solver.species_budget import LAYERS, SpeciesBudget, species_budget
 from chemnet.errors import DataError
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chemnet.chemistry.network.network import Network
-from chemnet.chemistry.solver.codes import SolverCode
+from chemnet.chemistry.solver.outcome_codes import SolverCode
 from chemnet.chemistry.solver.problem import compile_network
 from chemnet.chemistry.solver.totals import restore_totals, settle, worst_drift
 

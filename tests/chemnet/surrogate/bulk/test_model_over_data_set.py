@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from chemnet.data.inference import inference_sources
-from chemnet.data.inference.inference_sources import SplitSource
+from chemnet.data.infer_result import infer_sources
+from chemnet.data.infer_result.infer_sources import SplitSource
 from chemnet.data.scaling import AbundanceScaling
 from chemnet.errors import DataError
 from chemnet.surrogate.bulk import model_over_data_set
@@ -109,7 +109,7 @@ def test_tracers_of_unequal_length_are_rolled_out_to_their_own_ends(row_descript
     physical = low * (high / low) ** rows[:, None]
     dt = np.full(8, 3367.0)
     dt[offsets[1:] - 1] = 0.0
-    block = inference_sources.Block(scaled, rows, physical, rows, dt, rows, rows, "test", rows, offsets)
+    block = infer_sources.Block(scaled, rows, physical, rows, dt, rows, rows, "test", rows, offsets)
 
     class One:
         n_rows = 8
@@ -133,7 +133,7 @@ def test_rollouts_do_not_depend_on_which_tracers_share_a_block(
         return np.concatenate([outputs["tensor"] for outputs in rolled_out(source._wanted, source)])
 
     together = roll()
-    monkeypatch.setattr(inference_sources, "TRACERS_PER_BLOCK", 2)
+    monkeypatch.setattr(infer_sources, "TRACERS_PER_BLOCK", 2)
     np.testing.assert_allclose(roll(), together, rtol=1e-6)
 
 

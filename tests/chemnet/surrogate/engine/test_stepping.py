@@ -7,7 +7,7 @@ import pytest
 
 from chemnet.errors import DataError
 from chemnet.surrogate.surrogate import Surrogate
-from chemnet.surrogate.trust.domain import Domain
+from chemnet.surrogate.trust.trained_ranges import Domain
 
 
 @pytest.mark.parametrize("name", ["LatentEmulator", "LatentRelaxation", "LatentRNN", "LatentNeuralOperator"])

@@ -20,7 +20,7 @@ from workspace import Workspace, make_workspace
 
 from chemnet.config import ConfigDict, load_config
 from chemnet.results import list_results
-from chemnet.results.partial import list_partial
+from chemnet.results.unfinished_runs import list_partial
 from chemnet.training.feeds.data_feed import RowTable, TableShard, WindowTable
 from chemnet.verbs.train import TrainResult
 

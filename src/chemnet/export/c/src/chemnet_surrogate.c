@@ -16,7 +16,7 @@
 #define MOST_NAMES 8192
 /* cells that are computed together: their layers stay in the cache */
 #define BLOCK 96
-/* slack of the trained ranges; as in chemnet.surrogate.trust.domain */
+/* slack of the trained ranges; as in chemnet.surrogate.trust.trained_ranges */
 #define PHYSICAL_SLACK 1e-4
 #define COMPOSITION_SLACK 0.02
 /* H nuclei per H nucleus are 1; beyond this the abundances cannot be what they are said to be */

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chemnet.surrogate.trust.domain import Domain
+from chemnet.surrogate.trust.trained_ranges import Domain
 
 SPECIES = ("H2", "C+", "E-")
 

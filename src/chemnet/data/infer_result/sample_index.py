@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chemnet.data.inference.inference_writer import ROWS_PER_FILE
+from chemnet.data.infer_result.infer_result_writer import ROWS_PER_FILE
 from chemnet.data.npy_files import open_npy
 
 

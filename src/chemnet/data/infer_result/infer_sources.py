@@ -9,9 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from chemnet.data.chem_dataset import ChemDataset, TracerBlock, tracer_groups
+from chemnet.data.hdf5_views import RowRange, Rows
 from chemnet.data.histories import columns_of
 from chemnet.data.preprocessed import DataDescription, PreprocessedData, Split
-from chemnet.data.stored_rows import RowRange, Rows
 from chemnet.errors import DataError
 
 # whole tracers that are rolled out together; fixed, so that what is computed does not depend on any batch

@@ -17,7 +17,7 @@ from chemnet.config import ConfigDict
 from chemnet.config.overrides import join_key
 from chemnet.data.preprocessed import PreprocessedData
 from chemnet.errors import ChemNetError, DataError
-from chemnet.evaluation.data_origin import network_origin
+from chemnet.evaluation.network_origin import network_origin
 from chemnet.models.contract import Batch
 from chemnet.models.emulators.implicit.implicit_emulator import (
     NETWORK_FOLDER,

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from chemnet.config import ConfigDict, load_result_config
 from chemnet.config.whole_file import write_whole
-from chemnet.data.inference.inference_writer import PROGRESS_FILE
+from chemnet.data.infer_result.infer_result_writer import PROGRESS_FILE
 from chemnet.errors import ResultsError
 from chemnet.progress import get_logger
 from chemnet.registry import DATASETS
 from chemnet.results import ResultDirectory, ResultWriter
-from chemnet.results.partial import OwnedRun, unfinished
+from chemnet.results.unfinished_runs import OwnedRun, unfinished
 
 # the digests of what an unfinished run reads
 INPUTS_FILE = "inputs.json"

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chemnet.data.inference.sample_names import SampleNames
+from chemnet.data.infer_result.sample_names import SampleNames
 from chemnet.errors import DataError
 
 tracer_ids = st.lists(st.text("ab1-é_", min_size=1, max_size=4), min_size=1, max_size=6, unique=True)

@@ -16,7 +16,7 @@ from chemnet.config import ConfigDict, load_config
 from chemnet.data.preprocessed import PreprocessedData
 from chemnet.errors import ModelError
 from chemnet.evaluation.error_against_cost import error_against_cost
-from chemnet.evaluation.judge import Judge, Options
+from chemnet.evaluation.score_tracers import Judge, Options
 from chemnet.surrogate.loading import accuracies_of
 from chemnet.surrogate.surrogate import Surrogate
 

@@ -10,8 +10,8 @@ import pytest
 from made_network import SPECIES
 
 from chemnet.chemistry.tracers import Tracer
+from chemnet.data.dataframes import Tabular
 from chemnet.data.simulated_set import SimulatedSet, SimulatedWriter
-from chemnet.data.tabular import Tabular
 from chemnet.errors import MissingPackageError
 
 LENGTHS = (4, 3)

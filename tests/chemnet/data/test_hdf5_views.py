@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chemnet.data.stored_rows import StoredRows
+from chemnet.data.hdf5_views import StoredRows
 
 VALUES = np.arange(50 * 3, dtype=np.float32).reshape(50, 3)
 
@@ -51,7 +51,7 @@ def test_writing_to_a_view_leaves_the_file_alone(file):
 
 
 def test_pages_that_were_let_go_come_back_from_the_file(file, monkeypatch):
-    monkeypatch.setattr("chemnet.data.stored_rows._HELD_BYTES", 0)
+    monkeypatch.setattr("chemnet.data.hdf5_views._HELD_BYTES", 0)
     stored = StoredRows(file["plain"])
     first = stored[0:8]
     for start in range(0, 48, 8):

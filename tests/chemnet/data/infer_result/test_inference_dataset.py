@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chemnet.data.inference import inference_writer
-from chemnet.data.inference.inference_dataset import InferenceDataset, InferenceWriter
+from chemnet.data.infer_result import infer_result_writer
+from chemnet.data.infer_result.inference_dataset import InferenceDataset, InferenceWriter
 from chemnet.errors import DataError, NotFoundError, ResultsError
 
 TRACERS = ("core_1", "core_2", "7")
@@ -82,9 +82,9 @@ def test_batch_size_does_not_change_a_byte(tmp_path, columns, batch_size):
 def test_rows_survive_any_spread_over_files(tmp_path_factory, rows_per_file, batch_size):
     columns = made_columns()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(inference_writer, "ROWS_PER_FILE", rows_per_file)
-        patch.setattr("chemnet.data.inference.inference_dataset.ROWS_PER_FILE", rows_per_file)
-        patch.setattr("chemnet.data.inference.sample_index.ROWS_PER_FILE", rows_per_file)
+        patch.setattr(infer_result_writer, "ROWS_PER_FILE", rows_per_file)
+        patch.setattr("chemnet.data.infer_result.inference_dataset.ROWS_PER_FILE", rows_per_file)
+        patch.setattr("chemnet.data.infer_result.sample_index.ROWS_PER_FILE", rows_per_file)
         data = write(tmp_path_factory.mktemp("infer"), columns, batch_size)
         np.testing.assert_array_equal(data.latents, columns["tensor"])
         np.testing.assert_array_equal(data.take("tensor", [14, 0, 9]), columns["tensor"][[14, 0, 9]])

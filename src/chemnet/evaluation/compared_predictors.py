@@ -18,13 +18,13 @@ from chemnet.chemistry.network.network import Network
 from chemnet.config import ConfigDict
 from chemnet.data.histories import Histories
 from chemnet.data.preprocessed import PreprocessedData
-from chemnet.evaluation.data_origin import network_for
-from chemnet.evaluation.judge import Judge, rolled_out
+from chemnet.evaluation.network_origin import network_for
 from chemnet.evaluation.score_sums import Forecast
+from chemnet.evaluation.score_tracers import Judge, rolled_out
 from chemnet.models.emulators.implicit.implicit_emulator import ImplicitEmulator
 from chemnet.surrogate.loading import accuracies_of
 from chemnet.surrogate.surrogate import Surrogate
-from chemnet.surrogate.trust.domain import Domain
+from chemnet.surrogate.trust.trained_ranges import Domain
 from chemnet.surrogate.wrappers.fallback import Fallback
 
 NetworkAndOptions = tuple[Network, Mapping[str, Any]]

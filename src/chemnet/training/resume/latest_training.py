@@ -8,14 +8,9 @@ from pathlib import Path
 from chemnet.config import ConfigDict
 from chemnet.errors import ResultsError
 from chemnet.results import ResultDirectory, list_results
-from chemnet.results.directory_names import (
-    newest_of_component,
-    result_folder,
-    run_folder,
-    suggest_result,
-)
 from chemnet.results.layout import DONE, PARTIAL_PREFIX
-from chemnet.results.partial import list_partial, run_state
+from chemnet.results.result_names import newest_of_component, result_folder, run_folder, suggest_result
+from chemnet.results.unfinished_runs import list_partial, run_state
 
 LATEST = "latest"
 RESUME_FILE = "resume.safetensors"

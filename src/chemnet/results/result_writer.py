@@ -20,10 +20,10 @@ from chemnet.config.toml_text import toml_text
 from chemnet.config.whole_file import with_checksum
 from chemnet.errors import ResultsError, RunFailedError
 from chemnet.progress import get_logger
+from chemnet.results.digests import combined_digest, file_digest, parent_table, record_files
 from chemnet.results.directory import ResultDirectory
 from chemnet.results.layout import CONFIG_FILE, FORMAT, PARTIAL_PREFIX, RESULT_FILE
-from chemnet.results.lineage import combined_digest, file_digest, parent_table, record_files
-from chemnet.results.partial import OwnedRun
+from chemnet.results.unfinished_runs import OwnedRun
 
 _DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
 _FULL, _TOO_LARGE = os.strerror(errno.ENOSPC), os.strerror(errno.EFBIG)

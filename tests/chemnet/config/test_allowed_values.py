@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chemnet.config.key_spec import key_spec
+from chemnet.config.allowed_values import key_spec
 from chemnet.errors import ConfigError
 
 

@@ -12,10 +12,10 @@ import numpy as np
 
 from chemnet.config.toml_text import toml_text
 from chemnet.config.whole_file import write_whole
-from chemnet.data.inference.sample_names import SampleNames
+from chemnet.data.infer_result.sample_names import SampleNames
 from chemnet.data.npy_files import NpyAppender
 from chemnet.errors import DataError, ResultsError
-from chemnet.results.lineage import content_digest, file_digest
+from chemnet.results.digests import content_digest, file_digest
 
 ROWS_PER_FILE = 2**18
 # rows of the index that are made at a time

@@ -16,12 +16,12 @@ import pytest
 from command_line import chemnet
 
 from chemnet.errors import ResultsError
-from chemnet.results.partial import RUNNING_FILE, OwnedRun, remove_unfinished, run_state
+from chemnet.results.unfinished_runs import RUNNING_FILE, OwnedRun, remove_unfinished, run_state
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from chemnet.results.partial import OwnedRun
+from chemnet.results.unfinished_runs import OwnedRun
 run = OwnedRun(Path(sys.argv[1]), "simulate")
 print("held", flush=True)
 time.sleep(60)

@@ -5,7 +5,7 @@ import hashlib
 import pytest
 import xxhash
 
-from chemnet.results.lineage import FileRecord, combined_digest, file_digest, record_files
+from chemnet.results.digests import FileRecord, combined_digest, file_digest, record_files
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from made_network import SPECIES, closed_form_solve, write_made_network
 from chemnet import ChemNet
 from chemnet.chemistry.network.network import Network
 from chemnet.errors import ChemNetError
-from chemnet.evaluation.data_origin import network_of
+from chemnet.evaluation.network_origin import network_of
 
 
 @pytest.fixture

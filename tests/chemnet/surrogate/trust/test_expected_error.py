@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from chemnet.errors import DataError, ModelError
 from chemnet.surrogate.surrogate import Surrogate
 from chemnet.surrogate.trust.calibration import calibrate, isotonic, judgement_of, reference_states
-from chemnet.surrogate.trust.monitored_predictor import INDICATORS
+from chemnet.surrogate.trust.error_indicators import INDICATORS
+from chemnet.surrogate.trust.expected_error import Calibration
 from chemnet.surrogate.trust.novelty import ReferenceStates
-from chemnet.surrogate.trust.trust import Calibration
 
 NAMES = ("distance", "imbalance")
 

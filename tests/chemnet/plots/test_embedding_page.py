@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from browser import chromium, requested_over_network, wait_until
 
-from chemnet.plots.pages import PageData, centidex, embedding_page
+from chemnet.plots.embedding_page import PageData, centidex, embedding_page
 
 N_TRACERS, N_STEPS = 4, 12
 SPECIES = ("H2", "CO")

@@ -14,16 +14,16 @@ import torch
 
 from chemnet.config import load_config
 from chemnet.errors import ConfigError, ModelError
-from chemnet.export import programs
+from chemnet.export import onnx_and_pt2
 from chemnet.export.bundle import read_description, write_bundle
 from chemnet.export.conserving_step import BAD_INPUT, OUTSIDE_PHYSICAL, ConservingStep
-from chemnet.export.programs import FILES, open_program
+from chemnet.export.onnx_and_pt2 import FILES, open_program
 from chemnet.export.reference import reference_cells
 from chemnet.export.verify import _check_programs
 from chemnet.extras import is_installed
 from chemnet.verbs.export import Export
 
-FORMATS = [kind for kind in FILES if kind != "onnx" or all(map(is_installed, programs._PACKAGES))]
+FORMATS = [kind for kind in FILES if kind != "onnx" or all(map(is_installed, onnx_and_pt2._PACKAGES))]
 
 
 @pytest.fixture(scope="module")

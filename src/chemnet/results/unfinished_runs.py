@@ -15,9 +15,9 @@ from typing import Literal, TextIO
 from chemnet.config import ConfigDict
 from chemnet.config.toml_text import read_toml_text
 from chemnet.errors import ResultsError
-from chemnet.results.directory_names import run_folder
 from chemnet.results.layout import PARTIAL_PREFIX
 from chemnet.results.locks import try_lock
+from chemnet.results.result_names import run_folder
 
 RUNNING_FILE = "running.toml"
 # of a process on another machine that shares the folder nobody here can say whether it lives

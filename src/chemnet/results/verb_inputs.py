@@ -11,13 +11,13 @@ from chemnet.errors import ResultsError
 from chemnet.progress import get_logger
 from chemnet.results.agreement import Agreement, agreement, says_something
 from chemnet.results.directory import ResultDirectory, list_results
-from chemnet.results.directory_names import (
+from chemnet.results.layout import DONE
+from chemnet.results.result_names import (
     names_and_components,
     newest_of_component,
     result_folder,
     suggest_result,
 )
-from chemnet.results.layout import DONE
 
 # the rank of a result that was made from exactly what the configuration says
 _WHOLE = Agreement().rank

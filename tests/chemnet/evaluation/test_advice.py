@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chemnet.evaluation.next_steps import next_steps
+from chemnet.evaluation.advice import next_steps
 
 
 def figures(member: str = "DirectRelaxation", tracers: int = 40, **errors: float) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 from known_states import write_infer_result
 
 from chemnet.errors import ResultsError
-from chemnet.search.infer_result import resolve_latents
+from chemnet.search.chosen_latents import resolve_latents
 
 KEYS = ("umap.infer_dir", "vector_db.infer_dir")
 

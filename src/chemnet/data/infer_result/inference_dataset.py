@@ -25,10 +25,10 @@ from typing import Any, overload
 
 import numpy as np
 
-from chemnet.data.inference.inference_writer import METADATA_FILE, ROWS_PER_FILE, InferenceWriter
-from chemnet.data.inference.sample_index import SampleIndex
+from chemnet.data.dataframes import Columns, Tabular
+from chemnet.data.infer_result.infer_result_writer import METADATA_FILE, ROWS_PER_FILE, InferenceWriter
+from chemnet.data.infer_result.sample_index import SampleIndex
 from chemnet.data.npy_files import let_go, open_npy
-from chemnet.data.tabular import Columns, Tabular
 from chemnet.errors import DataError, NotFoundError, ResultsError, nearest
 from chemnet.results import ResultDirectory
 from chemnet.results.layout import RESULT_FILE

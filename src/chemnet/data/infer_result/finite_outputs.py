@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from chemnet.data.inference.inference_sources import Block
+from chemnet.data.infer_result.infer_sources import Block
 from chemnet.errors import RunFailedError
 from chemnet.progress import get_logger
 

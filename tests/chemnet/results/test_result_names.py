@@ -8,7 +8,7 @@ import pytest
 
 from chemnet.config import load_config
 from chemnet.results import ResultDirectory, ResultWriter
-from chemnet.results.directory_names import (
+from chemnet.results.result_names import (
     names_and_components,
     newest_of_component,
     result_folder,
