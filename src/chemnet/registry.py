@@ -194,7 +194,7 @@ _BUILTIN_VERBS: dict[str, tuple[str, str]] = {
     ),
     "config": (
         "chemnet.verbs.config",
-        "print the merged configuration, explain one key, or set one in a file",
+        "print the merged configuration, explain a key or a table, or set a key in a file",
     ),
     "results": ("chemnet.verbs.results", "list results with status, component and lineage"),
     "preprocess": (
