@@ -23,7 +23,7 @@ FLAGS = (
     "--disable-sync",
     "--window-size=1200,800",
 )
-PATIENCE = 60  # [s]
+PATIENCE = 500  # [s]
 
 
 @contextmanager

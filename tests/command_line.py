@@ -55,7 +55,6 @@ def chemnet_process(*words: str | Path, cwd: Path, env: Mapping[str, str] | None
         env={**os.environ, **(env or {})},
         capture_output=True,
         text=True,
-        timeout=240,
         check=False,
     )
     return Outcome(done.returncode, done.stdout, done.stderr)
@@ -74,25 +73,23 @@ def start_chemnet(*words: str | Path, cwd: Path) -> subprocess.Popen[str]:
     )
 
 
-def wait_for(condition: Any, process: subprocess.Popen[str], seconds: float = 120.0) -> Any:
-    """Wait until `condition()` is true and return its value; fail when the process ends first."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = condition()
-        if value:
-            return value
+def wait_for(condition: Any, process: subprocess.Popen[str]) -> Any:
+    """Wait until `condition()` is true and return its value; fail when the process ends first.
+
+    How long that takes is a matter of the machine: what hangs is ended by the time limit of every test.
+    """
+    while not (value := condition()):
         if process.poll() is not None:
             out, err = process.communicate()
             raise AssertionError(f"the command ended early with {process.returncode}:\n{out}\n{err}")
         time.sleep(0.05)
-    process.kill()
-    raise AssertionError(f"waited {seconds} s in vain")
+    return value
 
 
 def interrupt(process: subprocess.Popen[str], signal_number: int = signal.SIGINT) -> Outcome:
     """Send a signal and wait for the end."""
     process.send_signal(signal_number)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate()
     return Outcome(process.returncode, out, err)
 
 

@@ -11,15 +11,47 @@ os.environ.setdefault("MPLBACKEND", "agg")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("ANONYMIZED_TELEMETRY", "false")
 
+import logging
+import random
+import sys
 from pathlib import Path
+from typing import Any
 
 import hypothesis
+import numpy as np
 import pytest
 from made_tracers import MadeTracers, make_tracers, write_uclchem_table
 
-# a first call may compile, and a shared machine may pause: time is no property of the code under test
-hypothesis.settings.register_profile("chemnet", deadline=None)
+# time is no property of the code under test: first calls compile, shared machines pause. Nor is luck:
+# every run takes the same inputs, and `pytest --hypothesis-profile=explore` looks for new ones
+_check = hypothesis.HealthCheck
+_patient: dict[str, Any] = {
+    "deadline": None,
+    "suppress_health_check": [_check.too_slow, _check.function_scoped_fixture],
+}
+hypothesis.settings.register_profile("chemnet", derandomize=True, **_patient)
+hypothesis.settings.register_profile("explore", **_patient)
 hypothesis.settings.load_profile("chemnet")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Let a test and the fixtures that it needs first draw the same numbers in any order of tests."""
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002
+    if "torch" in sys.modules:  # not imported for a test that has no use for it
+        sys.modules["torch"].manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _log_as_at_the_start() -> None:
+    """Forget what an earlier test told chemnet's log: tests run in any order, and on their own."""
+    log = logging.getLogger("chemnet")
+    for handler in list(log.handlers):
+        log.removeHandler(handler)
+        handler.close()
+    log.setLevel(logging.NOTSET)
+    log.propagate = True
 
 
 @pytest.fixture(scope="session")

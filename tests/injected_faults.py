@@ -101,20 +101,19 @@ class Child:
 
     def __post_init__(self) -> None:
         number = time.monotonic_ns()
-        self._told = {name: self.folder / f".{number}.{name}" for name in ("out", "err")}
+        self._told = {name: self.folder / f".{number}.{name}" for name in ("out", "err", "begun")}
         words = [str(word) for word in self.words]
-        self.process = _server().Process(
-            target=_run, args=(words, self.folder, self._told["out"], self._told["err"], self.condition)
-        )
+        self.process = _server().Process(target=_run, args=(words, self.folder, self._told, self.condition))
         self.process.start()
         self._cpu_s = 0.0
 
     @property
     def cpu_s(self) -> float:
-        """Seconds of a processor that it has used; what else the machine does changes nothing."""
+        """Seconds of a processor that the command line has used, whatever else the machine does."""
         try:
+            before = float(self._told["begun"].read_text())
             text = Path(f"/proc/{self.process.pid}/stat").read_text()
-            self._cpu_s = sum(map(int, text.rpartition(")")[2].split()[11:13])) * _TICK_S
+            self._cpu_s = sum(map(int, text.rpartition(")")[2].split()[11:13])) * _TICK_S - before
         except OSError:
             pass
         return self._cpu_s
@@ -305,19 +304,23 @@ def _server() -> Any:
     return context
 
 
-def _run(words: list[str], folder: Path, out: Path, err: Path, condition: Condition) -> None:
+def _run(words: list[str], folder: Path, told: dict[str, Path], condition: Condition) -> None:
     """Run ``chemnet WORDS`` in this process and leave it with the exit code."""
     os.chdir(folder)
     # pytest-xdist's workers may ignore Ctrl-C
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    for path, stream, number in ((out, sys.stdout, 1), (err, sys.stderr, 2)):
+    for path, stream, number in ((told["out"], sys.stdout, 1), (told["err"], sys.stderr, 2)):
         stream.flush()
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666), number)
     sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1, closefd=False) for number in (1, 2))
     condition.enter()
     from chemnet.cli import main
 
-    code = main(words)
+    sys.argv = ["chemnet", *words]
+    note = told["begun"].with_suffix(".note")
+    note.write_text(str(time.process_time()))
+    note.replace(told["begun"])
+    code = main()
     sys.stdout.flush()
     sys.stderr.flush()
     sys.exit(code)

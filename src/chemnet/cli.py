@@ -12,7 +12,7 @@ import threading
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 from chemnet.config import ConfigManager
 from chemnet.config.overrides import join_key
@@ -54,9 +54,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 done, 1 nothing found, 2 wrong use or input, 3 the run failed, 130 interrupted.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    with _Interruptible(ends_process=argv is None) as verb:
+        return _told(words, verb)
+
+
+def _told(words: list[str], verb: _Interruptible) -> int:
+    """Run a command line, and tell what went wrong."""
     debug = "--debug" in words
     try:
-        with _stopped_as_by_ctrl_c():
+        with verb.running():
             return _dispatch(words)
     except SystemExit as stop:  # argparse has printed its message
         return stop.code if isinstance(stop.code, int) else EXIT_WRONG_USE
@@ -89,23 +95,41 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_FAILED
 
 
-@contextmanager
-def _stopped_as_by_ctrl_c() -> Iterator[None]:
-    """Let SIGTERM, by which batch systems announce the end, do what Ctrl-C does."""
+class _Interruptible:
+    """Lets Ctrl-C, and SIGTERM of batch systems, break off a verb, but not what is told then.
 
-    def interrupt(number: int, frame: Any) -> NoReturn:
-        raise KeyboardInterrupt
+    Who runs chemnet in a thread, or has handlers of his own, keeps what he has.
+    """
 
-    # who runs chemnet in a thread, or has a handler, keeps what he has
-    ours = threading.current_thread() is threading.main_thread()
-    ours = ours and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    if ours:
-        signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        if ours:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    def __init__(self, ends_process: bool) -> None:
+        self._ends_process, self._is_running = ends_process, False
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+            for number, handler in usual.items():
+                if signal.getsignal(number) is handler:
+                    self._before[number] = signal.signal(number, self._interrupt)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number, before in self._before.items():
+            # all is told: a further Ctrl-C ends what Python still does, and prints no traceback
+            signal.signal(number, signal.SIG_DFL if self._ends_process else before)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Let the block be broken off."""
+        self._is_running = True
+        try:
+            yield
+        finally:
+            self._is_running = False
+
+    def _interrupt(self, number: int, frame: Any) -> None:
+        if self._is_running:
+            raise KeyboardInterrupt
 
 
 def _dispatch(words: list[str]) -> int:

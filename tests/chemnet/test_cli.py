@@ -1,6 +1,7 @@
 """The command line: words, exit codes, messages."""
 
 import importlib.metadata
+import io
 import json
 import os
 import re
@@ -301,6 +302,41 @@ def test_sigterm_does_what_ctrl_c_does(
     assert main(["results"]) == 130
     assert "interrupted" in capsys.readouterr().err
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+class Impatient(io.StringIO):
+    """Where messages go; whoever reads one presses Ctrl-C again."""
+
+    def write(self, text: str) -> int:
+        signal.raise_signal(signal.SIGINT)
+        return super().write(text)
+
+
+def test_what_is_told_of_an_interrupt_is_not_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        monkeypatch.setattr("chemnet.cli._dispatch", lambda words: signal.raise_signal(signal.SIGINT))
+        monkeypatch.setattr("sys.stderr", Impatient())
+        assert main(["results"]) == 130
+        assert sys.stderr.getvalue() == "chemnet: interrupted\n"  # type: ignore[attr-defined]
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+AT_THE_END = """
+import atexit, signal, sys
+from chemnet import cli
+signal.signal(signal.SIGINT, signal.default_int_handler)
+cli._dispatch = lambda words: signal.raise_signal(signal.SIGINT)
+atexit.register(signal.raise_signal, signal.SIGINT)
+sys.exit(cli.main())
+"""
+
+
+def test_a_further_ctrl_c_ends_what_python_still_does_without_a_traceback() -> None:
+    done = subprocess.run([sys.executable, "-c", AT_THE_END], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "chemnet: interrupted\n")
 
 
 def test_a_verb_of_hyrax_is_answered_with_what_does_its_work_here(capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,7 +24,6 @@ def run(*words: str | Path) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=170,
         env={**os.environ, "MPLBACKEND": "Agg"},
     )
     assert done.returncode == 0, done.stdout + done.stderr

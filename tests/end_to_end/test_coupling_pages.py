@@ -34,7 +34,6 @@ def shell(lines: str, folder: Path) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=600,
         env={**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
     )
     assert done.returncode == 0, done.stdout + done.stderr

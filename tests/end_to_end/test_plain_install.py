@@ -36,7 +36,6 @@ def test_without_extras_the_chain_preprocesses_trains_infers_and_scores(workspac
         cwd=workspace.folder,
         capture_output=True,
         text=True,
-        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -45,7 +45,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         target,
         source,
     ]
-    subprocess.run([sys.executable, "-m", *map(str, words)], check=True, timeout=240)
+    subprocess.run([sys.executable, "-m", *map(str, words)], check=True)
     return target
 
 

@@ -13,8 +13,6 @@ import fault_catalogue as catalogue
 import pytest
 from fault_catalogue import House, Outcome
 
-pytestmark = pytest.mark.timeout(300)
-
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> House:

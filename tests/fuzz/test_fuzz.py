@@ -1,4 +1,4 @@
-"""Any input gives a result or a `ChemNetError`: what once broke a reader, and some new input each time."""
+"""Any input gives a result or a `ChemNetError`: what once broke a reader, and a hundred changed ones."""
 
 from __future__ import annotations
 

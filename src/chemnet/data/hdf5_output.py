@@ -1,30 +1,34 @@
 """HDF5 files that are written through a failure: the library is no longer sound after a write that failed.
 
 After a full disk libhdf5 keeps identifiers of files that it could not close, and a later, innocent use of
-them ends the process. So no write fails towards the library: the first fault is kept, what follows it is
-dropped, and whoever closes the file is told. For the same reason Ctrl-C and SIGTERM wait for the end of a
-write; a second one does not.
+them ends the process. So no write fails towards the library: the first fault is kept, what the disk refuses
+stays in memory until the file is closed, and whoever writes is told. For the same reason Ctrl-C and SIGTERM
+wait for the end of a write; a second one does not, except inside the library.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import h5py
 
 
 class HDF5Output:
-    """A new HDF5 file.
+    """An HDF5 file to write.
 
     Parameters
     ----------
     path
-        The file to make.
+        The file.
+    mode
+        ``"w"`` to make it anew, ``"r+"`` to change one that is there.
 
     Attributes
     ----------
@@ -32,19 +36,29 @@ class HDF5Output:
         The file as h5py knows it.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self._disk = _Disk(Path(path))
+    def __init__(self, path: str | Path, mode: Literal["w", "r+"] = "w") -> None:
+        self._disk = _Disk(Path(path), mode)
         self._is_open = True
         _signals.hold()
         try:
-            self.file = h5py.File(self._disk, "w")
-            self.check()
+            self.file = h5py.File(path, mode, driver="fileobj", fileobj=self._disk)
         except BaseException:
             self._let_go()
             raise
 
+    @contextmanager
+    def beginning(self) -> Iterator[None]:
+        """Close the file if the block fails: for constructors, whose object nobody can close yet."""
+        try:
+            yield
+        except BaseException:
+            self.discard()
+            raise
+
     def check(self) -> None:
         """Raise the first fault of the disk, if there was one, and let a signal through that has waited.
+
+        Call it now and then: until then what the disk refused takes memory.
 
         Raises
         ------
@@ -116,7 +130,8 @@ class _WaitingSignals:
         self._pass_on(self._handlers)
 
     def _keep(self, number: int, frame: FrameType | None) -> None:
-        if self._waiting is not None:
+        inside_library = frame is not None and isinstance(frame.f_locals.get("self"), _Disk)
+        if self._waiting is not None and not inside_library:
             self._handlers[number](number, frame)
         self._waiting = number
 
@@ -130,23 +145,30 @@ _signals = _WaitingSignals()
 
 
 class _Disk:
-    """What h5py writes to; `fault` is what was the matter with the disk."""
+    """What h5py writes to; `fault` is what was the matter with the disk.
 
-    def __init__(self, path: Path) -> None:
+    HDF5 reads again what it wrote, such as where the texts of a dataset stand that it is about to replace.
+    What the disk refused is therefore kept, and given back.
+    """
+
+    def __init__(self, path: Path, mode: str) -> None:
         self._path = path
-        self._stream = path.open("w+b", buffering=0)
+        self._stream = path.open("w+b" if mode == "w" else "r+b", buffering=0)
+        self._refused: list[tuple[int, bytes]] = []
         self.fault: BaseException | None = None
 
     def write(self, data: Any) -> int:
-        """Write all of some bytes, or keep what went wrong."""
-        rest = memoryview(data).cast("B")
-        size = len(rest)
+        """Write all of some bytes, or keep them with what went wrong."""
+        place, content = self._stream.tell(), memoryview(data).cast("B")
+        rest = content
         while rest and self.fault is None:
             try:
                 rest = rest[self._stream.write(rest) :]
             except BaseException as error:
                 self._keep(error)
-        return size
+        if self.fault is not None:
+            self._refused.append((place, bytes(content)))
+        return len(content)
 
     def truncate(self, size: int) -> None:
         """Set the size of the file."""
@@ -156,16 +178,22 @@ class _Disk:
             self._keep(error)
 
     def readinto(self, buffer: Any) -> int:
-        """Read into a buffer."""
-        return self._stream.readinto(buffer)
+        """Fill a buffer, with zeros where nobody wrote."""
+        place, space = self._stream.tell(), memoryview(buffer).cast("B")
+        found = self._stream.readinto(space)
+        space[found:] = bytes(len(space) - found)
+        for start, data in self._refused:
+            first, last = max(start, place), min(start + len(data), place + len(space))
+            if first < last:
+                space[first - place : last - place] = data[first - start : last - start]
+        return len(space)
 
-    def read(self, size: int = -1) -> bytes:
-        """Return bytes."""
-        return self._stream.read(size)
-
-    def seek(self, *place: int) -> int:
+    def seek(self, place: int, origin: int = os.SEEK_SET) -> int:
         """Go to a place."""
-        return self._stream.seek(*place)
+        if origin == os.SEEK_END:
+            ends = (start + len(data) for start, data in self._refused)
+            place += max(self._stream.seek(0, os.SEEK_END), *ends, 0)
+        return self._stream.seek(place)
 
     def tell(self) -> int:
         """Return the place."""

@@ -50,10 +50,10 @@ def write_pandas_layout(simulated: SimulatedSet, path: str | Path) -> None:
                 ((_COUNTERS, "i8"), (parameters, "f8"), (abundances, "f4"))
             )
         ]
-        _fill(blocks, simulated)
+        _fill(blocks, simulated, output)
 
 
-def _fill(blocks: Sequence[h5py.Dataset], simulated: SimulatedSet) -> None:
+def _fill(blocks: Sequence[h5py.Dataset], simulated: SimulatedSet, output: HDF5Output) -> None:
     counters, parameters, abundances = blocks
     surface = np.array([name.startswith("#") for name in simulated.species], dtype=np.float64)
     bulk = np.array([name.startswith("@") for name in simulated.species], dtype=np.float64)
@@ -67,6 +67,7 @@ def _fill(blocks: Sequence[h5py.Dataset], simulated: SimulatedSet) -> None:
         parameters[rows] = np.column_stack([time, simulated.physical(tracer)])
         abundances[rows] = np.column_stack([values, values @ surface, values @ bulk])
         start = rows.stop
+        output.check()
 
 
 def _create_block(

@@ -61,12 +61,13 @@ class SimulatedWriter:
         self._output = HDF5Output(path)
         self._file = self._output.file
         self._added = 0
-        self._file.attrs.update({"format": SIMULATED_FORMAT, **provenance})
-        self._create_arrays(n_tracers, n_steps, len(species), physical_names)
-        self._file.create_dataset("species", data=list(species), dtype=_TEXT)
-        elements = element_names(species)
-        matrix = stoichiometric_matrix(species, elements).astype(np.int8)
-        self._file.create_dataset("stoichiometry", data=matrix).attrs["elements"] = list(elements)
+        with self._output.beginning():
+            self._file.attrs.update({"format": SIMULATED_FORMAT, **provenance})
+            self._create_arrays(n_tracers, n_steps, len(species), physical_names)
+            self._file.create_dataset("species", data=list(species), dtype=_TEXT)
+            elements = element_names(species)
+            matrix = stoichiometric_matrix(species, elements).astype(np.int8)
+            self._file.create_dataset("stoichiometry", data=matrix).attrs["elements"] = list(elements)
 
     def _create_arrays(self, n_tracers: int, n_steps: int, n_species: int, names: Sequence[str]) -> None:
         """Make room for every tracer; a chunk is one tracer, as they are read."""

@@ -113,7 +113,7 @@ def test_collapse_follows_the_closed_form() -> None:
     assert collapse_profile(np.array([-1.0, 0.0])) == pytest.approx(0.0, abs=1e-12)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32), st.integers(2, 400), st.floats(1e2, 1e8))
 def test_any_seed_length_and_duration_gives_valid_tracers(seed: int, n_steps: int, end_time: float) -> None:
     for tracer in generate_tracers(2, seed, n_steps=n_steps, end_time=end_time):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chemnet.config import ConfigManager, load_config
-from chemnet.config.manager import PACKAGED_DEFAULTS
+from chemnet.config.manager import PACKAGED_DEFAULTS, load_result_config, write_config
 from chemnet.config.schema import Schema, scan
 from chemnet.errors import ConfigError
 
@@ -177,6 +177,16 @@ def test_the_written_configuration_reproduces_itself(write, tmp_path):
     manager = ConfigManager([path])
     manager.write(tmp_path / "elsewhere.toml")
     assert load_config([tmp_path / "elsewhere.toml"]) == manager.config
+
+
+def test_a_configuration_that_was_edited_inside_a_result_is_refused_as_the_results_own(tmp_path):
+    file = tmp_path / "runtime_config.toml"
+    config = load_config(overrides=["train.epochs=3"])
+    write_config(config, file)
+    assert load_result_config(file) == config
+    file.write_text(file.read_text().replace("epochs = 3", "epochs = 4"))
+    with pytest.raises(ConfigError, match="changed after it was written"):
+        load_result_config(file)
 
 
 def test_a_refused_set_leaves_the_configuration_as_it_was():

@@ -31,7 +31,7 @@ bounds = st.none() | st.integers(-60, 60)
 
 @pytest.mark.parametrize("name", ["plain", "packed", "whole", "halved", "foreign", "flat", "unwritten"])
 @given(start=bounds, stop=bounds, step=st.none() | st.integers(1, 4))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_any_slice_is_what_hdf5_reads(file, name, start, stop, step):
     rows = slice(start, stop, step)
     np.testing.assert_array_equal(StoredRows(file[name])[rows], file[name][rows])

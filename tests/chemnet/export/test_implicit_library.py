@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from exported_library import FLAGS, Library
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_implicit import make_surrogate, random_cells, write_gas
 
@@ -215,7 +215,7 @@ def test_a_cell_that_neither_can_do_is_flagged_and_expected_to_be_wrong(
     assert error[hot].min() > error[~hot].max()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(
     column=st.integers(0, 1000),
     value=st.sampled_from([0.0, -1.0, np.nan, np.inf, -np.inf, 1e-300, 1e300, 1e-20, 0.5]),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from exported_library import FLAGS, Library
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chemnet.chemistry.network.stoichiometry import charges
@@ -137,7 +137,7 @@ def test_what_leaves_the_trained_ranges_is_flagged(
     assert np.isfinite(error[[0, 3]]).all()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(
     column=st.integers(0, 1000),
     value=st.sampled_from(NASTY),

@@ -112,7 +112,6 @@ def test_a_models_own_criterion_wins_with_a_warning(
         self.criterion = nn.MSELoss()
 
     with caplog.at_level(logging.WARNING, logger="chemnet"):
-        logging.getLogger("chemnet").propagate = True
         model = contract.equip_model(type("Own", (Complete,), {"__init__": init}))(tiny(), row_description)
     assert isinstance(model.criterion, nn.MSELoss)
     assert "defines its own criterion" in caplog.text
@@ -124,7 +123,6 @@ def test_a_model_that_makes_a_criterion_of_its_own_says_so(
     own = {"make_criterion": lambda self, config, data: nn.MSELoss(), "decode": None, "encode": None}
     cls = type("Own", (AutoencoderBase,), own)
     with caplog.at_level(logging.WARNING, logger="chemnet"):
-        logging.getLogger("chemnet").propagate = True
         model = cls(tiny(), row_description, 3)
     assert isinstance(model.criterion, nn.MSELoss)
     assert "defines its own criterion" in caplog.text

@@ -77,12 +77,13 @@ def test_a_run_that_can_be_resumed_stays_hidden(config):
 
 def test_a_killed_process_leaves_no_result_to_chain_onto(config):
     code = (
-        "import sys, time; from chemnet.config import load_config; from chemnet.results import ResultWriter\n"
+        "import sys; from chemnet.config import load_config; from chemnet.results import ResultWriter\n"
         "with ResultWriter(load_config(overrides=[sys.argv[1]]), 'train'):\n"
-        "    print('writing', flush=True); time.sleep(60)\n"
+        "    print('writing', flush=True); sys.stdin.read()\n"
     )
     word = f"general.results_dir={config['general']['results_dir']}"
-    with subprocess.Popen([sys.executable, "-c", code, word], stdout=subprocess.PIPE) as process:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code, word], **pipes) as process:
         assert process.stdout.readline() == b"writing\n"
         process.send_signal(signal.SIGKILL)
     assert find_most_recent_results_dir(config, "train") is None
@@ -397,3 +398,26 @@ def test_a_file_that_was_read_whole_is_read_again_once_it_may_have_changed(make,
     os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
     with pytest.raises(ResultsError, match=r"file\.txt changed"):
         result.file("file.txt")
+
+
+def test_a_quick_look_reads_neither_large_files_nor_the_configuration(make, monkeypatch):
+    monkeypatch.setattr("chemnet.results.directory._QUICK_DIGEST_LIMIT", 0)
+    for name in ("file.txt", "runtime_config.toml"):
+        result = make()
+        changed = result.path / name
+        changed.write_text("y" * changed.stat().st_size)
+        result.verify(every_byte=False)
+        with pytest.raises(ResultsError, match=f"{name} changed after"):
+            result.verify()
+
+
+def test_an_older_result_that_has_no_digest_of_its_configuration_is_whole_without_it(make):
+    result = make()
+    description = result.path / "result.toml"
+    lines = description.read_text().splitlines(keepends=True)
+    description.write_text(with_checksum("".join(line for line in lines if "config_digest" not in line)))
+    older = ResultDirectory.open(result.path)
+    (result.path / "runtime_config.toml").write_text("[train]\nepochs = 3\n")
+    assert older.config["train"]["epochs"] == 3
+    (result.path / "runtime_config.toml").unlink()
+    older.verify()

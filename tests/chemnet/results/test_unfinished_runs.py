@@ -19,12 +19,12 @@ from chemnet.errors import ResultsError
 from chemnet.results.unfinished_runs import RUNNING_FILE, OwnedRun, remove_unfinished, run_state
 
 HOLDER = """
-import sys, time
+import sys
 from pathlib import Path
 from chemnet.results.unfinished_runs import OwnedRun
 run = OwnedRun(Path(sys.argv[1]), "simulate")
 print("held", flush=True)
-time.sleep(60)
+sys.stdin.read()
 """
 
 
@@ -38,7 +38,8 @@ def hidden(tmp_path: Path) -> Path:
 @pytest.fixture
 def holder(hidden: Path):
     """A process that works in the hidden directory."""
-    process = subprocess.Popen([sys.executable, "-c", HOLDER, hidden], stdout=subprocess.PIPE, text=True)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    process = subprocess.Popen([sys.executable, "-c", HOLDER, hidden], text=True, **pipes)
     assert process.stdout.readline() == "held\n"
     yield process
     process.kill()

@@ -11,7 +11,7 @@ from chemnet.search import nearest_states
 from chemnet.search.nearest_states import nearest_rows, squared_distances
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     n=st.integers(1, 60),
     dim=st.integers(1, 6),

@@ -101,7 +101,6 @@ def test_files_that_cannot_be_read_are_named(tmp_path, name, content, message):
 
 def test_species_that_are_not_given_are_unknown_and_all_named(caplog):
     with caplog.at_level(logging.WARNING, logger="chemnet"):
-        logging.getLogger("chemnet").propagate = True
         values = read_abundances({"H2": 0.5}, SPECIES)
     np.testing.assert_array_equal(values, [0.5 if name == "H2" else np.nan for name in SPECIES])
     assert "3 of 4 species are not given" in caplog.text

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from chemnet.training.muon import Muon, orthogonalised
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(2, 20), st.integers(2, 20), st.integers(0, 1000))
 def test_orthogonalising_brings_singular_values_near_one_and_keeps_directions(rows, columns, seed):
     generator = torch.Generator().manual_seed(seed)

@@ -14,7 +14,7 @@ def completed(script: str, *words: str) -> set[str]:
     array = " ".join(f"'{word}'" for word in words)
     commands = f"{script}\nCOMP_WORDS=({array})\nCOMP_CWORD={len(words) - 1}\n_chemnet 2>/dev/null\n"
     commands += 'printf "%s\\n" "${COMPREPLY[@]}"'
-    answer = subprocess.run(["bash", "-c", commands], capture_output=True, text=True, timeout=30, check=True)
+    answer = subprocess.run(["bash", "-c", commands], capture_output=True, text=True, check=True)
     return set(answer.stdout.split())
 
 

@@ -36,7 +36,6 @@ def test_a_new_plugin_passes_its_own_test(tmp_path: Path) -> None:
         text=True,
         cwd=folder,
         env={**os.environ, "PYTHONPATH": path},
-        timeout=300,
         check=False,
     )
     assert outcome.returncode == 0, outcome.stdout[-3000:]

@@ -242,7 +242,6 @@ def test_the_command_line_takes_alternatives_and_ranges(tiny: Any, results_dir: 
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_dask_workers_train_and_score_the_same(tiny: Any, results_dir: Path) -> None:
     emulator = {"model.name": "DirectEmulator", "train.component": "direct", "sweep.compare": 2}
     local = {"general.dask": "local", "general.dask_workers": 2}

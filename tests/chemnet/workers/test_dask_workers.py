@@ -19,7 +19,7 @@ from chemnet.errors import ConfigError
 from chemnet.workers import ThisThread, completed, open_workers, ordered
 from chemnet.workers.dask_workers import DaskWorkers
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.filterwarnings("ignore::ResourceWarning")]
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 
 @pytest.fixture(scope="module")

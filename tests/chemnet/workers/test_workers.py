@@ -34,7 +34,7 @@ def test_ordered_results_stand_in_the_order_of_their_tasks(make):
 def test_the_first_to_end_is_the_first_to_be_told():
     second_is_told = threading.Event()
     with Threads(2) as workers:
-        ended = completed(workers, lambda task: task == 1 or second_is_told.wait(10), (0, 1))
+        ended = completed(workers, lambda task: task == 1 or second_is_told.wait(), (0, 1))
         assert next(ended)[0] == 1
         second_is_told.set()
         assert next(ended)[0] == 0

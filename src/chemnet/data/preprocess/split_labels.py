@@ -48,7 +48,7 @@ def split_counts(n_items: int, sizes: Mapping[str, float]) -> dict[str, int]:
     # the rounding keeps 0.8 + 0.1 + 0.1 at exactly 1
     total = round(n_items * round(sum(sizes.values()), 9))
     exact = {name: n_items * sizes[name] for name in sizes}
-    counts = {name: int(exact[name] + 1e-9) for name in sizes}
+    counts = {name: int(exact[name]) for name in sizes}
     by_remainder = sorted(sizes, key=lambda name: counts[name] - exact[name])
     for name in by_remainder[: max(0, total - sum(counts.values()))]:
         counts[name] += 1

@@ -92,9 +92,10 @@ class SplitWriter:
         self.n_tracers = 0
         self.n_windows = 0
         self.rows_outside_range = 0
-        self._columns = {
-            name: self._create(name, width, dtype) for name, width, dtype in self._specification()
-        }
+        with self._output.beginning():
+            self._columns = {
+                name: self._create(name, width, dtype) for name, width, dtype in self._specification()
+            }
 
     def append(self, rows: Rows) -> bool:
         """Scale rows and append them.

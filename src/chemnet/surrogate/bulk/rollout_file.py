@@ -17,6 +17,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from chemnet.data.hdf5_output import HDF5Output
 from chemnet.errors import DataError
 
 _REQUEST = "request"
@@ -52,19 +53,19 @@ class RolloutFile:
         DataError
             When it is not a file of `Surrogate.rollout`.
         """
-        with _opened(Path(path), "r") as file:
+        with _opened(Path(path)) as file:
             names = tuple(name.decode() for name in file["species"][:])
             return cls(Path(path), names, tuple(file["row"][:].tolist()), file["abundance"].shape[0])
 
     @property
     def cells_done(self) -> int:
         """How many cells, from the first on, have their abundances."""
-        with _opened(self.path, "r") as file:
+        with _opened(self.path) as file:
             return int(file["cells_done"][()])
 
     def read(self, cells: Any = slice(None)) -> NDArray[np.float32]:
         """Return abundances `(cells, rows, species)` of some cells."""
-        with _opened(self.path, "r") as file:
+        with _opened(self.path) as file:
             return np.asarray(file["abundance"][cells])
 
     def __str__(self) -> str:
@@ -84,7 +85,7 @@ def begin(
     """
     asked = json.dumps(dict(request), sort_keys=True)
     if path.exists():
-        with _opened(path, "r") as file:
+        with _opened(path) as file:
             if file.attrs.get(_REQUEST) != asked:
                 raise DataError(
                     f"{path} holds the rollout of another request",
@@ -93,8 +94,8 @@ def begin(
             return int(file["cells_done"][()])
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".partial-{path.name}")
-    with h5py.File(partial, "w") as file:
-        shape = (n_cells, len(rows), len(species))
+    with HDF5Output(partial) as output:
+        file, shape = output.file, (n_cells, len(rows), len(species))
         _allocated(file, "abundance", shape, np.float32)
         _allocated(file, "cells_done", (), np.int64)[()] = 0
         file["row"] = np.asarray(rows, np.int64)
@@ -105,33 +106,20 @@ def begin(
     return 0
 
 
-class RolloutWriter:
-    """Appends cells to a file that `begin` made; a context manager.
+def append(path: Path, first: int, abundance_BRS: NDArray[np.float32]) -> None:
+    """Write the cells from number `first` on into a file that `begin` made, and only then count them as done.
 
-    Parameters
-    ----------
-    path
-        The file.
+    Raises
+    ------
+    OSError
+        Such as a full disk; the cells do not count then.
     """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> RolloutWriter:
-        self._file = h5py.File(self._path, "r+")
-        self._abundance, self._done = self._file["abundance"], self._file["cells_done"]
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self._file.close()
-
-    def write(self, first: int, abundance_BRS: NDArray[np.float32]) -> None:
-        """Write the cells from number `first` on, and only then count them as done."""
+    with HDF5Output(path, "r+") as output:
         last = first + len(abundance_BRS)
-        self._abundance[first:last] = abundance_BRS
-        self._file.flush()
-        self._done[()] = last
-        self._file.flush()
+        output.file["abundance"][first:last] = abundance_BRS
+        output.file.flush()
+        output.check()
+        output.file["cells_done"][()] = last
 
 
 def _allocated(file: h5py.File, name: str, shape: tuple[int, ...], dtype: Any) -> h5py.Dataset:
@@ -144,10 +132,10 @@ def _allocated(file: h5py.File, name: str, shape: tuple[int, ...], dtype: Any) -
     return h5py.Dataset(h5py.h5d.create(file.id, name.encode(), kind, space, creation))
 
 
-def _opened(path: Path, mode: str) -> h5py.File:
-    """Open a file of rollouts; DataError when it is not one."""
+def _opened(path: Path) -> h5py.File:
+    """Open a file of rollouts to read it; DataError when it is not one."""
     try:
-        file = h5py.File(path, mode)
+        file = h5py.File(path, "r")
     except OSError as error:
         raise DataError(
             f"{path} cannot be opened as HDF5: {error}", hint="name a file that Surrogate.rollout wrote"

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from chemnet.errors import DataError, suggest
 from chemnet.progress import progress
 from chemnet.surrogate import array_checks
-from chemnet.surrogate.bulk.rollout_file import RolloutFile, RolloutWriter, begin
+from chemnet.surrogate.bulk.rollout_file import RolloutFile, append, begin
 from chemnet.surrogate.prediction_inputs import InputChecker
 from chemnet.surrogate.predictor import Parts
 from chemnet.surrogate.rollout import Rollout, rollout_states
@@ -104,14 +104,13 @@ def stream(
     request = {**source, "shape": list(physical.shape), "dt": length, **kept.asked}
     done = begin(path, n_cells, kept.rows.tolist(), names, request)
     size = cells_per_batch(components, n_rows, kept)
-    bar = progress(total=n_cells, desc="rollout", unit="cell")
-    with RolloutWriter(path) as writer, bar:
+    with progress(total=n_cells, desc="rollout", unit="cell") as bar:
         bar.update(done)
         for first in range(done, n_cells, size):
             cells = slice(first, min(first + size, n_cells))
             part = dt[cells] if getattr(dt, "ndim", 0) == 2 else dt
             inputs = checker.from_abundances(physical[cells], _start(abundances, cells), part)
-            writer.write(first, _predicted(predictor, kept, *inputs))
+            append(path, first, _predicted(predictor, kept, *inputs))
             bar.update(cells.stop - first)
     return RolloutFile.open(path)
 

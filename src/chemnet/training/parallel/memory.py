@@ -88,7 +88,8 @@ def kept_memory() -> Iterator[None]:
 
     glibc maps blocks above 32 MB afresh each time, and the system fills every page with zeros when it is
     first written: at 65,536 rows of 333 species a training step then waits longer for its tensors than for
-    its matrix products. Without glibc nothing is changed. Afterwards what is free goes back to the system.
+    its matrix products. Without glibc nothing is changed, nor in a thread that has an arena of its own: any
+    but the first, and the first once an allocation has failed. Afterwards what is free is given back.
     """
     libc = _glibc()
     if libc is None:

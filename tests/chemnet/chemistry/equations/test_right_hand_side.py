@@ -28,7 +28,7 @@ def random_state(network: Network, seed: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", list(NETWORKS))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 10_000))
 def test_rates_conserve_elements_and_charge(name: str, seed: int) -> None:
     network = random_part(name, seed)
@@ -39,7 +39,7 @@ def test_rates_conserve_elements_and_charge(name: str, seed: int) -> None:
 
 @pytest.mark.parametrize("compatible", [False, True])
 @pytest.mark.parametrize("name", list(NETWORKS))
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(seed=st.integers(0, 10_000))
 def test_jacobian_agrees_with_finite_differences(name: str, compatible: bool, seed: int) -> None:
     network = random_part(name, seed)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chemnet.chemistry.formats import read_parts
@@ -104,7 +104,7 @@ def plain(path: Path) -> tuple[list[NetworkSpecies], list[Reaction]]:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(st.sampled_from(MANGLED), unique=True),
     st.sampled_from(["\n", "\r\n"]),

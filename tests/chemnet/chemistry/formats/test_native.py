@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chemnet.chemistry.formats import native, native_writer
@@ -239,7 +239,7 @@ some_reactions = st.builds(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(rows=st.lists(some_reactions, min_size=1, max_size=5), energy=positive, comment=reference)
 def test_what_is_written_is_read_back(
     tmp_path: Path, rows: list[Reaction], energy: float, comment: str

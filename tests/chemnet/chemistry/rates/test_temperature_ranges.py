@@ -177,3 +177,9 @@ def test_rows_on_ice_stay_as_they_are_listed():
     ]
     assert [len(ranges) for ranges in join_ranges(ice).rows] == [1, 1]
     assert active(ice, 101.0) == []
+
+
+@pytest.mark.parametrize(("species", "counts"), [("CO", [0]), ("CO+", [])])
+def test_light_that_columns_of_gas_hold_back_acts_at_every_temperature(species, counts):
+    light = row(10, 300, kind="PHOTON", reactants=(species,), products=("C", "O"))
+    assert active([light], 5.0) == active([light], 5000.0) == counts

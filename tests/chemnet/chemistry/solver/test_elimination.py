@@ -28,7 +28,7 @@ def solve(
     return x
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     seed=st.integers(0, 10_000),
     size=st.integers(1, 40),

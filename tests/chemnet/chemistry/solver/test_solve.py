@@ -96,7 +96,7 @@ def test_elements_and_charge_are_conserved_through_heating(network: Network) -> 
     assert (solution.abundances[1:] > 0.0).all()
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(seed=st.integers(0, 1000))
 def test_random_starts_in_random_gas_are_conserved(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chemnet.chemistry.network.network import Network
@@ -21,7 +21,6 @@ def state(seed: int) -> np.ndarray:
     return 10.0 ** np.random.default_rng(seed).uniform(-14.0, -4.0, len(NETWORK.species))
 
 
-@settings(deadline=None)
 @given(seed=st.integers(0, 1000), error=st.floats(1e-12, 1e-3))
 def test_totals_are_restored_and_abundances_stay_positive(seed: int, error: float) -> None:
     before = state(seed)

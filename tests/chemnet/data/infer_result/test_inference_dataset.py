@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chemnet.data.infer_result import infer_result_writer
@@ -77,7 +77,7 @@ def test_batch_size_does_not_change_a_byte(tmp_path, columns, batch_size):
     assert digests("one", batch_size) == digests("other", 7)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20)
 @given(rows_per_file=st.integers(1, 16), batch_size=st.integers(1, 16))
 def test_rows_survive_any_spread_over_files(tmp_path_factory, rows_per_file, batch_size):
     columns = made_columns()

@@ -7,7 +7,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chemnet.data.preprocess.growing_columns import GrowingColumn
@@ -25,7 +25,7 @@ def column(file: h5py.File, name: str, compression: str | None, width: int = 3) 
 
 @pytest.mark.parametrize("compression", [None, "gzip"])
 @given(pieces=st.lists(st.integers(0, 11), max_size=6))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_rows_are_those_that_were_appended(
     pieces: list[int], compression: str | None, tmp_path: Path
 ) -> None:

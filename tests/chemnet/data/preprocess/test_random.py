@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import h5py
@@ -22,9 +21,8 @@ def run(folder: Path, table: Path) -> None:
 
 
 def test_every_row_is_in_one_split_and_the_leak_is_announced(
-    made_table: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    made_table: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(logging.getLogger("chemnet"), "propagate", True)
     with caplog.at_level("WARNING", logger="chemnet"):
         run(tmp_path, made_table)
     assert "neighbouring rows of one tracer are in different splits" in caplog.text

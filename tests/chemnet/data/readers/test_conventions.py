@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import h5py
@@ -80,16 +79,12 @@ def test_unequal_tracers_are_cut_or_kept_as_asked(made_tracers: MadeTracers, tmp
 
 
 def test_tracers_with_nan_are_left_out_when_asked(
-    made_tracers: MadeTracers,
-    tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
+    made_tracers: MadeTracers, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = write_plain_hdf5(tmp_path / "t.h5", made_tracers)
     with h5py.File(path, "a") as file:
         file["abundances"][4, 29, 0] = np.nan
         file["physical"][7, 0, 2] = np.inf
-    monkeypatch.setattr(logging.getLogger("chemnet"), "propagate", True)
     with caplog.at_level("WARNING", logger="chemnet"):
         table = TracerTable(table_config(path, nan_mode="drop_tracer"))
     assert table.tracer_ids == [str(number) for number in range(12) if number not in (4, 7)]
@@ -110,15 +105,11 @@ def test_a_set_in_which_every_tracer_holds_a_nan_is_refused(
 
 
 def test_the_noise_of_a_solver_below_zero_counts_as_zero(
-    made_tracers: MadeTracers,
-    tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
+    made_tracers: MadeTracers, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     frame = data_frame(made_tracers)
     frame.loc[[3, 8], "CO"] = -1e-23
     frame.to_hdf(tmp_path / "t.h5", key="df", mode="w")
-    monkeypatch.setattr(logging.getLogger("chemnet"), "propagate", True)
     with caplog.at_level("INFO", logger="chemnet"):
         block = TracerTable(table_config(tmp_path / "t.h5")).read([0])
     assert "2 abundances between -1e-20 and 0 were set to 0" in caplog.text

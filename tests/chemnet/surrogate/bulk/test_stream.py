@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import h5py
 import numpy as np
 import pytest
 
+from chemnet.data.hdf5_output import _Disk
 from chemnet.errors import DataError
 from chemnet.surrogate.bulk import stream
 from chemnet.surrogate.bulk.rollout_file import RolloutFile
@@ -111,3 +115,27 @@ def test_a_batch_never_takes_more_memory_than_is_free(surrogate, monkeypatch):
     assert 1 <= few < many
     assert many % 512 == 0
     assert many * 300 * 12 * 4 < 2**29
+
+
+def test_cells_that_a_full_disk_refused_do_not_count(surrogate, asked, small_batches, tmp_path, monkeypatch):
+    output = tmp_path / "rolled.h5"
+
+    def refuse(disk, data):
+        disk._keep(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+        return len(data)
+
+    append = stream.append
+
+    def append_to_a_full_disk(*cells):
+        with monkeypatch.context() as full:
+            full.setattr(_Disk, "write", refuse)
+            append(*cells)
+
+    monkeypatch.setattr(stream, "append", append_to_a_full_disk)
+    with pytest.raises(OSError, match="No space left") as caught:
+        surrogate.rollout(*asked, output=output)
+    assert caught.value.filename == str(output)
+    assert RolloutFile.open(output).cells_done == 0
+    monkeypatch.setattr(stream, "append", append)
+    result = surrogate.rollout(*asked, output=output)
+    np.testing.assert_allclose(result.read(), surrogate.emulate(*asked), rtol=1e-5)

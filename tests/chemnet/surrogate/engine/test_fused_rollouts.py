@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chemnet.surrogate.engine.fused_predictor import FusedPredictor
@@ -52,7 +52,7 @@ def test_every_activation_of_a_perceptron_is_fused(make_parts, cells, activation
     assert difference(found, expected) < USUAL_TOLERANCE
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15)
 @given(
     n_cells=st.sampled_from([1, 2, 3, 4, 5, 17, 513]),
     rows=st.sets(st.integers(0, 7), min_size=1),

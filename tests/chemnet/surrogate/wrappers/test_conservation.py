@@ -45,7 +45,7 @@ def relative_residual(abundance, totals):
     return ((element_totals(abundance, STOICHIOMETRY) - totals) / totals).abs().max().item()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10**6), st.floats(0.0, 0.5))
 def test_every_element_has_its_total_after_any_error(seed, dex):
     truth = state(seed)
@@ -139,7 +139,7 @@ def test_an_element_without_a_carrier_is_named():
         conserve_elements(predicted, element_totals(state(7), STOICHIOMETRY), STOICHIOMETRY)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10**6), st.integers(0, 10**6))
 def test_even_an_unrelated_prediction_is_brought_to_the_totals(seed, other):
     truth, predicted = state(seed), state(other)
@@ -161,7 +161,7 @@ def test_totals_that_no_abundances_have_are_refused():
 CHARGES = torch.from_numpy(charges(SPECIES))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10**6), st.floats(0.0, 0.5))
 def test_charges_balance_on_request_beside_the_elements(seed, dex):
     truth = state(seed)

@@ -24,7 +24,6 @@ from chemnet.results.unfinished_runs import list_partial
 from chemnet.training.feeds.data_feed import RowTable, TableShard, WindowTable
 from chemnet.verbs.train import TrainResult
 
-pytestmark = pytest.mark.timeout(240)
 # relative; sums over a batch are taken in another order, and AdamW makes steps of its first roundings
 TOLERANCE = 2e-3
 
@@ -58,7 +57,7 @@ def group(tmp_path_factory: pytest.TempPathFactory) -> Group:
     with torchrun(2, "group_trainings", workspace.config) as processes:
         wait_for(in_last_training, processes)
         os.killpg(processes.pid, signal.SIGINT)
-        out, err = processes.communicate(timeout=100)
+        out, err = processes.communicate()
     told = [json.loads(note.read_text()) for note in notes]
     return Group(workspace, told, processes.returncode, out, err)
 
@@ -136,7 +135,7 @@ def test_a_killed_process_loses_at_most_one_epoch(tmp_path: Path) -> None:
     with torchrun(2, "chemnet", "train", "-c", workspace.config, *ENDLESS) as processes:
         wait_for(lambda: epochs() >= 2, processes)
         os.kill(children(processes.pid)[1], signal.SIGKILL)
-        processes.communicate(timeout=100)
+        processes.communicate()
     assert processes.returncode
     assert not list_results(workspace.results, "train")
     reached = epochs()

@@ -63,7 +63,7 @@ def test_kernels_give_the_same_in_several_threads(compute: Callable[[], tuple[Te
 
 
 def test_each_row_is_in_one_part_and_parts_go_to_threads() -> None:
-    together = threading.Barrier(3, timeout=60)
+    together = threading.Barrier(3)
 
     def kernel(part: slice) -> tuple[list[int], int]:
         together.wait()
