@@ -36,14 +36,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     title = f"# {options.title}" if options.title else heading
     pictures = sorted(result.path.glob("*.png"))
     for picture in pictures:
-        _shrunk(picture).save(REPORTS / f"{options.name}_{picture.name}", optimize=True)
+        shrunk(picture).save(REPORTS / f"{options.name}_{picture.name}", optimize=True)
     body = re.sub(r"\]\((\w+\.png)\)", rf"]({options.name}_\1)", body)
     made = f"Benchmark of {result.created[:10]}, by chemnet {result.versions['chemnet']}."
     page = "\n\n".join([title, made, body.strip()])
     (REPORTS / f"{options.name}.md").write_text(f"{page}\n", encoding="utf-8")
 
 
-def _shrunk(picture: Path) -> Image.Image:
+def shrunk(picture: Path) -> Image.Image:
     """Return a picture at the width of a page, with a palette."""
     image = Image.open(picture).convert("RGB")
     image.thumbnail((WIDTH, 10 * WIDTH))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 Row = Sequence[str]
 
@@ -35,12 +35,28 @@ def markdown_table(table: Sequence[Row]) -> list[str]:
     return [_markdown_row(row) for row in (head, rule, *rows)]
 
 
-def html_table(table: Sequence[Row]) -> str:
-    """Return an HTML table."""
+def html_table(table: Sequence[Row], meaning: Callable[[str], str | None] = lambda _: None) -> str:
+    """Return an HTML table.
+
+    Parameters
+    ----------
+    table
+        The rows, of one length.
+    meaning
+        Returns what a heading, or the first cell of a row, means: its tooltip; nothing for none.
+    """
     head, *rows = table
-    top = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
-    body = "".join("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in row) + "</tr>" for row in rows)
+    top = "".join(_html_cell("th", cell, meaning(cell)) for cell in head)
+    lines = (
+        [_html_cell("td", row[0], meaning(row[0])), *(_html_cell("td", c) for c in row[1:])] for row in rows
+    )
+    body = "".join("<tr>" + "".join(line) + "</tr>" for line in lines)
     return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _html_cell(tag: str, text: str, meaning: str | None = None) -> str:
+    title = f' title="{html.escape(meaning)}"' if meaning else ""
+    return f"<{tag}{title}>{html.escape(text)}</{tag}>"
 
 
 def _markdown_row(cells: Row) -> str:

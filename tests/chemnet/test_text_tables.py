@@ -18,4 +18,7 @@ def test_signs_of_markdown_and_html_are_escaped() -> None:
         "| a\\|b & <c> | 0.1 |",
         "| d | 12.25 |",
     ]
+    page = html_table(TABLE, {"mLAE": 'mean "error"', "d": "a row"}.get)
+    assert '<th title="mean &quot;error&quot;">mLAE</th>' in page
+    assert '<td title="a row">d</td><td>12.25</td>' in page
     assert "<td>a|b &amp; &lt;c&gt;</td><td>0.1</td>" in html_table(TABLE)

@@ -106,7 +106,7 @@ def _note(found: NetworkAndOptions | str, has_implicit: bool) -> str:
             "trained that steps by the network's own rates, corrects them and asks the solver where it must: "
             "model.name=ImplicitEmulator, model.ImplicitEmulator.network"
         )
-    words = f"the solver integrates the network {found[0].name}"
+    words = f"the solver integrates the network {found[0].name!r}"
     if not has_implicit:
         words += (
             "; an emulator around its implicit step (model.name=ImplicitEmulator, "

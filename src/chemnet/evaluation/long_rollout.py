@@ -30,9 +30,10 @@ def long_rollout(surrogate: Surrogate, source: HistorySource, floor: float) -> d
     Returns
     -------
     dict
-        `cells`, `steps`, `not_finite` (states), `least` and `most` abundance, `element_drift`, and curves
-        over the rows `step`: `drift`, the largest of any cell and element, and `change`, how much log10
-        abundances change per step [dex], in the mean.
+        `cells`, `steps` of `step_years` [yr], `not_finite` (states), `least` and `most` abundance,
+        `element_drift`, and curves over the rows `step`: `drift`, the largest of any cell and element, and
+        how much log10 abundances change per step [dex], in the mean over species: `change` of all cells and
+        `worst_change` of the cell that changes most.
     """
     cells = np.unique(np.linspace(0, len(source) - 1, LONG_CELLS).astype(np.int64))
     histories = source.read(cells)
@@ -46,10 +47,12 @@ def long_rollout(surrogate: Surrogate, source: HistorySource, floor: float) -> d
     predicted = surrogate.emulate(physical, start, usual, rows=rows).astype(np.float64)
     drift = element_drift.element_drift(predicted, start[:, None], surrogate.data.stoichiometry)
     logs = abundance_errors.log_abundance(predicted, floor)
-    change = np.abs(np.diff(logs, axis=1)).mean(axis=(0, 2)) / np.diff(rows)
+    by_cell = np.abs(np.diff(logs, axis=1)).mean(axis=2) / np.diff(rows)
+    change = by_cell.mean(axis=0)
     return {
         "cells": len(cells),
         "steps": int(steps),
+        "step_years": usual,
         "not_finite": int((~np.isfinite(predicted)).any(axis=-1).sum()),
         "least": float(predicted[:, 1:].min()),
         "most": float(predicted.max()),
@@ -57,4 +60,5 @@ def long_rollout(surrogate: Surrogate, source: HistorySource, floor: float) -> d
         "step": rows[1:].tolist(),
         "drift": drift.max(axis=(0, 2))[1:].tolist(),
         "change": change.tolist(),
+        "worst_change": by_cell.max(axis=0).tolist(),
     }

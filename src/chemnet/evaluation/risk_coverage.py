@@ -3,6 +3,7 @@
 States are sorted by the error that the surrogate expects of them, and the worst are left out first. The
 oracle, which sorts by the true error, is the best that any order could give. States outside the trained
 ranges, of which an infinite error is expected, are left out before all others, and reported on their own.
+Standard errors are those over tracers.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chemnet.data import abundance_errors
+from chemnet.evaluation.jackknife import PlacedErrors, TracerGroups
 from chemnet.evaluation.score_sums import Tally
 
 Array = NDArray[np.float64]
@@ -37,9 +39,10 @@ class RiskCoverage:
         self._states = np.zeros(_BINS, dtype=np.int64)
         self._true_states = np.zeros(_BINS, dtype=np.int64)
         self._expected = np.zeros(_BINS)
+        self._by_tracer = TracerGroups(_BINS)
 
-    def add(self, expected: Array, dex: Array) -> None:
-        """Add states with expected errors `(n,)` [dex] and errors by species `(n, S)`."""
+    def add(self, expected: Array, dex: Array, tracers: NDArray[np.int64]) -> None:
+        """Add states with expected errors `(n,)` [dex], errors by species `(n, S)` and tracers `(n,)`."""
         true = dex.mean(axis=1)
         groups, true_groups = _bin(expected), _bin(true)
         self._states += np.bincount(groups, minlength=_BINS)
@@ -48,6 +51,7 @@ class RiskCoverage:
         self._expected += np.bincount(groups[finite], expected[finite], _BINS)
         for tally, places in ((self._by_expected, groups), (self._by_true, true_groups)):
             tally.add_values(dex.ravel(), np.repeat(places, dex.shape[1]))
+        self._by_tracer.add(dex.ravel(), *(np.repeat(one, dex.shape[1]) for one in (groups, tracers)))
 
     def take(self, other: RiskCoverage) -> None:
         """Add further states."""
@@ -56,19 +60,26 @@ class RiskCoverage:
         self._states += other._states
         self._true_states += other._true_states
         self._expected += other._expected
+        self._by_tracer.take(other._by_tracer)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return curves, the figures at some coverages, and expected beside true errors."""
+        """Return curves, the figures at some coverages, and expected beside true errors.
+
+        What ends in `_error` is a standard error; None where too few tracers tell one.
+        """
         kept = _curve(self._by_expected, self._states, COVERAGES)
         oracle = _curve(self._by_true, self._true_states, COVERAGES)
         shown = _curve(self._by_expected, self._states, np.array(SHOWN_COVERAGES))
+        errors = self._by_tracer.standard_errors(_figures)
         at = {
             f"{coverage:g}": {name: float(values[i]) for name, values in shown.items()}
+            | {"beside_all_error": float(errors["beside_all"][i]) if errors else None}
             for i, coverage in enumerate(SHOWN_COVERAGES)
         }
         return {
             "coverage": COVERAGES.tolist(),
             **{name: values.tolist() for name, values in kept.items()},
+            **{f"{name}_error": errors[name].tolist() if errors else None for name in kept},
             **{f"oracle_{name}": values.tolist() for name, values in oracle.items()},
             "at_coverage": at,
             "reliability": self._reliability(),
@@ -80,20 +91,44 @@ class RiskCoverage:
         found = self._by_expected.mlae[_NOT_FINITE]
         return {"states": int(self._states[_NOT_FINITE]), "found": float(found)}
 
-    def _reliability(self) -> list[dict[str, float]]:
+    def _reliability(self) -> list[dict[str, Any]]:
         """Return mean expected and true errors of some groups of states inside, the best first."""
         inside = self._states[:_NOT_FINITE]
         share = np.append(inside.cumsum() / max(1, inside.sum()), np.inf)
         group = np.where(np.isfinite(share), np.minimum(share * _GROUPS - 1e-9, _GROUPS - 1), -1).astype(int)
-        rows = []
-        for number in range(_GROUPS):
-            bins = (group == number) & (self._states > 0)
-            n_states = int(self._states[bins].sum())
-            if n_states:
-                errors = self._by_expected.total[bins].sum() / self._by_expected.count[bins].sum()
-                expected = float(self._expected[bins].sum() / n_states)
-                rows.append({"states": n_states, "expected": expected, "found": float(errors)})
-        return rows
+        members = np.array([(group == number) & (self._states > 0) for number in range(_GROUPS)], dtype=float)
+        members = members[members @ self._states > 0]
+
+        def found(errors: Tally | PlacedErrors) -> Array:
+            return (members @ errors.total) / np.maximum(members @ errors.count, 1)
+
+        n_states, spread = (
+            members @ self._states,
+            self._by_tracer.standard_errors(lambda e: {"found": found(e)}),
+        )
+        expected, means = (members @ self._expected) / n_states, found(self._by_expected)
+        return [
+            {
+                "states": int(n_states[i]),
+                "expected": float(expected[i]),
+                "found": float(means[i]),
+                "found_error": float(spread["found"][i]) if spread else None,
+            }
+            for i in range(len(members))
+        ]
+
+
+def _figures(errors: PlacedErrors) -> dict[str, Array]:
+    """Return the curves, and LAE99 at the shown coverages beside that of all, of errors in bins."""
+    used = errors.count > 0
+    total, count = errors.total[used].cumsum(), errors.count[used].cumsum()
+    share, lae99 = errors.lae99()
+    shown = np.interp(SHOWN_COVERAGES, share, lae99)
+    return {
+        "mlae": np.interp(COVERAGES, count / count[-1], total / count),
+        "lae99": np.interp(COVERAGES, share, lae99),
+        "beside_all": shown / np.maximum(shown[0], 1e-9),
+    }
 
 
 def _bin(error: Array) -> NDArray[np.int64]:

@@ -127,6 +127,7 @@ class Scores:
         self.relative = np.zeros(n_species)
         self.drift = np.zeros((n_steps, len(rules.elements)))
         self.charge = np.zeros(n_steps)
+        self.years = np.zeros(n_steps)
         self.tracers: dict[str, float] = {}
         self.not_finite = 0
         self.states: list[Array] = []
@@ -143,6 +144,8 @@ class Scores:
         for step in range(first, dex.shape[1]):
             there, group = truth.valid[:, step], np.array([step])
             self.by_step.add(dex[there, step].reshape(-1, 1), group)
+            if step:
+                self.years[step] += (truth.time[there, step] - truth.time[there, step - 1]).sum()
             for name, least in rules.thresholds.items():
                 part = truth.abundance[there, step] > least
                 self.above[name].add(dex[there, step][part][:, None], group)
@@ -162,6 +165,7 @@ class Scores:
         ):
             mine.take(theirs)
         self.relative += other.relative
+        self.years += other.years
         self.drift, self.charge = np.fmax(self.drift, other.drift), np.fmax(self.charge, other.charge)
         self.not_finite += other.not_finite
         if other.rows_by_solver is not None:
@@ -220,8 +224,11 @@ class Scores:
     def _curves(self) -> dict[str, list[float]]:
         """Return what changes along a history, from the first scored step on."""
         later = slice(self._first, None)
+        rows = self.by_step.count // len(self._rules.species)
         return {
             "step": list(range(self._first, self._rules.n_steps)),
+            # [yr] since row 0, at the mean time step of those that are still there
+            "elapsed": _ratio(self.years, rows).cumsum()[later].tolist(),
             "mlae": self.by_step.mlae[later].tolist(),
             "lae99": self.by_step.lae99[later].tolist(),
             **{f"mlae_{name}": tally.mlae[later].tolist() for name, tally in self.above.items()},

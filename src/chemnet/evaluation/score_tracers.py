@@ -158,14 +158,14 @@ class Judge:
     def score(self, tracers: NDArray[np.int64]) -> Tallies:
         """Score some tracers, by their index in the split."""
         histories, tallies = self.source.read(tracers), self.nothing()
-        tallies.scores["rollout"].add(self._rolled_out(histories, tallies), histories)
+        tallies.scores["rollout"].add(self._rolled_out(histories, tracers, tallies), histories)
         for name, method in self.methods.items():
             tallies.scores[name].add(method.predict(histories), histories)
         tallies.inside = int(self._surrogate.in_domain(histories.physical)[histories.valid].sum())
         tallies.rows = int(histories.valid.sum())
         return tallies
 
-    def _rolled_out(self, histories: Histories, tallies: Tallies) -> Forecast:
+    def _rolled_out(self, histories: Histories, tracers: NDArray[np.int64], tallies: Tallies) -> Forecast:
         """Roll the surrogate out; the tallies take in the errors that it expects of states and species."""
         if tallies.risk is None:
             return rolled_out(self._surrogate.predictor, self._surrogate.device, histories)
@@ -174,10 +174,12 @@ class Judge:
         counted = histories.valid.copy()
         counted[:, 0] = False
         dex = dex_error(predicted[counted], histories.abundance[counted], self._options.floor)
-        tallies.risk.add(trust.expected_error[counted].astype(np.float64), dex)
+        tracer = np.broadcast_to(tracers[:, None], counted.shape)[counted]
+        tallies.risk.add(trust.expected_error[counted].astype(np.float64), dex, tracer)
         if tallies.species_risk is not None:
             expected = trust.by_species(predicted)[counted].astype(np.float64)
-            tallies.species_risk.add(expected.ravel(), dex.reshape(-1, 1))
+            of_each = np.repeat(tracer, dex.shape[1])
+            tallies.species_risk.add(expected.ravel(), dex.reshape(-1, 1), of_each)
         done = trust.solver_steps
         return Forecast(predicted.astype(np.float64), None if done is None else _newly_solved(done))
 

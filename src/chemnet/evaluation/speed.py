@@ -51,7 +51,7 @@ def speeds(
     network, options = found
     solved = cells[:n_solved]
     taken |= solver_speed(network, options, surrogate, source.read(solved))
-    note = f"the solver integrated {len(solved)} of the same tracers with the network {network.name}"
+    note = f"the solver integrated {len(solved)} of the same tracers with the network {network.name!r}"
     return {**taken, "note": f"{SPEED_CELLS} cells at a time; {note}"}
 
 

@@ -12,46 +12,40 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from numpy.typing import NDArray
 
+from chemnet.data.metric_meanings import heading
 from chemnet.data.parameter_units import axis_label
-from chemnet.plots.figures import COLOURS, figure_style
+from chemnet.figure_style import COLOURS, GREY, figure_style, paper_figure, positive
+from chemnet.plots.labels import ABUNDANCE, TIME, label_lines, plain_log_ticks, typeset_species
 
 Array = NDArray[np.float64]
+Curve = dict[str, Array]
 
-#: how each method is called in figures and tables
-LABELS = {
-    "rollout": "surrogate, full rollout",
-    "rollout_unconserved": "the same without conservation",
-    "one_step": "surrogate, one step from the truth",
-    "reconstruction": "autoencoder alone",
-    "pca": "PCA with as many components",
-    "nearest_neighbour": "nearest training state",
-    "persistence": "persistence: nothing ever changes",
-    "one_step_persistence": "one-step persistence",
-    "truth": "the truth itself",
-}
 _LINES = {
-    "rollout": (COLOURS[0], "-", 2.2),
-    "one_step": (COLOURS[5], "-", 1.4),
-    "reconstruction": (COLOURS[2], "-", 1.4),
-    "pca": (COLOURS[2], ":", 1.4),
-    "nearest_neighbour": (COLOURS[1], "--", 1.4),
-    "persistence": (COLOURS[3], "--", 1.4),
-    "one_step_persistence": (COLOURS[3], ":", 1.4),
+    "rollout": (COLOURS[0], "-", 1.8),
+    "one_step": (COLOURS[5], "-", 1.0),
+    "reconstruction": (COLOURS[2], "-", 1.0),
+    "pca": (COLOURS[2], ":", 1.0),
+    "nearest_neighbour": (COLOURS[1], "--", 1.0),
+    "persistence": (COLOURS[3], "--", 1.0),
+    "one_step_persistence": (COLOURS[3], ":", 1.0),
 }
-_ERRORS = (("mLAE", "mean over species and tracers"), ("LAE99", "99th percentile: the bad cases"))
-# smaller errors are drawn at this [dex]
-_SMALLEST_ERROR = 1e-3
-# smaller drifts and charges are drawn at this
-_SMALLEST_DRIFT = 1e-9
-# width of a cell of the error map [dex]
-_MAP_CELL = (0.2, 0.05)
+_CONSERVED = {
+    "rollout": (COLOURS[0], "-"),
+    "rollout_unconserved": (COLOURS[1], "--"),
+    "truth": (COLOURS[7], ":"),
+}
+_ERRORS = {"mlae": "mLAE, mean [dex]", "lae99": "LAE99, 99th percentile [dex]"}
+_ELAPSED = "time since the first row [kyr]"
+#: largest drift of an element that conservation allows
+PROMISED_DRIFT = 1e-6
+# width of a cell of the error map [dex], and the number of states from which on its colour is full
+_MAP_CELL, _FULL_COLOUR = (0.2, 0.05), 20
 
 
 @dataclass(frozen=True)
@@ -81,7 +75,7 @@ class Trajectories:
 
 
 def draw_error_by_step(scores: Mapping[str, Any], title: str) -> Figure:
-    """Draw mean and 99th percentile of the error against the step, for the surrogate and its rivals.
+    """Draw mean and 99th percentile of the error against time, for the surrogate and its rivals.
 
     Parameters
     ----------
@@ -90,21 +84,19 @@ def draw_error_by_step(scores: Mapping[str, Any], title: str) -> Figure:
     title
         What was scored; above the panels.
     """
+    shown, x_label = _along_time({name: scores[name]["by_step"] for name in _LINES if name in scores})
     with figure_style():
-        figure = Figure(figsize=(10.0, 4.4), layout="constrained")
-        panels = figure.subplots(1, 2, sharex=True)
-        for axis, figure_name, (label, meaning) in zip(panels, ("mlae", "lae99"), _ERRORS, strict=True):
-            for method, (colour, style, width) in _LINES.items():
-                if method in scores:
-                    curve = _later(scores[method]["by_step"])
-                    values = np.maximum(curve[figure_name], _SMALLEST_ERROR)
-                    axis.loglog(curve["step"], values, style, color=colour, lw=width, label=LABELS[method])
-            axis.set(xlabel="step", ylabel=f"{label} [dex]", title=meaning)
+        figure = paper_figure(125.0)
+        for axis, error in zip(figure.subplots(2, 1, sharex=True), _ERRORS, strict=True):
+            for method, curve in shown.items():
+                colour, style, width = _LINES[method]
+                axis.loglog(curve["x"], positive(curve[error]), style, color=colour, lw=width, label=method)
+            axis.set_ylabel(_ERRORS[error])
             plain_log_ticks(axis.yaxis)
-            axis.grid(alpha=0.25)
-        handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=9)
-        figure.suptitle(f"{title} and its rivals: error of log10 abundances at each step", fontsize=12)
+            axis.grid()
+            label_lines(axis, {method: heading(method) for method in shown})
+        axis.set_xlabel(x_label)
+        figure.suptitle(f"{title}: error of log10 abundances over species and tracers")
     return figure
 
 
@@ -115,11 +107,11 @@ def draw_worst_species(by_species: Mapping[str, Mapping[str, float]], count: int
     mean = [by_species[name]["mlae"] for name in worst]
     extreme = [by_species[name]["lae99"] for name in worst]
     with figure_style():
-        figure = Figure(figsize=(max(5.0, 0.24 * len(worst) + 1.4), 4.2), layout="constrained")
+        figure = paper_figure(75.0)
         axis = figure.subplots()
-        axis.bar(place, mean, color=COLOURS[0], width=0.75, label="mLAE")
-        axis.plot(place, extreme, "o", color=COLOURS[3], ms=4, label="LAE99")
-        axis.set_xticks(place, worst, rotation=90, fontsize=8)
+        axis.bar(place, mean, color=COLOURS[0], width=0.75, label="mLAE, mean")
+        axis.plot(place, extreme, "o", color=COLOURS[3], label="LAE99, 99th percentile")
+        axis.set_xticks(place, [typeset_species(name) for name in worst], rotation=90)
         axis.set(ylabel="error [dex]", xlim=(-0.7, len(worst) - 0.3), ylim=(0.0, None))
         axis.set_title(f"The {len(worst)} worst of {len(by_species)} species in the full rollout")
         axis.legend()
@@ -128,6 +120,8 @@ def draw_worst_species(by_species: Mapping[str, Mapping[str, float]], count: int
 
 def draw_error_map(physical: Array, error: Array, names: Sequence[str]) -> Figure | None:
     """Draw the mean error, and the number of states, over density and temperature.
+
+    The fewer states a mean is taken over, the paler it is.
 
     Parameters
     ----------
@@ -151,21 +145,26 @@ def draw_error_map(physical: Array, error: Array, names: Sequence[str]) -> Figur
     count = np.histogramdd(logs, bins=edges)[0]
     total = np.histogramdd(logs, bins=edges, weights=error)[0]
     mean = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    weight = 0.15 + 0.85 * np.minimum(1.0, count / _FULL_COLOUR)
     with figure_style():
-        figure = Figure(figsize=(10.0, 4.8), layout="constrained")
+        figure = paper_figure(90.0)
         left, right = figure.subplots(1, 2)
         drawn = [10.0**edge for edge in edges]
-        shown = left.pcolormesh(*drawn, mean.T, cmap="viridis", vmin=0.0, vmax=np.nanquantile(mean, 0.98))
+        most = float(np.nanquantile(mean, 0.98))
+        shown = left.pcolormesh(*drawn, mean.T, vmin=0.0, vmax=most, alpha=weight.T)
+        # the bar tells the full colours
+        solid = ScalarMappable(shown.norm, shown.cmap)
         bar: Any = {"location": "bottom", "aspect": 35}
-        figure.colorbar(shown, ax=left, label="mLAE of the full rollout [dex]", extend="max", **bar)
+        extend = "max" if np.nanmax(mean) > most else "neither"
+        figure.colorbar(solid, ax=left, label="mLAE of the full rollout [dex]", extend=extend, **bar)
         shown = right.pcolormesh(*drawn, np.where(count > 0, count, np.nan).T, cmap="cividis", norm=LogNorm())
         figure.colorbar(shown, ax=right, label="states scored", **bar)
         for axis in (left, right):
             axis.set(xscale="log", yscale="log", xlabel=axis_label("Density"), ylabel=axis_label("gasTemp"))
             plain_log_ticks(axis.yaxis)
-        left.set_title("mean error")
+        left.set_title(f"mean error; paler: fewer than {_FULL_COLOUR} states")
         right.set_title("states behind each mean")
-        figure.suptitle("Error of the full rollout by density and temperature", fontsize=12)
+        figure.suptitle("Error of the full rollout by density and temperature")
     return figure
 
 
@@ -177,33 +176,28 @@ def draw_trajectories(shown: Trajectories) -> Figure:
     across = min(3, len(shown.species))
     down = math.ceil(len(shown.species) / across)
     with figure_style():
-        figure = Figure(figsize=(3.9 * across, 2.7 * down + 0.5), layout="constrained")
+        figure = paper_figure(42.0 * down + 10.0)
         axes = figure.subplots(down, across, squeeze=False, sharex=True).ravel()
         for column, (axis, name) in enumerate(zip(axes, shown.species, strict=False)):
             _draw_species(axis, shown, column)
-            axis.set_title(name)
+            axis.set_title(typeset_species(name))
         for spare in axes[len(shown.species) :]:
             spare.remove()
         for axis in axes[max(0, len(shown.species) - across) : len(shown.species)]:
             axis.tick_params(labelbottom=True)
-            axis.set_xlabel("time [kyr]")
+            axis.set_xlabel(TIME)
         for axis in axes[: len(shown.species) : across]:
-            axis.set_ylabel("abundance")
-        figure.legend(
-            handles=_trajectory_legend(shown.names), loc="outside lower center", ncols=4, fontsize=9
-        )
+            axis.set_ylabel(ABUNDANCE)
+        figure.legend(handles=_trajectory_legend(shown.names), loc="outside lower center", ncols=4)
     return figure
 
 
 def draw_conservation(scores: Mapping[str, Any]) -> Figure:
-    """Draw the largest drift of any element, and the largest net charge, against the step."""
-    styles = {
-        "rollout": (COLOURS[0], "-"),
-        "rollout_unconserved": (COLOURS[1], "--"),
-        "truth": (COLOURS[7], ":"),
-    }
+    """Draw the largest drift of any element, and the largest net charge, against time."""
+    shown, x_label = _along_time({name: scores[name]["by_step"] for name in _CONSERVED}, first=0)
+    steps = len(shown["rollout"]["x"])  # without row 0, whose drift from itself is none
     with figure_style():
-        figure = Figure(figsize=(10.0, 4.0), layout="constrained")
+        figure = paper_figure(72.0)
         panels = figure.subplots(1, 2)
         for axis, name, label in zip(
             panels,
@@ -211,51 +205,66 @@ def draw_conservation(scores: Mapping[str, Any]) -> Figure:
             ("largest relative drift of any element", "largest net charge per H nucleus"),
             strict=True,
         ):
-            for method, (colour, style) in styles.items():
-                curve = _later(scores[method]["by_step"])
-                values = np.maximum(curve[name], _SMALLEST_DRIFT)
-                axis.semilogy(curve["step"], values, style, color=colour, label=LABELS[method])
-            axis.set(xlabel="step", ylabel=label)
-            axis.grid(alpha=0.25)
-        panels[0].axhline(1e-6, color="#888888", lw=0.8)
-        panels[0].text(0.99, 8e-7, "promised: 1e-6", ha="right", va="top", fontsize=8, color="#666666",
-                       transform=panels[0].get_yaxis_transform())  # fmt: skip
+            for method, curve in shown.items():
+                colour, style = _CONSERVED[method]
+                axis.semilogy(curve["x"], positive(curve[name]), style, color=colour, label=heading(method))
+            axis.set(xlabel=x_label, ylabel=label)
+            axis.grid()
+            _tell_zeros(axis, {heading(method): curve[name][-steps:] for method, curve in shown.items()})
+        mark_promise(panels[0])
         handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=9)
-        figure.suptitle("Conservation, worst cell at each step", fontsize=12)
+        figure.legend(handles, labels, loc="outside lower center", ncols=3)
+        figure.suptitle("Conservation, worst cell at each step")
     return figure
+
+
+def mark_promise(axis: Axes) -> None:
+    """Draw the largest drift that conservation allows."""
+    axis.axhline(PROMISED_DRIFT, color=GREY, lw=0.6)
+    place: Any = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "ha": "right"}
+    axis.annotate(
+        "promised: $10^{-6}$", (0.99, PROMISED_DRIFT), xytext=(0, 2), fontsize="small", color=GREY, **place
+    )
+
+
+def _tell_zeros(axis: Axes, curves: Mapping[str, Array]) -> None:
+    """Say where a logarithmic axis leaves out what is exactly zero."""
+    zeros = {name: int((values == 0.0).sum()) for name, values in curves.items()}
+    lines = [f"{name}: 0 at {n} of {len(curves[name])} steps" for name, n in zeros.items() if n]
+    axis.set_title("\n".join(lines), fontsize="small", color=GREY)
 
 
 def draw_comparison(by_name: Mapping[str, Mapping[str, Any]]) -> Figure:
-    """Draw the full-rollout error of several benchmarks against the step."""
+    """Draw the full-rollout error of several benchmarks against time."""
+    shown, x_label = _along_time({name: scores["rollout"]["by_step"] for name, scores in by_name.items()})
     with figure_style():
-        figure = Figure(figsize=(10.0, 4.4), layout="constrained")
+        figure = paper_figure(80.0)
         panels = figure.subplots(1, 2, sharex=True)
-        for axis, key, label in zip(panels, ("mlae", "lae99"), ("mLAE", "LAE99"), strict=True):
-            for number, (name, scores) in enumerate(by_name.items()):
-                curve = _later(scores["rollout"]["by_step"])
-                values = np.maximum(curve[key], _SMALLEST_ERROR)
-                axis.loglog(curve["step"], values, color=COLOURS[number % len(COLOURS)], label=name)
-            axis.set(xlabel="step", ylabel=f"{label} of the full rollout [dex]")
+        for axis, error in zip(panels, _ERRORS, strict=True):
+            for number, (name, curve) in enumerate(shown.items()):
+                colour = COLOURS[number % len(COLOURS)]
+                axis.loglog(curve["x"], positive(curve[error]), color=colour, label=name)
+            axis.set(xlabel=x_label, ylabel=_ERRORS[error])
             plain_log_ticks(axis.yaxis)
-            axis.grid(alpha=0.25)
+            axis.grid()
         handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=9)
+        figure.legend(handles, labels, loc="outside lower center", ncols=2)
+        figure.suptitle("Error of the full rollout")
     return figure
 
 
-def plain_log_ticks(axis: Axis) -> None:
-    """Label a logarithmic axis with plain numbers at 1, 2 and 5: it may span less than a decade."""
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axis.set_minor_formatter(NullFormatter())
-
-
-def _later(curve: Mapping[str, Sequence[float]]) -> dict[str, Array]:
-    """Return the curves from step 1 on, as a logarithmic axis needs."""
-    arrays = {name: np.array(values, dtype=np.float64) for name, values in curve.items()}
-    later = arrays["step"] >= 1
-    return {name: values[later] for name, values in arrays.items()}
+def _along_time(
+    by_step: Mapping[str, Mapping[str, Sequence[float]]], first: int = 1
+) -> tuple[dict[str, Curve], str]:
+    """Return curves with their places `x` on an axis, and its label; from step 1 on for a logarithmic one."""
+    # benchmarks of before do not say when their steps were
+    timed = all("elapsed" in curve for curve in by_step.values())
+    curves = {}
+    for name, curve in by_step.items():
+        arrays = {key: np.array(values, dtype=np.float64) for key, values in curve.items()}
+        arrays["x"] = arrays["elapsed"] / 1e3 if timed else arrays["step"]
+        curves[name] = {key: values[arrays["step"] >= first] for key, values in arrays.items()}
+    return curves, _ELAPSED if timed else "step"
 
 
 def _map_edges(logs: Array, width: float) -> Array:
@@ -269,13 +278,14 @@ def _draw_species(axis: Axes, shown: Trajectories, column: int) -> None:
         for values, style in ((shown.truth, "-"), (shown.predicted, "--")):
             axis.semilogy(
                 shown.time[number, 1:] / 1e3,
-                np.maximum(values[number, 1:, column], shown.floor),
+                positive(values[number, 1:, column]),
                 style,
                 color=colour,
-                lw=1.4,
                 alpha=0.9,
             )
     low, high = axis.get_ylim()
+    low = max(low, shown.floor)
+    axis.set_ylim(low, max(high, 10.0 * low))
     # a nearly constant abundance shall look it
     if high / low < 30.0:
         middle = math.sqrt(low * high)
@@ -285,6 +295,4 @@ def _draw_species(axis: Axes, shown: Trajectories, column: int) -> None:
 def _trajectory_legend(names: Sequence[str]) -> list[Line2D]:
     entries = [Line2D([], [], color=COLOURS[i % len(COLOURS)], label=name) for i, name in enumerate(names)]
     styles: Any = [("-", "truth"), ("--", "surrogate")]
-    return entries + [
-        Line2D([], [], color="#555555", linestyle=style, label=label) for style, label in styles
-    ]
+    return entries + [Line2D([], [], color=GREY, linestyle=style, label=label) for style, label in styles]

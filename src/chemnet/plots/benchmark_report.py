@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import html
+import math
 import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from chemnet.plots.benchmark_figures import LABELS
+from chemnet.data.metric_meanings import heading, tooltip
 from chemnet.plots.benchmark_tables import (
     conservation_table,
     cost_table,
@@ -22,8 +24,8 @@ from chemnet.plots.benchmark_tables import (
 )
 from chemnet.text_tables import Row, aligned, html_table, markdown_table
 
-#: sections of the report: what is compared, and the methods in it
-SECTIONS = (
+#: what is compared in tables of their own: their title, and the methods in them
+COMPARED = (
     (
         "Full rollout from the initial state",
         ("rollout", "rollout_unconserved", "nearest_neighbour", "persistence"),
@@ -32,16 +34,18 @@ SECTIONS = (
     ("Compression alone", ("reconstruction", "pca")),
 )
 FIGURES = {
-    "error_against_cost.png": "Error against CPU time",
-    "error_by_step.png": "Error against the step",
+    "error_by_step.png": "Error against time",
     "trajectories.png": "Trajectories: truth solid, surrogate dashed",
     "worst_species.png": "The worst species",
     "error_map.png": "Error over density and temperature",
-    "conservation.png": "Conservation of elements and charge",
     "risk_coverage.png": "Trust: the error of what is kept, and expected beside true errors",
+    "error_against_cost.png": "Error against CPU time",
+    "conservation.png": "Conservation of elements and charge",
     "long_rollout.png": "Ten times as long as the tracers, under constant parameters",
 }
 _TEXT_WIDTH = 100
+# a difference between surrogate and baseline that equals would show more often than this is none
+_MOST_CHANCE = 0.05
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; }
 body { max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
@@ -54,32 +58,30 @@ p.note { color: #555; }
 """
 
 
+@dataclass(frozen=True)
+class Section:
+    """A part of the report: its title, its table, and the names of its figures."""
+
+    title: str
+    table: list[Row]
+    figures: tuple[str, ...] = ()
+
+
 def verdict(metrics: Mapping[str, Any]) -> list[str]:
     """Return what the figures say, in sentences."""
     scores, data = metrics["scores"], metrics["data"]
     rollout = scores["rollout"]
-    rivals = {name: scores[name]["mlae"] for name in ("nearest_neighbour", "persistence") if name in scores}
-    best = min(rivals, key=lambda name: rivals[name])
-    factor = rivals[best] / max(rollout["mlae"], 1e-9)
-    rival = LABELS[best].partition(":")[0]
-    if best == "nearest_neighbour":
-        # results of before do not say how many
-        rival += f" of {data.get('known_tracers', 'the')} tracers"
-    compared = (
-        f"The best baseline without a network ({rival}) has {factor:.1f} times this error"
-        if factor >= 1.0
-        else f"That is WORSE than the best baseline without a network ({rival})"
-    )
     sentences = [
         f"From the initial state alone, over {data['steps'] - 1} steps of {data['tracers']} {data['split']} "
         f"tracers, the surrogate is off by {rollout['mlae']:.3f} dex in the mean (mLAE); 1 % of the values "
-        f"are off by more than {rollout['lae99']:.2f} dex (LAE99). {compared}: {rivals[best]:.3f} dex.",
+        f"are off by more than {rollout['lae99']:.2f} dex (LAE99).",
+        _beside_baselines(scores, data),
         f"Elements drift by at most {rollout['element_drift']:.1e} in any cell and step.",
     ]
     if rollout.get("solver_share") is not None:
         sentences.append(f"The solver did {100.0 * rollout['solver_share']:.1f} % of the steps for it.")
-    if metrics["data"]["inside_domain"] < 1.0:
-        outside = 100.0 * (1.0 - metrics["data"]["inside_domain"])
+    if data["inside_domain"] < 1.0:
+        outside = 100.0 * (1.0 - data["inside_domain"])
         sentences.append(
             f"{outside:.1f} % of the states lie outside the trained range of a physical parameter."
         )
@@ -90,11 +92,44 @@ def verdict(metrics: Mapping[str, Any]) -> list[str]:
     return sentences
 
 
+def _beside_baselines(scores: Mapping[str, Any], data: Mapping[str, Any]) -> str:
+    """Return how the surrogate does beside the best baseline, as far as the tracers tell."""
+    rollout = scores["rollout"]
+    rivals = {name: scores[name] for name in ("nearest_neighbour", "persistence") if name in scores}
+    best = min(rivals, key=lambda name: float(rivals[name]["mlae"]))
+    rival = heading(best).partition(":")[0]
+    if best == "nearest_neighbour":
+        # results of before do not say how many
+        rival += f" of {data.get('known_tracers', 'the')} tracers"
+    theirs, mine = rivals[best]["by_tracer"], rollout["by_tracer"]
+    better = sum(mine[tracer] < theirs[tracer] for tracer in mine)
+    worse = sum(mine[tracer] > theirs[tracer] for tracer in mine)
+    count = f"on {max(better, worse)} of {len(mine)} tracers"
+    begin = f"The best baseline without a network ({rival}) is off by {rivals[best]['mlae']:.3f} dex"
+    if chance_of(max(better, worse), better + worse) > _MOST_CHANCE:
+        return f"{begin}; {len(mine)} tracers do not tell which of the two is better."
+    if better > worse:
+        factor = rivals[best]["mlae"] / max(rollout["mlae"], 1e-9)
+        return f"{begin}, {factor:.1f} times as much; the surrogate is better {count}."
+    return f"{begin}: the surrogate is WORSE {count}."
+
+
+def chance_of(wins: int, games: int) -> float:
+    """Return the probability of at least so many wins between equals (the sign test, one-sided).
+
+    Examples
+    --------
+    >>> chance_of(5, 5), chance_of(3, 5)
+    (0.03125, 0.5)
+    """
+    return sum(math.comb(games, k) for k in range(wins, games + 1)) / 2.0**games
+
+
 def as_text(metrics: Mapping[str, Any]) -> str:
     """Return the report's tables for a terminal."""
     parts = [f"{metrics['surrogate']['name']} on {_data_words(metrics)}", ""]
-    for title, table in _tables(metrics):
-        parts += [title, *aligned(table), ""]
+    for section in _sections(metrics):
+        parts += [section.title, *aligned(section.table), ""]
     words = [textwrap.fill(sentence, _TEXT_WIDTH) for sentence in (*verdict(metrics), *_notes(metrics))]
     further = [f"- {line}" for line in metrics.get("next_steps", [])]
     advice = [textwrap.fill(line, _TEXT_WIDTH, subsequent_indent="  ") for line in further]
@@ -103,21 +138,15 @@ def as_text(metrics: Mapping[str, Any]) -> str:
 
 def as_markdown(metrics: Mapping[str, Any], figures: Sequence[str]) -> str:
     """Return the whole report as Markdown; figures are linked by their names."""
-    lines = [
-        f"# Benchmark of {metrics['surrogate']['name']}",
-        "",
-        _data_words(metrics),
-        "",
-        *verdict(metrics),
-        "",
-    ]
-    for title, table in [*_tables(metrics), _species_section(metrics)]:
-        lines += [f"## {title}", "", *markdown_table(table), ""]
-    lines += [*_notes(metrics), ""]
+    lines = [f"# Benchmark of {metrics['surrogate']['name']}", "", _data_words(metrics), ""]
+    lines += [*verdict(metrics), "", *_notes(metrics), ""]
+    for section in _whole(metrics):
+        lines += [f"## {section.title}", "", *markdown_table(section.table), ""]
+        for name in section.figures:
+            if name in figures:
+                lines += [f"![{FIGURES[name]}]({name})", ""]
     if metrics.get("next_steps"):
         lines += ["## What to try next", "", *(f"- {line}" for line in metrics["next_steps"]), ""]
-    for name in figures:
-        lines += [f"## {FIGURES[name]}", "", f"![{FIGURES[name]}]({name})", ""]
     return "\n".join(lines)
 
 
@@ -134,64 +163,80 @@ def as_html(metrics: Mapping[str, Any], folder: Path, figures: Sequence[str]) ->
     title = html.escape(f"Benchmark of {metrics['surrogate']['name']}")
     body = [f"<h1>{title}</h1>", f"<p>{html.escape(_data_words(metrics))}</p>"]
     body += [f"<p>{html.escape(sentence)}</p>" for sentence in verdict(metrics)]
-    for heading, table in [*_tables(metrics), _species_section(metrics)]:
-        body += [f"<h2>{html.escape(heading)}</h2>", html_table(table)]
     body += [f'<p class="note">{html.escape(note)}</p>' for note in _notes(metrics)]
+    body.append('<p class="note">Point at a heading to read what it means.</p>')
+    for section in _whole(metrics):
+        body += [f"<h2>{html.escape(section.title)}</h2>", html_table(section.table, tooltip)]
+        body += [_embedded(folder / name) for name in section.figures if name in figures]
     if metrics.get("next_steps"):
         items = "".join(f"<li>{html.escape(line)}</li>" for line in metrics["next_steps"])
         body.append(f"<h2>What to try next</h2><ul>{items}</ul>")
-    for name in figures:
-        image = base64.b64encode((folder / name).read_bytes()).decode("ascii")
-        body.append(
-            f'<h2>{FIGURES[name]}</h2><img alt="{FIGURES[name]}" src="data:image/png;base64,{image}">'
-        )
     head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
     head += f"<title>{title}</title><style>{_STYLE}</style>"
     return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(body)}</body></html>\n'
 
 
-def _tables(metrics: Mapping[str, Any]) -> list[tuple[str, list[Row]]]:
-    scores = metrics["scores"]
-    tables = [(title, score_table(scores, methods)) for title, methods in SECTIONS]
-    tables = [(title, table) for title, table in tables if len(table) > 1]
-    if metrics["trust"] is not None:
-        tables.append(("Trust: the states of the full rollout that are kept", trust_table(metrics["trust"])))
+def _embedded(picture: Path) -> str:
+    """Return a picture inside the page."""
+    image = base64.b64encode(picture.read_bytes()).decode("ascii")
+    return f'<img alt="{html.escape(FIGURES[picture.name])}" src="data:image/png;base64,{image}">'
+
+
+def _sections(metrics: Mapping[str, Any]) -> list[Section]:
+    """Return the report's sections but the last, in the order of their weight."""
+    scores, trust = metrics["scores"], metrics["trust"]
+    compared = [Section(title, score_table(scores, methods)) for title, methods in COMPARED]
+    compared[0] = replace(compared[0], figures=("error_by_step.png", "trajectories.png", "error_map.png"))
+    sections = [section for section in compared if len(section.table) > 1]
+    if trust is not None:
+        title = "Trust: the states of the full rollout that are kept"
+        sections.append(Section(title, trust_table(trust), ("risk_coverage.png",)))
     priced = metrics.get("error_against_cost")  # results of before have none
     if priced is not None:
         title = f"Error against CPU time: {priced['tracers']} of the tracers, {priced['steps']} steps"
-        tables.append((title, cost_table(priced)))
+        sections.append(Section(title, cost_table(priced), ("error_against_cost.png",)))
+    endurance = long_rollout_table(metrics["long_rollout"])
     return [
-        *tables,
-        ("Conservation", conservation_table(scores)),
-        ("Ten times as long as the tracers", long_rollout_table(metrics["long_rollout"])),
-        ("Speed", speed_table(metrics["speed"])),
+        *sections,
+        Section("Conservation", conservation_table(scores), ("conservation.png",)),
+        Section("Ten times as long as the tracers", endurance, ("long_rollout.png",)),
+        Section("Speed", speed_table(metrics["speed"])),
     ]
 
 
-def _species_section(metrics: Mapping[str, Any]) -> tuple[str, list[Row]]:
-    return "Worst species of the full rollout", species_table(metrics["scores"]["rollout"]["by_species"], 15)
+def _whole(metrics: Mapping[str, Any]) -> list[Section]:
+    """Return all sections: the worst species, too many for a terminal, come last."""
+    table = species_table(metrics["scores"]["rollout"]["by_species"], 15)
+    return [*_sections(metrics), Section("Worst species of the full rollout", table, ("worst_species.png",))]
 
 
 def _trust_words(trust: Mapping[str, Any] | None) -> list[str]:
     """Return what leaving out the distrusted states is worth, in a sentence."""
     if trust is None:
         return ["It was never calibrated, so it cannot say which states to trust."]
-    whole, kept = trust["at_coverage"]["1"], trust["at_coverage"]["0.8"]
+    kept = trust["at_coverage"]["0.8"]
     words = [
         f"It knows which states are bad: without the 20 % that it trusts least, mLAE is {kept['mlae']:.3f} "
         f"and LAE99 {kept['lae99']:.2f} dex, {lae99_beside_all(trust, '0.8'):.2f} of that of all."
-        if kept["lae99"] < 0.9 * whole["lae99"]
+        if _is_worth_something(trust)
         else "Its trust in whole states tells little: without the 20 % trusted least, LAE99 is "
         f"{kept['lae99']:.2f} dex, {lae99_beside_all(trust, '0.8'):.2f} of that of all."
     ]
     by_species = trust.get("by_species")
-    if by_species is not None:
+    if by_species is not None and _is_worth_something(by_species):
         kept, share = by_species["at_coverage"]["0.8"], lae99_beside_all(by_species, "0.8")
         words.append(
-            "Species by species it knows more: without the 20 % of the values that it trusts least, mLAE is "
+            "Species by species it tells them apart: without the 20 % of the values that it trusts least, "
+            "mLAE is "
             f"{kept['mlae']:.3f} and LAE99 {kept['lae99']:.2f} dex, {share:.2f} of that of all."
         )
     return words
+
+
+def _is_worth_something(trust: Mapping[str, Any]) -> bool:
+    """Return whether LAE99 falls, by a tenth and twice its standard error, without the 20 % trusted least."""
+    error = trust["at_coverage"]["0.8"].get("beside_all_error") or 0.0
+    return lae99_beside_all(trust, "0.8") < 1.0 - max(0.1, 2.0 * error)
 
 
 def _notes(metrics: Mapping[str, Any]) -> list[str]:

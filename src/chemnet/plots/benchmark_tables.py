@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chemnet.plots.benchmark_figures import LABELS
-from chemnet.plots.cost_figures import WAYS
+import numpy as np
+
+from chemnet.data.metric_meanings import WAYS, heading
 from chemnet.text_tables import Row
 
-_MAIN_ERRORS = {
-    "mlae": "mLAE",
-    "lae99": "LAE99",
-    "mlae_visible": "mLAE visible",
-    "lae99_visible": "LAE99 visible",
-    "mlae_abundant": "mLAE abundant",
-    "lae99_abundant": "LAE99 abundant",
-}
-_SCORE_HEAD = ("", *_MAIN_ERRORS.values(), "by the solver", "relative")
-_COST_HEAD = ("", "setting", *_MAIN_ERRORS.values(), "first step", "by the solver", "CPU ms a step")
-_COMPARED_HEAD = ("drift", "worst tracer", "autoencoder", "LAE99 of the trusted 80 %, beside all")
+_MAIN_ERRORS = ("mlae", "lae99", "mlae_visible", "lae99_visible", "mlae_abundant", "lae99_abundant")
+
+
+def _head(*names: str) -> list[str]:
+    """Return the head of a table: an empty corner, and the headings of some figures."""
+    return ["", *map(heading, names)]
+
+
+_SCORE_HEAD = _head(*_MAIN_ERRORS, "solver_share", "mean_relative_error")
+_COST_HEAD = _head("setting", *_MAIN_ERRORS, "first_step", "solver_share", "cpu_ms")
+_COMPARED_HEAD = _head("element_drift", "worst_tracer", "reconstruction", "trusted_80")[1:]
 
 
 def score_table(scores: Mapping[str, Any], methods: Sequence[str]) -> list[Row]:
@@ -27,7 +28,7 @@ def score_table(scores: Mapping[str, Any], methods: Sequence[str]) -> list[Row]:
     present = [method for method in methods if method in scores]
     steps = list(scores[present[0]]["at_step"]) if present else []
     head = [*_SCORE_HEAD, *(f"step {step}" for step in steps)]
-    return [head, *([LABELS[method], *_score_cells(scores[method], steps)] for method in present)]
+    return [head, *([heading(method), *_score_cells(scores[method], steps)] for method in present)]
 
 
 def cost_table(priced: Mapping[str, Any]) -> list[Row]:
@@ -39,7 +40,7 @@ def cost_table(priced: Mapping[str, Any]) -> list[Row]:
         The `error_against_cost` of `metrics.json`.
     """
     rows = [
-        [WAYS[way["kind"]], way["setting"], *_cost_cells(way)]
+        [heading(way["kind"]), way["setting"], *_cost_cells(way)]
         for kind in WAYS
         for way in priced["rows"]
         if way["kind"] == kind
@@ -54,11 +55,11 @@ def _cost_cells(way: Mapping[str, Any]) -> list[str]:
 
 def conservation_table(scores: Mapping[str, Any]) -> list[Row]:
     """Return head and rows with what is conserved, and with the worst cells."""
-    head = ["", "element drift", "net charge", "not finite", "worst tracer", "its mLAE"]
+    head = _head("element_drift", "charge_residual", "not_finite", "worst_tracer", "tracer_mlae")
     methods = [m for m in ("rollout", "rollout_unconserved", "truth") if m in scores]
     rows = [
         [
-            LABELS[method],
+            heading(method),
             f"{scores[method]['element_drift']:.1e}",
             f"{scores[method]['charge_residual']:.1e}",
             str(scores[method]["not_finite"]),
@@ -72,19 +73,13 @@ def conservation_table(scores: Mapping[str, Any]) -> list[Row]:
 
 def speed_table(speed: Mapping[str, Any]) -> list[Row]:
     """Return head and rows with speeds."""
-    names = {
-        "surrogate_1_core": "surrogate, 1 core",
-        "latent_1_core": "its emulator alone, 1 core",
-        "surrogate_gpu": "surrogate, GPU",
-        "solver_1_core": "solver, 1 core",
-    }
     solver = speed.get("solver_1_core")
     rows = [
-        [label, f"{speed[key]:,.0f}", f"{speed[key] / solver:,.1f}" if solver else ""]
-        for key, label in names.items()
+        [heading(key), f"{speed[key]:,.0f}", *([f"{speed[key] / solver:,.1f}"] if solver else [])]
+        for key in ("surrogate_1_core", "latent_1_core", "surrogate_gpu", "solver_1_core")
         if key in speed
     ]
-    return [["", "cell-steps per s", "times the solver" if solver else ""], *rows]
+    return [_head("cell_steps", *(["speed_up"] if solver else [])), *rows]
 
 
 def trust_table(trust: Mapping[str, Any]) -> list[Row]:
@@ -97,7 +92,7 @@ def trust_table(trust: Mapping[str, Any]) -> list[Row]:
         rows.append(
             [f"outside the trained ranges: {outside['states']:,} states", _dex(outside["found"]), "", ""]
         )
-    return [["kept by trust", "mLAE", "LAE99", "LAE99 beside that of all"], *rows]
+    return [_head("coverage", "mlae", "lae99", "beside_all")[1:], *rows]
 
 
 def _coverage_rows(trust: Mapping[str, Any], whole: str, prefix: str) -> list[Row]:
@@ -107,10 +102,15 @@ def _coverage_rows(trust: Mapping[str, Any], whole: str, prefix: str) -> list[Ro
             f"{prefix}the best {100.0 * float(coverage):g} %" if coverage != "1" else whole,
             _dex(kept["mlae"]),
             _dex(kept["lae99"]),
-            f"{lae99_beside_all(trust, coverage):.2f}",
+            f"{lae99_beside_all(trust, coverage):.2f}" + _plus_minus(kept.get("beside_all_error")),
         ]
         for coverage, kept in trust["at_coverage"].items()
     ]
+
+
+def _plus_minus(error: float | None) -> str:
+    """Return a standard error as it stands behind its figure; empty where none is known."""
+    return f" ± {error:.2f}" if error else ""
 
 
 def lae99_beside_all(trust: Mapping[str, Any], coverage: str) -> float:
@@ -121,7 +121,7 @@ def lae99_beside_all(trust: Mapping[str, Any], coverage: str) -> float:
 
 def long_rollout_table(endurance: Mapping[str, Any]) -> list[Row]:
     """Return head and the row that says how cells fared over ten times the tracers' length."""
-    head = ["", "cells", "steps", "not finite", "abundances", "element drift", "change per step at the end"]
+    head = _head("cells", "steps", "not_finite", "abundances", "element_drift", "change", "late_change")
     row = [
         "constant parameters",
         str(endurance["cells"]),
@@ -130,15 +130,22 @@ def long_rollout_table(endurance: Mapping[str, Any]) -> list[Row]:
         f"{endurance['least']:.1e} .. {endurance['most']:.2f}",
         f"{endurance['element_drift']:.1e}",
         f"{endurance['change'][-1]:.1e} dex",
+        f"{_late_change(endurance):.1e} dex",
     ]
     return [head, row]
+
+
+def _late_change(endurance: Mapping[str, Any]) -> float:
+    """Return the largest mean change per step beyond the tracers' length [dex]."""
+    later = np.array(endurance["step"]) > endurance["steps"] / 10
+    return float(np.array(endurance["change"])[later].max())
 
 
 def species_table(by_species: Mapping[str, Mapping[str, float]], count: int) -> list[Row]:
     """Return head and rows of the worst species."""
     worst = sorted(by_species, key=lambda name: -by_species[name]["mlae"])[:count]
     rows = [[name, _dex(by_species[name]["mlae"]), _dex(by_species[name]["lae99"])] for name in worst]
-    return [["species", "mLAE", "LAE99"], *rows]
+    return [["species", *_head("mlae", "lae99")[1:]], *rows]
 
 
 def comparison_table(benchmarks: Mapping[str, Any]) -> list[Row]:

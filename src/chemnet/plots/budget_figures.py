@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from chemnet.chemistry.network.neighbourhood import relatives
 from chemnet.chemistry.network.species_sums import TOTAL_ICE
 from chemnet.chemistry.solver.species_budget import LAYERS, SpeciesBudget
-from chemnet.plots.figures import figure_style
+from chemnet.figure_style import GREY, figure_style, paper_figure
+from chemnet.plots.labels import ABUNDANCE, TIME, typeset_reaction, typeset_species
 from chemnet.plots.network_graph import draw_arrow, draw_name
 
 Array = NDArray[np.float64]
@@ -38,21 +39,21 @@ def draw_budget(budget: SpeciesBudget, truth: SpeciesBudget | None = None, most:
     """
     with figure_style():
         # no layout engine: it would draw everything twice
-        figure = Figure(figsize=(7.1, 7.0))
-        figure.subplots_adjust(left=0.11, right=0.66, top=0.94, bottom=0.07, hspace=0.12)
+        figure = paper_figure(150.0, layout=None)
+        figure.subplots_adjust(left=0.1, right=0.66, top=0.94, bottom=0.07, hspace=0.12)
         top, middle, low = figure.subplots(3, 1, sharex=True, height_ratios=[2, 3, 3])
         time = budget.time / 1e3
         top.semilogy(time, budget.abundance, color="#000000", label="surrogate" if truth else None)
         if truth is not None:
-            top.semilogy(time, truth.abundance, color="#999999", linestyle=":", label="truth")
-            top.legend(fontsize=8)
-        top.set_ylabel("abundance per H nucleus")
+            top.semilogy(time, truth.abundance, color=GREY, linestyle=":", label="truth")
+            top.legend()
+        top.set_ylabel(ABUNDANCE)
         _draw_fluxes(middle, time, budget, budget.formation, 1.0, most)
         _draw_fluxes(low, time, budget, budget.destruction, -1.0, most)
-        middle.set_ylabel(r"formation [s$^{-1}$]")
-        low.set_ylabel(r"destruction [s$^{-1}$]")
-        low.set_xlabel("time [kyr]")
-        figure.suptitle(f"{budget.species}: what forms and destroys it", fontsize=11)
+        middle.set_ylabel("formation\n[s$^{-1}$ per H nucleus]")
+        low.set_ylabel("destruction\n[s$^{-1}$ per H nucleus]")
+        low.set_xlabel(TIME)
+        figure.suptitle(f"{typeset_species(budget.species)}: what forms and destroys it")
     return figure
 
 
@@ -61,12 +62,12 @@ def draw_routes(budget: SpeciesBudget) -> Figure:
     sources, sinks = _routes(budget, 0), _routes(budget, 1)
     rows = max(len(sources), len(sinks), 3)
     with figure_style():
-        figure = Figure(figsize=(9.0, 1.7 + 0.42 * rows))
+        figure = paper_figure(32.0 + 8.0 * rows, layout=None)
         figure.subplots_adjust(left=0.01, right=0.99, top=0.9, bottom=0.01)
         axes = figure.subplots()
         axes.set_axis_off()
         axes.set(xlim=(-1.0, 1.0), ylim=(-0.08, 1.1))
-        middle = draw_name(axes, 0.0, 0.5, budget.species, "center", size=16)
+        middle = draw_name(axes, 0.0, 0.5, budget.species, "center", size=11)
         for routes, side in ((sources, -1), (sinks, 1)):
             heights = np.linspace(0.93, 0.05, len(routes)) if len(routes) > 1 else [0.5] * len(routes)
             for (name, share), height in zip(routes, heights, strict=True):
@@ -74,12 +75,12 @@ def draw_routes(budget: SpeciesBudget) -> Figure:
                 ends = (((1.0, 0.5), text), ((0.0, 0.5), middle))
                 if side > 0:
                     ends = (((1.0, 0.5), middle), ((0.0, 0.5), text))
-                draw_arrow(axes, *ends, 0.6 + 6.0 * share, bend=0.12 * side * float(np.sign(height - 0.5)))
+                draw_arrow(axes, *ends, 0.4 + 4.0 * share, bend=0.12 * side * float(np.sign(height - 0.5)))
                 label, align = f"{100 * share:.0f} %", "left" if side > 0 else "right"
-                axes.text(side * 0.82, height, label, ha=align, va="center", fontsize=9)
-        axes.text(-0.6, 1.03, "formation, share of the flux", ha="center", fontsize=9)
-        axes.text(0.6, 1.03, "destruction, share of the flux", ha="center", fontsize=9)
-        figure.suptitle(f"Main routes of {budget.species}", fontsize=11)
+                axes.text(side * 0.82, height, label, ha=align, va="center")
+        axes.text(-0.6, 1.03, "formation, share of the flux", ha="center")
+        axes.text(0.6, 1.03, "destruction, share of the flux", ha="center")
+        figure.suptitle(f"Main routes of {typeset_species(budget.species)}")
     return figure
 
 
@@ -92,14 +93,14 @@ def _draw_fluxes(
     for number, i in enumerate(largest):
         values = np.where(sign * budget.fluxes[i] > 0.0, sign * budget.fluxes[i], np.nan)
         style = "-" if number < _OWN_COLOURS else "--"
-        label = f"{_short(budget.reactions[i])}  {100 * shares[i]:.0f} %"
-        axes.semilogy(time, values, style, color=f"C{number % _OWN_COLOURS}", label=label, linewidth=1.1)
-    axes.semilogy(time, np.where(total > 0.0, total, np.nan), "--", color="#777777", linewidth=1.0)
+        label = f"{typeset_reaction(_short(budget.reactions[i]))}  {100 * shares[i]:.0f} %"
+        axes.semilogy(time, values, style, color=f"C{number % _OWN_COLOURS}", label=label, linewidth=1.0)
+    axes.semilogy(time, np.where(total > 0.0, total, np.nan), "--", color=GREY, linewidth=1.0)
     if total.max(initial=0.0) > 0.0:
         high = 10.0 ** np.ceil(np.log10(total.max()))
         axes.set_ylim(high * 10.0**-_DECADES, high)
     if largest:
-        axes.legend(fontsize=6.5, loc="center left", bbox_to_anchor=(1.0, 0.5))
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), handlelength=1.2)
 
 
 def _routes(budget: SpeciesBudget, side: int) -> list[tuple[str, float]]:

@@ -8,21 +8,10 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from chemnet.plots.benchmark_figures import plain_log_ticks
-from chemnet.plots.figures import COLOURS, figure_style
+from chemnet.data.metric_meanings import heading
+from chemnet.figure_style import COLOURS, GREY, figure_style, paper_figure
+from chemnet.plots.labels import plain_log_ticks
 
-#: what each kind of way to predict is called, in the order of table and legend
-WAYS = {
-    "solver": "solver",
-    "dial": "surrogate, its dial",
-    "surrogate": "surrogate",
-    "iterations": "so many iterations, then the network",
-    "solver_error": "integrated above an expected error of",
-    "iterations_alone": "iterations without network",
-    "fallback": "Fallback: the solver behind the plain emulator",
-    "nearest_neighbour": "nearest training state",
-    "persistence": "persistence: nothing ever changes",
-}
 # colour, marker and line of each kind
 _STYLES = {
     "solver": (COLOURS[7], "s", "-"),
@@ -37,8 +26,6 @@ _STYLES = {
 _PANELS = (("mlae", "all species"), ("mlae_abundant", "species above 1e-8 (benchmark.abundant)"))
 # kinds whose points have their setting written beside them, and on which side
 _NAMED = {"solver": "left", "dial": "right", "surrogate": "right", "fallback": "left"}
-# smaller errors are drawn at this [dex]
-_SMALLEST_ERROR = 1e-4
 
 
 def draw_error_against_cost(priced: Mapping[str, Any]) -> Figure:
@@ -50,7 +37,7 @@ def draw_error_against_cost(priced: Mapping[str, Any]) -> Figure:
         The `error_against_cost` of `metrics.json`.
     """
     with figure_style():
-        figure = Figure(figsize=(11.0, 5.6), layout="constrained")
+        figure = paper_figure(100.0)
         panels = figure.subplots(1, 2, sharex=True)
         for axis, (error, title) in zip(panels, _PANELS, strict=True):
             for kind in _STYLES:
@@ -60,35 +47,33 @@ def draw_error_against_cost(priced: Mapping[str, Any]) -> Figure:
             axis.set_ylabel("mLAE over whole histories [dex]")
             axis.margins(x=0.12, y=0.08)
             plain_log_ticks(axis.yaxis)
-            axis.grid(alpha=0.25)
+            axis.grid()
         handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=9)
-        figure.suptitle(
-            f"What an error costs: {priced['tracers']} tracers over {priced['steps']} steps", fontsize=12
-        )
+        figure.legend(handles, labels, loc="outside lower center", ncols=3)
+        figure.suptitle(f"What an error costs: {priced['tracers']} tracers over {priced['steps']} steps")
     return figure
 
 
 def _draw_kind(axis: Axes, kind: str, ways: Sequence[Mapping[str, Any]], error: str) -> None:
-    """Draw the points of one kind, joined from the cheapest on."""
-    if not ways:
+    """Draw the points of one kind, joined from the cheapest on; a logarithmic axis has none for no error."""
+    ordered = sorted((way for way in ways if way[error] > 0.0), key=lambda way: float(way["cpu_ms"]))
+    if not ordered:
         return
     colour, marker, line = _STYLES[kind]
-    ordered = sorted(ways, key=lambda way: float(way["cpu_ms"]))
-    places = [(way["cpu_ms"], max(way[error], _SMALLEST_ERROR)) for way in ordered]
-    looks: Any = {"ls": line, "marker": marker, "color": colour, "lw": 1.2, "ms": 6}
-    axis.plot(*zip(*places, strict=True), label=WAYS[kind], **looks)
+    places = [(way["cpu_ms"], way[error]) for way in ordered]
+    looks: Any = {"ls": line, "marker": marker, "color": colour, "lw": 1.0}
+    axis.plot(*zip(*places, strict=True), label=heading(kind), **looks)
     if kind in _NAMED:
         side: Any = {"ha": _NAMED[kind], "va": "center", "textcoords": "offset points"}
         if kind == "solver":  # whose points may stand close together
             side |= {"va": "bottom", "rotation": 35, "rotation_mode": "anchor"}
-        offset = 7 if _NAMED[kind] == "left" else -8
+        offset = 5 if _NAMED[kind] == "left" else -6
         for way, place in zip(ordered, places, strict=True):
-            axis.annotate(way["setting"], place, xytext=(offset, 0), fontsize=8, color=colour, **side)
+            axis.annotate(way["setting"], place, xytext=(offset, 0), fontsize="small", color=colour, **side)
 
 
 def _tell_persistence(axis: Axes, ways: Sequence[Mapping[str, Any]], error: str) -> None:
     """Write the error of persistence into a panel: a line there would stretch it."""
     told = [f"nothing ever changes: {way[error]:.2g} dex" for way in ways if way["kind"] == "persistence"]
     place: Any = {"xycoords": "axes fraction", "ha": "right", "va": "top"}
-    axis.annotate("".join(told), (0.99, 0.99), fontsize=8, color="#666666", **place)
+    axis.annotate("".join(told), (0.99, 0.99), fontsize="small", color=GREY, **place)

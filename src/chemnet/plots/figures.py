@@ -1,61 +1,26 @@
-"""chemnet's figures: one clean, colour-blind-safe style, axes with units, no global state.
-
-Figures are built without pyplot, so that a library call never opens a window nor leaves a figure behind.
-"""
+"""Panels that any columns of states fill: an embedding coloured by them, and their histograms."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
-from matplotlib.rcsetup import cycler
 
 from chemnet.data.parameter_units import axis_label
+from chemnet.figure_style import COLOUR_MAP, COLOURS, GREY, figure_style, paper_figure
+from chemnet.plots.labels import TIME
 
-#: Okabe & Ito's palette, which the colour-blind tell apart
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#000000")
-#: sequential colours of even lightness
-COLOUR_MAP = "viridis"
 #: a column whose 5th and 95th percentile differ by more than this factor is shown on a logarithmic scale
 LOG_RATIO = 30.0
-PANEL_SIZE = (4.6, 3.5)  # [inch]
-_STYLE: Any = {
-    "axes.prop_cycle": cycler(color=COLOURS),
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": "#555555",
-    "axes.linewidth": 0.8,
-    "axes.titlesize": 11,
-    "axes.labelsize": 10,
-    "xtick.labelsize": 9,
-    "ytick.labelsize": 9,
-    "font.family": "sans-serif",
-    "legend.frameon": False,
-    "savefig.dpi": 150,
-    "figure.dpi": 110,
-    "image.cmap": COLOUR_MAP,
-}
-
-
-@contextmanager
-def figure_style() -> Iterator[None]:
-    """Build figures in chemnet's style within this block."""
-    with mpl.rc_context(_STYLE):
-        yield
-
-
-def save_figure(figure: Figure, path: str | Path) -> None:
-    """Write a figure as an image; the same figure gives the same bytes."""
-    figure.savefig(path, metadata={"Software": "chemnet"} if str(path).endswith(".png") else None)
+PANEL_HEIGHT = 52.0  # [mm]
+# an embedding is shown between these quantiles and a margin beside them: few strays would shrink all else
+_VIEW, _VIEW_MARGIN = (0.002, 0.998), 0.25
 
 
 @dataclass(frozen=True)
@@ -69,11 +34,15 @@ class Shade:
     low, high
         Ends of the scale, in the column's unit: the 1st and 99th percentile, so that one stray value does
         not grey all.
+    extend
+        Where values lie beyond the ends, as the arrows of a colour bar say: ``"neither"``, ``"min"``,
+        ``"max"`` or ``"both"``.
     """
 
     logarithmic: bool
     low: float
     high: float
+    extend: str = "neither"
 
     @classmethod
     def of(cls, values: np.ndarray) -> Shade:
@@ -89,27 +58,37 @@ class Shade:
         low, high = np.quantile(positive if logarithmic else finite, (0.01, 0.99))
         if not high > low:
             low, high = finite.min(), finite.max()
-        return cls(logarithmic, float(low), float(high) if high > low else float(low) + 1.0)
+        beyond = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
+        extend = beyond[bool(finite.min() < low), bool(finite.max() > high)]
+        return cls(logarithmic, float(low), float(high) if high > low else float(low) + 1.0, extend)
 
     def norm(self) -> Normalize:
         """Return matplotlib's form of it."""
         return (LogNorm if self.logarithmic else Normalize)(self.low, self.high, clip=True)
 
 
-def _panels(count: int, columns: int = 3) -> tuple[Figure, list[Axes]]:
-    """Return a figure with `count` panels in rows of at most `columns`."""
-    across = min(count, columns)
+def panels(count: int, height: float = PANEL_HEIGHT) -> tuple[Figure, list[Axes]]:
+    """Return a figure with `count` panels, at most three in a row, the last row centred."""
+    across = 2 if count == 4 else min(count, 3)
     down = math.ceil(count / across)
-    figure = Figure(figsize=(PANEL_SIZE[0] * across, PANEL_SIZE[1] * down))
-    # room between a colour bar's label and the next panel
-    figure.set_layout_engine("constrained", wspace=0.08, hspace=0.08, w_pad=0.08, h_pad=0.08)
-    axes = figure.subplots(down, across, squeeze=False).ravel().tolist()
-    for spare in axes[count:]:
-        spare.remove()
-    return figure, axes[:count]
+    figure = paper_figure(height * down)
+    figure.set_layout_engine("constrained", wspace=0.04, hspace=0.05)
+    grid = figure.add_gridspec(down, 2 * across)
+    axes = []
+    for number in range(count):
+        row, column = divmod(number, across)
+        shift = across - min(across, count - row * across)
+        first = 2 * column + shift
+        axes.append(figure.add_subplot(grid[row, first : first + 2]))
+    return figure, axes
 
 
-def embedding_panels(embedding: np.ndarray, columns: Mapping[str, np.ndarray], title: str) -> Figure:
+def embedding_panels(
+    embedding: np.ndarray,
+    columns: Mapping[str, np.ndarray],
+    title: str,
+    axes_names: Sequence[str] = ("component 1", "component 2", "component 3"),
+) -> Figure:
     """Return one panel per column: the embedding, coloured by that column.
 
     Parameters
@@ -119,21 +98,46 @@ def embedding_panels(embedding: np.ndarray, columns: Mapping[str, np.ndarray], t
     columns
         Values ``(n,)`` by name; chemnet's own names get their units.
     title
-        Above the panels.
+        Above the panels; states outside the view are counted behind it.
+    axes_names
+        What the components are called, with the variance that each explains where that is known.
     """
+    view = _view(embedding)
+    outside = int(((embedding < view[0]) | (embedding > view[1])).any(axis=1).sum())
+    if outside:
+        title += f"; {outside:,} outside the view"
     with figure_style():
-        figure, axes = _panels(len(columns))
+        figure, axes = panels(len(columns))
         if embedding.shape[1] == 3:
             axes = [_in_perspective(figure, axis) for axis in axes]
         for axis, (name, values) in zip(axes, columns.items(), strict=True):
             _draw_embedding(figure, axis, embedding, np.asarray(values), name)
-        figure.suptitle(title, fontsize=12)
+            _set_view(axis, view, axes_names)
+        figure.suptitle(title)
     return figure
 
 
-def _shown(name: str, values: np.ndarray) -> tuple[np.ndarray, str]:
+def _view(embedding: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the lower and the upper corner of what is shown, each ``(2 or 3,)``."""
+    low, high = np.quantile(embedding, _VIEW, axis=0)
+    margin = _VIEW_MARGIN * np.maximum(high - low, 1e-12)
+    return np.maximum(embedding.min(axis=0), low - margin), np.minimum(embedding.max(axis=0), high + margin)
+
+
+def _set_view(axis: Axes, view: tuple[np.ndarray, np.ndarray], names: Sequence[str]) -> None:
+    """Limit the axes to a view, one unit as long in every direction, and name them."""
+    room = 0.03 * np.maximum(view[1] - view[0], 1e-12)
+    for letter, low, high, name in zip("xyz", view[0] - room, view[1] + room, names, strict=False):
+        axis.set(**{f"{letter}lim": (low, high), f"{letter}label": name})
+    if len(view[0]) == 3:
+        axis.set_box_aspect((view[1] - view[0] + 2.0 * room).tolist())  # type: ignore[arg-type]
+    else:
+        axis.set_aspect("equal")
+
+
+def shown_column(name: str, values: np.ndarray) -> tuple[np.ndarray, str]:
     """Return a column as figures show it, with its label: times in kyr, all else as it is."""
-    return (values / 1e3, "time [kyr]") if name == "time" else (values, axis_label(name))
+    return (values / 1e3, TIME) if name == "time" else (values, axis_label(name))
 
 
 def _in_perspective(figure: Figure, axis: Axes) -> Axes:
@@ -144,9 +148,9 @@ def _in_perspective(figure: Figure, axis: Axes) -> Axes:
 
 
 def _draw_embedding(figure: Figure, axis: Axes, embedding: np.ndarray, values: np.ndarray, name: str) -> None:
-    values, label = _shown(name, values)
+    values, label = shown_column(name, values)
     shade = Shade.of(values)
-    size = float(np.clip(4e4 / max(len(embedding), 1), 0.6, 14.0))  # fewer points, larger points
+    size = float(np.clip(8e3 / max(len(embedding), 1), 0.3, 6.0))  # fewer points, larger points
     shown = np.where(values > 0, values, shade.low) if shade.logarithmic else values
     look: Any = {
         "c": shown,
@@ -157,27 +161,27 @@ def _draw_embedding(figure: Figure, axis: Axes, embedding: np.ndarray, values: n
         "rasterized": True,
     }
     points = axis.scatter(*embedding.T, **look)
-    figure.colorbar(points, ax=axis, label=label, shrink=0.9, pad=0.02 if embedding.shape[1] == 2 else 0.12)
-    labels = [f"component {number + 1}" for number in range(embedding.shape[1])]
-    axis.set(xlabel=labels[0], ylabel=labels[1], title=name)
-    if embedding.shape[1] == 3:
-        axis.set_zlabel(labels[2])  # type: ignore[attr-defined]
+    bar: Any = {"label": label, "extend": shade.extend, "pad": 0.02 if embedding.shape[1] == 2 else 0.12}
+    figure.colorbar(points, ax=axis, shrink=0.9, aspect=25, **bar)
+    axis.set_title(name)
 
 
 def histograms(columns: Mapping[str, np.ndarray], title: str) -> Figure:
     """Return one histogram per column, logarithmic where the values span a wide range."""
     with figure_style():
-        figure, axes = _panels(len(columns))
+        figure, axes = panels(len(columns), 42.0)
         for axis, (name, values) in zip(axes, columns.items(), strict=True):
-            values, label = _shown(name, np.asarray(values, dtype=np.float64))
-            shade = Shade.of(values)
-            if shade.logarithmic:
+            values, label = shown_column(name, np.asarray(values, dtype=np.float64))
+            if Shade.of(values).logarithmic:
+                n_zero = int((values <= 0).sum())
                 values = values[values > 0]
                 axis.set_xscale("log")
                 bins = np.geomspace(values.min(), values.max(), 41)
+                if n_zero:
+                    axis.set_title(f"{n_zero:,} states at zero are left out", fontsize="small", color=GREY)
             else:
                 bins = np.histogram_bin_edges(values, 40)
             axis.hist(values, bins=bins.tolist(), color=COLOURS[0])
             axis.set(xlabel=label, ylabel="states")
-        figure.suptitle(title, fontsize=12)
+        figure.suptitle(title)
     return figure

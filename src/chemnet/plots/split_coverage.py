@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chemnet.chemistry.tracers import FURTHER_CONDITIONS, PHYSICAL_NAMES, PHYSICAL_UNITS
+from chemnet.data.parameter_units import axis_label
 from chemnet.data.preprocess.split_labels import SPLIT_NAMES
+from chemnet.figure_style import COLOURS, GREY, figure_style
+from chemnet.plots.figures import panels
+from chemnet.plots.labels import plain_log_ticks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -15,8 +18,6 @@ if TYPE_CHECKING:
     from chemnet.data.preprocessed import PreprocessedData
 
 _BINS = 60
-_COLOURS = ("#4477AA", "#EE6677", "#228833")  # Paul Tol's bright scheme: distinct without colour vision
-_UNITS = {**dict(zip(PHYSICAL_NAMES, PHYSICAL_UNITS, strict=True)), **FURTHER_CONDITIONS}
 
 
 def draw_coverage(data: PreprocessedData) -> Figure:
@@ -24,28 +25,24 @@ def draw_coverage(data: PreprocessedData) -> Figure:
 
     Dotted lines mark the range that the parameter is scaled by: that of the training split, rounded outward.
     """
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import NullFormatter
-
-    n_physical = len(data.physical_names)
-    figure = Figure(figsize=(3.2 * n_physical, 2.8), layout="constrained")
-    axes = figure.subplots(1, n_physical, squeeze=False)[0]
     values = {name: data.split(name).raw_physical() for name in SPLIT_NAMES}
-    for column, (axis, name) in enumerate(zip(axes, data.physical_names, strict=True)):
-        seen = [split[:, column] for split in values.values()]
-        bins = _log_bins(np.concatenate(seen))
-        for split, colour, rows in zip(SPLIT_NAMES, _COLOURS, seen, strict=True):
-            if rows.size:
-                share = np.full(rows.size, 1.0 / rows.size)
-                axis.hist(rows, bins=bins, weights=share, histtype="step", color=colour, label=split)
-        for bound in (data.physical_scaling.minimum[column], data.physical_scaling.maximum[column]):
-            axis.axvline(bound, color="grey", linestyle=":", linewidth=1.0)
-        axis.set_xscale("log")
-        axis.xaxis.set_minor_formatter(NullFormatter())  # within a decade they overlap
-        unit = _UNITS.get(name)
-        axis.set_xlabel(f"{name} [{unit}]" if unit else name)
-    axes[0].set_ylabel("share of rows")
-    axes[0].legend(frameon=False)
+    with figure_style():
+        figure, axes = panels(len(data.physical_names), 45.0)
+        for column, (axis, name) in enumerate(zip(axes, data.physical_names, strict=True)):
+            seen = [split[:, column] for split in values.values()]
+            bins = _log_bins(np.concatenate(seen))
+            for split, colour, rows in zip(SPLIT_NAMES, COLOURS, seen, strict=False):
+                if rows.size:
+                    share = np.full(rows.size, 1.0 / rows.size)
+                    axis.hist(rows, bins=bins, weights=share, histtype="step", color=colour, label=split)
+            for bound in (data.physical_scaling.minimum[column], data.physical_scaling.maximum[column]):
+                axis.axvline(bound, color=GREY, linestyle=":", linewidth=0.8)
+            axis.set_xscale("log")
+            if bins[-1] < 100.0 * bins[0]:
+                plain_log_ticks(axis.xaxis)
+            axis.set(xlabel=axis_label(name), ylabel="share of rows")
+        handles, labels = axes[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=len(SPLIT_NAMES))
     return figure
 
 

@@ -9,15 +9,18 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from chemnet.plots.benchmark_figures import plain_log_ticks
-from chemnet.plots.figures import COLOURS, figure_style
+from chemnet.figure_style import COLOURS, GREY, figure_style, paper_figure, positive
+from chemnet.plots.benchmark_figures import mark_promise
+from chemnet.plots.labels import plain_log_ticks
 
-# smaller drifts and changes are drawn at this
-_SMALLEST = 1e-9
+_STATES, _SPECIES = "states, by the surrogate's trust", "species by species, by its trust"
 
 
 def draw_risk_coverage(trust: Mapping[str, Any]) -> Figure:
     """Draw the error of the kept states against the share kept, and expected beside true errors.
+
+    Bands and bars are standard errors, from leaving groups of tracers out
+    (`chemnet.evaluation.risk_coverage`).
 
     Parameters
     ----------
@@ -25,14 +28,16 @@ def draw_risk_coverage(trust: Mapping[str, Any]) -> Figure:
         The `trust` of `metrics.json`.
     """
     with figure_style():
-        figure = Figure(figsize=(12.0, 4.2), layout="constrained")
+        figure = paper_figure(75.0)
         mean, extreme, reliability = figure.subplots(1, 3)
         for axis, name, label in ((mean, "mlae", "mLAE"), (extreme, "lae99", "LAE99")):
             _draw_curve(axis, trust, name, label)
+        mean.set_title("mean error of what is kept")
+        extreme.set_title("its 99th percentile")
         _draw_reliability(reliability, trust)
         handles, labels = mean.get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=9)
-        figure.suptitle("What trust is worth: the full rollout without what is trusted least", fontsize=12)
+        figure.legend(handles, labels, loc="outside lower center", ncols=2)
+        figure.suptitle("What trust is worth: the full rollout without what is trusted least")
     return figure
 
 
@@ -44,47 +49,72 @@ def draw_long_rollout(endurance: Mapping[str, Any]) -> Figure:
     endurance
         The `long_rollout` of `metrics.json`.
     """
-    step = np.array(endurance["step"])
-    panels = (
-        ("change", "mean change of log10 abundances\nper step [dex]", "does it come to rest?"),
-        ("drift", "largest relative drift of any element", "are elements kept?"),
-    )
+    # benchmarks of before do not say how long a step is
+    years = endurance.get("step_years")
+    place = np.array(endurance["step"]) * (1.0 if years is None else years / 1e3)
     with figure_style():
-        figure = Figure(figsize=(10.0, 4.0), layout="constrained")
-        for axis, (name, label, title) in zip(figure.subplots(1, 2), panels, strict=True):
-            axis.loglog(step, np.maximum(endurance[name], _SMALLEST), color=COLOURS[0])
-            axis.axvline(step[-1] / 10.0, color="#888888", lw=0.8, ls="--")
-            axis.set(xlabel="step", ylabel=label, title=title)
-            axis.grid(alpha=0.25)
+        figure = paper_figure(72.0)
+        change, drift = figure.subplots(1, 2)
+        _draw_change(change, place, endurance)
+        drift.loglog(place, positive(endurance["drift"]), color=COLOURS[0])
+        mark_promise(drift)
+        drift.set(ylabel="largest relative drift of any element", title="are elements kept?")
+        for axis in (change, drift):
+            axis.set_xlabel("step" if years is None else "time under constant parameters [kyr]")
+            axis.axvline(place[-1] / 10.0, color=GREY, lw=0.6, ls="--")
+            axis.grid()
             axis.annotate(
-                "length of the tracers", (step[-1] / 10.0, 0.98), xycoords=("data", "axes fraction"),
-                rotation=90, ha="right", va="top", fontsize=8, color="#666666",
+                "tracers end", (place[-1] / 10.0, 0.98), xycoords=("data", "axes fraction"),
+                rotation=90, ha="right", va="top", fontsize="small", color=GREY,
             )  # fmt: skip
-        axis.set_ylim(_SMALLEST, 1e-5)
-        axis.axhline(1e-6, color="#888888", lw=0.8)
-        axis.text(step[0], 1.2e-6, "promised: 1e-6", fontsize=8, color="#666666")
-        figure.suptitle(
-            f"{endurance['cells']} cells over {endurance['steps']} steps of constant parameters", fontsize=12
-        )
+        figure.suptitle(f"{endurance['cells']} cells over {endurance['steps']} steps of constant parameters")
     return figure
+
+
+def _draw_change(axis: Axes, place: Any, endurance: Mapping[str, Any]) -> None:
+    """Draw the change per step, and write the figures of the table at their places."""
+    change = np.array(endurance["change"])
+    if "worst_change" in endurance:
+        axis.loglog(
+            place,
+            positive(endurance["worst_change"]),
+            color=COLOURS[1],
+            lw=0.8,
+            label="cell that changes most",
+        )
+    axis.loglog(place, positive(change), color=COLOURS[0], label="mean over cells")
+    axis.set(ylabel="change of log10 abundances per step,\nmean over species [dex]")
+    axis.set_title("does it come to rest?")
+    late = np.flatnonzero(np.array(endurance["step"]) > endurance["steps"] / 10.0)
+    largest = late[change[late].argmax()]
+    for row, words in ((largest, "at most, beyond the tracers"), (len(change) - 1, "at the end")):
+        if change[row] > 0.0:
+            axis.plot(
+                place[row], change[row], "o", color=COLOURS[0], ms=3, label=f"{change[row]:.1e} {words}"
+            )
+    axis.legend()
 
 
 def _draw_curve(axis: Axes, trust: Mapping[str, Any], name: str, label: str) -> None:
     """Draw one error against coverage, beside the best that any order could give and none at all."""
     coverage = 100.0 * np.array(trust["coverage"])
-    axis.plot(coverage, trust[name], color=COLOURS[0], lw=2.2, label="states, by the surrogate's trust")
-    axis.plot(
-        coverage, trust[f"oracle_{name}"], color=COLOURS[2], ls="--", label="states, by their true error"
-    )
-    by_species = trust.get("by_species")
-    if by_species is not None:
-        axis.plot(
-            coverage, by_species[name], color=COLOURS[3], lw=2.2, label="species by species, by its trust"
-        )
-    axis.axhline(trust[name][-1], color="#888888", lw=0.9, ls=":", label="at random")
+    oracle = {"color": COLOURS[2], "ls": "--", "label": "states, by their true error"}
+    axis.plot(coverage, trust[f"oracle_{name}"], **oracle)
+    for curves, colour, words in (
+        (trust, COLOURS[0], _STATES),
+        (trust.get("by_species"), COLOURS[3], _SPECIES),
+    ):
+        if curves is None:
+            continue
+        values, error = np.array(curves[name]), curves.get(f"{name}_error")
+        axis.plot(coverage, values, color=colour, lw=1.6, label=words)
+        if error is not None:
+            low, high = np.maximum(values - error, 0.0), values + error
+            axis.fill_between(coverage, low, high, color=colour, alpha=0.2, lw=0)
+    axis.axhline(trust[name][-1], color=GREY, lw=0.8, ls=":", label="at random")
     axis.set(xlabel="kept [%]", ylabel=f"{label} of what is kept [dex]")
     axis.set(xlim=(0.0, 100.0), ylim=(0.0, None))
-    axis.grid(alpha=0.25)
+    axis.grid()
 
 
 def _draw_reliability(axis: Axes, trust: Mapping[str, Any]) -> None:
@@ -92,10 +122,11 @@ def _draw_reliability(axis: Axes, trust: Mapping[str, Any]) -> None:
     expected, found = (np.array([group[name] for group in groups]) for name in ("expected", "found"))
     both = np.concatenate([expected, found])
     limits = (both[both > 0].min(initial=1.0) / 1.4, both.max(initial=1e-3) * 1.4)
-    axis.loglog(limits, limits, color="#888888", lw=0.9, ls=":")
-    axis.loglog(expected, found, "o-", color=COLOURS[0], ms=5)
+    axis.loglog(limits, limits, color=GREY, lw=0.8, ls=":")
+    errors = [group.get("found_error") or 0.0 for group in groups]
+    axis.errorbar(expected, found, errors, fmt="o-", color=COLOURS[0], elinewidth=0.8)
     axis.set(xlabel="expected error of a state [dex]", ylabel="its true error, mean [dex]")
-    axis.set(title="is it honest?", xlim=limits, ylim=limits)
+    axis.set(title="is it honest?", xlim=limits, ylim=limits, aspect="equal")
     plain_log_ticks(axis.xaxis)
     plain_log_ticks(axis.yaxis)
-    axis.grid(alpha=0.25)
+    axis.grid()

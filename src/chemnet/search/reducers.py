@@ -83,6 +83,11 @@ class Reducer(ABC):
                 hint="see the documentation of the reducer's own class",
             ) from error
 
+    @property
+    def explained_variance(self) -> list[float]:
+        """Share of the fitted states' variance along each component; empty where that means nothing."""
+        return []
+
     @abstractmethod
     def _fit(self, sample: np.ndarray) -> np.ndarray:
         """Fit the map and return the sample's embedding."""
@@ -117,6 +122,11 @@ class PCAReducer(Reducer):
         settings = {"n_components": self.n_components, "random_state": self.seed} | self.options
         self._model = PCA(**settings)
         return self._model.fit_transform(sample)
+
+    @property
+    def explained_variance(self) -> list[float]:
+        """Share of the fitted states' variance along each component."""
+        return [round(float(share), 4) for share in self._model.explained_variance_ratio_]
 
     def transform(self, latents: np.ndarray) -> np.ndarray:
         """Project latents onto the components."""

@@ -234,8 +234,8 @@ def _write(
 ) -> None:
     import numpy as np
 
+    from chemnet.figure_style import save_figure
     from chemnet.plots.budget_figures import draw_budget, draw_routes
-    from chemnet.plots.figures import save_figure
     from chemnet.plots.network_graph import plain_name
 
     arrays: dict[str, Any] = {"species": [one.species for one in budgets], "time": budgets[0].time}
@@ -248,10 +248,10 @@ def _write(
     np.savez(writer.path / BUDGETS_FILE, **arrays)
     for i, one in enumerate(budgets):
         name = plain_name(one.species)
-        save_figure(draw_routes(one), writer.path / f"routes_{name}.png")
+        save_figure(draw_routes(one), writer.path / f"routes_{name}.png", writer.config)
         if len(one.time) > 1:
             over_time = draw_budget(one, truth[i] if truth else None, most)
-            save_figure(over_time, writer.path / f"budget_{name}.png")
+            save_figure(over_time, writer.path / f"budget_{name}.png", writer.config)
 
 
 def _lines(budget: SpeciesBudget, most: int) -> list[str]:

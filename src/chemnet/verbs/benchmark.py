@@ -144,6 +144,7 @@ def _measure(
     from chemnet.evaluation.score_split import evaluate
     from chemnet.evaluation.score_tracers import Judge, Options
     from chemnet.evaluation.speed import speeds
+    from chemnet.figure_style import save_figure
     from chemnet.workers import ThisThread, open_workers
 
     table, options = config["benchmark"], Options.of(config)
@@ -154,9 +155,10 @@ def _measure(
     trust = _trust(evaluation)
     endurance = long_rollout(surrogate, evaluation.source, options.floor)
     priced = error_against_cost(surrogate, judge, data, config)
-    _draw(surrogate, evaluation, scores, table, folder)
-    _draw_trust(trust, endurance, folder)
-    _draw_cost(priced, folder)
+    figures = _figures(surrogate, evaluation, scores, table)
+    figures |= _further_figures(trust, endurance, priced)
+    for name, figure in figures.items():
+        save_figure(figure, folder / name, config)
     return {
         "surrogate": _describe(surrogate),
         "data": {
@@ -202,18 +204,13 @@ def _describe(surrogate: Surrogate) -> dict[str, Any]:
     }
 
 
-def _draw(
-    surrogate: Surrogate,
-    evaluation: Evaluation,
-    scores: dict[str, Any],
-    table: ConfigDict,
-    folder: Path,
-) -> None:
-    """Write every figure."""
+def _figures(
+    surrogate: Surrogate, evaluation: Evaluation, scores: dict[str, Any], table: ConfigDict
+) -> dict[str, Figure]:
+    """Return the figures of where, when and in which species the surrogate is wrong, by their file's name."""
     import numpy as np
 
     from chemnet.plots import benchmark_figures as plots
-    from chemnet.plots.figures import save_figure
 
     states = np.concatenate(evaluation.scores["rollout"].states)
     figures = {
@@ -223,28 +220,22 @@ def _draw(
         "error_map.png": plots.draw_error_map(states[:, :-1], states[:, -1], surrogate.physical_names),
         "conservation.png": plots.draw_conservation(scores),
     }
-    for name, figure in figures.items():
-        if figure is not None:
-            save_figure(figure, folder / name)
+    return {name: figure for name, figure in figures.items() if figure is not None}
 
 
-def _draw_trust(trust: dict[str, Any] | None, endurance: dict[str, Any], folder: Path) -> None:
-    """Write the figures of what a user must know before trusting a surrogate."""
-    from chemnet.plots.figures import save_figure
+def _further_figures(
+    trust: dict[str, Any] | None, endurance: dict[str, Any], priced: dict[str, Any] | None
+) -> dict[str, Figure]:
+    """Return the figures of trust, endurance and cost, as far as they were measured, by their file's name."""
+    from chemnet.plots.cost_figures import draw_error_against_cost
     from chemnet.plots.trust_figures import draw_long_rollout, draw_risk_coverage
 
+    figures = {"long_rollout.png": draw_long_rollout(endurance)}
     if trust is not None:
-        save_figure(draw_risk_coverage(trust), folder / "risk_coverage.png")
-    save_figure(draw_long_rollout(endurance), folder / "long_rollout.png")
-
-
-def _draw_cost(priced: dict[str, Any] | None, folder: Path) -> None:
-    """Write the figure of what a user pays for which error."""
-    from chemnet.plots.cost_figures import draw_error_against_cost
-    from chemnet.plots.figures import save_figure
-
+        figures["risk_coverage.png"] = draw_risk_coverage(trust)
     if priced is not None:
-        save_figure(draw_error_against_cost(priced), folder / "error_against_cost.png")
+        figures["error_against_cost.png"] = draw_error_against_cost(priced)
+    return figures
 
 
 def _trajectories(

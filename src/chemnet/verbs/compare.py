@@ -88,9 +88,9 @@ class Compare(Verb[CompareResult]):
 
 def compare(config: ConfigDict) -> ResultDirectory:
     """Read the benchmarks and write table, curves and figures of all."""
+    from chemnet.figure_style import save_figure
     from chemnet.plots.benchmark_figures import draw_comparison
     from chemnet.plots.benchmark_tables import comparison_table
-    from chemnet.plots.figures import save_figure
     from chemnet.text_tables import markdown_table
 
     wanted = config["compare"]["benchmarks"]
@@ -112,7 +112,7 @@ def compare(config: ConfigDict) -> ResultDirectory:
         (writer.path / COMPARISON_FILE).write_text(json.dumps(measured), encoding="utf-8")
         table = markdown_table(comparison_table(measured))
         (writer.path / TABLE_FILE).write_text("\n".join(table) + "\n", encoding="utf-8")
-        save_figure(draw_comparison(scores), writer.path / CURVES_FILE)
+        save_figure(draw_comparison(scores), writer.path / CURVES_FILE, config)
         writer.summary.update({name: score["rollout"]["mlae"] for name, score in scores.items()})
     return writer.result
 

@@ -32,7 +32,7 @@ class Explain(Verb[Answer]):
         NotFoundError
             There is no such figure.
         """
-        from chemnet.evaluation.metric_meanings import METRICS, meaning_of
+        from chemnet.data.metric_meanings import METRICS, meaning_of
 
         chosen = [meaning_of(metric)] if metric else list(METRICS.values())
         text = "\n".join(map(str, chosen))

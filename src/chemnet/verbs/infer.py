@@ -41,19 +41,16 @@ class InferResult(VerbResult):
         return InferenceDataset(self.directory)
 
     def plot(self) -> Figure:
-        """Return the first two latents of up to 20,000 states, coloured by time."""
-        from matplotlib.figure import Figure
+        """Return the first two latents of up to 20,000 states, coloured by each parameter and by time."""
+        from chemnet.plots.figures import embedding_panels
 
         data = self.dataset
         shown = slice(None, None, max(1, len(data) // 20_000))
-        latents = data.latents[shown]
-        figure = Figure(figsize=(5.5, 4.5), layout="constrained")
-        axis = figure.subplots()
-        points = axis.scatter(latents[:, 0], latents[:, min(1, data.latent_dim - 1)], c=data.time[shown], s=3)
-        axis.set_xlabel("latent 1")
-        axis.set_ylabel(f"latent {min(2, data.latent_dim)}")
-        figure.colorbar(points, label="time [yr]")
-        return figure
+        second = min(1, data.latent_dim - 1)
+        latents = data.latents[shown][:, [0, second]]
+        columns = {name: data.rows[name][shown] for name in (*data.physical_names, "time")}
+        title = f"latents of {len(latents):,} of {len(data):,} states"
+        return embedding_panels(latents, columns, title, ("latent 1", f"latent {second + 1}"))
 
 
 @chem_verb

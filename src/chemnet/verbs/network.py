@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 SURVEY_FILE = "survey.json"
 OVERVIEW_FILE = "overview.png"
-_DPI = 110
 
 
 class NetworkResult(VerbResult):
@@ -244,6 +243,7 @@ def _write(
     compared: Comparison | None,
     made: NetworkAgainstSet | None,
 ) -> None:
+    from chemnet.figure_style import save_figure
     from chemnet.plots.network_graph import draw_neighbourhood, draw_survey
 
     content: dict[str, Any] = {
@@ -255,9 +255,10 @@ def _write(
     if made is not None:
         content["against"] = made.to_dict()
     (writer.path / SURVEY_FILE).write_text(json.dumps(content, indent=2), encoding="utf-8")
-    draw_survey(found).savefig(writer.path / OVERVIEW_FILE, dpi=_DPI)
+    save_figure(draw_survey(found), writer.path / OVERVIEW_FILE, writer.config)
     for one in around:
-        draw_neighbourhood(one, neighbours).savefig(writer.path / _graph_file(one.species), dpi=_DPI)
+        figure = draw_neighbourhood(one, neighbours)
+        save_figure(figure, writer.path / _graph_file(one.species), writer.config)
     writer.summary |= {
         "network": found.name,
         "species": found.n_species,

@@ -296,6 +296,7 @@ def _finish(config: ConfigDict, writer: ResultWriter) -> None:
     """Add table and figure, drop what only a resume needs, and sum up."""
     from chemnet.data.pandas_writer import write_pandas_layout
     from chemnet.data.simulated_set import SimulatedSet
+    from chemnet.figure_style import save_figure
     from chemnet.plots.tracer_figures import draw_simulated
 
     failed = json.loads((writer.path / FAILED_FILE).read_text(encoding="utf-8"))
@@ -303,7 +304,7 @@ def _finish(config: ConfigDict, writer: ResultWriter) -> None:
         if config["simulate"]["pandas_layout"]:
             (writer.path / PANDAS_FILE).parent.mkdir(exist_ok=True)
             write_pandas_layout(simulated, writer.path / PANDAS_FILE)
-        draw_simulated(simulated).savefig(writer.path / "tracers.png", dpi=100)
+        save_figure(draw_simulated(simulated), writer.path / "tracers.png", config)
         writer.summary |= {
             "network": str(simulated.provenance["network"]),
             "species": len(simulated.species),

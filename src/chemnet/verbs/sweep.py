@@ -210,7 +210,7 @@ def _with_inputs(config: ConfigDict, space: Space) -> tuple[ConfigDict, dict[str
 
 def _finish(config: ConfigDict, records: list[TrialRecord], writer: ResultWriter) -> None:
     """Write table and figure, compare the best emulators, and leave the best component behind."""
-    from chemnet.plots.figures import save_figure
+    from chemnet.figure_style import save_figure
     from chemnet.plots.sweep_figures import draw_sweep
     from chemnet.sweeps.ranking import best_of, keep_best, ranked, trial_table
     from chemnet.sweeps.run_trials import monitor_of
@@ -219,7 +219,8 @@ def _finish(config: ConfigDict, records: list[TrialRecord], writer: ResultWriter
     best, monitor = best_of(records), monitor_of(config)
     table = markdown_table(trial_table(records, monitor))
     (writer.path / TABLE_FILE).write_text("\n".join(table) + "\n", encoding="utf-8")
-    save_figure(draw_sweep([one.to_dict() for one in ranked(records)], monitor), writer.path / FIGURE_FILE)
+    figure = draw_sweep([one.to_dict() for one in ranked(records)], monitor)
+    save_figure(figure, writer.path / FIGURE_FILE, config)
     compared = _compare(config, ranked(records))
     kept = keep_best(best, config["train"]["component"])
     for one in records:

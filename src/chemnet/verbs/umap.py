@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -54,7 +55,8 @@ class UmapResult(VerbResult):
 
     def plot(self) -> Figure:
         """Return the embedding coloured by each physical parameter and by time."""
-        return _figure(self.embedding, self.states, self.directory.config)
+        explained = self.summary.get("explained_variance", [])
+        return _figure(self.embedding, self.states, self.directory.config, explained)
 
     def reducer(self) -> Reducer:
         """Return the fitted reducer, to place further latents: `result.reducer().transform(latents)`.
@@ -106,7 +108,7 @@ class Umap(Verb[UmapResult]):
         import numpy as np
 
         from chemnet.data.infer_result.inference_dataset import InferenceDataset
-        from chemnet.plots.figures import save_figure
+        from chemnet.figure_style import save_figure
 
         config = config.replace({"umap.infer_dir": str(infer.path)})
         data = InferenceDataset(infer)
@@ -118,12 +120,14 @@ class Umap(Verb[UmapResult]):
             embedding = _place(reducer, data, config["umap"]["batch_size"])
             np.save(writer.path / "embedding.npy", embedding)
             _save_ids(writer.path / "ids.npy", data)
-            save_figure(_figure(embedding, data, config), writer.path / "embedding.png")
+            explained = reducer.explained_variance
+            save_figure(_figure(embedding, data, config, explained), writer.path / "embedding.png", config)
             writer.summary.update(
                 reducer=config["umap"]["reducer"],
                 states=len(data),
                 fitted_on=len(rows),
                 components=embedding.shape[1],
+                **({"explained_variance": explained} if explained else {}),
             )
         return UmapResult(writer.result)
 
@@ -185,7 +189,9 @@ def _save_ids(path: Path, data: InferenceDataset) -> None:
             file.append(ids)
 
 
-def _figure(embedding: np.ndarray, data: InferenceDataset, config: ConfigDict) -> Figure:
+def _figure(
+    embedding: np.ndarray, data: InferenceDataset, config: ConfigDict, explained: Sequence[float]
+) -> Figure:
     from chemnet.data.npy_files import let_go
     from chemnet.plots.figures import embedding_panels
 
@@ -193,4 +199,10 @@ def _figure(embedding: np.ndarray, data: InferenceDataset, config: ConfigDict) -
     columns = {name: data.rows[name][rows] for name in (*data.physical_names, "time")}
     let_go(data.rows)
     shown = f"{len(rows):,} of {len(data):,}" if len(rows) < len(data) else f"{len(data):,}"
-    return embedding_panels(embedding[rows], columns, f"{config['umap']['reducer']} of {shown} states")
+    reducer = config["umap"]["reducer"]
+    names = [f"{reducer} {number + 1}" for number in range(embedding.shape[1])]
+    if explained:
+        names = [
+            f"{name} ({share:.0%} of the variance)" for name, share in zip(names, explained, strict=True)
+        ]
+    return embedding_panels(embedding[rows], columns, f"{reducer} of {shown} states", names)

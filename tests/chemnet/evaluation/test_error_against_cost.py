@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from chemnet.config import load_config
+from chemnet.data.metric_meanings import WAYS
 from chemnet.evaluation import compared_predictors
 from chemnet.evaluation import error_against_cost as measured
 from chemnet.evaluation.compared_predictors import PricedWay
 from chemnet.evaluation.score_sums import Forecast
 from chemnet.evaluation.score_tracers import Judge, Options
-from chemnet.plots.cost_figures import WAYS, draw_error_against_cost
+from chemnet.plots.cost_figures import draw_error_against_cost
 
 
 @pytest.fixture

@@ -18,6 +18,8 @@ def test_it_is_ten_times_as_long_as_the_tracers(found):
     assert found["steps"] == LONG_FACTOR * 29
     assert found["step"][-1] == found["steps"]
     assert len(found["step"]) == len(found["drift"]) == len(found["change"])
+    assert found["step_years"] > 0.0
+    assert all(worst >= mean for worst, mean in zip(found["worst_change"], found["change"], strict=True))
 
 
 def test_it_stays_finite_bounded_and_conserving(found):

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from chemnet.evaluation.risk_coverage import RiskCoverage
 
 
-def measured(expected, dex):
+def measured(expected, dex, n_tracers=20):
     risk = RiskCoverage()
+    tracer = np.arange(len(expected)) % n_tracers
     half = len(expected) // 2
-    risk.add(expected[:half], dex[:half])
-    risk.add(expected[half:], dex[half:])
+    risk.add(expected[:half], dex[:half], tracer[:half])
+    risk.add(expected[half:], dex[half:], tracer[half:])
     return risk.to_dict()
 
 
@@ -77,3 +78,19 @@ def test_all_states_outside_leave_no_groups():
     found = measured(np.full(50, np.inf), dex)
     assert (found["reliability"], found["outside"]["states"]) == ([], 50)
     assert found["at_coverage"]["1"]["mlae"] == pytest.approx(dex.mean())
+
+
+def test_standard_errors_are_those_over_tracers():
+    expected, dex = made()
+    found = measured(expected, dex)
+    assert found["mlae_error"][-1] == pytest.approx(dex.mean(axis=1).std() / len(dex) ** 0.5, rel=0.6)
+    assert 0.0 < found["at_coverage"]["0.8"]["beside_all_error"] < 0.2
+    assert found["at_coverage"]["1"]["beside_all_error"] == 0.0
+    assert all(group["found_error"] > 0.0 for group in found["reliability"])
+
+
+def test_two_tracers_tell_no_standard_error():
+    found = measured(*made(), n_tracers=2)
+    assert found["mlae_error"] is found["lae99_error"] is None
+    assert found["at_coverage"]["0.8"]["beside_all_error"] is None
+    assert {group["found_error"] for group in found["reliability"]} == {None}

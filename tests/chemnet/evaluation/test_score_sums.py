@@ -28,7 +28,7 @@ def histories(lengths=(4, 3)):
     """Two tracers of constant abundances: 0.4, 0.2 and 1e-8; the second one is a row shorter."""
     n_steps = max(lengths)
     abundance = np.broadcast_to([0.4, 0.2, 1e-8], (len(lengths), n_steps, 3)).copy()
-    time = np.broadcast_to(np.arange(n_steps) * 10.0, (len(lengths), n_steps))
+    time = np.tile(np.arange(n_steps) * 10.0, (len(lengths), 1))
     return Histories(
         physical=np.ones((len(lengths), n_steps, 1)),
         abundance=abundance,
@@ -144,3 +144,17 @@ def test_the_share_of_the_solver_counts_rows_that_are_scored(rules):
     assert more.to_dict()["solver_share"] is None
     more.take(scores)
     assert more.to_dict()["solver_share"] == pytest.approx(1.0 / 10)
+
+
+def test_each_step_knows_when_it_was(rules):
+    truth = histories()
+    by_step = scored(rules, truth.abundance, truth)["by_step"]
+    assert by_step["elapsed"] == pytest.approx([10.0, 20.0, 30.0])
+    assert scored(rules, truth.abundance, truth, first_step=0)["by_step"]["elapsed"][0] == 0.0
+
+
+def test_time_goes_on_when_the_tracer_of_long_steps_has_ended(rules):
+    truth = histories()
+    truth.time[1] *= 100.0
+    elapsed = scored(rules, truth.abundance, truth)["by_step"]["elapsed"]
+    assert elapsed == pytest.approx([505.0, 1010.0, 1020.0])

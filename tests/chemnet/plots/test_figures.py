@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import matplotlib as mpl
 import numpy as np
 import pytest
 
-from chemnet.plots.figures import Shade, embedding_panels, histograms, save_figure
+from chemnet.plots.figures import Shade, embedding_panels, histograms, panels
 
 rng = np.random.default_rng(0)
 
@@ -50,13 +49,39 @@ def test_histograms_count_every_state():
     assert sum(bar.get_height() for bar in figure.axes[0].patches) == 200
 
 
-def test_the_style_ends_with_the_figure(tmp_path):
-    before = dict(mpl.rcParams)
-    save_figure(embedding_panels(rng.random((9, 2)), {"Av": np.arange(9.0)}, "map"), tmp_path / "a.png")
-    assert dict(mpl.rcParams) == before
+def test_colour_bars_point_to_what_lies_beyond_them():
+    values = np.append(np.linspace(10.0, 20.0, 999), 1e9)
+    assert Shade.of(values).extend == "both"
+    assert Shade.of(np.repeat([1.0, 2.0], 50)).extend == "neither"
+    figure = embedding_panels(rng.random((1000, 2)), {"gasTemp": values}, "map")
+    colour_bar = figure.axes[0].collections[0].colorbar
+    assert colour_bar.extend == "both"
 
 
-def test_the_same_figure_gives_the_same_bytes(tmp_path):
-    for name in ("a.png", "b.png"):
-        save_figure(embedding_panels(np.eye(2), {"Av": np.arange(2.0)}, "map"), tmp_path / name)
-    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+def test_a_few_strays_do_not_shrink_the_others_and_are_counted():
+    embedding = np.vstack([rng.random((999, 2)), [[500.0, 0.5]]])
+    figure = embedding_panels(embedding, {"Av": np.arange(1000.0)}, "map")
+    assert figure.axes[0].get_xlim()[1] < 2.0
+    assert figure.get_suptitle() == "map; 1 outside the view"
+    everything = embedding_panels(embedding[:999], {"Av": np.arange(999.0)}, "map")
+    assert everything.get_suptitle() == "map"
+
+
+def test_one_unit_is_as_long_in_both_directions():
+    figure = embedding_panels(rng.random((50, 2)) * [10.0, 1.0], {"Av": np.arange(50.0)}, "map")
+    assert figure.axes[0].get_aspect() == 1.0
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 7])
+def test_no_panel_stays_empty_and_the_last_row_is_centred(count):
+    figure, axes = panels(count)
+    assert figure.axes == axes
+    assert len(axes) == count
+    places = [axis.get_subplotspec() for axis in axes]
+    last = [place for place in places if place.rowspan.start == places[-1].rowspan.start]
+    assert last[0].colspan.start == places[0].get_gridspec().ncols - last[-1].colspan.stop
+
+
+def test_states_at_zero_that_a_logarithm_leaves_out_are_counted():
+    figure = histograms({"Density": np.append(10 ** rng.uniform(3, 8, 200), [0.0, 0.0])}, "covered")
+    assert figure.axes[0].get_title() == "2 states at zero are left out"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from command_line import chemnet
 
+from chemnet.data.metric_meanings import METRICS, meaning_of
 from chemnet.errors import NotFoundError
-from chemnet.evaluation.metric_meanings import METRICS, meaning_of
 
 SCORED = (
     "mlae",
@@ -17,6 +17,9 @@ SCORED = (
     "element_drift",
     "charge_residual",
     "not_finite",
+    "mlae_abundant",
+    "solver_share",
+    "validate_lae99",
 )
 
 

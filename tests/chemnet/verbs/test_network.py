@@ -64,7 +64,7 @@ def test_result_reloads_and_plots(tmp_path, network):
     assert again.survey == made.survey
     assert list(again.neighbourhoods) == ["SI+", "CO"]
     assert again.plot("CO").get_suptitle() == "Reactions around CO"
-    assert again.plot().get_suptitle() == "Reactions around SI+"
+    assert again.plot().get_suptitle() == "Reactions around SI$^{+}$"
     assert str(again) == str(made)
     with pytest.raises(ResultsError, match="no graph around 'OH'"):
         again.plot("OH")

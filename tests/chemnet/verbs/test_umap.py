@@ -77,6 +77,13 @@ def test_the_figure_shows_each_physical_parameter_and_the_time(known):
     assert titles == ["Density", "Radfield", "Av", "gasTemp", "time"]
 
 
+def test_principal_components_tell_the_variance_that_each_explains(known):
+    _, result, _ = known
+    shares = result.summary["explained_variance"]
+    assert 1.0 >= shares[0] >= shares[1] >= 0.0
+    assert result.plot().axes[0].get_xlabel() == f"pca 1 ({shares[0]:.0%} of the variance)"
+
+
 def test_the_reloaded_result_places_further_states_as_before(known):
     infer, made, _ = known
     result = VerbResult.load(made.path)

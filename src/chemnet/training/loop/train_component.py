@@ -192,7 +192,7 @@ def finish(session: Session, writer: ResultWriter, status: str) -> ResultDirecto
     write_model_file(session.folder, session.model)
     summary = summarise(session, status)
     write_summary(session.folder, summary)
-    write_curves(session.folder, session.records, session.table["monitor"])
+    write_curves(session.folder, session.records, session.config)
     writer.summary.update(summary)
     result = writer.finish(status)
     session.folder = result.path

@@ -5,10 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from chemnet.config import ConfigDict
+from chemnet.data.metric_meanings import heading
 from chemnet.errors import ResultsError
 from chemnet.training.loop.handlers import METRICS_FILE
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 SUMMARY_FILE = "summary.json"
 CURVES_FILE = "curves.png"
@@ -47,39 +53,53 @@ def write_summary(folder: Path, summary: dict[str, Any]) -> None:
     (folder / SUMMARY_FILE).write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
 
 
-def curves(records: Sequence[Record], monitor: str) -> Any:
+def curves(records: Sequence[Record], monitor: str) -> Figure:
     """Return a figure of the losses, the errors in dex and the learning rate against the epoch."""
-    from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    epochs = [record["epoch"] for record in records]
+    from chemnet.figure_style import figure_style, paper_figure
+
+    # (label, figures, share of the height)
     panels = [
-        ("loss", ["train_loss", "validate_loss"]),
-        ("error [dex]", ["validate_mlae", "validate_lae99"]),
-        ("learning rate", ["lr"]),
+        ("loss", ["train_loss", "validate_loss"], 3),
+        ("error [dex]", ["validate_mlae", "validate_lae99"], 3),
+        ("learning\nrate", ["lr"], 1),
     ]
-    shown = [(title, [name for name in names if records and name in records[-1]]) for title, names in panels]
-    shown = [(title, names) for title, names in shown if names]
-    figure = Figure(figsize=(8.0, 2.6 * max(1, len(shown))))
-    # fixed margins and plain labels: other layouts and ticks cost more than a short training
-    figure.subplots_adjust(left=0.11, right=0.98, top=0.98, bottom=0.07, hspace=0.08)
-    axes = figure.subplots(max(1, len(shown)), 1, sharex=True, squeeze=False)[:, 0]
-    for axis, (title, names) in zip(axes, shown, strict=False):
-        for name in names:
-            axis.plot(epochs, [record[name] for record in records], label=name)
+    present = [(label, [one for one in names if one in records[-1]], share) for label, names, share in panels]
+    shown = [panel for panel in present if panel[1]] or [("", [], 1)]
+    with figure_style():
+        figure = paper_figure(20.0 + 14.0 * sum(share for *_, share in shown), layout=None)
+        # fixed margins and plain labels: other layouts and ticks cost more than a short training
+        figure.subplots_adjust(left=0.115, right=0.99, top=0.97, bottom=0.11, hspace=0.08)
+        ratios = [share for *_, share in shown]
+        axes = figure.subplots(len(shown), 1, sharex=True, squeeze=False, height_ratios=ratios)[:, 0]
+        for axis, (label, names, _) in zip(axes, shown, strict=True):
+            _draw_curves(axis, records, names)
+            axis.set_ylabel(label)
+            axis.yaxis.set_label_coords(-0.075, 0.5)
         if monitor in records[-1]:
-            best = min(records, key=lambda record: record[monitor])
-            axis.axvline(best["epoch"], color="grey", linewidth=0.8, linestyle=":", label="best epoch")
-        if all(record[name] > 0 for record in records for name in names):
-            _log_scale(axis)
-        axis.set_ylabel(title)
-        axis.legend(frameon=False, fontsize="small")
-    axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes[-1].set_xlabel("epoch")
+            best = int(min(records, key=lambda record: record[monitor])["epoch"])
+            for axis in axes:
+                words = f"best epoch: {best}" if axis is axes[0] else None
+                axis.axvline(best, color="grey", linewidth=0.6, linestyle=":", label=words)
+        for axis in axes[:-1] if len(axes) > 1 else axes:
+            axis.legend()
+        axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axes[-1].set_xlabel("epoch")
     return figure
 
 
-def _log_scale(axis: Any) -> None:
+def _draw_curves(axis: Axes, records: Sequence[Record], names: Sequence[str]) -> None:
+    """Draw some figures against the epoch; on a logarithmic axis where all are positive."""
+    epochs = [record["epoch"] for record in records]
+    marker = "o" if len(epochs) == 1 else None
+    for name in names:
+        axis.plot(epochs, [record[name] for record in records], marker=marker, label=heading(name))
+    if names and all(record[name] > 0 for record in records for name in names):
+        _log_scale(axis)
+
+
+def _log_scale(axis: Axes) -> None:
     """Make a y axis logarithmic, with plain numbers at 1, 2 and 5, and at more where it spans less."""
     from matplotlib.ticker import LogLocator
 
@@ -89,6 +109,8 @@ def _log_scale(axis: Any) -> None:
     axis.yaxis.set_major_formatter("{x:g}")
 
 
-def write_curves(folder: Path, records: Sequence[Record], monitor: str) -> None:
+def write_curves(folder: Path, records: Sequence[Record], config: ConfigDict) -> None:
     """Write ``curves.png``."""
-    curves(records, monitor).savefig(folder / CURVES_FILE, dpi=120, pil_kwargs={"compress_level": 1})
+    from chemnet.figure_style import save_figure
+
+    save_figure(curves(records, config["train"]["monitor"]), folder / CURVES_FILE, config)

@@ -1,0 +1,197 @@
+"""Make every picture of the gallery, and the page itself, anew.
+
+    python docs/scripts/make_gallery.py
+
+runs `chemnet demo` and the commands that stand under the other pictures in an empty folder, which takes a few
+runs `chemnet demo` and the commands that stand under the other pictures in an empty folder, which takes some
+the tutorial show. Nothing in them is written by hand.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from publish_report import shrunk
+
+from chemnet.results.directory import list_results
+
+PAGE = Path(__file__).resolve().parents[1] / "how-to" / "gallery.md"
+FOLDER = PAGE.with_suffix("")
+LARGEST = 150_000  # bytes of a picture
+DEMO = "chemnet demo"
+RECIPE, EMULATOR_RECIPE = "chemnet_demo/demo.toml", "chemnet_demo/demo_emulator.toml"
+BENCHMARK = f"chemnet benchmark -c {EMULATOR_RECIPE}"
+ANALYSE = f"chemnet analyse simulate CO -c {RECIPE}"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture of the page.
+
+    Attributes
+    ----------
+    file
+        Its name in the result.
+    title, words
+        Above and below it.
+    command
+        What makes it.
+    stage
+        The verb or the component of the demo's result that the command makes; empty where the demo has none.
+    """
+
+    file: str
+    title: str
+    words: str
+    command: str
+    stage: str = ""
+
+    @property
+    def name(self) -> str:
+        """Its name in the gallery."""
+        return f"{self.stage}_{self.file}" if self.file == "curves.png" else self.file
+
+
+PICTURES = (
+    Picture(
+        "tracers.png", "What tracers live through",
+        "Physical parameters above, abundances below: every tracer in grey, their median, and the bands "
+        "that hold 68 and 90 % of them.",
+        f"chemnet simulate -c {RECIPE}", "simulate",
+    ),
+    Picture(
+        "curves.png", "How a training went",
+        "Losses, errors of the validation tracers, learning rate; the dotted line is the epoch whose "
+        "weights are kept.",
+        f"chemnet train -c {EMULATOR_RECIPE}", "demo_emulator",
+    ),
+    Picture(
+        "embedding.png", "The latent space",
+        "Every state in two dimensions, coloured by each physical parameter and by time. Arrows on a colour"
+        " bar: values beyond its ends.",
+        f"chemnet umap -c {RECIPE}", "umap",
+    ),
+    Picture(
+        "trajectories.png", "Truth and surrogate along tracers",
+        "A typical tracer and the worst one, from the initial state alone.", BENCHMARK, "benchmark",
+    ),
+    Picture(
+        "error_by_step.png", "Error against time",
+        "The surrogate beside what learns nothing: the nearest training state, and no change at all.",
+        BENCHMARK, "benchmark",
+    ),
+    Picture(
+        "worst_species.png", "The species that are predicted worst",
+        "Mean and 99th percentile of the error of each.",
+        BENCHMARK, "benchmark",
+    ),
+    Picture(
+        "error_map.png", "Where in density and temperature",
+        "The fewer states a mean is taken over, the paler it is.", BENCHMARK, "benchmark",
+    ),
+    Picture(
+        "conservation.png", "What is conserved",
+        "The largest drift of any element and the largest net charge, beside those of the truth itself.",
+        BENCHMARK, "benchmark",
+    ),
+    Picture(
+        "risk_coverage.png", "What trust is worth",
+        "The error of what is kept when the least trusted states are left out, with standard errors over "
+        "tracers; right: expected beside true errors.",
+        BENCHMARK, "benchmark",
+    ),
+    Picture(
+        "error_against_cost.png", "What an error costs",
+        "Error against CPU time, for the solver at several tolerances, the surrogate, and the solver behind"
+        " the surrogate.",
+        BENCHMARK, "benchmark",
+    ),
+    Picture(
+        "long_rollout.png", "Ten times as long as the tracers",
+        "Under constant parameters a chemistry comes to rest; the figures in the legend are those of the "
+        "report.", BENCHMARK, "benchmark",
+    ),
+    Picture(
+        "budget_CO.png", "What forms and destroys a species",
+        "Abundance and the fluxes of the main reactions along a tracer.", ANALYSE,
+    ),
+    Picture(
+        "routes_CO.png", "Its main routes",
+        "What it is made from and what it turns into, by share of the flux.", ANALYSE,
+    ),
+    Picture(
+        "graph_CO.png", "The network around a species",
+        "Lines are the thicker the more reactions they stand for; beside each species, their number and "
+        "what it reacts with.",
+        "chemnet network collapse --species CO",
+    ),
+)  # fmt: skip
+HEAD = f"""# Gallery
+
+Made by `docs/scripts/make_gallery.py`. `{DEMO}` runs all commands that name its recipes in `chemnet_demo/`,
+but `analyse`; a set this small shows what each picture tells, not how good a surrogate gets. All are 180 mm
+wide, the width of a page. Set `general.pdf_figures = true` for a PDF beside each PNG; from Python
+`result.plot()` gives the matplotlib figure.
+"""
+
+
+def main() -> None:
+    """Run the commands and write page, pictures and outputs."""
+    FOLDER.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as work:
+        write_output("demo", DEMO, work)
+        made = newest(work)
+        paths = {picture.command: str(made[picture.stage]) for picture in PICTURES if picture.stage}
+        for picture in PICTURES:
+            if picture.command not in paths:
+                paths[picture.command] = json.loads(run(f"{picture.command} --json", work))["path"]
+            keep(Path(paths[picture.command]) / picture.file, picture.name)
+        write_output("results", f"chemnet results --tree -c {RECIPE}", work)
+        write_output("preprocess", f"chemnet preprocess -c {RECIPE}", work)
+    PAGE.write_text("\n".join([HEAD, *map(section, PICTURES)]), encoding="utf-8")
+
+
+def newest(folder: str) -> dict[str, Path]:
+    """Return the demo's results by component, or by verb where they have none."""
+    results = list_results(Path(folder, "chemnet_demo", "results"))
+    return {(one.component or one.verb) if one.verb == "train" else one.verb: one.path for one in results}
+
+
+def write_output(name: str, command: str, folder: str) -> None:
+    """Run a command and keep what it prints."""
+    (FOLDER / f"{name}.txt").write_text(f"$ {command}\n{run(command, folder)}", encoding="utf-8")
+
+
+def run(command: str, folder: str) -> str:
+    """Run a command of chemnet in a folder; return what it prints, without the folder's name."""
+    words = [sys.executable, "-m", *shlex.split(command)]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{command} failed:\n{done.stderr}")
+    return done.stdout.replace(f"{Path(folder).resolve()}/", "") if "--json" not in words else done.stdout
+
+
+def keep(picture: Path, name: str) -> None:
+    """Keep a picture at the width of a page of documentation."""
+    shrunk(picture).save(FOLDER / name, optimize=True)
+    size = (FOLDER / name).stat().st_size
+    if size > LARGEST:
+        raise SystemExit(f"{name} has {size:,} bytes; the documentation takes {LARGEST:,}")
+
+
+def section(picture: Picture) -> str:
+    """Return the part of the page that shows a picture."""
+    return (
+        f"## {picture.title}\n\n![{picture.title}](gallery/{picture.name})\n\n"
+        f"```bash\n{picture.command}\n```\n\n{picture.words}\n"
+    )
+
+
+if __name__ == "__main__":
+    main()
