@@ -1,6 +1,6 @@
 """Make every picture of the gallery, and the page itself, anew.
 
-    python docs/scripts/make_gallery.py
+    python docs/scripts/make_gallery.py [--work FOLDER]
 
 runs `chemnet demo` and the commands that stand under the other pictures in an empty folder, which takes a few
 runs `chemnet demo` and the commands that stand under the other pictures in an empty folder, which takes some
@@ -9,11 +9,13 @@ the tutorial show. Nothing in them is written by hand.
 
 from __future__ import annotations
 
+import argparse
 import json
 import shlex
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -141,40 +143,52 @@ wide, the width of a page. Set `general.pdf_figures = true` for a PDF beside eac
 """
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the commands and write page, pictures and outputs."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--work", type=Path, help="where the commands run; what ran there before is not run again"
+    )
+    given = parser.parse_args(arguments).work
     FOLDER.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as work:
+    with tempfile.TemporaryDirectory() as temporary:
+        work = Path(given or temporary).resolve()
+        work.mkdir(parents=True, exist_ok=True)
         write_output("demo", DEMO, work)
         made = newest(work)
-        paths = {picture.command: str(made[picture.stage]) for picture in PICTURES if picture.stage}
+        paths = {picture.command: made[picture.stage] for picture in PICTURES if picture.stage}
         for picture in PICTURES:
             if picture.command not in paths:
-                paths[picture.command] = json.loads(run(f"{picture.command} --json", work))["path"]
-            keep(Path(paths[picture.command]) / picture.file, picture.name)
+                paths[picture.command] = Path(json.loads(run(f"{picture.command} --json", work))["path"])
+            keep(paths[picture.command] / picture.file, picture.name)
         write_output("results", f"chemnet results --tree -c {RECIPE}", work)
         write_output("preprocess", f"chemnet preprocess -c {RECIPE}", work)
     PAGE.write_text("\n".join([HEAD, *map(section, PICTURES)]), encoding="utf-8")
 
 
-def newest(folder: str) -> dict[str, Path]:
-    """Return the demo's results by component, or by verb where they have none."""
-    results = list_results(Path(folder, "chemnet_demo", "results"))
+def newest(work: Path) -> dict[str, Path]:
+    """Return the demo's results by the component of a training, or by verb."""
+    results = list_results(work / "chemnet_demo" / "results")
     return {(one.component or one.verb) if one.verb == "train" else one.verb: one.path for one in results}
 
 
-def write_output(name: str, command: str, folder: str) -> None:
-    """Run a command and keep what it prints."""
-    (FOLDER / f"{name}.txt").write_text(f"$ {command}\n{run(command, folder)}", encoding="utf-8")
+def write_output(name: str, command: str, work: Path) -> None:
+    """Run a command and keep what it prints, without the name of the folder."""
+    text = run(command, work).replace(f"{work}/", "")
+    (FOLDER / f"{name}.txt").write_text(f"$ {command}\n{text}", encoding="utf-8")
 
 
-def run(command: str, folder: str) -> str:
-    """Run a command of chemnet in a folder; return what it prints, without the folder's name."""
+def run(command: str, work: Path) -> str:
+    """Return what a command of chemnet prints in a folder, or printed there before."""
+    printed = work / f"{command.replace('/', '_')}.out"
+    if printed.is_file():
+        return printed.read_text(encoding="utf-8")
     words = [sys.executable, "-m", *shlex.split(command)]
-    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(words, cwd=work, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{command} failed:\n{done.stderr}")
-    return done.stdout.replace(f"{Path(folder).resolve()}/", "") if "--json" not in words else done.stdout
+    printed.write_text(done.stdout, encoding="utf-8")
+    return done.stdout
 
 
 def keep(picture: Path, name: str) -> None:

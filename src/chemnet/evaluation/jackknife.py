@@ -92,7 +92,7 @@ class TracerGroups:
         filled = np.flatnonzero(self._count.any(axis=1))
         if len(filled) < _FEWEST:
             return {}
-        found = [figures(self._without(group)) for group in filled]
+        found = [figures(self._without(int(group))) for group in filled]
         return {name: jackknife([one[name] for one in found]) for name in found[0]}
 
     def _without(self, group: int) -> PlacedErrors:

@@ -91,6 +91,7 @@ def _draw_panel(
             for time, curve in zip(times, values, strict=True)
         ]
     )
+    at_once[:, ~np.isfinite(at_once).any(axis=0)] = _ZERO  # between tracers of different times
     if len(values) > 1:
         for (low, high), opacity in _BANDS:
             band = np.nanquantile(at_once, (low, high), axis=0)
