@@ -24,8 +24,14 @@ _STYLES = {
     "nearest_neighbour": (COLOURS[1], "X", ""),
 }
 _PANELS = (("mlae", "all species"), ("mlae_abundant", "species above 1e-8 (benchmark.abundant)"))
-# kinds whose points have their setting written beside them, and on which side
-_NAMED = {"solver": "left", "dial": "right", "surrogate": "right", "fallback": "left"}
+# how the setting is written beside the points of some kinds; slanted where these may stand close together
+_SLANTED: Any = {"ha": "left", "rotation_mode": "anchor"}
+_NAMED: Any = {
+    "solver": {**_SLANTED, "xytext": (3, 2), "va": "bottom", "rotation": 50},
+    "dial": {"xytext": (-6, 0), "ha": "right", "va": "center"},
+    "surrogate": {"xytext": (-3, -5), "ha": "left", "va": "top"},
+    "fallback": {**_SLANTED, "xytext": (3, -2), "va": "top", "rotation": -50},
+}
 
 
 def draw_error_against_cost(priced: Mapping[str, Any]) -> Figure:
@@ -64,12 +70,9 @@ def _draw_kind(axis: Axes, kind: str, ways: Sequence[Mapping[str, Any]], error: 
     looks: Any = {"ls": line, "marker": marker, "color": colour, "lw": 1.0}
     axis.plot(*zip(*places, strict=True), label=heading(kind), **looks)
     if kind in _NAMED:
-        side: Any = {"ha": _NAMED[kind], "va": "center", "textcoords": "offset points"}
-        if kind == "solver":  # whose points may stand close together
-            side |= {"va": "bottom", "rotation": 35, "rotation_mode": "anchor"}
-        offset = 5 if _NAMED[kind] == "left" else -6
+        look = {"textcoords": "offset points", "fontsize": "small", "color": colour, **_NAMED[kind]}
         for way, place in zip(ordered, places, strict=True):
-            axis.annotate(way["setting"], place, xytext=(offset, 0), fontsize="small", color=colour, **side)
+            axis.annotate(way["setting"], place, **look)
 
 
 def _tell_persistence(axis: Axes, ways: Sequence[Mapping[str, Any]], error: str) -> None:
