@@ -20,7 +20,8 @@ def train(config: Any, **arguments: Any) -> TrainResult:
 
 
 def without_times(result: TrainResult) -> list[dict[str, float]]:
-    return [{key: value for key, value in record.items() if key != "wall_s"} for record in result.metrics]
+    times = ("wall_s", "cpu_s")
+    return [{key: value for key, value in record.items() if key not in times} for record in result.metrics]
 
 
 def weights_of(result: TrainResult, name: str = "weights.safetensors") -> dict[str, torch.Tensor]:

@@ -211,7 +211,10 @@ _BUILTIN_VERBS: dict[str, tuple[str, str]] = {
         "chemnet.verbs.benchmark",
         "score a surrogate against the raw truth, simple rivals and the solver",
     ),
-    "compare": ("chemnet.verbs.compare", "put several benchmarks side by side: table and curves"),
+    "compare": (
+        "chemnet.verbs.compare",
+        "put trainings, benchmarks, sweeps or simulations side by side: table, picture, page",
+    ),
     "export": ("chemnet.verbs.export", "write a surrogate as a C and Fortran library that needs no Python"),
     "verify": (
         "chemnet.verbs.verify",

@@ -7,10 +7,22 @@ const part = (id) => document.getElementById(id)
 const REACH = 10 // px around the pointer in which a point is meant
 const HIDDEN = -1
 const ACCENT = "#d55e00"
+const NEAREST = 6 // known states that are listed beside a selected one
 
-// ---- columns: packed by Python, unpacked when they are first needed
+function say(text) {
+  part("wait").textContent = text
+  part("wait").hidden = false
+}
+
+// ---- columns: packed by Python, unpacked when they are first needed; a server sends them as they are
 
 async function unpacked(id) {
+  if (meta.served) {
+    const answer = await fetch("block/" + id).catch(() => null)
+    if (answer && answer.ok) return answer.arrayBuffer()
+    say("The server of this page has ended: start chemnet visualize --serve again.")
+    throw new Error("no answer for " + id)
+  }
   const element = part(id)
   const packed = await fetch("data:application/octet-stream;base64," + element.textContent)
   const buffer = await new Response(packed.body.pipeThrough(new DecompressionStream("gzip"))).arrayBuffer()
@@ -18,9 +30,9 @@ async function unpacked(id) {
   return buffer
 }
 
-// species come as differences of log10 in hundredths of a dex
+// species come as differences of log10 in hundredths of a dex, latents as differences of whole steps; sums wrap
 function summed(differences) {
-  const values = new Int16Array(differences.length)
+  const values = new differences.constructor(differences.length)
   let sum = 0
   for (let i = 0; i < values.length; i++) {
     sum += differences[i]
@@ -33,14 +45,15 @@ const columns = new Map(meta.columns.map((column) => [column.name, column]))
 const held = new Map()
 function valuesOf(column) {
   if (!held.has(column.id)) {
-    held.set(column.id, unpacked(column.id).then((buffer) =>
-      column.species ? summed(new Int16Array(buffer)) : new Float32Array(buffer)))
+    held.set(column.id, column.categories ? Promise.resolve(layerOf) : unpacked(column.id).then((buffer) =>
+      column.species ? summed(new Int16Array(buffer)) : column.whole ? new Uint32Array(buffer) : new Float32Array(buffer)))
   }
   return held.get(column.id)
 }
 
 // a column's value as people read it: one notation for all
-const natural = (column, value) => column.species ? 10 ** (value / 100) : value
+const natural = (column, value) => !column.species ? value : value === meta.missing ? NaN : 10 ** (value / 100)
+const words = (column, value) => column.categories ? column.categories[value] : told(natural(column, value))
 function told(value) {
   if (!Number.isFinite(value)) return "unknown"
   const size = Math.abs(value)
@@ -53,6 +66,8 @@ const places = new Float32Array(await unpacked("place"))
 const tracerOf = new Uint32Array(await unpacked("tracer"))
 const stepOf = new Uint32Array(await unpacked("step"))
 const vertices = new Float32Array(await unpacked("vertex"))
+const layerOf = meta.layers.length > 1 ? new Uint8Array(await unpacked("layer")) : null
+const unseen = new Set() // results that the legend hides
 const solid = meta.dimensions === 3
 const shades = new Float32Array(count)
 const filters = new Map()
@@ -67,11 +82,16 @@ const drawing = part("drawing")
 const pen = drawing.getContext("2d")
 const view = { turn: [1, 0, 0, 0, 1, 0, 0, 0, 1], pan: [0, 0], scale: 1, wide: 1, high: 1 }
 
+// px per unit of the map at which all of it is seen
+function wholeScale() {
+  const [wide, high] = solid ? [2 * meta.radius, 2 * meta.radius] : meta.extent
+  return 0.92 * Math.min(view.wide / wide, view.high / high)
+}
+
 function wholeView() {
   view.turn = solid ? turned(turned([1, 0, 0, 0, 1, 0, 0, 0, 1], 0.6, 1), -0.5, 0) : [1, 0, 0, 0, 1, 0, 0, 0, 1]
   view.pan = [0, 0]
-  const [wide, high] = solid ? [2 * meta.radius, 2 * meta.radius] : meta.extent
-  view.scale = 0.92 * Math.min(view.wide / wide, view.high / high)
+  view.scale = wholeScale()
   draw()
 }
 
@@ -85,23 +105,22 @@ function turned(matrix, angle, axis) {
   return product
 }
 
-// where a point of some places stands on the screen [px]
-function onScreen(from, i) {
-  const [cx, cy, cz] = meta.centre
+// where a point of some places stands on the screen [px], and how far in front; into `spot`, which is used again
+const [cx, cy, cz] = meta.centre
+function onScreen(from, i, spot = [0, 0, 0]) {
   const x = from[3 * i] - cx, y = from[3 * i + 1] - cy, z = from[3 * i + 2] - cz
   const t = view.turn
-  return [
-    view.wide / 2 + (t[0] * x + t[1] * y + t[2] * z - view.pan[0]) * view.scale,
-    view.high / 2 - (t[3] * x + t[4] * y + t[5] * z - view.pan[1]) * view.scale,
-    t[6] * x + t[7] * y + t[8] * z,
-  ]
+  spot[0] = view.wide / 2 + (t[0] * x + t[1] * y + t[2] * z - view.pan[0]) * view.scale
+  spot[1] = view.high / 2 - (t[3] * x + t[4] * y + t[5] * z - view.pan[1]) * view.scale
+  spot[2] = t[6] * x + t[7] * y + t[8] * z
+  return spot
 }
 
 // ---- WebGL
 
-const gl = part("points").getContext("webgl", { antialias: false, preserveDrawingBuffer: true })
+const gl = part("points").getContext("webgl", { alpha: false, antialias: false, preserveDrawingBuffer: true })
 if (!gl) {
-  part("wait").textContent = "This browser shows no WebGL, which the points need."
+  say("This browser shows no WebGL, which the points need.")
   return
 }
 const VERTEX = `attribute vec3 place; attribute float shade; uniform mat3 turn; uniform vec3 centre; uniform vec2 pan;
@@ -141,9 +160,8 @@ function attribute(name, size, values, usage) {
 attribute("place", 3, places, gl.STATIC_DRAW)
 const shadeBuffer = attribute("shade", 1, shades, gl.DYNAMIC_DRAW)
 gl.bindTexture(gl.TEXTURE_2D, gl.createTexture())
-const ramp = Uint8Array.from(meta.ramp.flat())
 gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1)
-gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGB, 256, 1, 0, gl.RGB, gl.UNSIGNED_BYTE, ramp)
+setRamp(colour.categories)
 for (const [what, how] of [[gl.TEXTURE_MIN_FILTER, gl.LINEAR], [gl.TEXTURE_MAG_FILTER, gl.LINEAR],
   [gl.TEXTURE_WRAP_S, gl.CLAMP_TO_EDGE], [gl.TEXTURE_WRAP_T, gl.CLAMP_TO_EDGE]]) gl.texParameteri(gl.TEXTURE_2D, what, how)
 gl.clearColor(1, 1, 1, 1)
@@ -151,6 +169,12 @@ if (solid) gl.enable(gl.DEPTH_TEST)
 else {
   gl.enable(gl.BLEND)
   gl.blendFunc(gl.SRC_ALPHA, gl.ONE_MINUS_SRC_ALPHA)
+}
+
+// the colours of values, or one for each of some categories
+function setRamp(categories) {
+  const colours = categories ? meta.ramp.map((_, i) => meta.palette[Math.floor(i * categories.length / 256)]) : meta.ramp
+  gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGB, 256, 1, 0, gl.RGB, gl.UNSIGNED_BYTE, Uint8Array.from(colours.flat()))
 }
 
 let waiting = false
@@ -188,9 +212,12 @@ function drawOver() {
     if (i >= 0) circle(onScreen(places, i), size, ACCENT, 2)
   }
   if (lasso) line(lasso, ACCENT, 1.5, true)
-  pen.fillStyle = "#57606a"
+  const hint = solid ? "drag turns, shift and drag moves, scroll zooms" : "component 1 to the right, component 2 upwards"
   pen.font = "12px sans-serif"
-  pen.fillText(solid ? "drag turns, shift and drag moves, scroll zooms" : "component 1 to the right, component 2 upwards", 18, view.high - 10)
+  pen.fillStyle = "#ffffffd0"
+  pen.fillRect(14, view.high - 23, pen.measureText(hint).width + 8, 18)
+  pen.fillStyle = "#57606a"
+  pen.fillText(hint, 18, view.high - 10)
 }
 
 function pathOf(tracer) {
@@ -229,13 +256,17 @@ function circle([x, y], radius, style, width) {
 
 const logarithm = (column, value) => column.logarithmic ? Math.log10(Math.max(value, column.least)) : value
 
+// a column's value between 0 and 1 along the colours; what is not known is hidden
+function shadeOf({ categories, species, low, high, ...rest }, value) {
+  if (categories) return (value + 0.5) / categories.length
+  if (species && value === meta.missing) return HIDDEN
+  const shade = ((species ? value / 100 : logarithm(rest, value)) - low) / (high - low)
+  return Number.isFinite(shade) ? Math.min(1, Math.max(0, shade)) : HIDDEN
+}
+
 async function recolour() {
   const values = await valuesOf(colour)
-  const { low, high } = colour
-  for (let i = 0; i < count; i++) {
-    const value = colour.species ? values[i] / 100 : logarithm(colour, values[i])
-    shades[i] = Number.isFinite(value) ? Math.min(1, Math.max(0, (value - low) / (high - low))) : HIDDEN
-  }
+  for (let i = 0; i < count; i++) shades[i] = layerOf && unseen.has(layerOf[i]) ? HIDDEN : shadeOf(colour, values[i])
   for (const [name, [from, to]] of filters) {
     const column = columns.get(name)
     const other = await valuesOf(column)
@@ -246,9 +277,13 @@ async function recolour() {
   }
   gl.bindBuffer(gl.ARRAY_BUFFER, shadeBuffer)
   gl.bufferData(gl.ARRAY_BUFFER, shades, gl.DYNAMIC_DRAW)
-  const back = (value) => colour.species || colour.logarithmic ? 10 ** value : value
-  part("low").textContent = "≤ " + told(back(low))
-  part("high").textContent = "≥ " + told(back(high))
+  setRamp(colour.categories)
+  for (const id of ["bar", "range"]) part(id).hidden = Boolean(colour.categories)
+  if (!colour.categories) {
+    const back = (value) => colour.species || colour.logarithmic ? 10 ** value : value
+    part("low").textContent = "≤ " + told(back(colour.low))
+    part("high").textContent = "≥ " + told(back(colour.high))
+  }
   part("unit").textContent = colour.label
   draw()
 }
@@ -257,6 +292,7 @@ async function choose(name) {
   const wanted = columns.get(name)
   if (wanted) colour = wanted
   part("colour").value = colour.name
+  part("tip").hidden = true
   await recolour()
   if (chosen >= 0) await writeCard()
 }
@@ -280,15 +316,36 @@ function listFilters() {
   }))
 }
 
+// which result a colour means; a result that is not ticked is hidden
+function writeLegend() {
+  if (!layerOf) return
+  part("legend").hidden = false
+  part("legend").replaceChildren(...meta.layers.map((name, number) => {
+    const item = document.createElement("li")
+    const label = document.createElement("label")
+    const tick = document.createElement("input")
+    const patch = document.createElement("span")
+    tick.type = "checkbox"
+    tick.checked = true
+    tick.onchange = () => { unseen[tick.checked ? "delete" : "add"](number); recolour() }
+    patch.className = "patch"
+    patch.style.background = `rgb(${meta.palette[number].join()})`
+    label.append(tick, patch, name)
+    item.append(label)
+    return item
+  }))
+}
+
 // ---- which point is meant
 
 function nearest(x, y) {
   let found = -1
   let least = REACH * REACH
   let front = -Infinity
+  const spot = [0, 0, 0]
   for (let i = 0; i < count; i++) {
     if (shades[i] < 0) continue
-    const [sx, sy, depth] = onScreen(places, i)
+    const [sx, sy, depth] = onScreen(places, i, spot)
     const distance = (sx - x) ** 2 + (sy - y) ** 2
     if (distance < least || (solid && distance < 9 && depth > front && least < 9)) {
       found = i
@@ -310,12 +367,56 @@ function inside(polygon, x, y) {
 
 function selectInside(polygon) {
   selected = []
+  const spot = [0, 0, 0]
   if (polygon.length > 2) for (let i = 0; i < count; i++) {
     if (shades[i] < 0) continue
-    const [x, y] = onScreen(places, i)
+    const [x, y] = onScreen(places, i, spot)
     if (inside(polygon, x, y)) selected.push(i)
   }
   return writeSelection()
+}
+
+// ---- which known states are nearest in the latent space
+
+const latents = new Map()
+function latentsOf(id, points) {
+  if (!latents.has(id)) {
+    latents.set(id, unpacked(id).then((buffer) =>
+      meta.latents.scale.map((_, number) => summed(new Uint16Array(buffer, 2 * number * points, points)))))
+  }
+  return latents.get(id)
+}
+
+// of a database, or of the first result on the page
+async function knownStates(i) {
+  const own = await latentsOf("latent", count)
+  if (!meta.known) return { own, among: own, points: count, tracers: tracerOf, self: tracerOf[i], names: meta.tracers }
+  const { points, tracers: names } = meta.known
+  const among = await latentsOf("knownlatent", points)
+  const tracers = await valuesOf({ id: "knowntracer", whole: true })
+  return { own, among, points, tracers, self: names.indexOf(meta.tracers[tracerOf[i]]), names }
+}
+
+// the nearest state of each of the nearest tracers, but for the state's own
+async function nearestKnown(i) {
+  const { own, among, points, tracers, self, names } = await knownStates(i)
+  const squares = new Float32Array(points)
+  meta.latents.scale.forEach((scale, number) => {
+    const x = own[number][i], values = among[number]
+    for (let j = 0; j < points; j++) {
+      const apart = scale * (values[j] - x)
+      squares[j] += apart * apart
+    }
+  })
+  const best = new Int32Array(names.length).fill(-1)
+  for (let j = 0; j < points; j++) {
+    const tracer = tracers[j]
+    if (best[tracer] < 0 || squares[j] < squares[best[tracer]]) best[tracer] = j
+  }
+  if (self >= 0) best[self] = -1
+  const found = [...best].filter((j) => j >= 0 && (meta.known || !layerOf || !layerOf[j]))
+  found.sort((one, other) => squares[one] - squares[other])
+  return found.slice(0, NEAREST).map((j) => ({ state: j, distance: Math.sqrt(squares[j]) }))
 }
 
 // ---- words: tooltip, card, selection
@@ -340,7 +441,7 @@ async function facts(i) {
   const shown = meta.columns.filter((column) => !column.species)
   if (colour.species) shown.push(colour)
   return Promise.all(shown.map(async (column) =>
-    [column.label, told(natural(column, (await valuesOf(column))[i]))]))
+    [column.label, words(column, (await valuesOf(column))[i])]))
 }
 
 async function writeTip(i, x, y) {
@@ -362,6 +463,29 @@ const HELP = [
   "Point at a state to read it; click to draw its tracer's path from start (circle) to end (square).",
 ]
 
+// the table of the nearest known states; one that is on the page is selected by a click
+async function nearestTable(i) {
+  const near = await nearestKnown(i)
+  const known = meta.known
+  const [tracers, steps, times] = known
+    ? await Promise.all(["tracer", "step", "time"].map((name) => valuesOf({ id: "known" + name, whole: name !== "time" })))
+    : [tracerOf, stepOf, await valuesOf(columns.get("time"))]
+  const names = known ? known.tracers : meta.tracers
+  const rows = near.map(({ state, distance }) =>
+    [`${names[tracers[state]]}, step ${steps[state]}`, told(times[state]), told(distance)])
+  const element = table(rows, ["tracer", "time [yr]", "distance"])
+  if (!known) {
+    element.className = "choice"
+    element.querySelectorAll("tr").forEach((line, number) => {
+      if (number) line.onclick = () => { chosen = near[number - 1].state; writeCard(); draw() }
+    })
+  }
+  const sampled = known && known.total > known.points ? `${known.points} of ${known.total} states` : ""
+  const among = known ? `${sampled || known.points + " states"} of ${known.name}`
+    : layerOf ? `the states of ${meta.layers[0]} on this page` : "the states on this page"
+  return [cell("nearest known states", "h2"), cell(`in the latent space, one of each other tracer, among ${among}`, "small"), element]
+}
+
 async function writeCard() {
   const card = part("card")
   if (chosen < 0) {
@@ -370,11 +494,12 @@ async function writeCard() {
   }
   const i = chosen
   const pieces = [cell(heading(i), "h2"), table(await facts(i))]
+  if (meta.latents) pieces.push(...await nearestTable(i))
   const species = meta.columns.filter((column) => column.species && !column.predicted)
   if (species.length && species.length * count <= meta.readable) {
     const all = await Promise.all(species.map(async (column) => [column.name, (await valuesOf(column))[i]]))
     all.sort((one, other) => other[1] - one[1])
-    pieces.push(cell("most abundant, per H nucleus", "h2"),
+    if (all[0][1] !== meta.missing) pieces.push(cell("most abundant, per H nucleus", "h2"),
       table(all.slice(0, 8).map(([name, value]) => [name, told(10 ** (value / 100))])))
   }
   const followed = colour.species ? colour : species[0]
@@ -393,7 +518,8 @@ async function history(column, tracer) {
   rows.sort((one, other) => time[one] - time[other])
   const twin = columns.get(column.name + " predicted")
   const curves = [await valuesOf(column), ...(twin ? [await valuesOf(twin)] : [])]
-  const all = curves.flatMap((values) => rows.map((i) => values[i] / 100))
+  const all = curves.flatMap((values) => rows.map((i) => values[i])).filter((value) => value !== meta.missing).map((value) => value / 100)
+  if (!all.length) return cell("its abundances are not known", "p")
   const [low, high] = [Math.min(...all), Math.max(...all)]
   const [first, last] = [time[rows[0]], time[rows[rows.length - 1]]]
   const ink = canvas.getContext("2d")
@@ -409,7 +535,7 @@ async function history(column, tracer) {
     ink.strokeStyle = number ? ACCENT : "#0072b2"
     ink.lineWidth = 3
     ink.beginPath()
-    rows.forEach((i, place) => {
+    rows.filter((i) => values[i] !== meta.missing).forEach((i, place) => {
       const x = 100 + 440 * (last > first ? (time[i] - first) / (last - first) : 0.5)
       const y = 220 - 205 * (high > low ? (values[i] / 100 - low) / (high - low) : 0.5)
       place ? ink.lineTo(x, y) : ink.moveTo(x, y)
@@ -425,7 +551,7 @@ async function asTable(rows) {
   if (colour.species) shown.push(colour)
   const values = await Promise.all(shown.map(valuesOf))
   const lines = rows.map((i) => [meta.tracers[tracerOf[i]], String(stepOf[i]),
-    ...shown.map((column, number) => told(natural(column, values[number][i])))])
+    ...shown.map((column, number) => words(column, values[number][i]))])
   return [["tracer", "step", ...shown.map((column) => column.name)], lines]
 }
 
@@ -536,6 +662,9 @@ function fit() {
     canvas.height = Math.round(box.height * ratio)
   }
   pen.setTransform(ratio, 0, 0, ratio, 0, 0)
+  const before = view.first
+  view.first = wholeScale()
+  if (before) view.scale *= view.first / before
   draw()
 }
 
@@ -546,6 +675,7 @@ part("columns").append(...meta.columns.map((column) => {
   option.value = column.name
   return option
 }))
+writeLegend()
 const ink = part("ramp").getContext("2d")
 meta.ramp.forEach(([r, g, b], i) => {
   ink.fillStyle = `rgb(${r}, ${g}, ${b})`
@@ -563,15 +693,13 @@ part("lasso").onclick = () => press(!drawn)
 part("reset").onclick = () => { selected = []; writeSelection(); wholeView() }
 window.onresize = fit
 fit()
-const [wide, high] = solid ? [2 * meta.radius, 2 * meta.radius] : meta.extent
-view.first = 0.92 * Math.min(view.wide / wide, view.high / high)
 wholeView()
 await choose(colour.name)
 await writeCard()
-part("wait").remove()
+part("wait").hidden = true
 // what tests and consoles ask for
 window.page = {
-  choose, filter, zoom, view, csv, ready: true,
+  choose, filter, zoom, view, csv, nearestKnown, ready: true,
   shades, place: (i) => onScreen(places, i), path: () => chosen < 0 ? [] : pathOf(tracerOf[chosen]),
   selected: () => selected, chosen: () => chosen,
 }

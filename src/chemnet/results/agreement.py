@@ -123,7 +123,7 @@ def agreement(
 
 def _differences(result: ResultDirectory, config: ConfigDict) -> Iterator[Difference]:
     """Yield the keys that determine a result and have another value here."""
-    there, here = _settings(result.config, result.verb), _settings(config, result.verb)
+    there, here = determining_settings(result.config, result.verb), determining_settings(config, result.verb)
     for key in there.keys() & here.keys():  # keys may have come and gone since
         if there[key] != here[key]:
             chosen = any(config.departs(one) for one in config.chosen if one[:2] == key)
@@ -136,7 +136,7 @@ def _differences(result: ResultDirectory, config: ConfigDict) -> Iterator[Differ
         yield Difference(_SEED, *seeds, chosen=False)
 
 
-def _settings(config: ConfigDict, verb: str) -> dict[Key, Any]:
+def determining_settings(config: ConfigDict, verb: str) -> dict[Key, Any]:
     """Return the keys that determine what a verb makes; a table inside them is one value."""
     keys = [(table, name) for table in _DETERMINING[verb] for name in config[table]]
     values = {key: config[key[0]][key[1]] for key in keys if key not in _INCIDENTAL}

@@ -26,6 +26,13 @@ _EXACT_NEIGHBOURS = 8192
 _OTHER_NEIGHBOURS = {"metric", "metric_kwds", "precomputed_knn", "unique"}
 
 
+def sample_rows(n: int, size: int, seed: int) -> np.ndarray:
+    """Return all of n rows, or a sorted, seeded sample of `size` without repeats."""
+    if n <= size:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(seed).choice(n, size, replace=False))
+
+
 class Reducer(ABC):
     """A map from latents to a few components.
 

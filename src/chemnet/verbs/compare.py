@@ -1,135 +1,203 @@
-"""`chemnet compare`: several benchmarks side by side, as a table and as curves."""
+"""`chemnet compare`: several results of one verb side by side, as tables, a picture and a page."""
 
 from __future__ import annotations
 
 import argparse
 import json
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from chemnet.config import ConfigDict
 from chemnet.errors import ResultsError
+from chemnet.progress import get_logger
 from chemnet.registry import chem_verb
-from chemnet.results import ResultDirectory, ResultWriter, VerbResult, named_result
-from chemnet.verbs.benchmark import METRICS_FILE
+from chemnet.results import ResultDirectory, ResultWriter, VerbResult, list_results
+from chemnet.results.result_names import names_and_components, result_folder, suggest_result
 from chemnet.verbs.verb import Verb
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COMPARISON_FILE, TABLE_FILE, CURVES_FILE = "comparison.json", "comparison.md", "comparison.png"
+    from chemnet.evaluation.comparisons.comparison import Comparison
+
+COMPARISON_FILE, TABLE_FILE = "comparison.json", "comparison.md"
+PICTURE_FILE, PAGE_FILE = "comparison.png", "comparison.html"
+# a component means its newest result of the first verb here of which all named components have one
+_COMPARABLE = ("benchmark", "train", "sweep", "simulate")
+_log = get_logger(__name__)
 
 
 class CompareResult(VerbResult):
-    """Benchmarks side by side."""
+    """Results side by side."""
 
     verb = "compare"
 
-    @property
-    def scores(self) -> dict[str, Any]:
-        """The `scores` of each benchmark, by its name in the table."""
-        return {name: measured["scores"] for name, measured in self.benchmarks.items()}
+    @cached_property
+    def comparison(self) -> Comparison:
+        """Tables, remarks and the numbers behind them."""
+        from chemnet.evaluation.comparisons.comparison import Comparison
+
+        return Comparison.from_dict(
+            json.loads(self.directory.file(COMPARISON_FILE).read_text(encoding="utf-8"))
+        )
 
     @property
-    def benchmarks(self) -> dict[str, Any]:
-        """The `scores` and the `trust` of each benchmark, by its name in the table."""
-        return json.loads(self.directory.file(COMPARISON_FILE).read_text(encoding="utf-8"))
+    def page(self) -> Path:
+        """The self-contained page."""
+        return self.directory.file(PAGE_FILE)
 
     def plot(self) -> Figure:
-        """Draw the error of the full rollout against the step, one line per benchmark."""
-        from chemnet.plots.benchmark_figures import draw_comparison
+        """Draw learning curves, errors against the step, or the species that differ."""
+        return _picture(self.comparison)
 
-        return draw_comparison(self.scores)
+    def to_dict(self) -> dict[str, Any]:
+        """Return what ``--json`` prints."""
+        return super().to_dict() | {"comparison": self.comparison.to_dict()}
 
     def __str__(self) -> str:
-        from chemnet.plots.benchmark_tables import comparison_table
-        from chemnet.text_tables import aligned
-
-        return "\n".join([*aligned(comparison_table(self.benchmarks)), "", f"result  {self.path}"])
+        return f"{self.comparison.as_text()}\n\nwith a picture: {self.page}"
 
 
 @chem_verb
 class Compare(Verb[CompareResult]):
-    """Put benchmarks side by side."""
+    """Put results of one verb side by side."""
 
     cli_name = "compare"
-    description = "put several benchmarks side by side: table and curves"
-    inputs: ClassVar = {"compare.benchmarks": "benchmark"}
+    description = "put trainings, benchmarks, sweeps or simulations side by side: table, picture, page"
+    tables = ("compare",)
+    examples = (
+        "chemnet compare results/*-train-*          # learning curves, best figures, the keys that differ",
+        "chemnet compare emulator_a emulator_b      # the newest benchmarks of two components",
+        "chemnet compare 20260101-120000-simulate-abcdef 20260102-120000-simulate-fedcba --json",
+    )
 
     @staticmethod
     def setup_parser(parser: argparse.ArgumentParser) -> None:
-        """Take the benchmarks as bare words."""
+        """Take the results as bare words."""
         parser.add_argument(
-            "benchmarks",
+            "results",
             nargs="*",
             metavar="RESULT",
-            help="results of `benchmark`: paths, names or components; win over compare.benchmarks",
+            help="two or more results of one verb: paths, names or components; win over compare.results",
         )
 
-    def run(self, benchmarks: Sequence[str | Path] | None = None) -> CompareResult:
+    def run(self, results: str | Path | Sequence[str | Path] | None = None) -> CompareResult:
         """Compare and write the result.
 
         Parameters
         ----------
-        benchmarks
-            Results of `benchmark`: paths, directory names or component names; wins over
-            ``compare.benchmarks``.
+        results
+            Results of `train`, `benchmark`, `sweep` or `simulate`, all of one of them: paths, directory names
+            or component names; wins over ``compare.results``.
 
         Raises
         ------
         ResultsError
-            When fewer than two are named, one is missing, or they were scored on different tracers.
+            When fewer than two are named, one is missing, they are of different verbs, or they have nothing
+            in common that could be compared.
         """
-        given = [str(one) for one in benchmarks] if benchmarks else None
-        config = self.with_arguments("compare", {"benchmarks": given})
+        named = [results] if isinstance(results, (str, Path)) else results
+        given = [str(one) for one in named] if named else None
+        config = self.with_arguments("compare", {"results": given})
         return CompareResult(compare(config))
 
 
 def compare(config: ConfigDict) -> ResultDirectory:
-    """Read the benchmarks and write table, curves and figures of all."""
+    """Read the results, and write tables, picture and page."""
+    found = _named(_find(config))
+    comparison = _compared(found, config)
     from chemnet.figure_style import save_figure
-    from chemnet.plots.benchmark_figures import draw_comparison
-    from chemnet.plots.benchmark_tables import comparison_table
-    from chemnet.text_tables import markdown_table
 
-    wanted = config["compare"]["benchmarks"]
-    found = [named_result(config, str(one), "compare.benchmarks", "benchmark") for one in wanted]
-    if len(found) < 2:
-        raise ResultsError(
-            f"compare.benchmarks names {len(found)} results; a comparison takes two or more",
-            hint="chemnet compare RESULT RESULT; `chemnet results` lists what there is",
-        )
-    metrics = [json.loads(one.file(METRICS_FILE).read_text(encoding="utf-8")) for one in found]
-    _check_same_tracers(found, metrics)
-    measured = {
-        name: {"scores": one["scores"], "trust": one["trust"]}
-        for name, one in zip(_names(found), metrics, strict=True)
-    }
-    scores = {name: one["scores"] for name, one in measured.items()}
-    parents = {f"benchmark_{number}": one for number, one in enumerate(found)}
+    parents = {f"result_{number}": one for number, one in enumerate(found.values())}
     with ResultWriter(config, "compare", parents=parents) as writer:
-        (writer.path / COMPARISON_FILE).write_text(json.dumps(measured), encoding="utf-8")
-        table = markdown_table(comparison_table(measured))
-        (writer.path / TABLE_FILE).write_text("\n".join(table) + "\n", encoding="utf-8")
-        save_figure(draw_comparison(scores), writer.path / CURVES_FILE, config)
-        writer.summary.update({name: score["rollout"]["mlae"] for name, score in scores.items()})
+        text = json.dumps(comparison.to_dict())
+        (writer.path / COMPARISON_FILE).write_text(text, encoding="utf-8")
+        save_figure(_picture(comparison), writer.path / PICTURE_FILE, config)
+        (writer.path / TABLE_FILE).write_text(comparison.as_markdown(PICTURE_FILE), encoding="utf-8")
+        page = comparison.as_html(writer.path / PICTURE_FILE)
+        (writer.path / PAGE_FILE).write_text(page, encoding="utf-8")
+        writer.summary.update({"verb": comparison.verb, "results": len(found)} | comparison.summary)
     return writer.result
 
 
-def _check_same_tracers(found: Sequence[ResultDirectory], metrics: Sequence[dict[str, Any]]) -> None:
-    """Raise when two benchmarks scored different tracers: their figures say nothing of each other."""
-    for one, measured in zip(found, metrics, strict=True):
-        if set(measured["scores"]["rollout"]["by_tracer"]) != set(
-            metrics[0]["scores"]["rollout"]["by_tracer"]
-        ):
-            raise ResultsError(
-                f"{one.name} and {found[0].name} were scored on different tracers",
-                hint="run `chemnet benchmark` on the same split: benchmark.preprocess_dir",
-            )
+def _compared(found: dict[str, ResultDirectory], config: ConfigDict) -> Comparison:
+    """Compare in the way of the results' verb."""
+    verb = next(iter(found.values())).verb
+    if verb == "train":
+        from chemnet.evaluation.comparisons.trainings import compare_trainings
+
+        return compare_trainings(found)
+    if verb == "sweep":
+        from chemnet.evaluation.comparisons.sweeps import compare_sweeps
+
+        return compare_sweeps(found)
+    if verb == "simulate":
+        from chemnet.evaluation.comparisons.simulations import compare_simulations
+
+        return compare_simulations(found, config)
+    from chemnet.evaluation.comparisons.benchmarks import compare_benchmarks
+
+    return compare_benchmarks(found)
 
 
-def _names(found: Sequence[ResultDirectory]) -> list[str]:
-    """Return the component name of each benchmark, or its own name where two share one."""
+def _picture(comparison: Comparison) -> Figure:
+    from chemnet.plots.comparison_figures import draw_compared
+
+    return draw_compared(comparison.verb, comparison.values)
+
+
+def _find(config: ConfigDict) -> list[ResultDirectory]:
+    """Return the results that are asked for, which are two or more of one verb."""
+    wanted, results_dir = config["compare"]["results"], config["general"]["results_dir"]
+    folders = {str(one): result_folder(results_dir, str(one)) for one in wanted}
+    opened = {name: ResultDirectory.open(folder) for name, folder in folders.items() if folder}
+    components = [name for name, folder in folders.items() if folder is None]
+    opened |= _newest_of(components, results_dir, {one.verb for one in opened.values()})
+    found = list({opened[str(one)].path: opened[str(one)] for one in wanted}.values())
+    if len(found) < 2:
+        counted = f"{len(found)} result{'s' * (len(found) != 1)}"
+        raise ResultsError(
+            f"compare.results names {counted}; a comparison takes two or more",
+            hint="chemnet compare RESULT RESULT; `chemnet results` lists what there is",
+        )
+    verbs = sorted({one.verb for one in found})
+    if len(verbs) > 1 or verbs[0] not in _COMPARABLE:
+        what = f"results of {' and '.join(f'`{verb}`' for verb in verbs)} cannot be compared"
+        raise ResultsError(
+            f"{what} with one another", hint=f"name results of one of {', '.join(_COMPARABLE)}"
+        )
+    return found
+
+
+def _newest_of(components: Sequence[str], results_dir: str, verbs: set[str]) -> dict[str, ResultDirectory]:
+    """Return the newest result of each component: of the others' verb, or of the first that all have."""
+    if not components:
+        return {}
+    for verb in verbs or _COMPARABLE:
+        newest = {one.component: one for one in list_results(results_dir, verb) if one.component}
+        if all(name in newest for name in components):
+            _log.info("compare.results: taking the newest `%s` of %s", verb, ", ".join(components))
+            return {name: newest[name] for name in components}
+    names, known = names_and_components(results_dir, *_COMPARABLE)
+    missing = next((name for name in components if name not in known), None)
+    if missing is None:
+        raise ResultsError(
+            f"compare.results: {', '.join(components)} have no results of one verb",
+            hint="`chemnet results` lists results with their verbs",
+        )
+    raise ResultsError(
+        f"compare.results: {missing!r} is no path, result or component",
+        hint=suggest_result(missing, names, known) or "run `chemnet train` first",
+    )
+
+
+def _named(found: Sequence[ResultDirectory]) -> dict[str, ResultDirectory]:
+    """Return the results by the name of their component, or where two share one by their own."""
     names = [one.component or one.name for one in found]
-    return [name if names.count(name) == 1 else one.name for name, one in zip(names, found, strict=True)]
+    if len(set(names)) < len(names):
+        names = [one.name for one in found]
+    if len(set(names)) < len(names):  # of several folders of results
+        names = [str(one.path) for one in found]
+    return dict(zip(names, found, strict=True))

@@ -255,7 +255,7 @@ def _compare(config: ConfigDict, trials: Sequence[TrialRecord]) -> ResultDirecto
         VERBS.get("benchmark")(config.replace({"benchmark.surrogate": one.result})).run().path
         for one in scored
     ]
-    return VERBS.get("compare")(config).run(benchmarks=benchmarks).directory
+    return VERBS.get("compare")(config).run(results=benchmarks).directory
 
 
 def _model_of(trial: TrialRecord, config: ConfigDict) -> str:

@@ -109,6 +109,7 @@ class Umap(Verb[UmapResult]):
 
         from chemnet.data.infer_result.inference_dataset import InferenceDataset
         from chemnet.figure_style import save_figure
+        from chemnet.search.reducers import sample_rows
 
         config = config.replace({"umap.infer_dir": str(infer.path)})
         data = InferenceDataset(infer)
@@ -130,15 +131,6 @@ class Umap(Verb[UmapResult]):
                 **({"explained_variance": explained} if explained else {}),
             )
         return UmapResult(writer.result)
-
-
-def sample_rows(n: int, size: int, seed: int) -> np.ndarray:
-    """Return the sorted rows to fit on: all, or a seeded sample without repeats."""
-    import numpy as np
-
-    if n <= size:
-        return np.arange(n)
-    return np.sort(np.random.default_rng(seed).choice(n, size, replace=False))
 
 
 def _fit(config: ConfigDict, sample: np.ndarray, path: Path) -> Reducer:
@@ -194,6 +186,7 @@ def _figure(
 ) -> Figure:
     from chemnet.data.npy_files import let_go
     from chemnet.plots.figures import embedding_panels
+    from chemnet.search.reducers import sample_rows
 
     rows = sample_rows(len(data), _FIGURE_POINTS, config["general"]["seed"])
     columns = {name: data.rows[name][rows] for name in (*data.physical_names, "time")}

@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import argparse
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from chemnet.config import ConfigDict
-from chemnet.errors import ConfigError, DataError, ResultsError
+from chemnet.errors import ResultsError
 from chemnet.progress import get_logger
 from chemnet.registry import chem_verb
-from chemnet.results import ResultWriter, VerbResult, resolve_input
-from chemnet.verbs.umap import sample_rows
+from chemnet.results import Answer, ResultDirectory, ResultWriter, VerbResult, resolve_input
+from chemnet.results.result_names import (
+    names_and_components,
+    newest_of_component,
+    result_folder,
+    suggest_result,
+)
+from chemnet.results.verb_inputs import named_result
+from chemnet.verbs.umap import UmapResult
 from chemnet.verbs.verb import Verb
 
 if TYPE_CHECKING:
-    import numpy as np
     from matplotlib.figure import Figure
-    from numpy.typing import NDArray
 
     from chemnet.data.infer_result.inference_dataset import InferenceDataset
     from chemnet.plots.embedding_page import PageData
-    from chemnet.verbs.umap import UmapResult
+    from chemnet.plots.page_states import Layer
+    from chemnet.search.known_states import KnownStates
 
-_ROWS_AT_ONCE = 2**15
-_FLOOR = 1e-20
-#: vertices of all paths together, per point that is shown
-_PATH_BUDGET = 10
-#: a path keeps at least this many vertices
-_SHORTEST_PATH = 8
 _log = get_logger(__name__)
 
 
@@ -44,8 +46,6 @@ class VisualizeResult(VerbResult):
 
     def plot(self) -> Figure:
         """Return the embedding of the page as a static figure."""
-        from chemnet.verbs.umap import UmapResult
-
         return UmapResult(self.directory.parent("umap")).plot()
 
     def _repr_html_(self) -> str:
@@ -62,13 +62,39 @@ class Visualize(Verb[VisualizeResult]):
     cli_name = "visualize"
     description = "make an interactive page of a reduced latent space"
     inputs: ClassVar = {"visualize.umap_dir": "umap"}
-    examples = ("chemnet visualize",)
+    examples = (
+        "chemnet visualize",
+        "chemnet visualize 20260102-030405-umap-abcdef 20260103-040506-infer-fedcba   # new data, too",
+        "chemnet visualize --serve                  # more points than a page can hold",
+    )
 
-    def run(self, umap_dir: str | Path | None = None) -> VisualizeResult:
+    @staticmethod
+    def setup_parser(parser: argparse.ArgumentParser) -> None:
+        """Take results as bare words, and ``--serve``."""
+        parser.add_argument(
+            "results",
+            nargs="*",
+            metavar="RESULT",
+            help="a result of `umap`: the map; of `infer`: states that are placed on it, too; of "
+            "`save_to_database`: known states, among which the nearest are sought",
+        )
+        parser.add_argument(
+            "--serve",
+            action="store_true",
+            default=None,
+            help="show the page at an address of this machine until Ctrl-C, and write nothing",
+        )
+
+    def run(
+        self, results: str | Path | Sequence[str | Path] | None = None, umap_dir: str | Path | None = None
+    ) -> VisualizeResult:
         """Write the page of an embedding.
 
         Parameters
         ----------
+        results
+            Paths, names or components of results of `umap`, `infer` and `save_to_database`; they win over
+            ``visualize.umap_dir``, ``visualize.overlaid`` and ``visualize.database_dir``.
         umap_dir
             The umap result; wins over ``visualize.umap_dir``.
 
@@ -76,15 +102,14 @@ class Visualize(Verb[VisualizeResult]):
         ------
         ConfigError
             When ``visualize.species`` names a species that the data does not have.
+        ResultsError
+            When there is no map, or other latents than those of its model are to be placed on it.
         """
-        config = self.with_arguments("visualize", {"umap_dir": umap_dir})
-        umap = resolve_input(config, "visualize.umap_dir", "umap")
+        config, parents = self._inputs(results, umap_dir)
         from chemnet.plots.embedding_page import embedding_page
-        from chemnet.verbs.umap import UmapResult
 
-        config = config.replace({"visualize.umap_dir": str(umap.path)})
-        data = page_data(UmapResult(umap), config)
-        with ResultWriter(config, verb=self.cli_name, parents={"umap": umap}) as writer:
+        data = page_data(config, parents)
+        with ResultWriter(config, verb=self.cli_name, parents=parents) as writer:
             html = embedding_page(data)
             (writer.path / "page.html").write_text(html, encoding="utf-8")
             writer.summary.update(
@@ -96,133 +121,180 @@ class Visualize(Verb[VisualizeResult]):
             )
         return VisualizeResult(writer.result)
 
+    def serve(self, results: str | Path | Sequence[str | Path] | None = None) -> Answer:
+        """Show the page at an address of this machine, which is printed, until Ctrl-C.
 
-def page_data(umap: UmapResult, config: ConfigDict) -> PageData:
-    """Choose what the page shows: a sample of too many points, and the paths of all their tracers."""
-    import numpy as np
+        Parameters
+        ----------
+        results
+            As for `run`.
 
-    from chemnet.plots.embedding_page import PageData
+        Raises
+        ------
+        ConfigError
+            When ``visualize.port`` is taken.
+        """
+        config, parents = self._inputs(results, None)
+        from chemnet.plots.page_server import PageServer
 
-    states, table = umap.states, config["visualize"]
-    rows = sample_rows(len(states), table["max_points"], config["general"]["seed"])
-    known = states.rows[rows]
-    shown, tracer = np.unique(known["tracer"], return_inverse=True)
-    vertices, offsets = _paths(states, shown, _PATH_BUDGET * table["max_points"])
-    species = _species_on_page(states, table["species"], len(rows))
-    chemistry = _Chemistry.read(states, rows, species)
-    counted = f"{len(rows):,} of {len(states):,}" if len(rows) < len(states) else f"{len(rows):,}"
-    reduced = f"{umap.summary['reducer']} of {states.latent_dim} latents"
-    return PageData(
-        title=table["title"] or _title(umap),
-        subtitle=f"{counted} states of {len(shown):,} tracers, {reduced}",
-        embedding=np.asarray(umap.embedding[rows]),
-        tracer=tracer,
-        tracer_names=[states.tracer_ids[number] for number in shown],
-        step=known["step"],
-        time=known["time"],
-        physical={name: known[name] for name in states.physical_names} | chemistry.errors,
-        path=np.asarray(umap.embedding[vertices]),
-        offsets=offsets,
-        species=species if len(chemistry.true) else (),
-        abundance=chemistry.true,
-        predicted=chemistry.predicted,
+        most = config["visualize"]["max_served_points"]
+        data = page_data(config.replace({"visualize.max_points": most}), parents)
+        with PageServer(data, config["visualize"]["port"]) as server:
+            # at once, and beside what --json prints in the end
+            print(
+                f"{server.url}\nshown to browsers of this machine; Ctrl-C ends it",
+                file=sys.stderr,
+                flush=True,
+            )
+            try:
+                server.serve_forever()
+            except KeyboardInterrupt:
+                _log.info("the page is not shown any more")
+        return Answer(
+            {"url": server.url, "points": len(data.embedding)}, f"{len(data.embedding):,} points were shown"
+        )
+
+    def run_cli(self, args: argparse.Namespace) -> VisualizeResult | Answer:
+        """Serve the page, or write it."""
+        return self.serve(args.results) if args.serve else self.run(args.results)
+
+    def _inputs(
+        self, results: str | Path | Sequence[str | Path] | None, umap_dir: str | Path | None
+    ) -> tuple[ConfigDict, dict[str, ResultDirectory]]:
+        """Return the configuration that names what is shown, and those results by role."""
+        config = self.with_arguments("visualize", {"umap_dir": umap_dir})
+        if results:
+            named = [results] if isinstance(results, (str, Path)) else results
+            config = config.replace(_by_verb(config, [str(one) for one in named]))
+        umap = resolve_input(config, "visualize.umap_dir", "umap")
+        key = "visualize.overlaid"
+        overlaid = [named_result(config, str(one), key, "infer") for one in config.lookup(key)]
+        parents = {"umap": umap} | {f"infer_{number}": one for number, one in enumerate(overlaid)}
+        used: dict[str, Any] = {"umap_dir": str(umap.path), "overlaid": [str(one.path) for one in overlaid]}
+        if config["visualize"]["database_dir"] is not False:
+            parents["database"] = resolve_input(config, "visualize.database_dir", "save_to_database")
+            used["database_dir"] = str(parents["database"].path)
+        return config.replace({f"visualize.{name}": value for name, value in used.items()}), parents
+
+
+def _by_verb(config: ConfigDict, wanted: Sequence[str]) -> dict[str, Any]:
+    """Return the keys that some named results stand for.
+
+    A second map is not laid over the first, whose axes mean something else: its states are placed on that.
+    """
+    found = [_opened(config, name) for name in wanted]
+    keys: dict[str, Any] = {"visualize.overlaid": []}
+    for one in found:
+        if one.verb == "umap" and "visualize.umap_dir" not in keys:
+            keys["visualize.umap_dir"] = str(one.path)
+        elif one.verb in ("umap", "infer"):
+            infer = one.parent("infer") if one.verb == "umap" else one
+            _log.info("visualize: the states of %s are placed on the map, too", infer.name)
+            keys["visualize.overlaid"].append(str(infer.path))
+        elif one.verb == "save_to_database":
+            keys["visualize.database_dir"] = str(one.path)
+        else:
+            raise ResultsError(
+                f"a result of `{one.verb}` cannot be shown on a map: {one.name}",
+                hint="name results of umap, infer or save_to_database",
+            )
+    return keys
+
+
+def _opened(config: ConfigDict, wanted: str) -> ResultDirectory:
+    """Return the result of this path or name, or the newest `infer` result of this component."""
+    results_dir = config["general"]["results_dir"]
+    folder = result_folder(results_dir, wanted)
+    found = ResultDirectory.open(folder) if folder else newest_of_component(results_dir, "infer", wanted)
+    if found is None:
+        raise ResultsError(
+            f"visualize: {wanted!r} is no path, result or component",
+            hint=suggest_result(wanted, *names_and_components(results_dir)) or "run `chemnet umap` first",
+        )
+    return found
+
+
+def page_data(config: ConfigDict, parents: dict[str, ResultDirectory]) -> PageData:
+    """Choose what the page shows of a map and of what is placed on it.
+
+    Parameters
+    ----------
+    config
+        ``[visualize]``, and the seed of samples.
+    parents
+        ``"umap"``, and perhaps ``"infer_0"``, ``"infer_1"``, ... and ``"database"``.
+    """
+    from chemnet.plots.page_states import Wanted, page_of
+
+    umap, table = UmapResult(parents["umap"]), config["visualize"]
+    overlaid = [one for role, one in parents.items() if role.startswith("infer_")]
+    layers = _layers(umap, overlaid)
+    wanted = Wanted(
+        title=table["title"] or _title(umap, overlaid),
+        reduced=f"{umap.summary['reducer']} of {umap.states.latent_dim} latents",
+        max_points=table["max_points"],
+        species=table["species"],
+        seed=config["general"]["seed"],
     )
+    return page_of(layers, wanted, _database(umap, parents.get("database")))
 
 
-def _paths(states: InferenceDataset, tracers: np.ndarray, budget: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows of each tracer's path by step, thinned to about `budget` in all, and their offsets."""
-    import numpy as np
+def _layers(umap: UmapResult, overlaid: Sequence[ResultDirectory]) -> list[Layer]:
+    """Return the map's own states, and those that its reducer places on it."""
+    from chemnet.data.infer_result.inference_dataset import InferenceDataset
+    from chemnet.plots.page_states import Layer
+    from chemnet.progress import under_way
 
-    tracer, step = np.asarray(states.rows["tracer"]), np.asarray(states.rows["step"])
-    order = np.lexsort((step, tracer))
-    first = np.searchsorted(tracer[order], tracers, side="left")
-    last = np.searchsorted(tracer[order], tracers, side="right")
-    most = max(_SHORTEST_PATH, budget // len(tracers))
-    pieces = [order[_thinned(start, stop, most)] for start, stop in zip(first, last, strict=True)]
-    return np.concatenate(pieces), np.cumsum([0, *map(len, pieces)])
-
-
-def _thinned(start: int, stop: int, most: int) -> np.ndarray:
-    """Return at most `most` evenly spread positions in ``start:stop``, both ends among them."""
-    import numpy as np
-
-    return np.unique(np.linspace(start, stop - 1, min(most, stop - start)).round().astype(np.int64))
+    infer = umap.directory.parent("infer")
+    layers = [Layer(infer.name, umap.states, lambda rows: umap.embedding[rows])]
+    if not overlaid:
+        return layers
+    for one in overlaid:
+        _check_same_codec(infer, one, umap.states.latent_dim, InferenceDataset(one).latent_dim)
+    with under_way(f"fitting the reducer of {umap.path.name} again"):
+        reducer = umap.reducer()
+    return layers + [_placed(InferenceDataset(one), reducer) for one in overlaid]
 
 
-def _title(umap: UmapResult) -> str:
+def _placed(states: InferenceDataset, reducer: Any) -> Layer:
+    from chemnet.plots.page_states import Layer
+
+    return Layer(states.path.name, states, lambda rows: reducer.transform(states.take("tensor", rows)))
+
+
+def _database(umap: UmapResult, database: ResultDirectory | None) -> KnownStates | None:
+    """Return the states of a database, whose latents are those of the map's model."""
+    if database is None:
+        return None
+    from chemnet.search.known_states import KnownStates
+
+    known, infer = KnownStates(database), umap.directory.parent("infer")
+    if database.parents["infer"].digest != infer.digest:
+        _check_same_codec(infer, database.parent("infer"), umap.states.latent_dim, known.latent_dim)
+    return known
+
+
+def _check_same_codec(infer: ResultDirectory, other: ResultDirectory, latents: int, others: int) -> None:
+    """Raise when the latents of two infer results are not of one autoencoder: they mean different things."""
+    if _codec(infer) != _codec(other) or latents != others:
+        raise ResultsError(
+            f"the latents of {other.name} are not of the model whose latents the map shows ({infer.name})",
+            hint="infer both with one autoencoder, or an emulator that was trained on it: infer.model_dir",
+        )
+
+
+def _codec(infer: ResultDirectory) -> str | None:
+    """Return the digest of the autoencoder whose latents an infer result holds."""
+    if "train" not in infer.parents:
+        return None
+    trained = infer.parent("train")
+    return trained.parents.get("autoencoder", infer.parents["train"]).digest
+
+
+def _title(umap: UmapResult, overlaid: Sequence[ResultDirectory]) -> str:
     """Return which model, data and result the page shows."""
     infer = umap.directory.parent("infer")
     model = infer.component or umap.states.path.name
     data = infer.parents["preprocess"].path.name if "preprocess" in infer.parents else infer.name
-    return f"{model}: latents of {data}, {umap.path.name}"
-
-
-def _species_on_page(states: InferenceDataset, wanted: list[str], points: int) -> list[str]:
-    """Return the species to colour by: those wanted, else all, or the well-known where all are too many.
-
-    Raises
-    ------
-    ConfigError
-        The data have no such species.
-    """
-    from chemnet.chemistry.network.species_sums import positions_of
-    from chemnet.plots.embedding_page import READABLE_VALUES
-    from chemnet.plots.tracer_figures import SPECIES_SHOWN
-
-    for name in wanted:
-        try:
-            positions_of(name, states.species)
-        except DataError as error:
-            raise ConfigError(f"visualize.species: no species is called {name!r}", hint=error.hint) from error
-    if wanted or points * len(states.species) <= READABLE_VALUES:
-        return list(wanted or states.species)
-    chosen = [name for name in SPECIES_SHOWN if name in states.species] or list(states.species[:8])
-    _log.info(
-        "visualize.species: the page of %d points has %s; all %d would be too many, name others there",
-        points, ", ".join(chosen), len(states.species),
-    )  # fmt: skip
-    return chosen
-
-
-@dataclass(frozen=True, eq=False)
-class _Chemistry:
-    """Abundances of the points, true and predicted, and how far these are apart.
-
-    Attributes
-    ----------
-    true, predicted
-        ``(points, species)`` in hundredths of a dex; `true` is empty where the truth is gone.
-    errors
-        The error of each state [dex], by the name of its column; empty where nothing is predicted.
-    """
-
-    true: NDArray[np.int16]
-    predicted: NDArray[np.int16] | None
-    errors: dict[str, NDArray[np.float32]]
-
-    @classmethod
-    def read(cls, states: InferenceDataset, rows: np.ndarray, species: list[str]) -> _Chemistry:
-        """Read block by block: the abundances of a million states do not fit into memory."""
-        import numpy as np
-
-        from chemnet.chemistry.network.species_sums import summed_abundances
-        from chemnet.plots.embedding_page import centidex
-
-        field = next((name for name in ("abundance", "reconstruction") if name in states.fields), None)
-        true = np.empty((len(rows), len(species)), np.int16)
-        predicted = np.empty_like(true) if field else None
-        error = np.empty(len(rows), np.float32)
-        for first in range(0, len(rows), _ROWS_AT_ONCE):
-            part = slice(first, first + _ROWS_AT_ONCE)
-            try:
-                truth = states.truth(rows[part])
-            except ResultsError as gone:
-                _log.warning("the page has no species to colour by: %s", gone.message)
-                return cls(np.empty((0, 0), np.int16), None, {})
-            true[part] = centidex(summed_abundances(truth, species, states.species))
-            if field and predicted is not None:
-                given = states.take(field, rows[part]).astype(np.float64)
-                predicted[part] = centidex(summed_abundances(given, species, states.species))
-                apart = np.log10(np.maximum(given, _FLOOR)) - np.log10(np.maximum(truth, _FLOOR))
-                error[part] = np.abs(apart).mean(axis=1)
-        return cls(true, predicted, {"error": error} if field else {})
+    more = f" and {', '.join(one.name for one in overlaid)}" if overlaid else ""
+    return f"{model}: latents of {data}{more}, {umap.path.name}"

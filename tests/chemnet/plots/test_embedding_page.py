@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
+import http.client
 import io
 import re
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 from browser import chromium, requested_over_network, wait_until
 
-from chemnet.plots.embedding_page import PageData, centidex, embedding_page
+from chemnet.errors import ConfigError
+from chemnet.plots.embedding_page import (
+    KnownPoints,
+    PageData,
+    centidex,
+    embedding_page,
+    little_endian,
+    page_blocks,
+)
+from chemnet.plots.page_server import PageServer
 
 N_TRACERS, N_STEPS = 4, 12
 SPECIES = ("H2", "CO")
@@ -37,7 +49,30 @@ def made_page(dimensions: int = 2) -> PageData:
         species=SPECIES,
         abundance=centidex(abundance),
         predicted=centidex(abundance * 1.2),
+        latents=made_latents(tracer, step),
     )
+
+
+def made_latents(tracer: np.ndarray, step: np.ndarray) -> np.ndarray:
+    """Return latents by which the nearest tracers are the neighbours in number, at the same step."""
+    return np.stack([1.0 * tracer**2, 0.01 * step], axis=1).astype(np.float32)
+
+
+def made_layers() -> PageData:
+    """The same with the last two tracers from another result."""
+    page = made_page()
+    return dataclasses.replace(
+        page, layer=(page.tracer >= 2).astype(np.uint8), layer_names=("known", "new <data>")
+    )
+
+
+def made_database() -> PageData:
+    """The same beside a database of two tracers, one of which is on the page."""
+    tracer, step = np.repeat([0, 1], 5), np.tile(np.arange(5), 2)
+    known = KnownPoints(
+        "a database", 1000, made_latents(tracer + 1, step), tracer, ("b", "far"), step, step * 100.0
+    )
+    return dataclasses.replace(made_page(), known=known)
 
 
 def test_nothing_is_linked_and_text_is_escaped() -> None:
@@ -63,17 +98,17 @@ def test_abundances_are_kept_to_a_hundredth_of_a_dex() -> None:
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A headless browser with the pages of a plane and of a space, as files."""
     folder = tmp_path_factory.mktemp("page")
-    for dimensions in (2, 3):
-        html = embedding_page(made_page(dimensions))
-        (folder / f"page{dimensions}.html").write_text(html, encoding="utf-8")
+    pages = {"2": made_page(2), "3": made_page(3), "layers": made_layers(), "database": made_database()}
+    for name, data in pages.items():
+        (folder / f"page{name}.html").write_text(embedding_page(data), encoding="utf-8")
     with chromium(folder / "profile") as found:
         found.pages = folder
         yield found
 
 
-def open_page(browser: Any, dimensions: int) -> Any:
+def open_page(browser: Any, name: str) -> Any:
     """Open a page anew and wait until it is ready."""
-    browser.get((browser.pages / f"page{dimensions}.html").as_uri())
+    browser.get((browser.pages / f"page{name}.html").as_uri())
     wait_until(browser, "window.page && page.ready")
     return browser
 
@@ -81,13 +116,13 @@ def open_page(browser: Any, dimensions: int) -> Any:
 @pytest.fixture
 def opened(browser: Any) -> Any:
     """The page of the plane."""
-    return open_page(browser, 2)
+    return open_page(browser, "2")
 
 
 @pytest.fixture
 def space(browser: Any) -> Any:
     """The page of the three dimensions."""
-    return open_page(browser, 3)
+    return open_page(browser, "3")
 
 
 def on_stage(browser: Any, point: int) -> tuple[float, float]:
@@ -261,12 +296,145 @@ def test_a_narrow_window_shows_cloud_and_panel_below_one_another(opened: Any) ->
             "return [a.width / document.body.clientWidth, b.top >= a.bottom - 1]"
         )
         assert (wide > 0.95, below) == (True, True)
+        # the whole cloud is still seen
+        assert opened.execute_script(
+            "return page.shades.every((_, i) => page.place(i)[0] > 0 && page.place(i)[0] < page.view.wide)"
+        )
     finally:
         opened.set_window_size(size["width"], size["height"])
 
 
 @pytest.mark.browser
-def test_no_request_leaves_the_page(opened: Any) -> None:
+def test_the_legend_tells_results_apart_and_hides_them(browser: Any) -> None:
+    opened = open_page(browser, "layers")
+    assert text_of(opened, "unit") == "result"
+    shades = np.array(opened.execute_script("return Array.from(page.shades)"))
+    np.testing.assert_allclose(shades, np.repeat([0.25, 0.75], 24))
+    assert "new <data>" in text_of(opened, "legend")
+    opened.find_elements("css selector", "#legend input")[1].click()
+    wait_until(opened, "page.shades.filter((shade) => shade >= 0).length === 24")
+    opened.execute_script("return page.filter('gasTemp', 10, 12)")
+    assert opened.execute_script("return page.shades.filter((shade) => shade >= 0).length") == 2 * 3
+
+
+@pytest.mark.browser
+def test_a_new_state_is_told_by_its_result_and_its_nearest_known_states(browser: Any) -> None:
+    opened = open_page(browser, "layers")
+    click(opened, 2 * N_STEPS + 5)
+    wait_until(opened, "document.querySelectorAll('#card table.choice tr').length > 1")
+    card = text_of(opened, "card")
+    assert "new <data>" in card
+    assert "the states of known on this page" in card
+    nearest = opened.execute_script("return page.nearestKnown(page.chosen())")
+    assert nearest[0]["state"] == 1 * N_STEPS + 5
+    assert nearest[0]["distance"] == pytest.approx(3.0, abs=1e-3)
+    opened.find_element("css selector", "#card table.choice tr:nth-child(2)").click()
+    wait_until(opened, f"page.chosen() === {N_STEPS + 5}")
+
+
+@pytest.mark.browser
+def test_the_nearest_known_states_are_sought_in_the_database_that_is_given(browser: Any) -> None:
+    opened = open_page(browser, "database")
+    click(opened, 1 * N_STEPS + 3)
+    wait_until(opened, "document.querySelectorAll('#card table').length > 1")
+    card = text_of(opened, "card")
+    assert "10 of 1000 states of a database" in card
+    # its own tracer is none of the others
+    assert "far, step 3" in card
+    assert "b, step" not in card.split("nearest known states")[1].split("most abundant")[0]
+
+
+@pytest.fixture
+def served() -> Iterator[PageServer]:
+    """A server of the page of the plane."""
+    with PageServer(made_page(), 0) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def asked(server: PageServer, path: str, host: str | None = None) -> tuple[int, bytes, dict[str, str]]:
+    """Return status, body and headers of an answer."""
+    connection = http.client.HTTPConnection(*server.server_address)
+    connection.request("GET", path, headers={"Host": host} if host else {})
+    answer = connection.getresponse()
+    body, headers = answer.read(), dict(answer.getheaders())
+    connection.close()
+    return answer.status, body, headers
+
+
+def test_a_server_sends_page_and_numbers_to_who_knows_the_address(served: PageServer) -> None:
+    status, page, headers = asked(served, f"/{served.token}/")
+    assert status == 200
+    assert b"a map &amp; &lt;its&gt; title" in page
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    for name, values in page_blocks(made_page())[1].items():
+        assert asked(served, f"/{served.token}/block/{name}")[:2] == (200, little_endian(values))
+
+
+@pytest.mark.parametrize(
+    ("path", "host"),
+    [
+        ("/", None),
+        ("/wrong/", None),
+        ("/TOKEN", None),
+        ("/TOKEN/block/absent", None),
+        ("/TOKEN/", "elsewhere.org"),
+    ],
+)
+def test_a_server_knows_nothing_else(served: PageServer, path: str, host: str | None) -> None:
+    status, body, _ = asked(served, path.replace("TOKEN", served.token), host)
+    assert (status, body) == (404, b"not found\n")
+
+
+def test_a_browser_at_the_end_of_a_tunnel_is_answered(served: PageServer) -> None:
+    assert asked(served, f"/{served.token}/", "localhost:9999")[0] == 200
+
+
+def test_a_port_that_is_taken_is_told_with_what_next(served: PageServer) -> None:
+    port = served.server_address[1]
+    with pytest.raises(ConfigError, match=rf"visualize.port = {port}: Address already in use") as caught:
+        PageServer(made_page(), port)
+    assert "to 0" in caught.value.hint
+
+
+@pytest.mark.browser
+def test_a_served_page_draws_and_asks_nobody_else(browser: Any, served: PageServer) -> None:
+    requested_over_network(browser), browser.get_log("browser")  # those of other pages
+    browser.get(served.url)
+    wait_until(browser, "window.page && page.ready")
+    assert distinct_colours(browser) >= 8
+    choose(browser, "CO")
+    click(browser, 5)
+    wait_until(browser, "document.querySelectorAll('#card table').length > 1")
+    assert "3.16e-7" in text_of(browser, "card")
+    asked_for = requested_over_network(browser)
+    assert asked_for
+    assert all(url.startswith(served.url) for url in asked_for)
+    assert [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+@pytest.mark.browser
+def test_a_page_whose_server_has_ended_says_so(browser: Any) -> None:
+    with PageServer(made_page(), 0) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        browser.get(server.url)
+        wait_until(browser, "window.page && page.ready")
+        server.shutdown()
+        thread.join()
+    browser.execute_script("page.choose('CO').catch(() => {})")
+    wait_until(browser, "document.getElementById('wait').textContent.includes('--serve again')")
+
+
+@pytest.mark.browser
+def test_no_request_leaves_the_page(browser: Any) -> None:
+    requested_over_network(browser), browser.get_log("browser")  # those of other pages
+    opened = open_page(browser, "2")
+    choose(opened, "CO")
+    click(opened, 5)
     assert requested_over_network(opened) == []
     severe = [entry["message"] for entry in opened.get_log("browser") if entry["level"] == "SEVERE"]
     assert severe == []

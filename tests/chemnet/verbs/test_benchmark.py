@@ -191,15 +191,16 @@ def test_a_judge_that_is_sent_elsewhere_judges_the_same(workspace, result):
 def test_compare_puts_benchmarks_side_by_side(workspace, result):
     other = workspace.result("benchmark", "benchmark.neighbour_rows=50")
     compared = VerbResult.load(workspace.result("compare", str(result.path), other.name))
-    assert set(compared.scores) == {result.path.name, other.name}
-    rows = [line for line in str(compared).splitlines() if "benchmark" in line]
-    assert len(rows) >= 2
-    table = (compared.path / "comparison.md").read_text(encoding="utf-8")
-    assert f"{result.metrics['scores']['rollout']['mlae']:.3f}" in table
-    head, _, first, _ = (line.strip("| ").split(" | ") for line in table.splitlines())
+    assert set(compared.comparison.values) == {result.path.name, other.name}
+    main, species, keys = (section.table for section in compared.comparison.sections)
+    head, first, _ = main
+    assert f"{result.metrics['scores']['rollout']['mlae']:.3f}" in first
     kept = result.metrics["trust"]["at_coverage"]
     assert head[-1] == "LAE99 of the trusted 80 %, beside all"
     assert float(first[-1]) == pytest.approx(kept["0.8"]["lae99"] / kept["1"]["lae99"], abs=0.006)
+    # one surrogate on one split: only a rival has changed
+    assert {row[-1] for row in species[1:]} == {"0.000"}
+    assert "benchmark.neighbour_rows" in str(keys)
     assert (compared.path / "comparison.png").is_file()
 
 

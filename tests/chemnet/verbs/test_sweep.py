@@ -258,7 +258,7 @@ def test_the_best_emulators_are_benchmarked_and_compared(tiny: Any, results_dir:
     result = sweep(emulator, space={"optimizer.lr": [1e-2, 1e-3, 1e-4]})
     (compared,) = list_results(results_dir, "compare")
     best = [ResultDirectory.open(one.result).component for one in result.trials[:2]]
-    assert set(json.loads(compared.file("comparison.json").read_text())) == set(best)
+    assert set(json.loads(compared.file("comparison.json").read_text())["values"]) == set(best)
     assert result.summary["compared"] == compared.name
     assert len(list_results(results_dir, "benchmark")) == 2
 

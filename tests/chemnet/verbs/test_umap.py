@@ -13,7 +13,8 @@ from chemnet.config import load_config
 from chemnet.data.infer_result.inference_dataset import InferenceDataset
 from chemnet.errors import ConfigError, ResultsError
 from chemnet.results import VerbResult
-from chemnet.verbs.umap import Umap, UmapResult, sample_rows
+from chemnet.search.reducers import sample_rows
+from chemnet.verbs.umap import Umap, UmapResult
 
 
 @pytest.fixture

@@ -95,7 +95,7 @@ class ScoreEpochs:
 
     def start(self) -> None:
         """Note when the epoch began."""
-        self.started = time.perf_counter()
+        self.started, self.cpu_started = time.perf_counter(), time.process_time()
 
     def score(self, trainer: Engine) -> None:
         """Append the record of the finished epoch."""
@@ -112,6 +112,8 @@ class ScoreEpochs:
         if layers:
             record["dropout"] = max(layer.p for layer in layers)
         record["wall_s"] = round(time.perf_counter() - self.started, 4)
+        # of all threads of this process; others of a group have theirs
+        record["cpu_s"] = round(time.process_time() - self.cpu_started, 4)
         session.records.append(record)
 
 

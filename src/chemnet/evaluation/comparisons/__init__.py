@@ -1,0 +1,1 @@
+"""Results of one verb side by side."""
