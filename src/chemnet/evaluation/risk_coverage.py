@@ -72,8 +72,10 @@ class RiskCoverage:
         shown = _curve(self._by_expected, self._states, np.array(SHOWN_COVERAGES))
         errors = self._by_tracer.standard_errors(_figures)
         at = {
-            f"{coverage:g}": {name: float(values[i]) for name, values in shown.items()}
-            | {"beside_all_error": float(errors["beside_all"][i]) if errors else None}
+            f"{coverage:g}": {
+                **{name: float(values[i]) for name, values in shown.items()},
+                "beside_all_error": float(errors["beside_all"][i]) if errors else None,
+            }
             for i, coverage in enumerate(SHOWN_COVERAGES)
         }
         return {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,7 +30,7 @@ def draw_coverage(data: PreprocessedData) -> Figure:
         figure, axes = panels(len(data.physical_names), 45.0)
         for column, (axis, name) in enumerate(zip(axes, data.physical_names, strict=True)):
             seen = [split[:, column] for split in values.values()]
-            bins = _log_bins(np.concatenate(seen))
+            bins: Any = _log_bins(np.concatenate(seen))
             for split, colour, rows in zip(SPLIT_NAMES, COLOURS, seen, strict=False):
                 if rows.size:
                     share = np.full(rows.size, 1.0 / rows.size)

@@ -98,7 +98,7 @@ def _draw_change(axis: Axes, place: Any, endurance: Mapping[str, Any]) -> None:
 def _draw_curve(axis: Axes, trust: Mapping[str, Any], name: str, label: str) -> None:
     """Draw one error against coverage, beside the best that any order could give and none at all."""
     coverage = 100.0 * np.array(trust["coverage"])
-    oracle = {"color": COLOURS[2], "ls": "--", "label": "states, by their true error"}
+    oracle: dict[str, Any] = {"color": COLOURS[2], "ls": "--", "label": "states, by their true error"}
     axis.plot(coverage, trust[f"oracle_{name}"], **oracle)
     for curves, colour, words in (
         (trust, COLOURS[0], _STATES),
