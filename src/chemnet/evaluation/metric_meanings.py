@@ -73,6 +73,45 @@ _ALL = (
         "too high rule it.",
     ),
     Meaning(
+        "mae",
+        "MAE",
+        "per H nucleus",
+        "Mean of |predicted - true|, as the CODES benchmark publishes it; the most abundant species rule it.",
+    ),
+    Meaning(
+        "rmse",
+        "RMSE",
+        "per H nucleus",
+        "Root of the mean of (predicted - true) squared; the MSE of the CODES benchmark is its square.",
+    ),
+    Meaning(
+        "mre",
+        "MRE",
+        "",
+        "Mean of |predicted - true| / true, a true value below study.relative_threshold counting as that.",
+    ),
+    Meaning(
+        "rmse_log",
+        "RMSE (log)",
+        "dex",
+        "Root of the mean of (log10 predicted - log10 true) squared, both clipped at benchmark.floor.",
+    ),
+    Meaning(
+        "uncertainty",
+        "Mean Log Uncertainty",
+        "dex",
+        "Mean standard deviation of the logarithms that the members of a deep ensemble predict.",
+        "",
+    ),
+    Meaning(
+        "correlation",
+        "UQ-Error PCC",
+        "",
+        "Pearson's correlation between the spread of a deep ensemble and the error of its mean: 1 where the "
+        "spread tells the error.",
+        "higher",
+    ),
+    Meaning(
         "element_drift",
         "drift of the elements",
         "",
