@@ -13,6 +13,7 @@ from chemnet.data.readers import npy
 from chemnet.data.readers.codes_hdf5 import CodesTable
 from chemnet.data.readers.hdf5 import SIGNATURE as HDF5_SIGNATURE
 from chemnet.data.readers.hdf5 import ColumnTable, groups, open_hdf5, understood
+from chemnet.data.readers.nautilus_netcdf import NautilusOutput
 from chemnet.data.readers.npy import NpyTable
 from chemnet.data.readers.pandas_hdf5 import PandasTable
 from chemnet.data.readers.plain_hdf5 import PlainHDF5
@@ -28,6 +29,7 @@ _log = get_logger(__name__)
 
 FORMATS = (
     "pandas-HDF5, plain HDF5, HDF5 groups of columns (Carbox), CODES sets, UCLCHEM's models in HDF5, "
+    "Nautilus' NetCDF, "
     "npy with columns.json, Parquet, CSV"
 )
 # What people hand over that is no table of chemnet's: how it begins, what it is, and the way out.
@@ -53,6 +55,7 @@ _OTHERS = {
     b"<": ("XML or HTML (a VOTable?)", "write CSV or Parquet: astropy.table.Table.read(path).write(...)"),
 }
 _EXAMINED_BYTES = 512
+_IN_HDF5 = (PandasTable, PlainHDF5, CodesTable, UclchemModels, NautilusOutput, ColumnTable)
 # What a folder may hold besides tables; result.toml and the like are a result directory's own.
 _NOT_TABLES = (".json", ".toml", ".md", ".txt", ".png", ".log", ".jsonl", ".safetensors", ".yaml", ".yml")
 _PANDAS_KEY = "df"
@@ -192,6 +195,8 @@ def _open_hdf5(path: Path, options: ConfigDict) -> TableSource:
         return CodesTable(path, node, options["physical"])
     if UclchemModels.matches(node):
         return UclchemModels(path, [node])
+    if NautilusOutput.matches(node):
+        return NautilusOutput(path, node)
     return ColumnTable(path, node)
 
 
@@ -206,6 +211,4 @@ def _tables(file: h5py.File) -> dict[str, h5py.Group]:
 
 
 def _is_table(node: h5py.Group) -> bool:
-    return any(
-        kind.matches(node) for kind in (PandasTable, PlainHDF5, CodesTable, UclchemModels, ColumnTable)
-    )
+    return any(kind.matches(node) for kind in _IN_HDF5)

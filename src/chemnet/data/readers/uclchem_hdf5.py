@@ -9,7 +9,7 @@ negative where the model failed. Times are in years. A point that ended early is
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ import h5py
 import numpy as np
 
 from chemnet.data.readers.column_meanings import TIME, TRACER
-from chemnet.data.readers.hdf5 import copy_columns, readable, texts
-from chemnet.data.readers.table_source import Segments, TableSource
+from chemnet.data.readers.hdf5 import readable, texts
+from chemnet.data.readers.point_arrays import PointArrays
+from chemnet.data.readers.table_source import Segments
 from chemnet.errors import DataError
 from chemnet.progress import get_logger
 
@@ -28,7 +29,7 @@ _PHYSICS, _ABUNDANCES, _ATTRIBUTES, _COORDINATES = (
 _log = get_logger(__name__)
 
 
-class UclchemModels(TableSource):
+class UclchemModels(PointArrays):
     """Each point of each model as a tracer, one after another.
 
     Parameters
@@ -62,32 +63,16 @@ class UclchemModels(TableSource):
         parameters, species = self._names
         if TIME not in parameters:
             raise DataError(f"{self.where}: no '{TIME}' among the parameters {', '.join(parameters)}")
-        self._physics = [TIME, *(name for name in parameters if name != TIME)]
-        self.columns = (TRACER, *self._physics, *species)
+        self.columns = (TRACER, *parameters, *species)
         self._tracers = [(group, point) for group in models for point in range(group[_PHYSICS].shape[1])]
         steps = [len(group[_PHYSICS]) for group, _ in self._tracers]
-        self._edges = np.cumsum([0, *steps])
+        self.edges = np.cumsum([0, *steps])
 
     @staticmethod
     def matches(group: h5py.Group) -> bool:
         """Tell whether a group holds such a model."""
         arrays = (group.get(name) for name in (_PHYSICS, _ABUNDANCES))
         return all(isinstance(array, h5py.Dataset) and array.ndim == 3 for array in arrays)
-
-    def read(self, start: int, stop: int, columns: Sequence[int]) -> np.ndarray:
-        """Return rows of some columns, float64."""
-        out = np.empty((stop - start, len(columns)))
-        first = int(np.searchsorted(self._edges, start, side="right")) - 1
-        for tracer in range(first, int(np.searchsorted(self._edges, stop))):
-            low, high = max(start, int(self._edges[tracer])), min(stop, int(self._edges[tracer + 1]))
-            rows = self._rows(tracer, low - int(self._edges[tracer]), high - int(self._edges[tracer]))
-            copy_columns(rows, columns, out[low - start : high - start], range(len(columns)))
-        return out
-
-    def labels(self, column: int) -> Iterator[np.ndarray]:
-        """Yield one column tracer by tracer."""
-        for start, stop in zip(self._edges[:-1], self._edges[1:], strict=True):
-            yield self.read(int(start), int(stop), [column])[:, 0]
 
     def segments(self, tracer_column: int | None, time_column: int) -> Segments:
         """Return the tracers, called after their models; zeros after the last time are no rows."""
@@ -99,16 +84,14 @@ class UclchemModels(TableSource):
                 times = group[_PHYSICS][:, point, self._names[0].index(TIME)]
             reached = np.flatnonzero(times)
             lengths.append(int(reached[-1]) + 1 if reached.size else min(1, len(times)))
-        return Segments(ids, self._edges[:-1].astype(np.int64), np.array(lengths, dtype=np.int64))
+        return Segments(ids, self.edges[:-1], np.array(lengths, dtype=np.int64))
 
-    def _rows(self, tracer: int, start: int, stop: int) -> np.ndarray:
-        """Return all columns of some rows of a tracer."""
+    def rows_of(self, tracer: int, start: int, stop: int) -> np.ndarray:
+        """Return time, parameters and abundances of some rows of a point."""
         group, point = self._tracers[tracer]
         with readable(self.path):
             physics, abundances = (group[name][start:stop, point] for name in (_PHYSICS, _ABUNDANCES))
-        order = [self._names[0].index(name) for name in self._physics]
-        number = np.full((len(physics), 1), tracer)
-        return np.concatenate([number, physics[:, order], abundances], axis=1)
+        return np.concatenate([physics, abundances], axis=1)
 
 
 def _attributes(group: h5py.Group) -> dict[str, Any]:
