@@ -32,7 +32,7 @@ from made_network import write_made_network
 from workspace import Workspace, make_workspace
 
 from chemnet.errors import ChemNetError
-from chemnet.results import ResultDirectory, list_results
+from chemnet.results import ResultDirectory, journal, list_results
 from chemnet.results.directory import broken_results
 from chemnet.results.layout import CONFIG_FILE, RESULT_FILE
 from chemnet.results.unfinished_runs import list_partial
@@ -73,14 +73,21 @@ def equal_trainings(one: Path, other: Path) -> bool:
 
 def equal_sweeps(one: Path, other: Path) -> bool:
     """Return whether two sweeps tried the same with the same success."""
-    records = [
-        sorted(
-            (record["slot"], json.dumps(record["values"]), record["score"])
-            for record in map(json.loads, (folder / "trials.jsonl").read_text().splitlines())
-        )
+    return _equal_journals(one, other, "trials.jsonl", ("slot", "values", "score"))
+
+
+def equal_studies(one: Path, other: Path) -> bool:
+    """Return whether the trainings of two studies have the same errors; names and times differ."""
+    return _equal_journals(one, other, "trainings.jsonl", ("study", "value", "errors"))
+
+
+def _equal_journals(one: Path, other: Path, name: str, keys: Sequence[str]) -> bool:
+    """Return whether two journals have the same entries, in any order."""
+    found = [
+        sorted(json.dumps([entry[key] for key in keys]) for entry in journal.entries(folder / name))
         for folder in (one, other)
     ]
-    return records[0] == records[1]
+    return found[0] == found[1]
 
 
 def equal_scores(one: Path, other: Path) -> bool:
@@ -126,6 +133,7 @@ _SIMULATE = (
     "simulate.network=../house/made",
 )
 _SWEEP = ("optimizer.lr=1e-2,1e-3", "train.epochs=2")
+_STUDY = ("sparse", "model.name=DirectRelaxation", "train.epochs=2", "study.factors=[2]")
 JOBS: dict[str, Job] = {
     "simulate": Job(
         ("simulate", *_SIMULATE), (), equal_files("tracers.h5"), ("simulate.resume=latest",), ("closed_form",)
@@ -143,6 +151,7 @@ JOBS: dict[str, Job] = {
         ("small_batches",),
     ),
     "sweep": Job(("sweep", *_SWEEP), ("preprocess",), equal_sweeps, ("sweep.resume=latest",)),
+    "study": Job(("study", *_STUDY), ("preprocess",), equal_studies, ("study.resume=latest",)),
     "umap": Job(("umap",), ("preprocess", "train", "infer"), equal_files("*.npy"), (), ("small_batches",)),
     "benchmark": Job(
         ("benchmark", "benchmark.solver_tracers=0"), ("preprocess", "train", "train_emulator"), equal_scores
@@ -159,6 +168,7 @@ STATES = {
     "train": ("runtime_config.toml", "resume.safetensors", "metrics.jsonl"),
     "infer": ("runtime_config.toml", "progress.json", "inputs.json", "batch_0.npy", "rows.npy"),
     "sweep": ("runtime_config.toml", "trials.jsonl"),
+    "study": ("runtime_config.toml", "trainings.jsonl"),
 }
 
 

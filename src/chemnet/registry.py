@@ -206,6 +206,10 @@ _BUILTIN_VERBS: dict[str, tuple[str, str]] = {
         "chemnet.verbs.sweep",
         "train a component with many values of some keys: a grid, or trials drawn by Optuna",
     ),
+    "study": (
+        "chemnet.verbs.study",
+        "CODES' studies of a model: interpolation, extrapolation, sparse data, batch size, uncertainty",
+    ),
     "infer": ("chemnet.verbs.infer", "encode a split with an autoencoder, or roll an emulator out along it"),
     "benchmark": (
         "chemnet.verbs.benchmark",

@@ -19,7 +19,7 @@ from chemnet.registry import VERBS
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 DEVELOPERS = {"dev", "docs", "all"}
-FILE_ENDINGS = {"toml", "py", "png", "md", "h5", "html", "json", "jsonl"}
+FILE_ENDINGS = {"toml", "py", "png", "md", "h5", "html", "json", "jsonl", "db"}
 PAGES = [page for page in PAGES if not {"generated", "_build"} & set(page.parts)]
 
 

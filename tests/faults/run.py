@@ -56,6 +56,7 @@ KILLS = {
     "train_emulator": 7,
     "infer": 7,
     "sweep": 4,
+    "study": 2,
     "umap": 4,
     "save_to_database": 2,
     "benchmark": 1,

@@ -36,6 +36,7 @@ def none_lost(outcomes: Sequence[Outcome]) -> None:
         ("infer", 0.6),
         ("infer", 0.8),
         ("sweep", 0.7),
+        ("study", 0.7),
         ("umap", 0.5),
         ("benchmark", 0.7),
         ("save_to_database", 0.7),

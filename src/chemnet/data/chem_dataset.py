@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -86,6 +86,8 @@ class ChemDataset(ABC):
         Whether `read` itself refuses values that no tracer can have; where it does not, the caller does.
     follows_keys
         Whether `read` follows the keys of ``[data_set]`` that say what numbers mean, such as `time_unit`.
+    own_split
+        Ids of the tracers in each split ("train", "validate", "test"), where the source itself states them.
     """
 
     checks_values: ClassVar[bool] = False
@@ -96,6 +98,7 @@ class ChemDataset(ABC):
     tracer_ids: list[str]
     lengths: np.ndarray
     unread_columns: tuple[str, ...] = ()
+    own_split: Mapping[str, Sequence[str]] | None = None
 
     def __init__(self, config: ConfigDict) -> None:
         self.config = config

@@ -91,6 +91,34 @@ _ERRORS = (
         "",
     ),
 )  # fmt: skip
+_STUDIES = (
+    Meaning(
+        "mae", "MAE", "per H nucleus",
+        "Mean of |predicted - true|, as the CODES benchmark publishes it; the most abundant species rule it.",
+    ),
+    Meaning(
+        "rmse", "RMSE", "per H nucleus",
+        "Root of the mean of (predicted - true) squared; the MSE of the CODES benchmark is its square.",
+    ),
+    Meaning(
+        "mre", "MRE", "",
+        "Mean of |predicted - true| / true, a true value below study.relative_threshold counting as that.",
+    ),
+    Meaning(
+        "rmse_log", "RMSE (log)", "dex",
+        "Root of the mean of (log10 predicted - log10 true) squared, both clipped at benchmark.floor.",
+    ),
+    Meaning(
+        "uncertainty", "Mean Log Uncertainty", "dex",
+        "Mean standard deviation of the logarithms that the members of a deep ensemble predict.", "",
+    ),
+    Meaning(
+        "correlation", "UQ-Error PCC", "",
+        "Pearson's correlation between the spread of a deep ensemble and the error of its mean: 1 where the "
+        "spread tells the error.",
+        "higher",
+    ),
+)  # fmt: skip
 _PHYSICS = (
     Meaning(
         "element_drift", "element drift", "",
@@ -273,7 +301,7 @@ _TRAINING = (
     Meaning("wall_s", "wall time", "s", "Time that passed on the clock."),
 )  # fmt: skip
 METRICS = {
-    one.name: one for group in (_ERRORS, _PHYSICS, _TRUST, _COST, _METHODS, _WAYS, _TRAINING) for one in group
+    one.name: one for group in (_ERRORS, _STUDIES, _PHYSICS, _TRUST, _COST, _METHODS, _WAYS, _TRAINING) for one in group
 }
 """Meanings by name."""
 #: methods that `benchmark` scores, and ways to predict whose cost it measures, in the order of tables

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from chemnet.errors import RunFailedError
-from chemnet.results import ResultDirectory, ResultWriter
+from chemnet.results import ResultDirectory, ResultWriter, journal
 from chemnet.sweeps.trial import TrialRecord
 
 TRIALS_FILE = "trials.jsonl"
@@ -20,18 +18,12 @@ Row = list[str]
 
 def append_record(folder: Path, record: TrialRecord) -> None:
     """Write the record of a trial to disk at once, so that an interrupted sweep knows what is done."""
-    with (folder / TRIALS_FILE).open("a", encoding="utf-8") as stream:
-        stream.write(json.dumps(record.to_dict()) + "\n")
-        stream.flush()
-        os.fsync(stream.fileno())
+    journal.append(folder / TRIALS_FILE, record.to_dict())
 
 
 def read_trials(folder: Path) -> list[TrialRecord]:
     """Return the records of the trials that have ended, in that order."""
-    path = folder / TRIALS_FILE
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    # a process killed while it wrote leaves half a line: that trial is asked for again
-    return [TrialRecord.from_dict(json.loads(line)) for line in lines if line.endswith("}")]
+    return [TrialRecord.from_dict(entry) for entry in journal.entries(folder / TRIALS_FILE)]
 
 
 def ranked(records: Iterable[TrialRecord]) -> list[TrialRecord]:

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from chemnet.config import ConfigDict
 from chemnet.config.schema import read_toml
@@ -16,6 +16,9 @@ from chemnet.progress import get_logger
 from chemnet.registry import VERBS
 from chemnet.results import ResultDirectory, list_results
 from chemnet.results.unfinished_runs import list_partial, run_state
+
+if TYPE_CHECKING:
+    from chemnet.training.loop.handlers import Callback
 
 # status of a trial's result: whole, but taken by no other verb unasked
 TRIAL_STATUS = "trial"
@@ -149,7 +152,7 @@ def run_trial(plan: TrialPlan, search: Search, slot: int) -> TrialRecord:
     callback = TrialCallback(search, trial, plan)
     try:
         config = plan.config.replace({**trial.values, **names})
-        result = _finished(config, component) or _trained(config, component, callback)
+        result = train_or_resume(config, component, callback)
         record = _record(slot, trial, result, plan.monitor)
     except NoSuchFigureError:
         raise
@@ -177,7 +180,7 @@ class TrialCallback:
 
     def __init__(self, search: Search, trial: Trial, plan: TrialPlan) -> None:
         self._search, self._trial, self._monitor = search, trial, plan.monitor
-        self.tags = {**plan.tags, "trial": str(trial.number)}
+        self.tags: Mapping[str, str] = {**plan.tags, "trial": str(trial.number)}
 
     def stops_after(self, record: Mapping[str, float]) -> bool:
         """Record the figures of an epoch; return whether training is to end."""
@@ -200,19 +203,21 @@ def figure(record: Mapping[str, float], name: str) -> float:
     return float(record[name])
 
 
-def _trained(config: ConfigDict, component: str, callback: TrialCallback) -> ResultDirectory:
-    """Train the trial, from where an earlier attempt ended if there was one."""
+def train_or_resume(config: ConfigDict, component: str, callback: Callback) -> ResultDirectory:
+    """Train a component of a unique name, from where an earlier attempt ended if there was one."""
+    done = finished(config, "train", component)
+    if done is not None:
+        return done
     begun = _unfinished(config, component)
     if begun is not None:
         config = config.replace({"train.resume": str(begun)})
     return VERBS.get("train")(config).run_with_callback(callback).directory
 
 
-def _finished(config: ConfigDict, component: str) -> ResultDirectory | None:
+def finished(config: ConfigDict, verb: str, component: str) -> ResultDirectory | None:
     """Return the result of an attempt that ended, though nobody was told."""
-    found = [
-        one for one in list_results(config["general"]["results_dir"], "train") if one.component == component
-    ]
+    results = list_results(config["general"]["results_dir"], verb)
+    found = [one for one in results if one.component == component]
     return found[-1] if found else None
 
 

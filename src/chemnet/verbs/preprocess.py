@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from chemnet.config import ConfigDict
+from chemnet.errors import DataError
 from chemnet.registry import DATASETS, PREPROCESSING, chem_verb
 from chemnet.results import ResultDirectory, ResultWriter, VerbResult, Wanted, newest_input
 from chemnet.verbs.verb import Verb
@@ -12,6 +13,7 @@ from chemnet.verbs.verb import Verb
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from chemnet.data.chem_dataset import ChemDataset
     from chemnet.data.preprocessed import PreprocessedData
 
 
@@ -66,11 +68,47 @@ class Preprocess(Verb[PreprocessResult]):
             PREPROCESSING.get(config["preprocess"]["method"])  # a plugin's; an unknown one stops here
         # what is wrong with the data set is told before the methods, and with them Numba, are imported
         dataset = DATASETS.get(config["data_set"]["name"])(config)
-        from chemnet.data.preprocess.pipeline import preprocess
-
         with ResultWriter(config, verb=self.cli_name, parents=parents) as writer:
-            writer.summary.update(_summary(preprocess(dataset, config, writer.path)))
+            _fill(writer, dataset)
         return PreprocessResult(writer.result)
+
+    def run_as_part(self, whole: ResultDirectory, component: str, status: str) -> PreprocessResult:
+        """Preprocess as configured the tracers of another result, for one training of a study.
+
+        Parameters
+        ----------
+        whole
+            The other result.
+        component
+            Name that this one is found by.
+        status
+            Its status, instead of ``"done"``.
+
+        Raises
+        ------
+        DataError
+            When the tracers are no longer those of the other result.
+        """
+        from chemnet.data.preprocessed import PreprocessedData
+
+        dataset = DATASETS.get(self.config["data_set"]["name"])(self.config)
+        if dataset.digest != PreprocessedData(whole).digest:
+            raise DataError(
+                f"{self.config['data_set']['path']}: the tracers have changed since {whole.name} was made",
+                hint="run `chemnet preprocess` again",
+            )
+        parents = {"preprocess": whole, **{role: whole.parent(role) for role in whole.parents}}
+        with ResultWriter(self.config, self.cli_name, component, parents) as writer:
+            _fill(writer, dataset)
+            writer.finish(status)
+        return PreprocessResult(writer.result)
+
+
+def _fill(writer: ResultWriter, dataset: ChemDataset) -> None:
+    """Write the splits, and what was understood of the data."""
+    from chemnet.data.preprocess.pipeline import preprocess
+
+    writer.summary.update(_summary(preprocess(dataset, writer.config, writer.path)))
 
 
 def with_table(config: ConfigDict) -> tuple[ConfigDict, dict[str, ResultDirectory]]:

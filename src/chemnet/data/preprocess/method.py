@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from chemnet.config import ConfigDict
 from chemnet.data.chem_dataset import ChemDataset
-from chemnet.data.preprocess.split_labels import SPLIT_NAMES, UNUSED, labels_from_file, random_labels
+from chemnet.data.preprocess.split_labels import (
+    SPLIT_NAMES,
+    UNUSED,
+    labels_from_file,
+    labels_of_own_split,
+    random_labels,
+)
 from chemnet.data.preprocess.split_writer import SplitLayout, SplitWriter
-from chemnet.errors import DataError
+from chemnet.data.preprocess.thinning import Thinning
+from chemnet.errors import ConfigError, DataError
 from chemnet.progress import get_logger
 
 _log = get_logger(__name__)
@@ -32,10 +39,11 @@ class Labels(ABC):
 
 @dataclass(frozen=True)
 class TracerLabels(Labels):
-    """Whole tracers in one split each: `labels` and `lengths` are `(n_tracers,)`."""
+    """Whole tracers in one split each, but for what is thinned: `labels` and `lengths` are `(n_tracers,)`."""
 
     labels: np.ndarray
     lengths: np.ndarray
+    thinning: Thinning = field(default_factory=Thinning)
 
     @property
     def tracers(self) -> np.ndarray:  # type: ignore[override]
@@ -44,8 +52,12 @@ class TracerLabels(Labels):
 
     def of_rows(self, tracers: Sequence[int]) -> np.ndarray:
         """Return the label of each row of some tracers."""
-        chosen = np.asarray(tracers)
-        return np.repeat(self.labels[chosen], self.lengths[chosen])
+        return self.thinning.of_rows(self.labels, self.lengths, np.asarray(tracers))
+
+    @property
+    def kept_lengths(self) -> np.ndarray:
+        """Rows that each tracer has in its split, int64 `(n_tracers,)`."""
+        return self.thinning.lengths(self.labels, self.lengths)
 
 
 @dataclass(frozen=True)
@@ -109,11 +121,27 @@ class PreprocessingMethod(ABC):
         return {name: self.options[f"{name}_size"] for name in SPLIT_NAMES}
 
     def split_tracers(self) -> TracerLabels:
-        """Split by tracer: as an earlier split file says, or at random with the configured seed."""
-        ids, lengths = self.dataset.tracer_ids, np.asarray(self.dataset.lengths)
-        if self.options["split_file"] is False:
-            return TracerLabels(random_labels(len(ids), self.sizes, self.seed), lengths)
-        path = Path(self.options["split_file"])
+        """Split by tracer, as `[preprocess]` says, and thin what is trained and validated on."""
+        lengths, thinning = np.asarray(self.dataset.lengths), Thinning.of(self.options)
+        labels = self._labels_of_tracers()
+        if not thinning:
+            return TracerLabels(labels, lengths)
+        _log.info("of the training and validation splits is kept: %s; the test split is whole", thinning)
+        return TracerLabels(thinning.of_tracers(labels), lengths, thinning)
+
+    def _labels_of_tracers(self) -> np.ndarray:
+        """Split as the data set itself says, as an earlier split file does, or at random with the seed."""
+        ids, file = self.dataset.tracer_ids, self.options["split_file"]
+        if self.options["own_split"]:
+            if file is not False:
+                raise ConfigError(
+                    "preprocess.own_split and preprocess.split_file are both set",
+                    hint="leave one of them out",
+                )
+            return labels_of_own_split(self.dataset)
+        if file is False:
+            return random_labels(len(ids), self.sizes, self.seed)
+        path = Path(file)
         labels = labels_from_file(path, ids)
         unnamed = int((labels == UNUSED).sum())
         if unnamed:
@@ -122,7 +150,7 @@ class PreprocessingMethod(ABC):
             raise DataError(
                 f"{path}: the training split holds no tracer", hint="choose another preprocess.split_file"
             )
-        return TracerLabels(labels, lengths)
+        return labels
 
 
 def keeps_raw(split: str) -> bool:

@@ -64,8 +64,9 @@ def survey(dataset: ChemDataset, labels: Labels, reader: BlockReader) -> Survey:
             if len(physical):
                 seen.minimum[index] = np.minimum(seen.minimum[index], physical.min(axis=0))
                 seen.maximum[index] = np.maximum(seen.maximum[index], physical.max(axis=0))
-        within = np.diff(block.tracer_of_row) == 0
-        steps = np.diff(block.time)[within]
+        kept = label < len(SPLIT_NAMES)
+        within = np.diff(block.tracer_of_row[kept]) == 0
+        steps = np.diff(block.time[kept])[within]
         if len(steps):
             seen.shortest_step = min(seen.shortest_step, float(steps.min()))
             seen.longest_step = max(seen.longest_step, float(steps.max()))

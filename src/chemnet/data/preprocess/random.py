@@ -12,6 +12,7 @@ from chemnet.data.chem_dataset import ChemDataset
 from chemnet.data.preprocess.method import PreprocessingMethod, RowLabels, keeps_raw
 from chemnet.data.preprocess.split_labels import random_labels
 from chemnet.data.preprocess.split_writer import LooseRowWriter, SplitLayout, SplitWriter
+from chemnet.data.preprocess.thinning import refuse_tracers
 from chemnet.errors import ConfigError
 from chemnet.progress import get_logger
 from chemnet.registry import PREPROCESSING
@@ -27,6 +28,7 @@ class RandomRows(PreprocessingMethod):
 
     def __init__(self, config: ConfigDict, dataset: ChemDataset) -> None:
         super().__init__(config, dataset)
+        refuse_tracers(self.options, self.name)
         if self.options["split_file"] is not False:
             raise ConfigError(
                 "preprocess.split_file names tracers, but method 'random' splits rows",

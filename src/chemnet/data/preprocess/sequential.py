@@ -42,7 +42,7 @@ class Sequential(PreprocessingMethod):
     def __init__(self, config: ConfigDict, dataset: ChemDataset) -> None:
         super().__init__(config, dataset)
         self.labels = self.split_tracers()
-        lengths = np.asarray(dataset.lengths)[self.labels.tracers]
+        lengths = self.labels.kept_lengths[self.labels.tracers]
         self.window = self.options["window"] or min(DEFAULT_WINDOW, int(lengths.min()))
         self.horizon = self.options["horizon"] or self.window - 1
         self.stride = self.options["stride"]

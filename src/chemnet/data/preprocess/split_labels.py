@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from chemnet.data.chem_dataset import ChemDataset
 from chemnet.errors import DataError
 
 SPLIT_NAMES = ("train", "validate", "test")
@@ -110,6 +111,23 @@ def labels_from_file(path: Path, tracer_ids: Sequence[str]) -> np.ndarray:
                 hint="use a split file of the same tracers, or leave preprocess.split_file unset",
             )
     return labels
+
+
+def labels_of_own_split(dataset: ChemDataset) -> np.ndarray:
+    """Return the split of each tracer as the data set itself states it, uint8 `(n_tracers,)`.
+
+    Raises
+    ------
+    DataError
+        When it states none.
+    """
+    if dataset.own_split is None:
+        raise DataError(
+            f"preprocess.own_split: this {type(dataset).__name__} comes without a split of its own",
+            hint="CODES sets have one; set preprocess.own_split = false, or name a split_file",
+        )
+    label_of = {tracer: SPLIT_NAMES.index(name) for name, ids in dataset.own_split.items() for tracer in ids}
+    return np.array([label_of.get(tracer, UNUSED) for tracer in dataset.tracer_ids], dtype=np.uint8)
 
 
 def read_split_file(path: Path) -> dict[str, list[str]]:

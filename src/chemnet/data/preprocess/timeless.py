@@ -39,7 +39,9 @@ class Timeless(PreprocessingMethod):
     def __init__(self, config: ConfigDict, dataset: ChemDataset) -> None:
         super().__init__(config, dataset)
         self.labels = self.split_tracers()
-        n_rows = int((self.labels.labels[self.labels.tracers] == 0) @ dataset.lengths[self.labels.tracers])
+        n_rows = int(
+            (self.labels.labels[self.labels.tracers] == 0) @ self.labels.kept_lengths[self.labels.tracers]
+        )
         self._n_buckets = -(-n_rows * dataset.n_columns // BLOCK_VALUES)
 
     def writer(self, split: str, path: Path, layout: SplitLayout) -> SplitWriter:

@@ -2,7 +2,7 @@
 
 `train`, `test`, `val` (samples, steps, quantities), attribute `labels` of the file; optional `timesteps`
 (steps,) and `train_params`, `test_params`, `val_params` (samples, parameters), the same along a sample. A
-sample becomes the tracer ``train-0``, ``val-0`` or ``test-0``: the benchmark's own split can be kept.
+sample becomes the tracer ``train-0``, ``val-0`` or ``test-0``; ``preprocess.own_split`` keeps that split.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from chemnet.errors import DataError
 from chemnet.progress import get_logger
 
 SPLITS = ("train", "val", "test")
+# CODES watches the training on `test` and takes every published figure on `val`
+_ROLES = {"train": "train", "validate": "test", "test": "val"}
 _log = get_logger(__name__)
 
 
@@ -58,9 +60,12 @@ class CodesTable(TableSource):
         names = self._parameter_names(physical_names)
         self.columns = (TRACER, TIME, *names, *species)
         self._n_parameters = len(names)
-        self._ids = [
-            f"{name}-{i}" for name, count in zip(SPLITS, self._counts, strict=True) for i in range(count)
-        ]
+        ids = {
+            name: [f"{name}-{i}" for i in range(count)]
+            for name, count in zip(SPLITS, self._counts, strict=True)
+        }
+        self._ids = [one for name in SPLITS for one in ids[name]]
+        self.own_split = {role: ids[name] for role, name in _ROLES.items()}
 
     @staticmethod
     def matches(group: h5py.Group) -> bool:

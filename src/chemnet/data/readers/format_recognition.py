@@ -13,10 +13,12 @@ from chemnet.data.readers import npy
 from chemnet.data.readers.codes_hdf5 import CodesTable
 from chemnet.data.readers.hdf5 import SIGNATURE as HDF5_SIGNATURE
 from chemnet.data.readers.hdf5 import ColumnTable, groups, open_hdf5, understood
+from chemnet.data.readers.nautilus_netcdf import NautilusOutput
 from chemnet.data.readers.npy import NpyTable
 from chemnet.data.readers.pandas_hdf5 import PandasTable
 from chemnet.data.readers.plain_hdf5 import PlainHDF5
 from chemnet.data.readers.table_source import TableSource
+from chemnet.data.readers.uclchem_hdf5 import UclchemModels
 from chemnet.errors import DataError, nearest
 from chemnet.extras import require
 from chemnet.progress import get_logger
@@ -26,7 +28,8 @@ from chemnet.text_files import GZIP_SIGNATURE, UTF16_MARKS
 _log = get_logger(__name__)
 
 FORMATS = (
-    "pandas-HDF5, plain HDF5, HDF5 groups of columns (Carbox), CODES sets, "
+    "pandas-HDF5, plain HDF5, HDF5 groups of columns (Carbox), CODES sets, UCLCHEM's models in HDF5, "
+    "Nautilus' NetCDF, "
     "npy with columns.json, Parquet, CSV"
 )
 # What people hand over that is no table of chemnet's: how it begins, what it is, and the way out.
@@ -52,6 +55,7 @@ _OTHERS = {
     b"<": ("XML or HTML (a VOTable?)", "write CSV or Parquet: astropy.table.Table.read(path).write(...)"),
 }
 _EXAMINED_BYTES = 512
+_IN_HDF5 = (PandasTable, PlainHDF5, CodesTable, UclchemModels, NautilusOutput, ColumnTable)
 # What a folder may hold besides tables; result.toml and the like are a result directory's own.
 _NOT_TABLES = (".json", ".toml", ".md", ".txt", ".png", ".log", ".jsonl", ".safetensors", ".yaml", ".yml")
 _PANDAS_KEY = "df"
@@ -131,9 +135,13 @@ def open_table(path: Path, options: ConfigDict) -> TableSource:
         raise DataError(f"{path}: unknown format, begins with {start[:8]!r}", hint=f"chemnet reads {FORMATS}")
     require("pyarrow", f"{path}: reading CSV and Parquet")
     from chemnet.data.readers.arrow import ParquetTable
+    from chemnet.data.readers.carbox_csv import CarboxCSV
     from chemnet.data.readers.csv_table import CSVTable
 
-    return ParquetTable(path) if is_parquet else CSVTable(path, "," if options["decimal_comma"] else ".")
+    if is_parquet:
+        return ParquetTable(path)
+    table = CSVTable(path, "," if options["decimal_comma"] else ".")
+    return CarboxCSV(path) if CarboxCSV.matches(table.columns) else table
 
 
 def _beginning(path: Path) -> bytes:
@@ -163,6 +171,8 @@ def _open_hdf5(path: Path, options: ConfigDict) -> TableSource:
     file = open_hdf5(path)
     group = options["group"] or None
     tables = _tables(file)
+    if group is None and tables and all(map(UclchemModels.matches, tables.values())):
+        return UclchemModels(path, list(tables.values()))
     if group is None and len(tables) > 1 and _PANDAS_KEY in tables:
         group = _PANDAS_KEY
     if group is None and len(tables) == 1:
@@ -183,6 +193,10 @@ def _open_hdf5(path: Path, options: ConfigDict) -> TableSource:
         return PlainHDF5(path, node, options["physical"])
     if CodesTable.matches(node):
         return CodesTable(path, node, options["physical"])
+    if UclchemModels.matches(node):
+        return UclchemModels(path, [node])
+    if NautilusOutput.matches(node):
+        return NautilusOutput(path, node)
     return ColumnTable(path, node)
 
 
@@ -197,4 +211,4 @@ def _tables(file: h5py.File) -> dict[str, h5py.Group]:
 
 
 def _is_table(node: h5py.Group) -> bool:
-    return any(kind.matches(node) for kind in (PandasTable, PlainHDF5, CodesTable, ColumnTable))
+    return any(kind.matches(node) for kind in _IN_HDF5)

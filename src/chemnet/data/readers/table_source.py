@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +46,8 @@ class TableSource(ABC):
         The unit of the time where the file states it apart from the column's name.
     is_simulated
         Whether `chemnet simulate` wrote the file, whose conventions are known.
+    own_split
+        Ids of the tracers in each split, where the file states one.
     """
 
     path: Path
@@ -54,6 +56,7 @@ class TableSource(ABC):
     optional: frozenset[str] = frozenset()
     stated_time_unit: str | None = None
     is_simulated: bool = False
+    own_split: Mapping[str, Sequence[str]] | None = None
 
     @classmethod
     def recognises(cls, start: bytes) -> bool:

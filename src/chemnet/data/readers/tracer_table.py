@@ -73,6 +73,8 @@ class TracerTable(ChemDataset):
         self._catalogue = _of_agreed_length(catalogue, self._options["unequal_length"])
         self.tracer_ids = self._catalogue.ids
         self.lengths = self._catalogue.lengths + self._prepended
+        # ids of several files may have been renamed
+        self.own_split = self._catalogue.parts[0].source.own_split if len(catalogue.parts) == 1 else None
 
     def read(self, tracers: Sequence[int]) -> TracerBlock:
         """Return some tracers in raw units, checked and in chemnet's convention.
