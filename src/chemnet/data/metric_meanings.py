@@ -301,7 +301,9 @@ _TRAINING = (
     Meaning("wall_s", "wall time", "s", "Time that passed on the clock."),
 )  # fmt: skip
 METRICS = {
-    one.name: one for group in (_ERRORS, _STUDIES, _PHYSICS, _TRUST, _COST, _METHODS, _WAYS, _TRAINING) for one in group
+    one.name: one
+    for group in (_ERRORS, _STUDIES, _PHYSICS, _TRUST, _COST, _METHODS, _WAYS, _TRAINING)
+    for one in group
 }
 """Meanings by name."""
 #: methods that `benchmark` scores, and ways to predict whose cost it measures, in the order of tables
