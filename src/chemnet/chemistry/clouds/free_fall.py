@@ -39,7 +39,7 @@ def free_fall_density(time: Array, initial: float, final: float, factor: float =
 
     The closed form of the equation that UCLCHEM integrates (Rawlings et al. 1992, MNRAS 255, 471):
     ``dn/dt = f (n^4/n0)^(1/3) (24 pi G m_H n0 ((n/n0)^(1/3) - 1))^(1/2)``. UCLCHEM writes 0.33 for 1/3 and
-    begins at 1.001 n0, which makes its density differ by up to 1 % until twice the initial one.
+    begins at 1.001 n0: its collapse from 100 cm^-3 is the same within 0.5 % for 2.4 Myr and takes 3 % longer.
     """
     return np.minimum(initial * 10.0 ** collapse_profile(time / free_fall_time(initial, factor)), final)
 
