@@ -16,6 +16,7 @@ from chemnet.progress import get_logger, progress
 from chemnet.registry import chem_verb
 from chemnet.results import ResultWriter, VerbResult
 from chemnet.results.unfinished_runs import OwnedRun, unfinished
+from chemnet.verbs.simulate_plan import make_plan, provenance
 from chemnet.verbs.verb import Verb
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from chemnet.chemistry.simulation.outcomes import FinishedTracers
     from chemnet.chemistry.simulation.plan import SimulationPlan
-    from chemnet.chemistry.tracers import Tracer
     from chemnet.data.simulated_set import SimulatedSet
 
 TRACERS_FILE = "tracers.h5"
@@ -71,7 +71,10 @@ class Simulate(Verb[SimulateResult]):
     cli_name = "simulate"
     description = "integrate a chemical network along tracers: the truth that surrogates learn from"
     tables = ("simulate", "data_set")
-    examples = ("chemnet simulate simulate.n_tracers=64 simulate.n_steps=100",)
+    examples = (
+        "chemnet simulate simulate.n_tracers=64 simulate.n_steps=100",
+        "chemnet simulate simulate.cloud=hot_core simulate.uclchem.points=8",
+    )
 
     def run(
         self,
@@ -79,6 +82,7 @@ class Simulate(Verb[SimulateResult]):
         n_tracers: int | None = None,
         tracers: str | None = None,
         resume: str | None = None,
+        cloud: str | None = None,
     ) -> SimulateResult:
         """Integrate and return the set.
 
@@ -92,6 +96,8 @@ class Simulate(Verb[SimulateResult]):
             A file with your own tracers instead; as `simulate.tracers`.
         resume
             ``"latest"``, or the path or name of an unfinished run to resume; as `simulate.resume`.
+        cloud
+            One of UCLCHEM's standard models instead; as `simulate.cloud`.
 
         Raises
         ------
@@ -103,13 +109,14 @@ class Simulate(Verb[SimulateResult]):
             "network": _absolute(network),
             "n_tracers": n_tracers,
             "tracers": _absolute(tracers),
+            "cloud": cloud,
             "resume": resume,
         }
         config = self.with_arguments("simulate", given)
         unfinished_run = _unfinished_run(config)
         if unfinished_run is not None:
             config = _config_of(unfinished_run.path, config)
-        plan = _make_plan(config)
+        plan = make_plan(config)
         keep = unfinished_run is not None
         with ResultWriter(config, verb="simulate", resume=unfinished_run, keep_on_error=keep) as writer:
             _check_same_plan(writer.path, plan)
@@ -135,46 +142,6 @@ def _config_of(unfinished_run: Path, config: ConfigDict) -> ConfigDict:
     _log.info("going on with %s as it was configured", unfinished_run.name)
     begun = load_result_config(unfinished_run / "runtime_config.toml")
     return begun.replace({key: config.lookup(key) for key in _WORKER_KEYS})
-
-
-def _make_plan(config: ConfigDict) -> SimulationPlan:
-    """Read or generate all that the integration needs, so that bad input stops the run here."""
-    from chemnet.chemistry.formats.row_files import ReadingOptions
-    from chemnet.chemistry.network.initial_abundances import initial_abundances
-    from chemnet.chemistry.network.network import Network
-    from chemnet.chemistry.network.rate_options import RateOptions
-    from chemnet.chemistry.simulation.plan import SOLVER_OPTIONS, SimulationPlan
-
-    options = config["simulate"]
-    reading = ReadingOptions.of(config["network"])
-    network = Network.read(options["network"], reading).with_rates(RateOptions.of(options))
-    initial = {reading.naming.described(name): value for name, value in options["initial"].to_dict().items()}
-    plan = SimulationPlan(
-        network=network,
-        tracers=_tracers(config),
-        initial=initial_abundances(network, initial),
-        options={name: options[name] for name in SOLVER_OPTIONS},
-    )
-    plan.check_temperatures()
-    return plan
-
-
-def _tracers(config: ConfigDict) -> list[Tracer]:
-    from chemnet.chemistry.tracers import generate_tracers
-    from chemnet.data.readers.forcing_table import read_tracers
-
-    options = config["simulate"]
-    if options["tracers"] is not False:
-        return read_tracers(options["tracers"], config)
-    return generate_tracers(
-        options["n_tracers"],
-        config["general"]["seed"],
-        n_steps=options["n_steps"],
-        end_time=options["end_time"],
-        weights=options["families"],
-        pre_phase_share=options["pre_phase_share"],
-        heating_share=options["heating_share"],
-    )
 
 
 def _check_same_plan(folder: Path, plan: SimulationPlan) -> None:
@@ -242,6 +209,7 @@ def _bar(total: int, done: int) -> Any:
 
 def _gather(config: ConfigDict, plan: SimulationPlan, finished: FinishedTracers, folder: Path) -> None:
     """Write the finished tracers in order into one file, and why the others failed into another."""
+    from chemnet.chemistry.simulation.shielding import shielded_tracer
     from chemnet.data.simulated_set import SimulatedWriter
 
     outcomes = [(index, finished.load(index).reason) for index in range(len(plan.tracers))]
@@ -255,12 +223,13 @@ def _gather(config: ConfigDict, plan: SimulationPlan, finished: FinishedTracers,
     good = [index for index, reason in outcomes if not reason]
     hidden = folder / f".{TRACERS_FILE}"
     names = plan.network.species_names
-    provenance, parameters = _provenance(config, plan), plan.physical_names
-    with SimulatedWriter(hidden, names, len(good), plan.longest, provenance, parameters) as writer:
+    made_by, parameters = provenance(config, plan), plan.physical_names
+    with SimulatedWriter(hidden, names, len(good), plan.longest, made_by, parameters) as writer:
         for index in good:
             outcome = finished.load(index)
             assert outcome.abundances is not None  # none of the failed ones
-            writer.add(plan.tracers[index], index, outcome.abundances, outcome.statistics)
+            tracer = shielded_tracer(plan, index, finished)
+            writer.add(tracer, index, outcome.abundances, outcome.statistics)
     hidden.replace(folder / TRACERS_FILE)
 
 
@@ -268,28 +237,6 @@ def _failure(plan: SimulationPlan, index: int, reason: str) -> dict[str, Any]:
     """Return what `failed.json` keeps of a tracer."""
     tracer = plan.tracers[index]
     return {"index": index, "tracer_id": tracer.tracer_id, "family": tracer.family, "reason": reason}
-
-
-def _provenance(config: ConfigDict, plan: SimulationPlan) -> dict[str, Any]:
-    """Return what made the set, without anything that differs between equal runs."""
-    from dataclasses import asdict
-    from importlib.metadata import version
-
-    from chemnet.chemistry.formats.row_files import ReadingOptions
-
-    options = config["simulate"]
-    return {
-        "chemnet_version": version("chemnet"),
-        "network": plan.network.name,
-        "network_source": str(options["network"]),
-        "network_options": json.dumps(asdict(ReadingOptions.of(config["network"]))),
-        "seed": config["general"]["seed"],
-        "tracers": "generated" if options["tracers"] is False else Path(options["tracers"]).name,
-        "solver_options": json.dumps(dict(plan.options)),
-        "grain": json.dumps(asdict(plan.network.rate_options.grain)),
-        "rate_scale": json.dumps(dict(plan.network.rate_options.scale)),
-        **{f"{part.replace(' ', '_')}_digest": digest for part, digest in plan.digests().items()},
-    }
 
 
 def _finish(config: ConfigDict, writer: ResultWriter) -> None:

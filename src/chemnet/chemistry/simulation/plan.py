@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from chemnet.chemistry.clouds import SHIELDING_SPECIES, Layers
 from chemnet.chemistry.network.rate_options import RateOptions
 from chemnet.chemistry.rates.temperature_coverage import temperature_coverage
 from chemnet.chemistry.tracers import PHYSICAL_NAMES, Tracer
@@ -38,21 +39,31 @@ class SimulationPlan:
         Shape ``(n_species,)``: abundances before everything.
     options
         Keyword arguments of ``Network.solve``.
+    layers
+        The gas of each tracer where they are the points of a cloud, which shield one another; else None.
+    origin
+        What the set is to say of where its tracers come from.
     """
 
     network: Network
     tracers: Sequence[Tracer]
     initial: NDArray[np.float64]
     options: Mapping[str, Any]
+    layers: Layers | None = None
+    origin: Mapping[str, str] = field(default_factory=dict)
 
     def digests(self) -> dict[str, str]:
         """Return one digest per part; equal digests mean equal abundances."""
-        return {
+        digests = {
             "network": network_digest(self.network),
             "tracers": _tracers_digest(self.tracers),
             "initial abundances": _digest([self.initial.tobytes()]),
             "solver options": _digest([json.dumps(dict(self.options), sort_keys=True).encode()]),
         }
+        if self.layers is not None:
+            outside = repr((self.layers.base_av, self.layers.dust_to_gas)).encode()
+            digests["layers"] = _digest([self.layers.nuclei.tobytes(), outside])
+        return digests
 
     def check_temperatures(self) -> None:
         """Refuse tracers that leave the temperatures of the network, before any is integrated.
@@ -76,7 +87,8 @@ class SimulationPlan:
     @property
     def physical_names(self) -> tuple[str, ...]:
         """The physical columns, the same of all tracers."""
-        return self.tracers[0].names
+        shielding = () if self.layers is None else tuple(SHIELDING_SPECIES)
+        return (*self.tracers[0].names, *shielding)
 
     @property
     def longest(self) -> int:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chemnet.chemistry.simulation.outcomes import FinishedTracers, Outcome
 from chemnet.chemistry.simulation.plan import SimulationPlan
+from chemnet.chemistry.simulation.shielding import shielded_tracer
 from chemnet.chemistry.solver.outcome_codes import SolverCode
 from chemnet.chemistry.tracers import Tracer
 from chemnet.workers import Workers, completed, worker_count
@@ -35,12 +36,32 @@ def integrate_tracers(plan: SimulationPlan, finished: FinishedTracers, workers: 
     The solver releases the interpreter lock, so threads use as many cores. The order of the outcomes depends
     on the workers, what is stored does not.
     """
-    todo = ((index, tracer) for index, tracer in enumerate(plan.tracers) if index not in finished)
     # network and options are sent to each worker once, a tracer when its turn comes
-    common = workers.share(replace(plan, tracers=()))
+    common = workers.share(replace(plan, tracers=(), layers=None))
+    if plan.layers is not None:
+        yield from _integrate_inwards(plan, finished, workers, common)
+        return
+    todo = ((index, tracer) for index, tracer in enumerate(plan.tracers) if index not in finished)
     for _, outcome in completed(workers, integrate_tracer, todo, shared=[common]):
         finished.store(outcome)
         yield outcome
+
+
+def _integrate_inwards(
+    plan: SimulationPlan, finished: FinishedTracers, workers: Workers, common: Any
+) -> Iterator[Outcome]:
+    """Integrate the points of a cloud one after another, the outermost first: it shields the others."""
+    failed = ""
+    for point in reversed(range(len(plan.tracers))):
+        if point not in finished:
+            outcome = Outcome(point, None, f"what shields it is unknown: point {failed}, further out, failed")
+            if not failed:
+                task = (point, shielded_tracer(plan, point, finished))
+                ((_, outcome),) = completed(workers, integrate_tracer, [task], shared=[common])
+            finished.store(outcome)
+            yield outcome
+        if not failed and finished.load(point).reason:
+            failed = plan.tracers[point].tracer_id
 
 
 def integrate_tracer(plan: SimulationPlan, numbered: tuple[int, Tracer]) -> Outcome:
