@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
+from chemnet.config import load_config
 from chemnet.data.simulated_set import SimulatedSet
-from chemnet.plots.figures import COLOURS, figure_style, save_figure
+from chemnet.figure_style import COLOURS, figure_style, paper_figure, save_figure
 
 OVER_TIME = ("CO", "$CO", "H2O", "$H2O", "CH3OH")
 WITH_DEPTH = ("C+", "C", "CO", "H2O")
@@ -26,14 +26,14 @@ LOWEST = 1e-12
 def main(hot_core: str, cloud: str, picture: str) -> None:
     """Draw both and write the picture."""
     with figure_style():
-        figure = Figure(figsize=(7.1, 3.6), layout="constrained")
+        figure = paper_figure(92.0)
         axes = figure.subplots(1, 3)
         with SimulatedSet(Path(hot_core) / "tracers.h5") as simulated:
             draw_conditions(axes[0], simulated)
             draw_over_time(axes[1], simulated)
         with SimulatedSet(Path(cloud) / "tracers.h5") as simulated:
             draw_with_depth(axes[2], simulated)
-        save_figure(figure, picture)
+        save_figure(figure, picture, load_config())
 
 
 def draw_conditions(axes: Axes, simulated: SimulatedSet) -> None:
