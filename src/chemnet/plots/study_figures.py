@@ -32,14 +32,16 @@ def draw_study(study: str, varied: str, records: Sequence[Mapping[str, Any]]) ->
         overall, along = figure.subplots(1, 2)
         values = [record["value"] for record in records]
         overall.plot(values, [record["errors"]["mlae"] for record in records], "o-", color=COLOURS[0])
-        if min(values) > 0 and max(values) > 8 * min(values):
+        if max(values) > 8 * min(values):
             overall.set_xscale("log")
+            overall.minorticks_off()
+        overall.set_xticks(values, list(map(str, values)))
         overall.set(xlabel=varied, ylabel=_ERROR, title=study.replace("_", " "), ylim=(0.0, None))
         shades = colormaps[COLOUR_MAP](np.linspace(0.0, 0.9, len(records)))
         for record, shade in zip(records, shades, strict=True):
             _along(along, record["errors"]["by_step"], str(record["value"]), shade)
         along.set(xlabel="row", ylabel=_ERROR, ylim=(0.0, None))
-        along.legend(title=varied)
+        along.legend(title=varied, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
 
 
@@ -54,7 +56,7 @@ def draw_ensemble(ensemble: Mapping[str, Any]) -> Figure:
         title = f"{ensemble['members']} members"
         if correlation is not None:
             title += f", correlation {correlation:.2f}"
-        axis.set(xlabel="row", ylabel=_ERROR, ylim=(0.0, None), title=title)
+        axis.set(xlabel="row", ylabel="mean [dex]", ylim=(0.0, None), title=title)
         axis.legend()
     return figure
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -40,12 +40,15 @@ class StudyPlan:
         The configuration of the training on everything, with the inputs that it uses.
     prefix
         Component names without those of the variants; unique to the study.
+    batch_size
+        Rows or windows per step of the training on everything.
     preprocess, autoencoder
         Paths of these inputs; None for an emulator that needs no autoencoder.
     """
 
     config: ConfigDict
     prefix: str
+    batch_size: int
     preprocess: str
     autoencoder: str | None = None
 
@@ -120,10 +123,12 @@ def run_trainings(plan: StudyPlan, variants: Sequence[Variant], folder: Path) ->
     file = folder / TRAININGS_FILE
     records = {(one["study"], one["value"]): TrainingRecord(**one) for one in journal.entries(file)}
     left = [one for one in variants if (one.study, one.value) not in records]
+    # a training has no workers of its own
+    alone = replace(plan, config=plan.config.replace({"general.dask": False}))
     with progress(total=len(variants), desc="study", unit="training") as bar:
         bar.n = bar.initial = len(variants) - len(left)
         with open_workers(plan.config, ThisThread) as workers:
-            for variant, record in completed(workers, train_and_judge, left, shared=[_without_workers(plan)]):
+            for variant, record in completed(workers, train_and_judge, left, shared=[alone]):
                 journal.append(file, asdict(record))
                 records[variant.study, variant.value] = record
                 bar.update()
@@ -225,10 +230,3 @@ def _today(config: ConfigDict) -> dict[str, Any]:
     """Return where results go, where networks run and what tracks them."""
     keys = [*_TODAY, *(f"mlflow.{key}" for key in config["mlflow"])]
     return {key: config.lookup(key) for key in keys}
-
-
-def _without_workers(plan: StudyPlan) -> StudyPlan:
-    """Return a plan whose trainings have no workers of their own."""
-    return StudyPlan(
-        plan.config.replace({"general.dask": False}), plan.prefix, plan.preprocess, plan.autoencoder
-    )

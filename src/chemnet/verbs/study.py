@@ -135,14 +135,15 @@ def _study(config: ConfigDict, begun: OwnedRun | None) -> ResultDirectory:
     from chemnet.training.loop.tracking import tracked_where_possible
 
     data = PreprocessedData(inputs["preprocess"])
-    wanted = variants(config, data, _batch_size(config))
+    batch_size = _batch_size(config, inputs["preprocess"])
+    wanted = variants(config, data, batch_size)
     used = {f"train.{role}_dir": str(one.path) for role, one in inputs.items()}
     config = tracked_where_possible(config.replace({**used, "study.resume": False, "train.resume": False}))
     component = config["train"]["component"] or config["model"]["name"].rpartition(".")[2]
     with ResultWriter(config, "study", component, parents=inputs, resume=begun) as writer:
         prefix = f"{component}-{writer.path.name.rpartition('-')[2]}"
         autoencoder = str(inputs["autoencoder"].path) if "autoencoder" in inputs else None
-        plan = StudyPlan(config, prefix, str(data.path), autoencoder)
+        plan = StudyPlan(config, prefix, batch_size, str(data.path), autoencoder)
         try:
             writer.keep_on_error = True
             records = run_trainings(plan, wanted, writer.path)
@@ -172,11 +173,14 @@ def _check_model(config: ConfigDict) -> None:
             )
 
 
-def _batch_size(config: ConfigDict) -> int:
-    """Return the rows or windows per step of the training on everything."""
+def _batch_size(config: ConfigDict, data: ResultDirectory) -> int:
+    """Return the rows or windows per step of the training on everything: no more than there are."""
+    from chemnet.training.feeds.split_feeds import training_data
+
     table, feed = config["train"], MODELS.get(config["model"]["name"]).feed
-    size: int = table["batch_size"] or table[f"{feed}_per_batch"]
-    return size
+    split = training_data(data, config).split("train")
+    n_items = len(split.window_start) if feed == "windows" else split.n_rows
+    return min(table["batch_size"] or table[f"{feed}_per_batch"], n_items)
 
 
 def _finish(plan: StudyPlan, records: Sequence[TrainingRecord], writer: ResultWriter) -> None:
@@ -243,7 +247,7 @@ def _as_value(main: dict[str, Any], study: str, plan: StudyPlan) -> dict[str, An
     """Return the training on everything as one of a study's, with the value that it stands for there."""
     if study == "extrapolation":
         return {**main, "value": len(main["errors"]["by_step"]) + 1}
-    return {**main, "value": _batch_size(plan.config) if study == "batch_size" else 1}
+    return {**main, "value": plan.batch_size if study == "batch_size" else 1}
 
 
 def _tables(content: dict[str, Any]) -> dict[str, list[list[str]]]:
