@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chemnet.models.emulators.steps.step import SOLVER_STEPS
-from chemnet.surrogate import array_checks
+from chemnet.surrogate import input_checks
 from chemnet.surrogate.bulk.cell_batches import as_given, run
 from chemnet.surrogate.rollout import Rollout, log_solver_steps, read, rollout_states
 from chemnet.surrogate.trust.calibration import Judgement
@@ -25,7 +25,7 @@ from chemnet.surrogate.trust.expected_error import Trust
 from chemnet.surrogate.wrappers.conservation import ConservingPredictor
 from chemnet.surrogate.wrappers.surrogate_ensemble import Components, Ensemble
 
-Histories = tuple[array_checks.Array, array_checks.Array, array_checks.Array]
+Histories = tuple[input_checks.Array, input_checks.Array, input_checks.Array]
 
 
 def abundances_along(

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from chemnet.errors import DataError, ModelError
-from chemnet.surrogate.array_checks import Array, is_named
+from chemnet.surrogate.input_checks import Array, is_named
 from chemnet.surrogate.predictor import gradients_wanted
 from chemnet.surrogate.wrappers.conservation import ConservingPredictor
 from chemnet.surrogate.wrappers.surrogate_ensemble import Components

@@ -18,7 +18,7 @@ from torch import Tensor
 from chemnet.chemistry.network.stoichiometry import charges
 from chemnet.config import ConfigDict
 from chemnet.errors import ConfigError, ModelError
-from chemnet.surrogate import array_checks
+from chemnet.surrogate import input_checks
 from chemnet.surrogate.along_histories import (
     Histories,
     abundances_along,
@@ -32,7 +32,7 @@ from chemnet.surrogate.bulk.rollout_file import RolloutFile
 from chemnet.surrogate.bulk.stepper import Stepper
 from chemnet.surrogate.bulk.stream import kept_of, stream, weights_digest
 from chemnet.surrogate.gradients import asks_for_gradients, histories_of_step, tensors_of
-from chemnet.surrogate.prediction_inputs import InputChecker
+from chemnet.surrogate.input_checks import InputChecker
 from chemnet.surrogate.predictor import Parts
 from chemnet.surrogate.rollout import Rollout
 from chemnet.surrogate.saved import write_surrogate
@@ -216,7 +216,7 @@ class Surrogate:
         DataError
             For a wrong shape, or a value that is negative or not finite.
         """
-        checked = array_checks.check_abundances(abundances, self.species)
+        checked = input_checks.check_abundances(abundances, self.species)
         return run(self.components.encode, self.device, abundances, checked)
 
     def decode(self, latents: Any) -> Any:
@@ -227,7 +227,7 @@ class Surrogate:
         DataError
             For a wrong shape, or a value that is not finite.
         """
-        checked = array_checks.check_latents(latents, self.latent_dim)
+        checked = input_checks.check_latents(latents, self.latent_dim)
         return run(lambda latent: self.components.decode(latent.float()), self.device, latents, checked)
 
     def conserve(self, abundances: Any, totals: Any) -> Any:
@@ -251,8 +251,8 @@ class Surrogate:
         ModelError
             When no positive abundances near the given ones have these totals.
         """
-        start = array_checks.check_abundances(abundances, self.species)
-        wanted = array_checks.check_totals(totals, start @ self.data.stoichiometry, self.elements)
+        start = input_checks.check_abundances(abundances, self.species)
+        wanted = input_checks.check_totals(totals, start @ self.data.stoichiometry, self.elements)
         atoms, charge = torch.from_numpy(self.data.stoichiometry), self.predictor.charges
         corrected = conserve_elements(
             torch.from_numpy(start), torch.from_numpy(wanted), atoms, charges_S=charge
@@ -274,8 +274,8 @@ class Surrogate:
         DataError
             For input that cannot be used, naming cell and step.
         """
-        given = np.atleast_2d(array_checks.as_array(latents))
-        start = array_checks.check_latents(given, self.latent_dim)
+        given = np.atleast_2d(input_checks.as_array(latents))
+        start = input_checks.check_latents(given, self.latent_dim)
         forcing, steps = self._inputs.histories(physical, dt, latents=start)
         found = latents_along(self.components, (start, forcing, steps), like=latents)
         return _as_asked(found, physical)
@@ -361,7 +361,7 @@ class Surrogate:
         inputs, wanted = self._asked(physical, abundances, dt, rows)
         inside = self._inputs.inside(*inputs)
         emulated, trust = trust_along(self.predictor, self.judgement, inputs, inside, wanted, like=abundances)
-        if array_checks.is_one_cell(physical):
+        if input_checks.is_one_cell(physical):
             trust = trust.of_cell(0)
         return _as_asked(emulated, physical), trust
 
@@ -469,7 +469,7 @@ class Surrogate:
         ...     latents = stepper([[density, field, av, temperature]], 3000.0)
         >>> abundances = surrogate.decode(latents)  # doctest: +SKIP
         """
-        start = array_checks.check_latents(latents, self.latent_dim)
+        start = input_checks.check_latents(latents, self.latent_dim)
         return Stepper.of(self.components, start, self.domain.dt_usual)
 
     def step(self, physical: Any, abundances: Any, dt: Any = None) -> Any:
@@ -487,7 +487,7 @@ class Surrogate:
         histories: tuple[Any, Any] = self._inputs.of_one_step(physical, dt)
         if asks_for_gradients(physical, abundances, dt):
             histories = histories_of_step(histories, physical, dt)
-        start = array_checks.ordered_columns("abundances", abundances, self.species)
+        start = input_checks.ordered_columns("abundances", abundances, self.species)
         return self.emulate(histories[0], start, histories[1])[:, 1]
 
     def in_domain(self, physical: Any, abundances: Any = None, dt: Any = None) -> NDArray[np.bool_]:
@@ -503,7 +503,7 @@ class Surrogate:
 
     def _asked(self, physical: Any, abundances: Any, dt: Any, rows: Any) -> tuple[Histories, Tensor]:
         inputs = self.checked_inputs(physical, abundances, dt)
-        return inputs, torch.from_numpy(array_checks.check_rows(rows, inputs[1].shape[1]))
+        return inputs, torch.from_numpy(input_checks.check_rows(rows, inputs[1].shape[1]))
 
     def checked_inputs(self, physical: Any, abundances: Any, dt: Any = None) -> Histories:
         """Return checked abundances `(B, S)`, parameters `(B, T, P)` and time steps `(B, T - 1)`, float64.
@@ -524,4 +524,4 @@ class Surrogate:
 
 def _as_asked(result: Any, physical: Any) -> Any:
     """Return results of cells `(1, ...)` without their first axis where one cell was asked for."""
-    return result[0] if array_checks.is_one_cell(physical) else result
+    return result[0] if input_checks.is_one_cell(physical) else result

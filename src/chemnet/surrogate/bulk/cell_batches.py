@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from chemnet.surrogate.array_checks import Array
+from chemnet.surrogate.input_checks import Array
 
 # cells times steps that are predicted together [states]: bounds memory, whatever the number of cells
 _STATES_PER_CALL = 65536

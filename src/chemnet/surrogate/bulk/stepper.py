@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from chemnet.errors import DataError
 from chemnet.models.emulators.steps.step import LATENT
-from chemnet.surrogate.array_checks import Array
 from chemnet.surrogate.engine.fused_predictor import FusedPredictor
+from chemnet.surrogate.input_checks import Array
 from chemnet.surrogate.wrappers.surrogate_ensemble import Components
 
 Floats = NDArray[np.float32]

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from chemnet.errors import DataError, suggest
 from chemnet.progress import progress
-from chemnet.surrogate import array_checks
+from chemnet.surrogate import input_checks
 from chemnet.surrogate.bulk.rollout_file import RolloutFile, append, begin
-from chemnet.surrogate.prediction_inputs import InputChecker
+from chemnet.surrogate.input_checks import InputChecker
 from chemnet.surrogate.predictor import Parts
 from chemnet.surrogate.rollout import Rollout, rollout_states
 from chemnet.surrogate.wrappers.conservation import ConservingPredictor
@@ -130,9 +130,9 @@ def cells_per_batch(components: Components, n_rows: int, kept: Kept) -> int:
 def _predicted(
     predictor: ConservingPredictor[Components],
     kept: Kept,
-    start: array_checks.Array,
-    forcing: array_checks.Array,
-    steps: array_checks.Array,
+    start: input_checks.Array,
+    forcing: input_checks.Array,
+    steps: input_checks.Array,
 ) -> NDArray[np.float32]:
     columns, components = list(kept.columns), predictor.inner
     with torch.inference_mode():
@@ -163,7 +163,7 @@ def weights_digest(parts: Parts) -> str:
 def _start(abundances: Any, cells: slice) -> Any:
     """Return the abundances of some cells, `(B, S)`; those of one row are for all."""
     if getattr(abundances, "ndim", 2) == 1:
-        return np.broadcast_to(array_checks.as_array(abundances), (cells.stop - cells.start, len(abundances)))
+        return np.broadcast_to(input_checks.as_array(abundances), (cells.stop - cells.start, len(abundances)))
     if isinstance(abundances, Mapping):
         return {name: values[cells] for name, values in abundances.items()}
     return abundances[cells]

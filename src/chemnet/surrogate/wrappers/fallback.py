@@ -25,7 +25,7 @@ from chemnet.chemistry.simulation.simulate import worker_count
 from chemnet.chemistry.tracers import PHYSICAL_NAMES
 from chemnet.errors import DataError, ModelError, suggest
 from chemnet.progress import get_logger
-from chemnet.surrogate.array_checks import check_rows, is_one_cell
+from chemnet.surrogate.input_checks import check_rows, is_one_cell
 from chemnet.surrogate.predictor import State, without
 from chemnet.surrogate.rollout import trajectory
 from chemnet.surrogate.surrogate import Surrogate
