@@ -93,7 +93,8 @@ def _draw_fluxes(
     for number, i in enumerate(largest):
         values = np.where(sign * budget.fluxes[i] > 0.0, sign * budget.fluxes[i], np.nan)
         style = "-" if number < _OWN_COLOURS else "--"
-        label = f"{typeset_reaction(_short(budget.reactions[i]))}  {100 * shares[i]:.0f} %"
+        share = f"{100 * shares[i]:.0f} %" if shares[i] >= 0.005 else "< 1 %"
+        label = f"{typeset_reaction(_short(budget.reactions[i]))}  {share}"
         axes.semilogy(time, values, style, color=f"C{number % _OWN_COLOURS}", label=label, linewidth=1.0)
     axes.semilogy(time, np.where(total > 0.0, total, np.nan), "--", color=GREY, linewidth=1.0)
     if total.max(initial=0.0) > 0.0:

@@ -18,7 +18,7 @@ from chemnet.plots.labels import TIME
 
 #: a column whose 5th and 95th percentile differ by more than this factor is shown on a logarithmic scale
 LOG_RATIO = 30.0
-PANEL_HEIGHT = 52.0  # [mm]
+PANEL_HEIGHT, PANEL_HEIGHT_3D = 52.0, 56.0  # [mm]
 # an embedding is shown between these quantiles and a margin beside them: few strays would shrink all else
 _VIEW, _VIEW_MARGIN = (0.002, 0.998), 0.25
 
@@ -67,12 +67,15 @@ class Shade:
         return (LogNorm if self.logarithmic else Normalize)(self.low, self.high, clip=True)
 
 
-def panels(count: int, height: float = PANEL_HEIGHT) -> tuple[Figure, list[Axes]]:
+def panels(
+    count: int, height: float = PANEL_HEIGHT, layout: str | None = "constrained"
+) -> tuple[Figure, list[Axes]]:
     """Return a figure with `count` panels, at most three in a row, the last row centred."""
     across = 2 if count == 4 else min(count, 3)
     down = math.ceil(count / across)
-    figure = paper_figure(height * down)
-    figure.set_layout_engine("constrained", wspace=0.04, hspace=0.05)
+    figure = paper_figure(height * down, layout)
+    if layout:
+        figure.set_layout_engine("constrained", wspace=0.04, hspace=0.05)
     grid = figure.add_gridspec(down, 2 * across)
     axes = []
     for number in range(count):
@@ -100,15 +103,18 @@ def embedding_panels(
     title
         Above the panels; states outside the view are counted behind it.
     axes_names
-        What the components are called, with the variance that each explains where that is known.
+        What the components are called.
     """
     view = _view(embedding)
     outside = int(((embedding < view[0]) | (embedding > view[1])).any(axis=1).sum())
     if outside:
         title += f"; {outside:,} outside the view"
     with figure_style():
-        figure, axes = panels(len(columns))
-        if embedding.shape[1] == 3:
+        if embedding.shape[1] == 2:
+            figure, axes = panels(len(columns))
+        else:  # the layout engine cannot make room for labels in perspective
+            figure, axes = panels(len(columns), PANEL_HEIGHT_3D, layout=None)
+            figure.subplots_adjust(left=0.0, right=0.94, top=0.9, bottom=0.06, wspace=0.3, hspace=0.25)
             axes = [_in_perspective(figure, axis) for axis in axes]
         for axis, (name, values) in zip(axes, columns.items(), strict=True):
             _draw_embedding(figure, axis, embedding, np.asarray(values), name)
@@ -125,12 +131,13 @@ def _view(embedding: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _set_view(axis: Axes, view: tuple[np.ndarray, np.ndarray], names: Sequence[str]) -> None:
-    """Limit the axes to a view, one unit as long in every direction, and name them."""
+    """Limit the axes to a view, one unit as long in both directions of a plane, and name them."""
     room = 0.03 * np.maximum(view[1] - view[0], 1e-12)
     for letter, low, high, name in zip("xyz", view[0] - room, view[1] + room, names, strict=False):
         axis.set(**{f"{letter}lim": (low, high), f"{letter}label": name})
     if len(view[0]) == 3:
-        axis.set_box_aspect((view[1] - view[0] + 2.0 * room).tolist())  # type: ignore[arg-type]
+        axis.set_box_aspect(None, zoom=0.8)  # type: ignore[call-arg]
+        axis.tick_params(pad=-2)
     else:
         axis.set_aspect("equal")
 
@@ -161,8 +168,8 @@ def _draw_embedding(figure: Figure, axis: Axes, embedding: np.ndarray, values: n
         "rasterized": True,
     }
     points = axis.scatter(*embedding.T, **look)
-    bar: Any = {"label": label, "extend": shade.extend, "pad": 0.02 if embedding.shape[1] == 2 else 0.12}
-    figure.colorbar(points, ax=axis, shrink=0.9, aspect=25, **bar)
+    bar: Any = {"label": label, "extend": shade.extend, "pad": 0.02 if embedding.shape[1] == 2 else 0.2}
+    figure.colorbar(points, ax=axis, shrink=0.9 if embedding.shape[1] == 2 else 0.7, aspect=25, **bar)
     axis.set_title(name)
 
 

@@ -194,8 +194,7 @@ def _figure(
     shown = f"{len(rows):,} of {len(data):,}" if len(rows) < len(data) else f"{len(data):,}"
     reducer = config["umap"]["reducer"]
     names = [f"{reducer} {number + 1}" for number in range(embedding.shape[1])]
+    title = f"{reducer} of {shown} states"
     if explained:
-        names = [
-            f"{name} ({share:.0%} of the variance)" for name, share in zip(names, explained, strict=True)
-        ]
-    return embedding_panels(embedding[rows], columns, f"{reducer} of {shown} states", names)
+        title += f"; {', '.join(f'{share:.0%}' for share in explained)} of the variance"
+    return embedding_panels(embedding[rows], columns, title, names)

@@ -82,7 +82,8 @@ def test_principal_components_tell_the_variance_that_each_explains(known):
     _, result, _ = known
     shares = result.summary["explained_variance"]
     assert 1.0 >= shares[0] >= shares[1] >= 0.0
-    assert result.plot().axes[0].get_xlabel() == f"pca 1 ({shares[0]:.0%} of the variance)"
+    told = f"pca of 360 states; {shares[0]:.0%}, {shares[1]:.0%} of the variance"
+    assert result.plot().get_suptitle() == told
 
 
 def test_the_reloaded_result_places_further_states_as_before(known):
