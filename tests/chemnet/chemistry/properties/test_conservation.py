@@ -8,15 +8,21 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from chemnet.chemistry.network.network import Network
 from chemnet.chemistry.network.species import parse_species
 from chemnet.chemistry.network.species_and_reactions import Reaction
+from chemnet.chemistry.solver.outcome_codes import SolverCode
 
 Array = NDArray[np.float64]
+Rates = dict[str, tuple[float, float]]
+# s-1 for cosmic rays, up to ten times what light does to atoms nearby; cm3 s-1
+NATURAL: Rates = {"CRP": (1e-19, 1e-8), "TWOBODY": (1e-14, 1e-7)}
+# an atom is ionised up to 1e18 times in a step
+ABSURD: Rates = {"CRP": (1e3, 1e7), "TWOBODY": (1e-14, 1e-7)}
 POOL = (
     "H",
     "H2",
@@ -60,11 +66,10 @@ CANDIDATES = balanced_reactions()
 
 
 def random_network(
-    rng: np.random.Generator, make_network: Callable[[list[str], list[Reaction]], Network]
+    rng: np.random.Generator, make_network: Callable[[list[str], list[Reaction]], Network], rates: Rates
 ) -> Network:
-    """Return a network of up to 30 of the candidates, at rates over many decades."""
+    """Return a network of up to 30 of the candidates, at rates between two limits for each kind."""
     chosen = rng.choice(len(CANDIDATES), size=rng.integers(1, 30), replace=False)
-    rates = {"CRP": (1e3, 1e7), "TWOBODY": (1e-14, 1e-7)}
     reactions = [
         Reaction(one.reactants, one.products, one.kind, float(np.exp(rng.uniform(*np.log(rates[one.kind])))))
         for one in (CANDIDATES[i] for i in chosen)
@@ -85,11 +90,27 @@ def test_random_networks_keep_elements_and_charge(
     make_network: Callable[[list[str], list[Reaction]], Network], tracer: dict[str, Array], seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
-    network = random_network(rng, make_network)
+    network = random_network(rng, make_network, NATURAL)
     solution = network.solve(tracer, 10.0 ** rng.uniform(-8.0, -1.0, len(POOL)))
     assert solution.succeeded, solution.message
     assert worst_drift(network, solution.abundances) < 1e-10
     assert (solution.abundances >= 0.0).all()
+
+
+@settings(max_examples=15)
+@example(seed=5396213)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_what_rounding_does_not_let_a_solver_follow_is_given_up_and_what_it_returns_keeps_elements_and_charge(
+    make_network: Callable[[list[str], list[Reaction]], Network], tracer: dict[str, Array], seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    network = random_network(rng, make_network, ABSURD)
+    solution = network.solve(tracer, 10.0 ** rng.uniform(-8.0, -1.0, len(POOL)))
+    reached = len(tracer["time"]) if solution.failed_step is None else solution.failed_step + 1
+    assert solution.succeeded or solution.code is SolverCode.NOT_CONSERVED
+    assert worst_drift(network, solution.abundances[:reached]) < 1e-10
+    assert (solution.abundances[:reached] >= 0.0).all()
+    assert np.isnan(solution.abundances[reached:]).all()
 
 
 @pytest.mark.parametrize("name", ["collapse", "collapse_bulk"])
