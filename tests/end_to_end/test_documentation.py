@@ -51,7 +51,7 @@ def test_every_promise_names_tests_that_exist(page: str, least: int) -> None:
 def test_every_place_in_the_house_is_there() -> None:
     text = (ROOT / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
     files = re.findall(r"^\| .+ \| `([\w/]+\.\w+)` \|$", text, re.MULTILINE)
-    assert len(files) == 15
+    assert len(files) >= 15
     assert [file for file in files if not (ROOT / "src" / "chemnet" / file).is_file()] == []
 
 
