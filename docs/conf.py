@@ -17,6 +17,8 @@ extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
+    "links",
+    "mathml",
     "reference_pages",
 ]
 source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb", ".rst": "restructuredtext"}
@@ -24,9 +26,12 @@ exclude_patterns = ["_build", "_ext", "jupyter_execute"]
 html_theme = "furo"
 html_title = f"chemnet {release}"
 html_show_sourcelink = False
+html_math_renderer = "mathml"
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
+# `sphinx -b linkcheck`: journals answer robots with an error
+linkcheck_ignore = [r"https://doi\.org/.*", r"http://127\.0\.0\.1.*"]
 # notebooks are committed executed; tests/end_to_end re-runs them
 nb_execution_mode = "off"
 nb_merge_streams = True

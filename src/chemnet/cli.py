@@ -17,9 +17,9 @@ from typing import Any, NoReturn, Self
 from chemnet.config import ConfigManager
 from chemnet.config.overrides import join_key
 from chemnet.errors import ChemNetError, ConfigError, nearest
-from chemnet.progress import configure_logging, is_first_process, process_count
+from chemnet.progress import coloured, configure_logging, is_first_process, process_count
 from chemnet.registry import VERBS, verb_descriptions
-from chemnet.results import VerbResult
+from chemnet.results import VerbResult, command
 
 EXIT_DONE = 0
 EXIT_WRONG_USE = 2
@@ -37,7 +37,7 @@ HYRAX_VERBS = {
     "infer_stream": "infer",
 }
 """What does here what these verbs of Hyrax do."""
-_COMMON = ("config_files", "overrides", "debug", "json", "quiet", "verbose")
+_COMMON = ("config_files", "overrides", "debug", "json", "quiet", "verbose", "dry_run")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -62,7 +62,7 @@ def _told(words: list[str], verb: _Interruptible) -> int:
     """Run a command line, and tell what went wrong."""
     debug = "--debug" in words
     try:
-        with verb.running():
+        with verb.running(), command(words):
             return _dispatch(words)
     except SystemExit as stop:  # argparse has printed its message
         return stop.code if isinstance(stop.code, int) else EXIT_WRONG_USE
@@ -181,11 +181,13 @@ def _run(verb_class: Any, args: argparse.Namespace) -> Any:
     general = manager.config["general"]
     level = "warning" if args.quiet else "debug" if args.verbose else general["log_level"]
     configure_logging(level, general["log_destination"])
+    manager.announce()
     verb = verb_class(manager.config)
     if hasattr(verb, "manager"):
         verb.manager = manager
     own = {name: value for name, value in vars(args).items() if name not in _COMMON}
-    return verb.run_cli(argparse.Namespace(**own))
+    run = verb.plan_cli if getattr(args, "dry_run", False) else verb.run_cli
+    return run(argparse.Namespace(**own))
 
 
 def _parse(verb_class: Any, name: str, words: list[str]) -> argparse.Namespace:
@@ -211,7 +213,7 @@ def _stray_word(verb_class: Any, name: str, stray: Sequence[str], words: Sequenc
     spaced = _SPACED.search(" ".join(words))
     if spaced:
         return ConfigError(
-            f"chemnet {name} has no use for '{spaced.group().strip()}'",
+            f"chemnet {name} does not know '{spaced.group().strip()}'",
             hint=f"no space stands before or after '=': {spaced['key']}={spaced['value']}",
         )
     word, separator, value = stray[0].partition("=")
@@ -224,7 +226,7 @@ def _stray_word(verb_class: Any, name: str, stray: Sequence[str], words: Sequenc
     hint = f"`chemnet {name} --help` lists options and configuration keys"
     if keys:
         hint = f"a configuration key is set by key=value: {join_key(keys[0])}={value}"
-    return ConfigError(f"chemnet {name} has no use for '{' '.join(stray)}'", hint=hint)
+    return ConfigError(f"chemnet {name} does not know '{' '.join(stray)}'", hint=hint)
 
 
 class _VerbParser(argparse.ArgumentParser):
@@ -268,6 +270,10 @@ def build_parser(verb_class: Any, name: str) -> argparse.ArgumentParser:
     )
     common.add_argument("--json", action="store_true", help="print the result as JSON")
     common.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    if verb_class.has_plan():
+        common.add_argument(
+            "--dry-run", action="store_true", help="tell what would be read and made, and write nothing"
+        )
     loudness = common.add_mutually_exclusive_group()
     loudness.add_argument(
         "--quiet", action="store_true", help="no progress, warnings only; prints the result's path"
@@ -303,7 +309,7 @@ def _print_error(text: str, debug: bool) -> None:
     """Print an error in one place and, for ``--debug``, its traceback first."""
     if debug:
         traceback.print_exc()
-    print(f"chemnet: error: {text}", file=sys.stderr)
+    print(f"{coloured('chemnet: error:', '31', sys.stderr)} {text}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from chemnet.config import ConfigDict, ConfigManager
 from chemnet.errors import nearest, suggest
 from chemnet.progress import configure_logging
 from chemnet.registry import DATASETS, MODELS, VERBS, builtin_verbs, verb_descriptions
+from chemnet.results import command
 
 
 class ChemNet:
@@ -45,6 +46,7 @@ class ChemNet:
         files = [config_file] if isinstance(config_file, (str, Path)) else list(config_file or ())
         self._manager = ConfigManager(files, overrides)
         self._configure_logging()
+        self._manager.announce()
 
     def _configure_logging(self) -> None:
         """Log as ``[general]`` says."""
@@ -106,10 +108,11 @@ class ChemNet:
                 signature.bind(*args, **kwargs)
             except TypeError as error:
                 raise TypeError(f"{name}{signature}: {error}") from None
-            verb = verb_class(self.config)
-            if hasattr(verb, "manager"):
-                verb.manager = self._manager
-            return verb.run(*args, **kwargs)
+            with command([f"ChemNet().{name}()"]):
+                verb = verb_class(self.config)
+                if hasattr(verb, "manager"):
+                    verb.manager = self._manager
+                return verb.run(*args, **kwargs)
 
         method.__name__ = name
         method.__signature__ = signature  # type: ignore[attr-defined]

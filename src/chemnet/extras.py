@@ -10,6 +10,7 @@ from chemnet.errors import MissingPackageError
 EXTRAS: dict[str, tuple[str, ...]] = {
     "search": ("chromadb",),
     "track": ("mlflow",),
+    "tensorboard": ("tensorboard",),
     "map": ("umap", "sklearn"),
     "sweep": ("optuna",),
     "dask": ("distributed",),

@@ -9,12 +9,15 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import Any, Self, TextIO
 
 from chemnet.errors import ConfigError
 
 _ROOT = "chemnet"
 _FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
+# the handler that `configure_logging` attached; those of others, such as the log file of a result, stay
+_screen: logging.Handler | None = None
+_COLOURS = {logging.DEBUG: "2", logging.WARNING: "33", logging.ERROR: "31"}
 
 
 def get_logger(name: str) -> logging.Logger:
@@ -45,16 +48,41 @@ def configure_logging(level: str, destination: str) -> None:
     ConfigError
         When the file cannot be opened.
     """
+    global _screen
     logger = logging.getLogger(_ROOT)
-    for handler in list(logger.handlers):
-        logger.removeHandler(handler)
-        handler.close()
-    handler = _handler(destination)
-    handler.setFormatter(logging.Formatter(_FORMAT, "%H:%M:%S"))
-    logger.addHandler(handler)
+    if _screen is not None:
+        logger.removeHandler(_screen)
+        _screen.close()
+    _screen = _handler(destination)
+    _screen.setFormatter(_Coloured(getattr(_screen, "stream", None)))
+    logger.addHandler(_screen)
     # the other processes of a group do the same: one tells
     logger.setLevel(level.upper() if is_first_process() else logging.ERROR)
     logger.propagate = False
+
+
+def coloured(text: str, colour: str, stream: TextIO | None) -> str:
+    """Return a text in a colour (an SGR code such as ``"31"``) where the stream is a terminal that shows it.
+
+    ``NO_COLOR`` (https://no-color.org) and ``TERM=dumb`` switch colours off.
+    """
+    shown = stream is not None and stream.isatty()
+    if not shown or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return text
+    return f"\x1b[{colour}m{text}\x1b[0m"
+
+
+class _Coloured(logging.Formatter):
+    """Log lines whose level has a colour on a terminal."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        super().__init__(_FORMAT, "%H:%M:%S")
+        self.stream = stream
+
+    def format(self, record: logging.LogRecord) -> str:
+        line, level = super().format(record), f"{record.levelname:<7}"
+        colour = _COLOURS.get(record.levelno)
+        return line.replace(level, coloured(level, colour, self.stream), 1) if colour else line
 
 
 def _handler(destination: str) -> logging.Handler:
@@ -169,7 +197,7 @@ class ProgressLog:
         done, ended = self.n - self.initial, self.n == self.total
         of, left = "" if self.total is None else f" of {self.total:,}", ""
         if self.total is not None and done > 0 and not ended:
-            left = f", {_duration((self._told_at - self._began) * (self.total - self.n) / done)} left"
+            left = f", {duration((self._told_at - self._began) * (self.total - self.n) / done)} left"
         _log.info("%s: %s%s %ss%s", self.desc, f"{self.n:,}", of, self.unit, left)
 
 
@@ -189,7 +217,7 @@ def under_way(what: str, every: float = 30.0) -> Iterator[None]:
 
     def remind() -> None:
         while not ended.wait(every):
-            _log.info("still %s, for %s", what, _duration(time.monotonic() - began))
+            _log.info("still %s, for %s", what, duration(time.monotonic() - began))
 
     reminder = threading.Thread(target=remind, name="reminder", daemon=True)
     reminder.start()
@@ -205,8 +233,8 @@ def _told(level: int) -> bool:
     return logging.getLogger(_ROOT).isEnabledFor(level)
 
 
-def _duration(seconds: float) -> str:
-    """Write a time span with one unit."""
+def duration(seconds: float) -> str:
+    """Write a time span with one unit: ``"3 min"``."""
     for length, unit in ((3600.0, "h"), (60.0, "min")):
         if seconds >= 2.0 * length:
             return f"{seconds / length:.0f} {unit}"

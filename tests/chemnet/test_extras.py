@@ -118,6 +118,7 @@ def _compressed(tiny: Any, folder: Path) -> None:
         ("torchdiffeq", _build_ode),
         ("optuna", _run("sweep", {"sweep.trials": 2, "sweep.space": {"optimizer.lr": "log:1e-4..1e-2"}})),
         ("mlflow", _run("train", {"mlflow.enabled": True})),
+        ("tensorboard", _run("train", {"train.tensorboard": True})),
     ],
 )
 def test_what_needs_a_missing_package_names_its_extra(

@@ -12,7 +12,15 @@ from typing import Any
 import pytest
 
 from chemnet import progress as module
-from chemnet.progress import ProgressLog, configure_logging, progress, progress_bar, under_way
+from chemnet.progress import (
+    ProgressLog,
+    coloured,
+    configure_logging,
+    get_logger,
+    progress,
+    progress_bar,
+    under_way,
+)
 
 
 class Clock:
@@ -100,3 +108,44 @@ def test_work_that_cannot_be_counted_is_said_to_go_on(caplog: pytest.LogCaptureF
     assert first == "fitting umap on 20,000 states"
     assert second.startswith("still fitting umap on 20,000 states, for ")
     assert "reminder" not in [thread.name for thread in threading.enumerate()]
+
+
+class Terminal(io.StringIO):
+    """A stream that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("stream", "environment", "has_colours"),
+    [
+        (Terminal(), {}, True),
+        (Terminal(), {"NO_COLOR": "1"}, False),
+        (Terminal(), {"NO_COLOR": ""}, True),
+        (Terminal(), {"TERM": "dumb"}, False),
+        (io.StringIO(), {}, False),
+    ],
+)
+def test_colours_are_for_terminals_whose_user_wants_them(
+    monkeypatch: pytest.MonkeyPatch, stream: io.StringIO, environment: dict[str, str], has_colours: bool
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert (coloured("word", "31", stream) != "word") is has_colours
+    monkeypatch.setattr("sys.stderr", stream)
+    configure_logging("info", "stderr")
+    get_logger("test").warning("careful")
+    assert ("\x1b[33mWARNING\x1b[0m careful" in stream.getvalue()) is has_colours
+    configure_logging("info", "stdout")
+
+
+def test_handlers_of_others_outlive_a_new_configuration() -> None:
+    logger, other = logging.getLogger("chemnet"), logging.NullHandler()
+    logger.addHandler(other)
+    configure_logging("info", "stderr")
+    configure_logging("info", "stdout")
+    assert other in logger.handlers
+    logger.removeHandler(other)

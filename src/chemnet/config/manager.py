@@ -12,16 +12,19 @@ from typing import Any
 
 from chemnet import plugins
 from chemnet.config.config_dict import ConfigDict, put
+from chemnet.config.migrations import change_in_words, modern, twice
 from chemnet.config.overrides import join_key, parse_override, split_key
 from chemnet.config.schema import Key, Schema, flatten, read_toml, read_written_toml, scan, toml_source
 from chemnet.config.toml_text import toml_text
 from chemnet.config.whole_file import with_checksum, write_whole
 from chemnet.errors import ConfigError
+from chemnet.progress import get_logger
 
 PACKAGED_DEFAULTS = Path(__file__).with_name(plugins.DEFAULTS_FILE)
 USER_FILE = "chemnet_config.toml"
 _WORDS = "command line"
 _TRUST = ("general", "trust_plugins")
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Setting:
     """One value that somebody set, and where: ``file:line``, the command line or Python.
 
     What the user did not write, but a result holds, names no class that may be imported (`chemnet.plugins`).
+    `was` tells what stood there, where an older chemnet had other words for it.
     """
 
     key: Key
@@ -36,6 +40,14 @@ class Setting:
     where: str
     folder: Path
     by_user: bool = True
+    was: str = ""
+
+    @classmethod
+    def of(cls, key: Key, value: Any, where: str, folder: Path, by_user: bool = True) -> Setting:
+        """Return a setting in today's words."""
+        now = modern(key, value)
+        was = "" if now == (key, value) else change_in_words((key, value), now)
+        return cls(*now, where, folder, by_user, was)
 
     def class_names(self) -> list[str]:
         """Return the dotted names of classes that it gives."""
@@ -66,8 +78,20 @@ class ConfigManager:
             self._settings += read_settings(path)
         for word in overrides:
             key, value = parse_override(word)
-            self._settings.append(Setting(key, value, f"{_WORDS} ({word})", Path.cwd()))
+            self._settings.append(Setting.of(key, value, f"{_WORDS} ({word})", Path.cwd()))
         self._merge()
+
+    def announce(self) -> None:
+        """Say in one line per source which of its words an older chemnet had, and how to rewrite a file."""
+        older: dict[str, list[Setting]] = {}
+        for setting in self._settings:
+            if setting.was:
+                older.setdefault(setting.where.rpartition(":")[0] or setting.where, []).append(setting)
+        for source, settings in older.items():
+            own = Path(source).is_file() and all(setting.by_user for setting in settings)
+            rewrite = f"; to rewrite it: chemnet config --migrate -c {source}" if own else ""
+            changes = "; ".join(setting.was for setting in settings)
+            _log.warning("%s is in an older chemnet's words: %s%s", source, changes, rewrite)
 
     @classmethod
     def of_result(cls, file: Path, overrides: Iterable[str] = ()) -> ConfigManager:
@@ -77,19 +101,21 @@ class ConfigManager:
         manager._settings = [replace(setting, by_user=False) for setting in read_settings(file)]
         for word in overrides:
             key, value = parse_override(word)
-            manager._settings.append(Setting(key, value, f"{file} ({word})", file.parent, by_user=False))
+            manager._settings.append(Setting.of(key, value, f"{file} ({word})", file.parent, by_user=False))
         manager._merge()
         return manager
 
     def set(self, key: str, value: Any) -> None:
         """Set one dotted key, as ``set("model.name", "Autoencoder")``; quotes protect dots in a segment."""
-        setting = Setting(split_key(key), value, "set_config", Path.cwd())
+        setting = Setting.of(split_key(key), value, "set_config", Path.cwd())
         self._settings.append(setting)
         try:
             self._merge()
         except ConfigError:
             self._settings.remove(setting)
             raise
+        if setting.was:
+            _log.warning("set_config: %s", setting.was)
 
     def _merge(self) -> None:
         """Build the schema, then the values and their origins."""
@@ -236,10 +262,15 @@ def read_settings(path: Path, seen: tuple[Path, ...] = ()) -> list[Setting]:
             f"{path}: extends = {extends!r} is no list of files", hint='write extends = ["other.toml"]'
         )
     settings = [one for name in extends for one in read_settings(path.parent / name, (*seen, path))]
-    places, by_user = scan(toml_source(path)), not _lies_in_result(path)
+    places, by_user = scan(toml_source(path)), not lies_in_result(path)
     for key, value in flatten(values, Schema()):
         line = next((places[key[:n]][0] for n in range(len(key), 0, -1) if key[:n] in places), 0)
-        settings.append(Setting(key, value, f"{path}:{line}", path.parent, by_user))
+        settings.append(Setting.of(key, value, f"{path}:{line}", path.parent, by_user))
+    doubled = twice(setting.key for setting in settings if setting.where.startswith(f"{path}:"))
+    if doubled is not None:
+        raise ConfigError(
+            f"{path}: {join_key(doubled)} is set twice, once by its old name", hint="leave the old one out"
+        )
     return settings
 
 
@@ -253,7 +284,8 @@ def _joined(values: dict[str, Any], key: Key, value: Any) -> Any:
     return {**held, **value} if isinstance(held, dict) else value
 
 
-def _lies_in_result(path: Path) -> bool:
+def lies_in_result(path: Path) -> bool:
+    """Return whether a file lies in the folder of a result, finished or not."""
     from chemnet.results.layout import PARTIAL_PREFIX, RESULT_FILE
 
     return path.parent.name.startswith(PARTIAL_PREFIX) or (path.parent / RESULT_FILE).is_file()

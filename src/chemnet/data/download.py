@@ -145,7 +145,7 @@ def fetch(chosen: PublicSet, folder: Path, sha256: str | None = None) -> Path:
     if target.is_file():
         if demanded is None or _digest(target) == demanded:
             _log.info(
-                "%s is there already%s",
+                "%s exists already%s",
                 target,
                 "" if demanded else "; no checksum is known to compare it with",
             )
@@ -193,7 +193,7 @@ def _append(reply: _Reply, part: Path, have: int) -> None:
     left = reply.headers.get("Content-Length")
     total = None if left is None else have + int(left)
     if have:
-        _log.info("going on behind %.1f MB", have / 1e6)
+        _log.info("continuing after %.1f MB", have / 1e6)
     with part.open("ab" if have else "wb") as file, progress(total=total, desc="download", unit="B") as bar:
         bar.update(have)
         while block := reply.read(_CHUNK):

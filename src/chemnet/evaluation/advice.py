@@ -58,7 +58,7 @@ def _against_rivals(metrics: Mapping[str, Any]) -> Iterator[str]:
     rollout = _error(metrics, "rollout") or 0.0
     for method, words in (
         ("nearest_neighbour", "the nearest state that training saw"),
-        ("persistence", "the initial state left as it is"),
+        ("persistence", "keeping the initial state"),
     ):
         rival = _error(metrics, method)
         if rival is not None and rollout >= rival:
@@ -70,24 +70,25 @@ def _against_rivals(metrics: Mapping[str, Any]) -> Iterator[str]:
     step, still = _error(metrics, "one_step"), _error(metrics, "one_step_persistence")
     if step is not None and still is not None and step > still:
         yield (
-            f"A single step ({step:.3f} dex) is worse than none ({still:.3f} dex): train longer, or on short "
-            "windows first (train.window=12)."
+            f"A single step ({step:.3f} dex) is worse than predicting no change ({still:.3f} dex): train "
+            "longer, or on short windows first (train.window=12)."
         )
 
 
 def _another_start(metrics: Mapping[str, Any], starts: Sequence[str]) -> Iterator[str]:
     if starts and (_error(metrics, "rollout") or 0.0) > _GOOD and metrics["surrogate"]["name"] not in starts:
         yield (
-            f"{starts[0]} comes with chemnet and has your species: train.start_from={starts[0]} goes on from "
-            "it with your tracers."
+            f"{starts[0]} comes with chemnet and has your species: train.start_from={starts[0]} "
+            "fine-tunes it on your tracers."
         )
 
 
 def _another_model(metrics: Mapping[str, Any], member: str) -> Iterator[str]:
     if member != _IMPLICIT and (_error(metrics, "rollout") or 0.0) > _GOOD:
         yield (
-            "Each step could begin with the rate equations: with the network that made the tracers at hand "
-            "(data_set.network=FOLDER), model.name=emulator does that; nothing else lowers the error as much."
+            "If you have the chemical network that made the tracers, set data_set.network=FOLDER and "
+            "model.name=emulator: each step then begins with its rate equations. Nothing else lowers the "
+            "error as much."
         )
 
 
@@ -107,13 +108,13 @@ def _data_or_training(training: Mapping[str, Any] | None) -> Iterator[str]:
     ratio = training["validate_loss"] / max(training["train_loss"], 1e-12)
     if ratio > _OVERFITTED:
         yield (
-            f"Unseen tracers cost {ratio:.1f} times what the trained ones cost: more tracers help most, more "
+            f"The validation loss is {ratio:.1f} times the training loss: more tracers help most, more "
             "epochs do not."
         )
     else:
         yield (
-            "Unseen tracers cost about what the trained ones cost: the data do not limit, so train longer "
-            "(train.epochs) or a wider network."
+            "The validation loss is about the training loss, so the data are not the limit: train longer "
+            "(train.epochs) or use a larger network."
         )
 
 
@@ -121,7 +122,7 @@ def _solver(metrics: Mapping[str, Any], member: str) -> Iterator[str]:
     share = metrics["scores"]["rollout"].get("solver_share")
     if share is not None and share > _SOLVER:
         yield (
-            f"{100.0 * share:.0f} % of the steps are the solver's, which is most of the cost: train longer, "
+            f"The solver makes {100.0 * share:.0f} % of the steps, which is most of the cost: train longer, "
             f"or raise model.{member}.solver_error."
         )
 
@@ -130,6 +131,6 @@ def _more_test_tracers(metrics: Mapping[str, Any]) -> Iterator[str]:
     tracers = metrics["data"]["tracers"]
     if tracers < _ENOUGH_TRACERS:
         yield (
-            f"{tracers} tracers make this figure uncertain: score on more (preprocess.test_size), or over "
-            "several splits (general.seed)."
+            f"With only {tracers} tracers this figure is uncertain: score on more (preprocess.test_size), or "
+            "over several splits (general.seed)."
         )

@@ -53,7 +53,7 @@ def data_for(config: ConfigDict, surrogate: Surrogate) -> ResultDirectory:
     found = resolve_input(config, "benchmark.preprocess_dir", "preprocess", fits, what)
     if PreprocessedData(found).digest == own["digest"]:
         _log.warning(
-            "%s splits the tracers of the surrogate's training anew: its %s split is no independent test",
+            "%s splits the surrogate's training tracers differently: its %s split is not an independent test",
             found.name,
             config["benchmark"]["split"],
         )

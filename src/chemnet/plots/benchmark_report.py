@@ -73,13 +73,13 @@ def verdict(metrics: Mapping[str, Any]) -> list[str]:
     rollout = scores["rollout"]
     sentences = [
         f"From the initial state alone, over {data['steps'] - 1} steps of {data['tracers']} {data['split']} "
-        f"tracers, the surrogate is off by {rollout['mlae']:.3f} dex in the mean (mLAE); 1 % of the values "
-        f"are off by more than {rollout['lae99']:.2f} dex (LAE99).",
+        f"tracers, the mean error of the surrogate is {rollout['mlae']:.3f} dex (mLAE); for 1 % of the "
+        f"values the error is above {rollout['lae99']:.2f} dex (LAE99).",
         _beside_baselines(scores, data),
         f"Elements drift by at most {rollout['element_drift']:.1e} in any cell and step.",
     ]
     if rollout.get("solver_share") is not None:
-        sentences.append(f"The solver did {100.0 * rollout['solver_share']:.1f} % of the steps for it.")
+        sentences.append(f"The solver made {100.0 * rollout['solver_share']:.1f} % of the steps.")
     if data["inside_domain"] < 1.0:
         outside = 100.0 * (1.0 - data["inside_domain"])
         sentences.append(
@@ -216,18 +216,17 @@ def _trust_words(trust: Mapping[str, Any] | None) -> list[str]:
         return ["It was never calibrated, so it cannot say which states to trust."]
     kept = trust["at_coverage"]["0.8"]
     words = [
-        f"It knows which states are bad: without the 20 % that it trusts least, mLAE is {kept['mlae']:.3f} "
+        f"Its trust finds bad states: without the 20 % trusted least, mLAE is {kept['mlae']:.3f} "
         f"and LAE99 {kept['lae99']:.2f} dex, {lae99_beside_all(trust, '0.8'):.2f} of that of all."
         if _is_worth_something(trust)
-        else "Its trust in whole states tells little: without the 20 % trusted least, LAE99 is "
+        else "Its trust in whole states says little: without the 20 % trusted least, LAE99 is "
         f"{kept['lae99']:.2f} dex, {lae99_beside_all(trust, '0.8'):.2f} of that of all."
     ]
     by_species = trust.get("by_species")
     if by_species is not None and _is_worth_something(by_species):
         kept, share = by_species["at_coverage"]["0.8"], lae99_beside_all(by_species, "0.8")
         words.append(
-            "Species by species it tells them apart: without the 20 % of the values that it trusts least, "
-            "mLAE is "
+            "Species by species it finds more: without the 20 % of the values trusted least, mLAE is "
             f"{kept['mlae']:.3f} and LAE99 {kept['lae99']:.2f} dex, {share:.2f} of that of all."
         )
     return words

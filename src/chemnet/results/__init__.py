@@ -1,6 +1,7 @@
 """Result directories: born hidden, whole when they have their name, and aware of what they were made from."""
 
 from chemnet.results.directory import ParentRef, ResultDirectory, list_results
+from chemnet.results.log_file import command
 from chemnet.results.result_writer import ResultWriter, create_results_dir
 from chemnet.results.verb_inputs import (
     Wanted,
@@ -19,6 +20,7 @@ __all__ = [
     "ResultWriter",
     "VerbResult",
     "Wanted",
+    "command",
     "create_results_dir",
     "find_input",
     "find_most_recent_results_dir",

@@ -17,13 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chemnet.results.layout import CONFIG_FILE, LOG_FILE, RESULT_FILE
+
 # bytes read at a time: few calls, and still in the processor's cache when they are hashed
 _BLOCK = 1 << 18
 _XXH3 = "xxh3_128"
 # the others are of older results
 _ALGORITHMS = frozenset({_XXH3, "blake2b", "sha256"})
 # files that a result grows while it is used, or that only describe it
-NOT_HASHED = frozenset({"result.toml", "runtime_config.toml", "running.toml"})
+NOT_HASHED = frozenset({RESULT_FILE, CONFIG_FILE, LOG_FILE, "running.toml"})
 
 
 # seconds after which a change of a file shows in its time of change: the clocks of file systems are coarse

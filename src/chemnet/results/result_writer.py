@@ -22,7 +22,8 @@ from chemnet.errors import ResultsError, RunFailedError
 from chemnet.progress import get_logger
 from chemnet.results.digests import combined_digest, file_digest, parent_table, record_files
 from chemnet.results.directory import ResultDirectory
-from chemnet.results.layout import CONFIG_FILE, FORMAT, PARTIAL_PREFIX, RESULT_FILE
+from chemnet.results.layout import CONFIG_FILE, FORMAT, LOG_FILE, PARTIAL_PREFIX, RESULT_FILE
+from chemnet.results.log_file import LogFile
 from chemnet.results.unfinished_runs import OwnedRun
 
 _DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
@@ -93,7 +94,6 @@ class ResultWriter:
         self.keep_on_error = keep_on_error
         self._result: ResultDirectory | None = None
         self._living = living
-        self._started = time.perf_counter()
         self.path = resume.path if resume else self._make(Path(config["general"]["results_dir"]))
         self._final = self.path.with_name(self.path.name.removeprefix(PARTIAL_PREFIX))
         try:
@@ -103,6 +103,12 @@ class ResultWriter:
             if resume is None:
                 shutil.rmtree(self.path, ignore_errors=True)
             raise _cannot_write(self.path, str(error.strerror)) from error
+        self._log = LogFile(self.path / LOG_FILE)
+
+    @property
+    def seconds(self) -> float:
+        """Time since the command that makes this result began [s]."""
+        return time.perf_counter() - self._log.began
 
     @property
     def result(self) -> ResultDirectory:
@@ -123,6 +129,7 @@ class ResultWriter:
         return results_dir / name
 
     def __enter__(self) -> ResultWriter:
+        self._log.start()
         return self
 
     def __exit__(
@@ -135,14 +142,15 @@ class ResultWriter:
                 self.finish()
                 return
             except BaseException as failure:
-                self._leave()
+                self._leave(failure)
                 self._tell_of_disk(failure)
                 raise
-        self._leave()
+        self._leave(error)
         self._tell_of_disk(error)
 
-    def _leave(self) -> None:
+    def _leave(self, error: BaseException | None) -> None:
         """Keep or remove the hidden directory of a run that failed."""
+        self._log.end("ERROR", f"stopped after {self.seconds:.1f} s: {str(error) or type(error).__name__}")
         if self.keep_on_error:
             self._run.end()
             _log.info("unfinished result kept in %s", self.path)
@@ -168,7 +176,7 @@ class ResultWriter:
             "verb": self.verb,
             "component": self.component or "",
             "created": datetime.now(UTC).isoformat(timespec="microseconds"),
-            "wall_time_s": round(time.perf_counter() - self._started, 3),
+            "wall_time_s": round(self.seconds, 3),
             "digest": combined_digest(files, *identity),
             # apart: equal results may have been asked for in other words
             "config_digest": file_digest(self.path / CONFIG_FILE),
@@ -177,6 +185,7 @@ class ResultWriter:
             "parents": parent_table(self.parents),
             "files": {name: {"size": record.size, "digest": record.digest} for name, record in files.items()},
         }
+        self._log.end("INFO", f"{status} after {self.seconds:.1f} s")
         _write_synced(self.path / RESULT_FILE, info)
         self._run.reveal(self._final)
         _sync_folder(self._final.parent)

@@ -82,7 +82,7 @@ def _locked_note(path: Path) -> TextIO:
         # who only looks whether the run is alive holds the note for an instant
         if time.monotonic() > patience:
             raise ResultsError(
-                f"{path.name} is running still{_told_owner(path)}",
+                f"{path.name} is still running{_told_owner(path)}",
                 hint="wait for it, or stop that process first",
             )
         time.sleep(_PATIENCE / 20)

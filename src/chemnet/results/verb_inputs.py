@@ -84,7 +84,7 @@ class Found:
         told = f"; it was made with {self.how}" if self.how and self.how.data else ""
         _log.info("%s: using %s (%s%s)", key, self.result.name, why, told)
         for result, how in self.newer:
-            _log.warning("%s: passed over %s, which is newer but has %s", key, result.name, how)
+            _log.warning("%s: skipped %s, which is newer but has %s", key, result.name, how)
 
 
 def find_most_recent_results_dir(

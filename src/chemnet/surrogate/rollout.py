@@ -62,7 +62,7 @@ def log_solver_steps(states: State, rows: Tensor) -> None:
     if SOLVER_STEPS in states and len(rows):
         solved, divided = (states[name][:, -1].sum() for name in (SOLVER_STEPS, DIVIDED_STEPS))
         n_steps = states[SOLVER_STEPS][:, -1].numel() * int(rows[-1])
-        _log.info("the solver did %d of %d steps (%.1f %%), sub-steps did %d (%.1f %%)",
+        _log.info("the solver made %d of %d steps (%.1f %%), sub-steps made %d (%.1f %%)",
                   solved, n_steps, 100.0 * float(solved) / n_steps,
                   divided, 100.0 * float(divided) / n_steps)  # fmt: skip
 

@@ -69,10 +69,22 @@ class Surrogate:
 
     Examples
     --------
-    >>> surrogate = Surrogate.load("collapse")  # doctest: +SKIP
-    >>> abundances = surrogate.emulate(physical, initial, dt=3000.0)  # doctest: +SKIP
-    >>> trust = surrogate.trust(physical, initial, dt=3000.0)  # doctest: +SKIP
-    >>> abundances[~trust.within(0.3)]  # expected to be off by more than 0.3 dex  # doctest: +SKIP
+    Dense, dark gas at 15 K that starts from atoms and H2, over ten steps:
+
+    >>> import numpy as np
+    >>> surrogate = Surrogate.load("collapse")
+    >>> surrogate.physical_names
+    ('Density', 'Radfield', 'Av', 'gasTemp')
+    >>> physical = np.tile([1e5, 1.0, 10.0, 15.0], (1, 11, 1))  # (cells, steps, parameters)
+    >>> initial = {"H": 0.5, "H2": 0.25, "HE": 0.1, "C+": 1.77e-4, "N": 6.18e-5, "O": 3.34e-4,
+    ...            "S+": 3.51e-6, "MG": 2.256e-6}
+    >>> abundances = surrogate.emulate(physical, initial)
+    >>> abundances.shape  # (cells, steps, species)
+    (1, 11, 89)
+    >>> bool(abundances[0, -1, surrogate.species.index("CO")] > 1e-5)
+    True
+    >>> trust = surrogate.trust(physical, initial)
+    >>> abundances[~trust.within(0.3)] = np.nan  # drop what is expected to be off by more than 0.3 dex
     """
 
     def __init__(

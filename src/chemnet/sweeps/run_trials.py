@@ -101,6 +101,7 @@ def tracked(config: ConfigDict, space: Space, folder: Path) -> Iterator[MlflowTr
     kept = folder / RUN_FILE
     begun = json.loads(kept.read_text(encoding="utf-8"))["run_id"] if kept.is_file() else None
     tracker = MlflowTracker(config, trial_prefix(config, folder), begun)
+    tracker.say_how_to_look()
     if begun is None:
         kept.write_text(json.dumps({"run_id": tracker.run_id}), encoding="utf-8")
         texts = {

@@ -54,6 +54,9 @@ class Range:
     logarithmic: bool
     whole: bool
 
+    def __str__(self) -> str:
+        return f"{'log:' * self.logarithmic}{self.low:g}..{self.high:g}"
+
 
 Space = dict[str, Choice | Range]
 

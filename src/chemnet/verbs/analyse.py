@@ -11,7 +11,7 @@ from chemnet.config import ConfigDict
 from chemnet.errors import DataError, NotFoundError, ResultsError, suggest
 from chemnet.progress import get_logger
 from chemnet.registry import chem_verb
-from chemnet.results import ResultDirectory, ResultWriter, VerbResult
+from chemnet.results import Answer, ResultDirectory, ResultWriter, VerbResult
 from chemnet.results.result_names import (
     names_and_components,
     newest_of_component,
@@ -19,6 +19,7 @@ from chemnet.results.result_names import (
     suggest_result,
 )
 from chemnet.results.verb_inputs import resolve_input
+from chemnet.verbs.dry_run import SECONDS, in_results, plan_answer
 from chemnet.verbs.verb import Verb
 
 if TYPE_CHECKING:
@@ -156,11 +157,7 @@ class Analyse(Verb[AnalyseResult]):
         DataError
             No species is named, the network has no such species, or the tracer no such row.
         """
-        chosen = [species] if isinstance(species, str) else species and list(species)
-        config = self.with_arguments("analyse", {"result": result, "species": chosen or None})
-        if not config["analyse"]["species"]:
-            raise DataError("no species is named", hint="chemnet analyse RESULT CO '$H2O'")
-
+        config = self._settled(result, species)
         from chemnet.evaluation.tracer_states import states_of
 
         read = _result(config)
@@ -172,6 +169,30 @@ class Analyse(Verb[AnalyseResult]):
             writer.summary["what"] = _what(states, read, step)
             writer.summary |= {f"residual {one.species}": one.residual for one in budgets}
         return AnalyseResult(writer.result)
+
+    def plan(
+        self,
+        result: str | Path | None = None,
+        species: str | Sequence[str] | None = None,
+        tracer: str | None = None,
+        step: int | None = None,
+    ) -> Answer:
+        """Return what `run` would read and make; nothing is written."""
+        config = self._settled(result, species)
+        names = ", ".join(config["analyse"]["species"])
+        return plan_answer(
+            {"analyse.result": _result(config).path, "tracer": "the first" if tracer is None else tracer},
+            in_results(config, "analyse", f"fluxes and pictures of {names}"),
+            SECONDS,
+        )
+
+    def _settled(self, result: str | Path | None, species: str | Sequence[str] | None) -> ConfigDict:
+        """Return the configuration with the arguments of `run`; a species must be named."""
+        chosen = [species] if isinstance(species, str) else species and list(species)
+        config = self.with_arguments("analyse", {"result": result, "species": chosen or None})
+        if not config["analyse"]["species"]:
+            raise DataError("no species is named", hint="chemnet analyse RESULT CO '$H2O'")
+        return config
 
 
 def _result(config: ConfigDict) -> ResultDirectory:

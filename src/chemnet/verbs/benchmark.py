@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from chemnet.config import ConfigDict
 from chemnet.registry import chem_verb
-from chemnet.results import ResultDirectory, ResultWriter, VerbResult
+from chemnet.results import Answer, ResultDirectory, ResultWriter, VerbResult
+from chemnet.verbs.dry_run import at_the_pace, in_results, plan_answer
 from chemnet.verbs.verb import Verb
 
 if TYPE_CHECKING:
@@ -97,6 +98,32 @@ class Benchmark(Verb[BenchmarkResult]):
         given = {"surrogate": surrogate, "preprocess_dir": preprocess_dir, "split": split}
         config = self.with_arguments("benchmark", given)
         return BenchmarkResult(benchmark(config))
+
+    def plan(
+        self,
+        surrogate: str | Path | None = None,
+        preprocess_dir: str | Path | None = None,
+        split: str | None = None,
+    ) -> Answer:
+        """Return what `run` would read and make; nothing is written."""
+        given = {"surrogate": surrogate, "preprocess_dir": preprocess_dir, "split": split}
+        config = self.with_arguments("benchmark", given)
+        from chemnet.data.preprocessed import PreprocessedData
+        from chemnet.evaluation.scored_data import data_for, surrogate_to_score
+
+        scored = surrogate_to_score(config)
+        data, split = data_for(config, scored), config["benchmark"]["split"]
+        tracers = len(PreprocessedData(data).split(split).tracer_ids)
+        return plan_answer(
+            {
+                "benchmark.surrogate": f"{scored.name}, {len(scored.species)} species",
+                "benchmark.preprocess_dir": f"{data.path}: {tracers:,} tracers of the {split} split",
+            },
+            in_results(config, "benchmark", f"{PAGE_FILE}, {MARKDOWN_FILE}, {METRICS_FILE} and pictures"),
+            at_the_pace(
+                config, "benchmark", "tracers", tracers, lambda one: one.summary["surrogate"] == scored.name
+            ),
+        )
 
 
 def benchmark(config: ConfigDict) -> ResultDirectory:

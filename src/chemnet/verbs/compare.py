@@ -13,8 +13,9 @@ from chemnet.config import ConfigDict
 from chemnet.errors import ResultsError
 from chemnet.progress import get_logger
 from chemnet.registry import chem_verb
-from chemnet.results import ResultDirectory, ResultWriter, VerbResult, list_results
+from chemnet.results import Answer, ResultDirectory, ResultWriter, VerbResult, list_results
 from chemnet.results.result_names import names_and_components, result_folder, suggest_result
+from chemnet.verbs.dry_run import SECONDS, in_results, plan_answer
 from chemnet.verbs.verb import Verb
 
 if TYPE_CHECKING:
@@ -98,10 +99,22 @@ class Compare(Verb[CompareResult]):
             When fewer than two are named, one is missing, they are of different verbs, or they have nothing
             in common that could be compared.
         """
+        return CompareResult(compare(self._settled(results)))
+
+    def plan(self, results: str | Path | Sequence[str | Path] | None = None) -> Answer:
+        """Return what `run` would read and make; nothing is written."""
+        config = self._settled(results)
+        return plan_answer(
+            {name: one.path for name, one in _named(_find(config)).items()},
+            in_results(config, "compare", f"{TABLE_FILE}, {PICTURE_FILE}, {PAGE_FILE} and {COMPARISON_FILE}"),
+            SECONDS,
+        )
+
+    def _settled(self, results: str | Path | Sequence[str | Path] | None) -> ConfigDict:
+        """Return the configuration with the argument of `run`."""
         named = [results] if isinstance(results, (str, Path)) else results
         given = [str(one) for one in named] if named else None
-        config = self.with_arguments("compare", {"results": given})
-        return CompareResult(compare(config))
+        return self.with_arguments("compare", {"results": given})
 
 
 def compare(config: ConfigDict) -> ResultDirectory:

@@ -11,7 +11,7 @@ from chemnet.registry import chem_verb, verb_descriptions
 from chemnet.results import Answer
 from chemnet.verbs.verb import Verb
 
-_OPTIONS = ("--help", "--config", "--json", "--quiet", "--verbose", "--debug")
+_OPTIONS = ("--help", "--config", "--json", "--quiet", "--verbose", "--debug", "--dry-run")
 _BASH = """\
 # in ~/.bashrc: eval "$(chemnet completion bash)"
 _chemnet() {

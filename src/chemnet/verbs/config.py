@@ -1,10 +1,11 @@
-"""`chemnet config`: what the merged configuration says, who said it, and setting a key of a file."""
+"""`chemnet config`: what the merged configuration says, who said it, and editing a file."""
 
 from __future__ import annotations
 
 import argparse
 import textwrap
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from chemnet.config import ConfigManager
@@ -27,6 +28,7 @@ class Config(Verb[Answer]):
         "chemnet config --explain model.LatentEmulator",
         "chemnet config train.epochs=20 > run.toml",
         "chemnet config --set train.epochs 20 -c run.toml",
+        "chemnet config --migrate -c older.toml",
     )
 
     #: set by the builder of the configuration, so that origins can be shown
@@ -48,8 +50,16 @@ class Config(Verb[Answer]):
             metavar=("KEY", "VALUE"),
             help="write one key into the file after -c, whose comments and order stay as they are",
         )
+        what.add_argument(
+            "--migrate",
+            action="store_true",
+            default=None,
+            help="rewrite what the file after -c says in an older chemnet's words; comments stay",
+        )
 
-    def run(self, explain: str | None = None, setting: Sequence[Any] | None = None) -> Answer:
+    def run(
+        self, explain: str | None = None, setting: Sequence[Any] | None = None, migrate: bool = False
+    ) -> Answer:
         """Return the merged configuration as TOML text, what is known of keys, or the file that was changed.
 
         Parameters
@@ -58,6 +68,8 @@ class Config(Verb[Answer]):
             A dotted key, or a table.
         setting
             A dotted key and the value that the configuration file is to give it.
+        migrate
+            Rewrite keys of the configuration file that have moved, and values that are spelt anew.
 
         Raises
         ------
@@ -67,6 +79,8 @@ class Config(Verb[Answer]):
         manager = self.manager or ConfigManager()
         if setting is not None:
             return _set(manager, *setting)
+        if migrate:
+            return _migrate(manager)
         if explain is not None:
             return _explanation(manager, explain)
         content = self.config.to_dict()
@@ -76,14 +90,28 @@ class Config(Verb[Answer]):
 def _set(manager: ConfigManager, key: str, value: Any) -> Answer:
     from chemnet.config.edit import set_in_file
 
-    if len(manager.files) != 1:
-        raise ConfigError(
-            f"--set {key}: {len(manager.files) or 'no'} configuration files are given, one is written",
-            hint=f"chemnet config --set {key} {value} -c FILE",
-        )
-    (path,) = manager.files
+    path = _one_file(manager, f"--set {key}", f"--set {key} {value}")
     written = set_in_file(path, key, value)
     return Answer({"path": str(path), "key": key, "value": written}, f"{path}: {key} = {written!r}", path)
+
+
+def _migrate(manager: ConfigManager) -> Answer:
+    from chemnet.config.edit import migrate_file
+
+    path = _one_file(manager, "--migrate", "--migrate")
+    changes = migrate_file(path)
+    told = [f"{path}: {change}" for change in changes] or [f"{path} says everything in today's words"]
+    return Answer({"path": str(path), "changes": changes}, "\n".join(told), path)
+
+
+def _one_file(manager: ConfigManager, what: str, words: str) -> Path:
+    """Return the one configuration file that is to be written."""
+    if len(manager.files) != 1:
+        raise ConfigError(
+            f"{what}: {len(manager.files) or 'no'} configuration files are given, one is written",
+            hint=f"chemnet config {words} -c FILE",
+        )
+    return manager.files[0]
 
 
 def _explanation(manager: ConfigManager, name: str) -> Answer:

@@ -16,11 +16,13 @@ from chemnet.extras import require
 from chemnet.progress import get_logger
 from chemnet.registry import VERBS, chem_verb
 from chemnet.results import Answer
+from chemnet.verbs.dry_run import plan_answer
 from chemnet.verbs.verb import Verb
 
 RECIPE = "demo.toml"
 EMULATOR_RECIPE = "demo_emulator.toml"
 _RECIPES = Path(__file__).parents[1] / "config"
+_TAKES = "a minute or two; a few more for the first time on a machine, when loops are compiled"
 _log = get_logger(__name__)
 
 
@@ -83,6 +85,12 @@ class Demo(Verb[Answer]):
                 step(demo)
                 demo.seconds[stage] = time.perf_counter() - started
         return Answer(_content(demo), "\n".join(_story(demo)), place)
+
+    def plan(self, folder: str | Path | None = None) -> Answer:
+        """Return what `run` would make; nothing is written."""
+        place = Path(folder or self.config["demo"]["folder"]).resolve()
+        stages = "; ".join(title.partition(":")[0] for title, _, _ in _STAGES)
+        return plan_answer({}, f"{place}: {RECIPE}, {EMULATOR_RECIPE} and results ({stages})", _TAKES)
 
     def _recipe(self, path: Path) -> ConfigDict:
         """Write a recipe, with what the user set in files, on the command line or in Python, and read it."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from chemnet.registry import chem_verb
 from chemnet.results import Answer
+from chemnet.verbs.dry_run import plan_answer
 from chemnet.verbs.verb import Verb
 
 
@@ -69,3 +70,20 @@ class Download(Verb[Answer]):
         if chosen.cite:
             lines.insert(1, f"cite: {chosen.cite}")
         return Answer({"path": str(path), "url": chosen.url, "cite": chosen.cite}, "\n".join(lines), path)
+
+    def plan(
+        self, name: str | None = None, output: str | Path | None = None, sha256: str | None = None
+    ) -> Answer:
+        """Return what `run` would fetch and where to; nothing is fetched."""
+        from chemnet.data.download import known_sets, wanted_set
+
+        if name is None:
+            return self.run()
+        table = self.with_arguments("download", {"folder": output})["download"]
+        chosen = wanted_set(name, known_sets(table["list"]))
+        checksum = sha256 or chosen.sha256 or "none is known: the one that is found is told"
+        return plan_answer(
+            {"address": chosen.url, "checksum": checksum},
+            str(Path(table["folder"]) / chosen.file_name),
+            "not known: the server tells the size when it is asked",
+        )

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from chemnet.config import ConfigDict
 from chemnet.errors import ConfigError
 from chemnet.registry import chem_verb
 from chemnet.results import Answer
+from chemnet.verbs.dry_run import SECONDS, plan_answer
 from chemnet.verbs.verb import Verb
 
 
@@ -76,15 +78,8 @@ class Export(Verb):
             When there is no such surrogate, it has no form that the library computes, or something else is
             where the bundle should be.
         """
-        given = {"surrogate": surrogate, "output": output, "embed": embed, "formats": formats}
-        config = self.with_arguments("export", given)
+        config = self._settled(surrogate, output, embed, formats)
         table = config["export"]
-        for key in ("surrogate", "output"):
-            if table[key] is False:
-                raise ConfigError(
-                    f"export.{key} is not set",
-                    hint="chemnet export uclchem --output uclchem_library",
-                )
         from chemnet.export.archive import unpacked
         from chemnet.export.bundle import write_bundle
         from chemnet.surrogate.surrogate import Surrogate
@@ -111,3 +106,41 @@ class Export(Verb):
             ]
         )
         return Answer({"surrogate": loaded.name, "path": str(bundle), "files": sizes}, text, bundle)
+
+    def plan(
+        self,
+        surrogate: str | Path | None = None,
+        output: str | Path | None = None,
+        embed: bool | None = None,
+        formats: Sequence[str] | None = None,
+    ) -> Answer:
+        """Return what `run` would read and make; nothing is written."""
+        config = self._settled(surrogate, output, embed, formats)
+        from chemnet.surrogate.surrogate import Surrogate
+
+        table = config["export"]
+        loaded = Surrogate.load(table["surrogate"], config)
+        beside = [f"surrogate.{one}" for one in table["formats"]] + ["weights as C source"] * table["embed"]
+        return plan_answer(
+            {"export.surrogate": loaded},
+            ", ".join([f"{table['output']}: C and Fortran source, weights, reference cells", *beside]),
+            SECONDS,
+        )
+
+    def _settled(
+        self,
+        surrogate: str | Path | None,
+        output: str | Path | None,
+        embed: bool | None,
+        formats: Sequence[str] | None,
+    ) -> ConfigDict:
+        """Return the configuration with the arguments of `run`; surrogate and output must be named."""
+        given = {"surrogate": surrogate, "output": output, "embed": embed, "formats": formats}
+        config = self.with_arguments("export", given)
+        for key in ("surrogate", "output"):
+            if config["export"][key] is False:
+                raise ConfigError(
+                    f"export.{key} is not set",
+                    hint="chemnet export uclchem --output uclchem_library",
+                )
+        return config

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from chemnet.config import ConfigDict
 from chemnet.progress import get_logger
 from chemnet.registry import DATASETS, chem_verb
-from chemnet.results import ResultDirectory, ResultWriter, VerbResult, resolve_input
+from chemnet.results import Answer, ResultDirectory, ResultWriter, VerbResult, resolve_input
 from chemnet.results.layout import DONE
 from chemnet.results.unfinished_runs import OwnedRun
+from chemnet.verbs.dry_run import at_the_pace, in_results, plan_answer, refuse_resume
 from chemnet.verbs.verb import Verb
 
 if TYPE_CHECKING:
@@ -97,16 +98,50 @@ class Infer(Verb[InferResult]):
         begun = None
         if config["infer"]["resume"] is not False:
             config, begun = resumed(config)
-        from_splits = config["infer"]["source"] == "preprocess"
-        trained = resolve_input(config, "infer.model_dir", "train", None, "trained model", None, from_splits)
-        parents = {"train": trained}
-        if from_splits:
-            parents["preprocess"] = _data_result(config, trained)
-        used = {"infer.model_dir": str(trained.path)}
-        if "preprocess" in parents:
-            used["infer.preprocess_dir"] = str(parents["preprocess"].path)
-        config = config.replace(used)
-        return InferResult(infer(config, parents, begun))
+        return InferResult(infer(*_with_inputs(config), begun))
+
+    def plan(
+        self,
+        model_dir: str | Path | None = None,
+        preprocess_dir: str | Path | None = None,
+        split: str | None = None,
+        source: str | None = None,
+        resume: str | None = None,
+    ) -> Answer:
+        """Return what `run` would read and make; nothing is written."""
+        given = {"model_dir": model_dir, "preprocess_dir": preprocess_dir, "split": split, "source": source}
+        config = self.with_arguments("infer", {**given, "resume": resume})
+        refuse_resume(config, "infer.resume")
+        config, parents = _with_inputs(config)
+        from chemnet.models.model_file import data_of, role_of
+
+        trained = parents["train"]
+        rows = _source(config, parents, data_of(trained)).n_rows
+        role, kept = role_of(trained), config["infer"]["abundance"]
+        return plan_answer(
+            {f"infer.{role}": one.path for role, one in _directories(parents).items()},
+            in_results(
+                config, "infer", "latents and abundances" if role in _ROLLED_OUT and kept else "latents"
+            ),
+            at_the_pace(config, "infer", "rows", rows, lambda one: one.summary.get("role") == role),
+        )
+
+
+def _with_inputs(config: ConfigDict) -> tuple[ConfigDict, dict[str, ResultDirectory]]:
+    """Return the configuration that names the inputs which are really used, and these."""
+    from_splits = config["infer"]["source"] == "preprocess"
+    trained = resolve_input(config, "infer.model_dir", "train", None, "trained model", None, from_splits)
+    parents = {"train": trained}
+    if from_splits:
+        parents["preprocess"] = _data_result(config, trained)
+    used = {f"infer.{key}": str(one.path) for key, one in _directories(parents).items()}
+    return config.replace(used), parents
+
+
+def _directories(parents: dict[str, ResultDirectory]) -> dict[str, ResultDirectory]:
+    """Return the inputs by the keys of ``[infer]`` that name them."""
+    keys = {"train": "model_dir", "preprocess": "preprocess_dir"}
+    return {keys[role]: one for role, one in parents.items()}
 
 
 def infer(

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from chemnet.errors import DataError, ResultsError
 from chemnet.registry import chem_verb
-from chemnet.results import ResultWriter, VerbResult
+from chemnet.results import Answer, ResultWriter, VerbResult
+from chemnet.verbs.dry_run import SECONDS, in_results, plan_answer
 from chemnet.verbs.verb import Verb
 
 if TYPE_CHECKING:
@@ -165,13 +166,7 @@ class Network(Verb[NetworkResult]):
         DataError
             The network cannot be read, it has no such species, or other rates made the tracers.
         """
-        given = {
-            "network.path": _absolute(path),
-            "network.compare": _absolute(compare),
-            "network.against": _absolute(against),
-            "network.species": [species] if isinstance(species, str) else species and list(species),
-        }
-        config = self.config.replace({key: value for key, value in given.items() if value is not None})
+        config = self._settled(path, species, compare, against)
         options = config["network"]
 
         from chemnet.chemistry.formats import read_parts
@@ -190,6 +185,43 @@ class Network(Verb[NetworkResult]):
         with ResultWriter(config, verb="network") as writer:
             _write(writer, found, around, options["neighbours"], compared, made)
         return NetworkResult(writer.result)
+
+    def plan(
+        self,
+        path: str | None = None,
+        species: str | Sequence[str] | None = None,
+        compare: str | None = None,
+        against: str | None = None,
+    ) -> Answer:
+        """Return what `run` would read and make; nothing is written."""
+        config = self._settled(path, species, compare, against)
+        options = config["network"]
+        graphs = [f"the graph around {one}" for one in options["species"]]
+        return plan_answer(
+            {
+                f"network.{key}": options[key]
+                for key in ("path", "compare", "against")
+                if options[key] is not False
+            },
+            in_results(config, "network", ", ".join([SURVEY_FILE, OVERVIEW_FILE, *graphs])),
+            SECONDS if options["against"] is False else "seconds to a minute",
+        )
+
+    def _settled(
+        self,
+        path: str | None,
+        species: str | Sequence[str] | None,
+        compare: str | None,
+        against: str | None,
+    ) -> ConfigDict:
+        """Return the configuration with the arguments of `run`."""
+        given = {
+            "network.path": _absolute(path),
+            "network.compare": _absolute(compare),
+            "network.against": _absolute(against),
+            "network.species": [species] if isinstance(species, str) else species and list(species),
+        }
+        return self.config.replace({key: value for key, value in given.items() if value is not None})
 
 
 def _absolute(path: str | None) -> str | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from chemnet.errors import ConfigError
 from chemnet.registry import chem_verb
 from chemnet.results import Answer
+from chemnet.verbs.dry_run import SECONDS, plan_answer
 from chemnet.verbs.verb import Verb
 
 _TEMPLATE = Path(__file__).parents[1] / "plugin_template"
@@ -54,18 +55,13 @@ class New(Verb[Answer]):
         ConfigError
             The name cannot be one of a package, or is taken.
         """
-        if kind != "plugin":
-            raise ConfigError(f"chemnet new makes no {kind!r}", hint="chemnet new plugin NAME")
-        package = _checked(name)
-        target = Path(folder or ".").resolve() / name
-        if target.exists():
-            raise ConfigError(f"{target} exists already", hint="choose another name, or another --folder")
+        package, target = _target(kind, name, folder)
         words = {
             "@DISTRIBUTION@": name.replace("_", "-"),
             "@PACKAGE@": package,
             "@CLASS@": "".join(part.capitalize() for part in package.split("_")),
         }
-        made = [_write(path, target, package, words) for path in sorted(_TEMPLATE.rglob(f"*{_SUFFIX}"))]
+        made = [_write(path, target / _place(path, package), words) for path in _templates()]
         text = "\n".join(
             [
                 f"made {target}:",
@@ -78,6 +74,31 @@ class New(Verb[Answer]):
             ]
         )
         return Answer({"folder": str(target), "files": [str(path) for path in made]}, text, target)
+
+    def plan(self, kind: str = "plugin", name: str = "", folder: str | Path | None = None) -> Answer:
+        """Return what `run` would make; nothing is written."""
+        package, target = _target(kind, name, folder)
+        files = ", ".join(str(_place(path, package)) for path in _templates())
+        return plan_answer({}, f"{target}: {files}", SECONDS)
+
+
+def _target(kind: str, name: str, folder: str | Path | None) -> tuple[str, Path]:
+    """Return the package's name and its new folder."""
+    if kind != "plugin":
+        raise ConfigError(f"chemnet new makes no {kind!r}", hint="chemnet new plugin NAME")
+    package, target = _checked(name), Path(folder or ".").resolve() / name
+    if target.exists():
+        raise ConfigError(f"{target} exists already", hint="choose another name, or another --folder")
+    return package, target
+
+
+def _templates() -> list[Path]:
+    return sorted(_TEMPLATE.rglob(f"*{_SUFFIX}"))
+
+
+def _place(template: Path, package: str) -> str:
+    """Return where a file of the template goes, below the new folder."""
+    return str(template.relative_to(_TEMPLATE)).removesuffix(_SUFFIX).replace(_PLACEHOLDER, package)
 
 
 def _checked(name: str) -> str:
@@ -93,12 +114,10 @@ def _checked(name: str) -> str:
     return package
 
 
-def _write(template: Path, target: Path, package: str, words: dict[str, str]) -> Path:
-    relative = str(template.relative_to(_TEMPLATE)).removesuffix(_SUFFIX).replace(_PLACEHOLDER, package)
+def _write(template: Path, path: Path, words: dict[str, str]) -> Path:
     text = template.read_text(encoding="utf-8")
     for word, value in words.items():
         text = text.replace(word, value)
-    path = target / relative
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     return path

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from chemnet.config import ConfigDict
 from chemnet.errors import DataError
 from chemnet.registry import DATASETS, PREPROCESSING, chem_verb
-from chemnet.results import ResultDirectory, ResultWriter, VerbResult, Wanted, newest_input
+from chemnet.results import Answer, ResultDirectory, ResultWriter, VerbResult, Wanted, newest_input
+from chemnet.verbs.dry_run import at_the_pace, in_results, plan_answer
 from chemnet.verbs.verb import Verb
 
 if TYPE_CHECKING:
@@ -62,15 +63,31 @@ class Preprocess(Verb[PreprocessResult]):
         DataError
             Naming the file, row and column of what is wrong with the data; no result is left.
         """
+        config, parents, dataset = self._opened(path)
+        with ResultWriter(config, verb=self.cli_name, parents=parents) as writer:
+            _fill(writer, dataset)
+        return PreprocessResult(writer.result)
+
+    def plan(self, path: str | None = None) -> Answer:
+        """Return what `run` would read and make; nothing is written."""
+        config, _, dataset = self._opened(path)
+        rows = int(dataset.lengths.sum())
+        table = config["data_set"]["path"] or config["data_set"]["name"]
+        counted = f"{len(dataset.tracer_ids):,} tracers, {rows:,} rows, {len(dataset.species)} species"
+        return plan_answer(
+            reads={"data_set.path": f"{table}: {counted}"},
+            makes=in_results(config, self.cli_name, "train.h5, validate.h5, test.h5 and their scalings"),
+            takes=at_the_pace(config, self.cli_name, "rows", rows),
+        )
+
+    def _opened(self, path: str | None) -> tuple[ConfigDict, dict[str, ResultDirectory], ChemDataset]:
+        """Return the configuration that names the table, the result that it is from, and the data set."""
         config = self.config if path is None else self.config.replace({"data_set.path": str(path)})
         config, parents = with_table(config)
         if config["preprocess"]["method"] not in PREPROCESSING:
             PREPROCESSING.get(config["preprocess"]["method"])  # a plugin's; an unknown one stops here
         # what is wrong with the data set is told before the methods, and with them Numba, are imported
-        dataset = DATASETS.get(config["data_set"]["name"])(config)
-        with ResultWriter(config, verb=self.cli_name, parents=parents) as writer:
-            _fill(writer, dataset)
-        return PreprocessResult(writer.result)
+        return config, parents, DATASETS.get(config["data_set"]["name"])(config)
 
     def run_as_part(self, whole: ResultDirectory, component: str, status: str) -> PreprocessResult:
         """Preprocess as configured the tracers of another result, for one training of a study.

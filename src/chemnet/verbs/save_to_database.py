@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, ClassVar
 from chemnet.config import ConfigDict, load_config
 from chemnet.progress import progress
 from chemnet.registry import VECTOR_DBS, chem_verb
-from chemnet.results import ResultWriter, VerbResult
+from chemnet.results import Answer, ResultDirectory, ResultWriter, VerbResult
+from chemnet.verbs.dry_run import at_the_pace, in_results, plan_answer
 from chemnet.verbs.verb import Verb
 
 if TYPE_CHECKING:
@@ -74,12 +75,9 @@ class SaveToDatabase(Verb[DatabaseResult]):
             When there is no infer result, or no server answers.
         """
         from chemnet.data.infer_result.inference_dataset import InferenceDataset
-        from chemnet.search.chosen_latents import resolve_latents
         from chemnet.search.known_states import write_known_states
 
-        config = self.with_arguments("vector_db", {"infer_dir": infer_dir})
-        infer = resolve_latents(config, "vector_db.infer_dir")
-        config = config.replace({"vector_db.infer_dir": str(infer.path)})
+        config, infer = self._latents(infer_dir)
         name = config["vector_db"]["name"]
         database_class = VECTOR_DBS.get(name)
         data = InferenceDataset(infer)
@@ -95,6 +93,24 @@ class SaveToDatabase(Verb[DatabaseResult]):
                 states_per_second=len(data) / seconds,
             )
         return DatabaseResult(writer.result)
+
+    def plan(self, infer_dir: str | Path | None = None) -> Answer:
+        """Return what `run` would read and make; nothing is written."""
+        config, infer = self._latents(infer_dir)
+        states, name = infer.summary["rows"], config["vector_db"]["name"]
+        return plan_answer(
+            {"vector_db.infer_dir": infer.path},
+            in_results(config, self.cli_name, f"a database of {states:,} states ({name})"),
+            at_the_pace(config, self.cli_name, "states", states, lambda one: one.summary["database"] == name),
+        )
+
+    def _latents(self, infer_dir: str | Path | None) -> tuple[ConfigDict, ResultDirectory]:
+        """Return the configuration that names the infer result which is used, and that."""
+        from chemnet.search.chosen_latents import resolve_latents
+
+        config = self.with_arguments("vector_db", {"infer_dir": infer_dir})
+        infer = resolve_latents(config, "vector_db.infer_dir")
+        return config.replace({"vector_db.infer_dir": str(infer.path)}), infer
 
 
 def _fill(database: VectorDatabase, data: InferenceDataset) -> float:

@@ -14,8 +14,9 @@ from chemnet.config.whole_file import write_whole
 from chemnet.errors import ResultsError, RunFailedError
 from chemnet.progress import get_logger, progress
 from chemnet.registry import chem_verb
-from chemnet.results import ResultWriter, VerbResult
+from chemnet.results import Answer, ResultWriter, VerbResult
 from chemnet.results.unfinished_runs import OwnedRun, unfinished
+from chemnet.verbs.dry_run import at_the_pace, in_results, plan_answer, refuse_resume
 from chemnet.verbs.simulate_plan import make_plan, provenance
 from chemnet.verbs.verb import Verb
 
@@ -105,14 +106,7 @@ class Simulate(Verb[SimulateResult]):
             A network, tracer or abundance that cannot be used; RunFailedError when no tracer could be
             integrated.
         """
-        given = {
-            "network": _absolute(network),
-            "n_tracers": n_tracers,
-            "tracers": _absolute(tracers),
-            "cloud": cloud,
-            "resume": resume,
-        }
-        config = self.with_arguments("simulate", given)
+        config = self._settled(network, n_tracers, tracers, resume, cloud)
         unfinished_run = _unfinished_run(config)
         if unfinished_run is not None:
             config = _config_of(unfinished_run.path, config)
@@ -124,6 +118,49 @@ class Simulate(Verb[SimulateResult]):
                 _integrate(config, plan, writer)
             _finish(config, writer)
         return SimulateResult(writer.result)
+
+    def plan(
+        self,
+        network: str | None = None,
+        n_tracers: int | None = None,
+        tracers: str | None = None,
+        resume: str | None = None,
+        cloud: str | None = None,
+    ) -> Answer:
+        """Return what `run` would read and make; nothing is written."""
+        config = self._settled(network, n_tracers, tracers, resume, cloud)
+        refuse_resume(config, "simulate.resume")
+        plan, table = make_plan(config), config["simulate"]["tracers"]
+        chemistry, rows = plan.network, sum(map(len, plan.tracers))
+        counted = f"{len(chemistry.species)} species, {len(chemistry.reactions)} reactions"
+        reads = {"simulate.network": f"{config['simulate']['network']}: {counted}"}
+        if table is not False:
+            reads["simulate.tracers"] = table
+        return plan_answer(
+            reads,
+            in_results(config, "simulate", f"{TRACERS_FILE}, {len(plan.tracers):,} tracers of {rows:,} rows"),
+            at_the_pace(
+                config, "simulate", "rows", rows, lambda one: one.summary["network"] == chemistry.name
+            ),
+        )
+
+    def _settled(
+        self,
+        network: str | None,
+        n_tracers: int | None,
+        tracers: str | None,
+        resume: str | None,
+        cloud: str | None,
+    ) -> ConfigDict:
+        """Return the configuration with the arguments of `run`."""
+        given = {
+            "network": _absolute(network),
+            "n_tracers": n_tracers,
+            "tracers": _absolute(tracers),
+            "cloud": cloud,
+            "resume": resume,
+        }
+        return self.with_arguments("simulate", given)
 
 
 def _absolute(path: str | None) -> str | None:
@@ -139,7 +176,7 @@ def _unfinished_run(config: ConfigDict) -> OwnedRun | None:
 
 def _config_of(unfinished_run: Path, config: ConfigDict) -> ConfigDict:
     """Return the configuration that an unfinished run began with; only who works on it is today's."""
-    _log.info("going on with %s as it was configured", unfinished_run.name)
+    _log.info("resuming %s with its own configuration", unfinished_run.name)
     begun = load_result_config(unfinished_run / "runtime_config.toml")
     return begun.replace({key: config.lookup(key) for key in _WORKER_KEYS})
 
@@ -172,7 +209,7 @@ def _integrate(config: ConfigDict, plan: SimulationPlan, writer: ResultWriter) -
             "the outcome of tracer %s is damaged: it is integrated again", plan.tracers[index].tracer_id
         )
     if len(finished):
-        _log.info("%d of %d tracers were finished before", len(finished), len(plan.tracers))
+        _log.info("%d of %d tracers are finished already", len(finished), len(plan.tracers))
     with (
         _kept_once_it_holds_something(writer, finished),
         open_workers(config, lambda: Threads(worker_count(config["simulate"]["workers"]))) as workers,
@@ -194,7 +231,7 @@ def _kept_once_it_holds_something(writer: ResultWriter, finished: FinishedTracer
         writer.keep_on_error = len(finished) > 0
         if writer.keep_on_error:
             _log.warning(
-                "stopped with %d tracers finished; go on with: chemnet simulate simulate.resume=latest",
+                "stopped with %d tracers finished; to resume: chemnet simulate simulate.resume=latest",
                 len(finished),
             )
         raise

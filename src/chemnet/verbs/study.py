@@ -13,9 +13,17 @@ from chemnet.config import ConfigDict, load_result_config
 from chemnet.errors import ConfigError
 from chemnet.progress import get_logger
 from chemnet.registry import MODELS, chem_verb
-from chemnet.results import ResultDirectory, ResultWriter, VerbResult
+from chemnet.results import Answer, ResultDirectory, ResultWriter, VerbResult
 from chemnet.results.unfinished_runs import OwnedRun, unfinished
-from chemnet.verbs.train import Train, find_inputs, refuse_wrong_names
+from chemnet.verbs.dry_run import in_results, plan_answer, refuse_resume
+from chemnet.verbs.train import (
+    Train,
+    data_at_hand,
+    find_inputs,
+    planned_inputs,
+    refuse_wrong_names,
+    training_time,
+)
 from chemnet.verbs.train_choices import settled
 from chemnet.verbs.verb import Verb
 
@@ -111,6 +119,19 @@ class Study(Verb[StudyResult]):
             config = load_result_config(begun.path / "runtime_config.toml").replace(today)
         return StudyResult(_study(config, begun))
 
+    def plan(self, studies: Sequence[str] | None = None, resume: str | Path | None = None) -> Answer:
+        """Return what `run` would read and make; nothing is written."""
+        given = {"studies": list(studies) if studies else None, "resume": resume}
+        config = self.with_arguments("study", given)
+        refuse_resume(config, "study.resume")
+        refuse_wrong_names(config)
+        data, names = data_at_hand(config), ", ".join(config["study"]["studies"])
+        return plan_answer(
+            planned_inputs(config, data),
+            in_results(config, "study", f"{STUDIES_FILE}, {TABLES_FILE} and pictures of {names}"),
+            f"several trainings for each study, of which one takes: {training_time(config, data, 1)}",
+        )
+
 
 def _unfinished_study(config: ConfigDict) -> OwnedRun | None:
     """Return the run that ``study.resume`` names, or None."""
@@ -149,7 +170,7 @@ def _study(config: ConfigDict, begun: OwnedRun | None) -> ResultDirectory:
             records = run_trainings(plan, wanted, writer.path)
             _finish(plan, records, writer)
         except KeyboardInterrupt:
-            _log.warning("interrupted; to go on:\n  chemnet study study.resume=latest")
+            _log.warning("interrupted; to resume:\n  chemnet study study.resume=latest")
             raise
     return writer.result
 

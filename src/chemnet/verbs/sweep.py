@@ -13,10 +13,19 @@ from chemnet.errors import ResultsError
 from chemnet.extras import require
 from chemnet.progress import get_logger
 from chemnet.registry import MODELS, VERBS, chem_verb
-from chemnet.results import ResultDirectory, ResultWriter, VerbResult
+from chemnet.results import Answer, ResultDirectory, ResultWriter, VerbResult
 from chemnet.results.unfinished_runs import OwnedRun, unfinished
-from chemnet.sweeps.search_space import Choice, Space, grid, read_space, with_space_words
-from chemnet.verbs.train import Train, TrainResult, find_inputs, refuse_wrong_names
+from chemnet.sweeps.search_space import Choice, Range, Space, grid, read_space, with_space_words
+from chemnet.verbs.dry_run import in_results, plan_answer, refuse_resume
+from chemnet.verbs.train import (
+    Train,
+    TrainResult,
+    data_at_hand,
+    find_inputs,
+    planned_inputs,
+    refuse_wrong_names,
+    training_time,
+)
 from chemnet.verbs.train_choices import settled
 from chemnet.verbs.verb import Verb
 
@@ -122,6 +131,34 @@ class Sweep(Verb[SweepResult]):
             config = _config_to_go_on_with(begun.path, config)
         return SweepResult(_sweep(config, begun))
 
+    def plan(
+        self,
+        space: Mapping[str, Any] | None = None,
+        trials: int | None = None,
+        resume: str | Path | None = None,
+    ) -> Answer:
+        """Return what `run` would read and make; nothing is written."""
+        given = {"space": dict(space) if space else None, "trials": trials, "resume": resume}
+        config = self.with_arguments("sweep", given)
+        refuse_resume(config, "sweep.resume")
+        varied = read_space(config)
+        count = config["sweep"]["trials"] or len(grid(varied))
+        first = config.replace(_first_of(varied))
+        refuse_wrong_names(first)
+        data = data_at_hand(first)
+        return plan_answer(
+            {
+                **planned_inputs(first, data),
+                **{f"varied: {key}": _shown(domain) for key, domain in varied.items()},
+            },
+            in_results(
+                config,
+                "sweep",
+                f"{TABLE_FILE}, {FIGURE_FILE}; {count} results of `train`, and the best again",
+            ),
+            training_time(first, data, count),
+        )
+
 
 def _unfinished_sweep(config: ConfigDict) -> OwnedRun | None:
     """Return the run that ``sweep.resume`` names, or None."""
@@ -172,7 +209,7 @@ def _sweep(config: ConfigDict, begun: OwnedRun | None) -> ResultDirectory:
                 writer.keep_on_error = False
                 _finish(config, records, writer)
         except KeyboardInterrupt:
-            _log.warning("interrupted; to go on:\n  chemnet sweep sweep.resume=latest")
+            _log.warning("interrupted; to resume:\n  chemnet sweep sweep.resume=latest")
             raise
     return writer.result
 
@@ -192,9 +229,19 @@ def _warn_of_moving_scores(config: ConfigDict, space: Space) -> None:
         )
 
 
+def _shown(domain: Choice | Range) -> str:
+    """Return what is varied of a key, as people type it."""
+    return ",".join(map(str, domain.values)) if isinstance(domain, Choice) else str(domain)
+
+
+def _first_of(space: Space) -> dict[str, Any]:
+    """Return the first alternative of each key."""
+    return {key: domain.values[0] for key, domain in space.items() if isinstance(domain, Choice)}
+
+
 def _with_inputs(config: ConfigDict, space: Space) -> tuple[ConfigDict, dict[str, ResultDirectory]]:
     """Return the configuration with the inputs that every trial uses, and those inputs."""
-    first = {key: domain.values[0] for key, domain in space.items() if isinstance(domain, Choice)}
+    first = _first_of(space)
     refuse_wrong_names(config.replace(first))
     inputs = find_inputs(config.replace(first))
     if "model.name" not in space:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from chemnet.config import ConfigDict
 from chemnet.errors import ModelError, ResultsError
+from chemnet.extras import require
 from chemnet.plugins import require_dotted
 from chemnet.progress import get_logger
 from chemnet.registry import ANY_EMULATOR, DATASETS, MODELS, VERBS, chem_verb
 from chemnet.results import (
+    Answer,
     ResultDirectory,
     VerbResult,
     Wanted,
@@ -19,6 +21,7 @@ from chemnet.results import (
     named_result,
     resolve_input,
 )
+from chemnet.verbs.dry_run import at_the_pace, in_results, plan_answer, refuse_resume
 from chemnet.verbs.train_choices import (
     check_fit,
     order_of,
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 
 # where PyTorch has what the tables of the recipe name
 _HOMES = {"optimizer": "torch.optim", "criterion": "torch.nn", "scheduler": "torch.optim.lr_scheduler"}
+_OPEN = "the emulator that suits the data"
 _log = get_logger(__name__)
 
 
@@ -131,6 +135,43 @@ class Train(Verb[TrainResult]):
         }
         return _train(self.with_arguments("train", given))
 
+    def plan(
+        self,
+        component: str | None = None,
+        epochs: int | None = None,
+        preprocess_dir: str | Path | None = None,
+        autoencoder_dir: str | Path | None = None,
+        resume: str | Path | None = None,
+        trace: int | None = None,
+    ) -> Answer:
+        """Return what `run` would read and make; nothing is written."""
+        given = {
+            "component": component,
+            "epochs": epochs,
+            "preprocess_dir": preprocess_dir,
+            "autoencoder_dir": autoencoder_dir,
+            "resume": resume,
+        }
+        config = self.with_arguments("train", given)
+        refuse_resume(config, "train.resume")
+        config = _in_one_command(config)
+        refuse_wrong_names(config)
+        data = data_at_hand(config)
+        name, start_from = config["model"]["name"], config["train"]["start_from"]
+        component = config["train"]["component"] or name
+        model = (
+            f"{start_from}, trained on"
+            if start_from is not False
+            else _OPEN
+            if name == ANY_EMULATOR
+            else name
+        )
+        return plan_answer(
+            planned_inputs(config, data),
+            in_results(config, "train", f"component {component!r}, {model}"),
+            training_time(config, data, 1),
+        )
+
     def run_with_callback(self, callback: Callback) -> TrainResult:
         """Train as configured; a callback sees each epoch and may end the training, as a sweep does."""
         return _train(self.config, callback)
@@ -140,9 +181,7 @@ def _train(config: ConfigDict, callback: Callback | None = None) -> TrainResult:
     """Find the inputs, then train."""
     from chemnet.training.loop.tracking import tracked_where_possible
 
-    if config["train"]["start_from"] is not False and ("train", "mode") not in config.chosen:
-        # one command, from the table to the surrogate
-        config = config.replace({"train.mode": "both"})
+    config = _in_one_command(config)
     refuse_wrong_names(config)
     config = tracked_where_possible(config)
     from chemnet.training.loop.train_component import train_component
@@ -159,6 +198,67 @@ def _train(config: ConfigDict, callback: Callback | None = None) -> TrainResult:
         begun, weights = settled(begun, inputs["preprocess"])
     used = {f"train.{role}_dir": str(result.path) for role, result in inputs.items()}
     return TrainResult(train_component(begun.replace(used), inputs, resumed, callback, group, weights))
+
+
+def _in_one_command(config: ConfigDict) -> ConfigDict:
+    """Return a configuration by which going on from a surrogate takes one command, from the table on."""
+    if config["train"]["start_from"] is not False and ("train", "mode") not in config.chosen:
+        return config.replace({"train.mode": "both"})
+    return config
+
+
+def planned_inputs(config: ConfigDict, data: ResultDirectory | None) -> dict[str, object]:
+    """Return what a training would read, by configuration key.
+
+    Parameters
+    ----------
+    config
+        The merged configuration.
+    data
+        The preprocess result; None where `preprocess` would run first.
+    """
+    if data is None:
+        from chemnet.verbs.preprocess import with_table
+
+        table = with_table(config)[0]["data_set"]["path"]
+        reads: dict[str, object] = {"data_set.path": f"{table}, which `preprocess` would read first"}
+    else:
+        reads = {"train.preprocess_dir": data.path}
+    if config["train"]["start_from"] is not False:
+        reads["train.start_from"] = start(config)
+    elif data is not None and _model_of(config).role == "emulator":
+        reads["train.autoencoder_dir"] = _autoencoder_for(config, data).path
+    return reads
+
+
+def training_time(config: ConfigDict, data: ResultDirectory | None, trainings: int) -> str:
+    """Return about how long some trainings of the configured model on a preprocess result take."""
+    name = config["model"]["name"]
+
+    def alike(result: ResultDirectory) -> bool:
+        same_model = name in (result.summary.get("model"), result.component)
+        return same_model and data is not None and result.parents["preprocess"].digest == data.digest
+
+    open_end = name == ANY_EMULATOR or config["train"]["start_from"] is not False
+    epochs = None if open_end else config["train"]["epochs"] * trainings
+    return at_the_pace(config, "train", "epochs", epochs, alike)
+
+
+def data_at_hand(config: ConfigDict) -> ResultDirectory | None:
+    """Return the preprocess result that a training would take; None where it would make one first."""
+    model = _model_of(config)
+    if config["train"]["mode"] == "both" and config["train"]["preprocess_dir"] is False:
+        return _made_as_configured(config, model)
+    return _preprocessed(config, model)
+
+
+def _model_of(config: ConfigDict) -> Any:
+    """Return the class of the model; which emulator it is to be, where that is open, the data decide."""
+    if config["train"]["start_from"] is not False:
+        emulator: Any = start(config).parts.emulator
+        return MODELS.get(emulator.config["model"]["name"])
+    name = config["model"]["name"]
+    return MODELS.get("DirectRelaxation" if name == ANY_EMULATOR else name)
 
 
 def refuse_wrong_names(config: ConfigDict) -> None:
@@ -178,6 +278,8 @@ def refuse_wrong_names(config: ConfigDict) -> None:
     for part, home in _HOMES.items():
         if config[part]["name"]:
             require_dotted(config[part]["name"], part, home)
+    if config["train"]["tensorboard"]:
+        require("tensorboard", "train.tensorboard")
     table, resumed = config["train"], training_to_resume(config)
     for key, verb in Train.inputs.items():
         wanted = config.lookup(key)
@@ -202,15 +304,18 @@ def find_inputs(config: ConfigDict) -> dict[str, ResultDirectory]:
     """
     if config["train"]["start_from"] is not False:
         return {"preprocess": _in_order_of(start(config), config)}
-    # which emulator it is to be the data decide
-    name = config["model"]["name"]
-    model = MODELS.get("DirectRelaxation" if name == ANY_EMULATOR else name)
+    model = _model_of(config)
     data_result = _preprocessed(config, model)
     if model.role != "emulator":
         return {"preprocess": data_result}
+    return {"preprocess": data_result, "autoencoder": _autoencoder_for(config, data_result)}
+
+
+def _autoencoder_for(config: ConfigDict, data_result: ResultDirectory) -> ResultDirectory:
+    """Return the autoencoder that an emulator works with."""
     from chemnet.models.compatibility import is_autoencoder_for
 
-    autoencoder = resolve_input(
+    return resolve_input(
         config,
         "train.autoencoder_dir",
         verb="train",
@@ -219,7 +324,6 @@ def find_inputs(config: ConfigDict) -> dict[str, ResultDirectory]:
         make_with="chemnet train model.name=Autoencoder",
         same_data=False,  # it fits the very result that is trained on
     )
-    return {"preprocess": data_result, "autoencoder": autoencoder}
 
 
 def _in_order_of(surrogate: Surrogate, config: ConfigDict) -> ResultDirectory:
@@ -231,7 +335,10 @@ def _in_order_of(surrogate: Surrogate, config: ConfigDict) -> ResultDirectory:
     found = _preprocessed(config, model)
     if check_fit(surrogate, PreprocessedData(found)):
         return found
-    _log.info("the species of %s are in another order, or on another scale", found.name)
+    _log.info(
+        "the species of %s are in another order or on another scale: preprocessing the table again",
+        found.name,
+    )
     keys = {**order_of(surrogate), "train.preprocess_dir": False, "train.mode": "both"}
     return _preprocessed(config.replace(keys), model)
 
@@ -241,9 +348,7 @@ def _preprocessed(config: ConfigDict, model: Any) -> ResultDirectory:
     from chemnet.models.compatibility import can_feed
 
     if config["train"]["mode"] == "both" and config["train"]["preprocess_dir"] is False:
-        found = find_most_recent_results_dir(
-            config, "preprocess", lambda result: can_feed(result, model) and _is_of(result, config)
-        )
+        found = _made_as_configured(config, model)
         if found is None:
             _log.info("no preprocess result fits: preprocessing first")
             found = VERBS.get("preprocess")(config).run().directory
@@ -254,6 +359,15 @@ def _preprocessed(config: ConfigDict, model: Any) -> ResultDirectory:
         verb="preprocess",
         fits=lambda result: can_feed(result, model),
         what=f"preprocess result with {model.feed}",
+    )
+
+
+def _made_as_configured(config: ConfigDict, model: Any) -> ResultDirectory | None:
+    """Return the newest preprocess result of the configured data and settings that can feed a model."""
+    from chemnet.models.compatibility import can_feed
+
+    return find_most_recent_results_dir(
+        config, "preprocess", lambda result: can_feed(result, model) and _is_of(result, config)
     )
 
 

@@ -76,8 +76,9 @@ def _suited(config: ConfigDict, data_result: ResultDirectory) -> ConfigDict:
         return config
     if found is None:
         _log.warning(
-            "no network at hand made these tracers, so the emulator learns without one; with "
-            "data_set.network=FOLDER (that of UCLCHEM, UMIST, KIDA, KROME, ...) its error falls severalfold"
+            "no available chemical network made these tracers, so the emulator is trained without one; with "
+            "data_set.network=FOLDER (UCLCHEM, UMIST, KIDA, KROME, ...) its error would be several times "
+            "smaller"
         )
     name, recipe = (_RELAXATION, "relaxation") if found is None else (_IMPLICIT, "implicit")
     rows = PreprocessedData(data_result).split("train").n_rows
@@ -97,8 +98,8 @@ def _going_on(config: ConfigDict, data_result: ResultDirectory) -> tuple[ConfigD
     keys = {("model", table, key): value for table, values in tables.items() for key, value in values.items()}
     taken = {join_key(key): value for key, value in keys.items() if key not in config.chosen}
     _log.info(
-        "going on from %s (%s): its %d species in its order, its abundance floor of %g; parameters are "
-        "scaled by your own tracers",
+        "starting from %s (%s), with its %d species in its order and its abundance floor of %g; parameters "
+        "are scaled by your own tracers",
         surrogate.name, name, len(data.species), data.abundance_scaling.floor,
     )  # fmt: skip
     _say_other_steps(surrogate, data)

@@ -13,7 +13,8 @@ from chemnet.errors import RunFailedError
 from chemnet.plugins import named_by_result
 from chemnet.progress import progress, under_way
 from chemnet.registry import REDUCERS, chem_verb
-from chemnet.results import ResultWriter, VerbResult
+from chemnet.results import Answer, ResultDirectory, ResultWriter, VerbResult
+from chemnet.verbs.dry_run import at_the_pace, in_results, plan_answer
 from chemnet.verbs.verb import Verb
 
 if TYPE_CHECKING:
@@ -101,17 +102,13 @@ class Umap(Verb[UmapResult]):
         DataError
             When there are too few states, or latents that are not finite.
         """
-        from chemnet.search.chosen_latents import resolve_latents
-
-        config = self.with_arguments("umap", {"infer_dir": infer_dir})
-        infer = resolve_latents(config, "umap.infer_dir")
+        config, infer = self._latents(infer_dir)
         import numpy as np
 
         from chemnet.data.infer_result.inference_dataset import InferenceDataset
         from chemnet.figure_style import save_figure
         from chemnet.search.reducers import sample_rows
 
-        config = config.replace({"umap.infer_dir": str(infer.path)})
         data = InferenceDataset(infer)
         with ResultWriter(config, verb=self.cli_name, parents={"infer": infer}) as writer:
             rows = sample_rows(len(data), config["umap"]["fit_sample_size"], config["general"]["seed"])
@@ -131,6 +128,26 @@ class Umap(Verb[UmapResult]):
                 **({"explained_variance": explained} if explained else {}),
             )
         return UmapResult(writer.result)
+
+    def plan(self, infer_dir: str | Path | None = None) -> Answer:
+        """Return what `run` would read and make; nothing is written."""
+        config, infer = self._latents(infer_dir)
+        reducer = config["umap"]["reducer"]
+        return plan_answer(
+            {"umap.infer_dir": infer.path},
+            in_results(config, self.cli_name, f"embedding.npy by {reducer}, and embedding.png"),
+            at_the_pace(
+                config, "umap", "states", infer.summary["rows"], lambda one: one.summary["reducer"] == reducer
+            ),
+        )
+
+    def _latents(self, infer_dir: str | Path | None) -> tuple[ConfigDict, ResultDirectory]:
+        """Return the configuration that names the infer result which is used, and that."""
+        from chemnet.search.chosen_latents import resolve_latents
+
+        config = self.with_arguments("umap", {"infer_dir": infer_dir})
+        infer = resolve_latents(config, "umap.infer_dir")
+        return config.replace({"umap.infer_dir": str(infer.path)}), infer
 
 
 def _fit(config: ConfigDict, sample: np.ndarray, path: Path) -> Reducer:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from chemnet import plugins
 from chemnet.config import ConfigDict
 from chemnet.registry import check_names
+from chemnet.results.verb_result import Answer
 
 Result = TypeVar("Result")
 
@@ -72,6 +73,27 @@ class Verb(ABC, Generic[Result]):
     def run(self, *args: Any, **kwargs: Any) -> Result:
         """Do the work and return a result that prints itself; an argument wins over the configuration key."""
 
+    def plan(self, *args: Any, **kwargs: Any) -> Answer:
+        """Return what `run` with the same arguments would read and make; nothing is written.
+
+        A verb that states it has the option ``--dry-run``; see `chemnet.verbs.dry_run`.
+        """
+        raise NotImplementedError(f"{self.cli_name} has no dry run")
+
+    @classmethod
+    def has_plan(cls) -> bool:
+        """Return whether the verb states `plan`."""
+        return cls.plan is not Verb.plan
+
     def run_cli(self, args: argparse.Namespace) -> Any:
         """Call `run` with this verb's own options."""
-        return self.run(**{name: value for name, value in vars(args).items() if value is not None})
+        return self.run(**_given(args))
+
+    def plan_cli(self, args: argparse.Namespace) -> Answer:
+        """Call `plan` with this verb's own options."""
+        return self.plan(**_given(args))
+
+
+def _given(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the options that were given, as keyword arguments."""
+    return {name: value for name, value in vars(args).items() if value is not None}

@@ -20,6 +20,7 @@ from chemnet.results.result_names import (
     suggest_result,
 )
 from chemnet.results.verb_inputs import named_result
+from chemnet.verbs.dry_run import at_the_pace, in_results, plan_answer
 from chemnet.verbs.umap import UmapResult
 from chemnet.verbs.verb import Verb
 
@@ -120,6 +121,22 @@ class Visualize(Verb[VisualizeResult]):
                 megabytes=len(html) / 1e6,
             )
         return VisualizeResult(writer.result)
+
+    def plan(
+        self,
+        results: str | Path | Sequence[str | Path] | None = None,
+        umap_dir: str | Path | None = None,
+        serve: bool = False,
+    ) -> Answer:
+        """Return what `run` would read and make; nothing is written."""
+        config, parents = self._inputs(results, umap_dir)
+        points = min(parents["umap"].summary["states"], config["visualize"]["max_points"])
+        page = in_results(config, self.cli_name, f"page.html of up to {points:,} points of the map")
+        return plan_answer(
+            {role: one.path for role, one in parents.items()},
+            "nothing: a page shown until Ctrl-C" if serve else page,
+            at_the_pace(config, self.cli_name, "points", points),
+        )
 
     def serve(self, results: str | Path | Sequence[str | Path] | None = None) -> Answer:
         """Show the page at an address of this machine, which is printed, until Ctrl-C.

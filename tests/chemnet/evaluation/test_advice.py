@@ -29,8 +29,8 @@ def test_what_no_rival_needs_to_learn_comes_first(rival: str) -> None:
 
 
 def test_a_step_that_is_worse_than_none_is_told() -> None:
-    assert "worse than none" in told(figures(one_step=0.4, one_step_persistence=0.07))
-    assert "worse than none" not in told(figures(one_step=0.05, one_step_persistence=0.07))
+    assert "worse than predicting no change" in told(figures(one_step=0.4, one_step_persistence=0.07))
+    assert "worse than predicting no change" not in told(figures(one_step=0.05, one_step_persistence=0.07))
 
 
 def test_a_surrogate_of_the_same_species_is_offered_unless_it_was_the_start() -> None:
@@ -53,7 +53,7 @@ def test_compression_that_costs_most_is_told() -> None:
 def test_unseen_tracers_beside_trained_ones_tell_data_from_training() -> None:
     implicit = figures("ImplicitEmulator")
     assert "more tracers" in told(implicit, {"train_loss": 0.2, "validate_loss": 0.9})
-    assert "the data do not limit" in told(implicit, {"train_loss": 0.2, "validate_loss": 0.21})
+    assert "the data are not the limit" in told(implicit, {"train_loss": 0.2, "validate_loss": 0.21})
     assert told(implicit, {"epochs": 3}) == ""
 
 

@@ -52,7 +52,7 @@ def note_of(process: int, host: str | None = None) -> str:
 
 def test_what_another_process_works_in_is_refused_and_names_it(hidden: Path, holder) -> None:
     assert run_state(hidden)[0] == "running"
-    with pytest.raises(ResultsError, match=f"is running still: process {holder.pid} on"):
+    with pytest.raises(ResultsError, match=f"is still running: process {holder.pid} on"):
         OwnedRun(hidden, "simulate")
     assert remove_unfinished(hidden.parent) == []
 
@@ -119,6 +119,6 @@ def test_every_verb_that_resumes_refuses_a_run_at_work_before_it_reads_anything(
     outcome = chemnet(verb, *words)
     run.end()
     assert outcome.code == 2
-    assert f"{hidden.name} is running still" in outcome.err.splitlines()[0]
+    assert f"{hidden.name} is still running" in outcome.err.splitlines()[0]
     assert len(outcome.err.splitlines()) == 2
     assert sorted(tmp_path.rglob("*")) == before

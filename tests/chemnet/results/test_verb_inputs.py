@@ -54,7 +54,7 @@ def test_it_says_which_and_why_and_warns_of_a_newer_one(
         found(a)
     which, passed_over = caplog.messages
     assert which == f"train.preprocess_dir: using {of_a.name} (the newest of this configuration)"
-    assert f"passed over {of_b.name}" in passed_over
+    assert f"skipped {of_b.name}" in passed_over
     assert "b.h5" in passed_over
 
 

@@ -135,7 +135,7 @@ def test_the_share_of_the_solver_is_told(
     with caplog.at_level("INFO", logger="chemnet"):
         exact.emulate(*cells, rows=[-1])
     n_steps = cells[0].shape[1] - 1
-    told = re.search(r"the solver did (\d+) of (\d+) steps .*, sub-steps did (\d+)", caplog.text)
+    told = re.search(r"the solver made (\d+) of (\d+) steps .*, sub-steps made (\d+)", caplog.text)
     assert told is not None
     solved, of, divided = map(int, told.groups())
     # nothing is trusted here: what the solver does not do is left to sub-steps

@@ -47,7 +47,8 @@ def result(workspace: Workspace) -> VerbResult:
 
 
 def test_it_writes_the_whole_report(result):
-    expected = {*FIGURES, "metrics.json", "report.md", "report.html", "result.toml", "runtime_config.toml"}
+    written = {"metrics.json", "report.md", "report.html", "result.toml", "runtime_config.toml", "log.txt"}
+    expected = {*FIGURES, *written}
     assert {path.name for path in result.path.iterdir()} == expected
     assert result.summary["surrogate"] == "emulator"
     assert set(result.directory.parents) == {"preprocess", "train"}
@@ -146,7 +147,7 @@ def test_a_new_split_of_the_training_tracers_is_called_dishonest(workspace, resu
     other.result("preprocess", "general.seed=5")
     outcome = other.run("benchmark", f"benchmark.surrogate={saved}")
     assert outcome.code == 0, outcome.err
-    assert "is no independent test" in outcome.err
+    assert "is not an independent test" in outcome.err
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,7 @@ def test_a_finished_result_keeps_nothing_that_only_a_resume_needs(chem: ChemNet)
     made = entries(chem.simulate().path)
     assert made == [
         "failed.json",
+        "log.txt",
         "plan.json",
         "result.toml",
         "runtime_config.toml",
@@ -255,7 +256,7 @@ def test_of_two_that_resume_one_run_at_once_one_goes_on_and_the_other_is_refused
     told = [process.communicate()[1] for process in pair]
     codes = [process.returncode for process in pair]
     assert sorted(codes) == [0, 2], told
-    assert "is running still: process" in told[codes.index(2)]
+    assert "is still running: process" in told[codes.index(2)]
     (result,) = list_results(tmp_path / "results", "simulate")
     result.verify()
     whole = chemnet(*words_for(tmp_path), "--json").path / "tracers.h5"
@@ -265,7 +266,7 @@ def test_of_two_that_resume_one_run_at_once_one_goes_on_and_the_other_is_refused
 def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path: Path) -> None:
     code, err = stop_in_the_middle(tmp_path, signal.SIGINT)
     assert code == 130
-    assert "go on with: chemnet simulate simulate.resume=latest" in err
+    assert "to resume: chemnet simulate simulate.resume=latest" in err
     assert chemnet(*words_for(tmp_path, "simulate.resume=latest")).code == 0
 
 
@@ -295,7 +296,7 @@ def test_a_running_simulation_cannot_be_resumed(tmp_path: Path) -> None:
         wait_for(lambda: list(tmp_path.glob("results/.partial-*/running.toml")), process)
         outcome = chemnet(*words_for(tmp_path, "simulate.resume=latest"))
         assert outcome.code == 2
-        assert "is running still" in outcome.err
+        assert "is still running" in outcome.err
     finally:
         process.kill()
         process.communicate()

@@ -148,7 +148,7 @@ def test_a_running_training_cannot_be_resumed(
 ) -> None:
     def resume_myself() -> Any:
         (partial,) = results_dir.glob(".partial-*")
-        with pytest.raises(ResultsError, match="is running still"):
+        with pytest.raises(ResultsError, match="is still running"):
             train(tiny(), resume=partial)
         return 1.0
 
@@ -160,7 +160,7 @@ def test_the_latest_is_no_finished_training_while_another_one_runs(
     tiny: Any, autoencoder: TrainResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def resume_the_latest() -> Any:
-        with pytest.raises(ResultsError, match="is running still, and no other training broke off"):
+        with pytest.raises(ResultsError, match="is still running, and no other training is unfinished"):
             train(tiny(), resume="latest")
         return 1.0
 

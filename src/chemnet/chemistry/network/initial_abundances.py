@@ -93,8 +93,8 @@ def _doubt_hydrogen(network: Network, abundance: NDArray[np.float64]) -> None:
     total = float(abundance @ nuclei)
     if nuclei.any() and abs(total - 1.0) > HYDROGEN_TOLERANCE:
         _log.warning(
-            "the initial abundances hold %.3g H nuclei per H nucleus; they are relative to H nuclei, so that "
-            "gas of H2 alone has H2 = 0.5",
+            "the initial abundances contain %.3g H nuclei per H nucleus instead of 1; they are relative to H "
+            "nuclei, so that pure H2 has H2 = 0.5",
             total,
         )
 

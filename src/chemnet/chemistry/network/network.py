@@ -29,6 +29,14 @@ class Network:
     """Species and reactions that have passed the consistency checks.
 
     Make one with `Network.read` or `Network.from_parts`; the object never changes afterwards.
+
+    Examples
+    --------
+    >>> network = Network.read("collapse")
+    >>> network
+    Network('collapse', 89 species, 668 reactions)
+    >>> network.species_names.index("CO") == network.index("CO")
+    True
     """
 
     def __init__(

@@ -60,6 +60,12 @@ def generate_tracers(
     ------
     ConfigError
         No tracers, fewer than 2 steps, no time, an unknown family, a negative weight, weights that are all 0.
+
+    Examples
+    --------
+    >>> tracer = generate_tracers(1, seed=0, n_steps=50)[0]
+    >>> len(tracer), sorted(tracer.as_mapping())
+    (50, ['Av', 'Density', 'Radfield', 'gasTemp', 'time'])
     """
     check_options(n_tracers, n_steps, end_time, weights)
     time = np.linspace(0.0, end_time, n_steps)

@@ -32,7 +32,7 @@ def resumed(config: ConfigDict) -> tuple[ConfigDict, OwnedRun]:
         When there is none, or it is running still.
     """
     run = unfinished(config, "infer", str(config["infer"]["resume"]))
-    _log.info("going on with %s as it was configured", run.path.name)
+    _log.info("resuming %s with its own configuration", run.path.name)
     begun = load_result_config(run.path / "runtime_config.toml")
     return begun.replace({key: config.lookup(key) for key in _TODAY}), run
 
@@ -74,5 +74,5 @@ def kept_after_a_batch(writer: ResultWriter) -> Iterator[None]:
     except BaseException:
         if (writer.path / PROGRESS_FILE).is_file():
             writer.keep_on_error = True
-            _log.warning("whole batches are kept; to go on: chemnet infer infer.resume=latest")
+            _log.warning("complete batches are kept; to resume: chemnet infer infer.resume=latest")
         raise

@@ -81,7 +81,9 @@ class FallbackRun:
         steps = max(1, self.status[..., 1:].size)
         solved, failed = int(self.by_solver.sum()), int(self.failed.sum())
         text = f"{solved} of {steps} steps ({100.0 * solved / steps:.1f} %) went to the solver"
-        return text + (f"; it gave up on {failed} more, which hold the surrogate's word" if failed else "")
+        return text + (
+            f"; it failed in {failed} more, which hold the surrogate's prediction" if failed else ""
+        )
 
 
 class Fallback:
@@ -154,7 +156,7 @@ class Fallback:
         _log.info("%s", run)
         if run.failed.any():
             cell, step = (int(index) for index in np.argwhere(np.atleast_2d(run.failed))[0])
-            _log.warning("the solver gave up on %d steps, first cell %d, step %d; see `failed`",
+            _log.warning("the solver failed in %d steps, first in cell %d, step %d; see `failed`",
                          run.failed.sum(), cell, step)  # fmt: skip
         return run
 

@@ -77,7 +77,7 @@ class Gradient:
             raise out_of_memory()
         self._parts *= 2
         _log.warning(
-            "out of memory: batches are worked on in %d parts from now on; the gradient is that of the whole "
+            "out of memory: batches are processed in %d parts from now on; the gradient is that of the whole "
             "batch, but batch normalisation sees fewer rows",
             self._parts,
         )
@@ -152,5 +152,5 @@ class FiniteGradient:
                 f"training epoch {epoch}: the gradients of {_MOST_SKIPPED} steps in a row are not finite",
                 hint="lower optimizer.lr or train.gradient_clip, or look at the data",
             )
-        _log.warning("epoch %d: a step is left out, its gradient is %s", epoch, float(norm))
+        _log.warning("epoch %d: a step is skipped, because its gradient is %s", epoch, float(norm))
         return False

@@ -47,6 +47,8 @@ class Session:
         Whether it began with the weights of a surrogate, which then compete with those of the epochs.
     first_record
         The figures of these weights, as epoch 0.
+    earlier_s
+        Wall time of the epochs before a resumption [s].
     """
 
     # an nn.Module with all that chemnet.models.contract adds to one
@@ -65,6 +67,7 @@ class Session:
     ended_by_callback: bool = False
     from_surrogate: bool = False
     first_record: dict[str, float] = field(default_factory=dict)
+    earlier_s: float = 0.0
 
     @property
     def table(self) -> ConfigDict:

@@ -7,6 +7,7 @@ run is opened and nothing is patched.
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -90,7 +91,15 @@ class MlflowTracker:
                 "general.results_dir; mlflow.enabled=false tracks nothing",
             ) from error
         self.run_id: str = run.info.run_id
-        self._uri, self._lost = uri, False
+        self._uri, self._experiment_id, self._lost = uri, str(run.info.experiment_id), False
+
+    def say_how_to_look(self) -> None:
+        """Log the command, or the address, that shows the run."""
+        if self._uri.startswith(("http://", "https://")):
+            address = f"{self._uri.rstrip('/')}/#/experiments/{self._experiment_id}/runs/{self.run_id}"
+            _log.info("MLflow shows this run: %s", address)
+        else:
+            _log.info("MLflow shows this run: mlflow ui --backend-store-uri %s", shlex.quote(self._uri))
 
     def start(self, parameters: Mapping[str, Any], tags: Mapping[str, str]) -> None:
         """Log parameters, nested ones under dotted names, and tags."""
@@ -122,7 +131,8 @@ class MlflowTracker:
         except (MlflowException, OSError) as error:
             self._lost = True
             _log.warning(
-                "MLflow run %s is lost to %s: %s; the training goes on, and all figures are in its result",
+                "MLflow run %s: %s can no longer be reached (%s); the training continues, and its result "
+                "has all figures",
                 self.run_id,
                 self._uri,
                 str(error).splitlines()[0],

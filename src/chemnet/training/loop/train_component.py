@@ -29,6 +29,7 @@ from chemnet.training.loop.engines import make_trainer, run_epochs
 from chemnet.training.loop.handlers import METRICS_FILE, Tracker, attach_all, write_weights
 from chemnet.training.loop.schedules import with_schedule_length
 from chemnet.training.loop.session import Session, make_session
+from chemnet.training.loop.tensorboard import tensorboard
 from chemnet.training.loop.trace import Trace
 from chemnet.training.loop.tracking import MlflowTracker, git_commit
 from chemnet.training.loop.training_report import (
@@ -155,6 +156,7 @@ def prepare(
         session.state = restore(resumed.found, model, session.optimizer, session.scheduler)
         session.records = records_of(resumed.found.path, session.state.epoch)
         resumed.found.check_records(session.records)
+        session.earlier_s = sum(record["wall_s"] for record in session.records)
     elif start is None and not config["train"]["model_weights_file"]:
         model.before_training(training)
     group.join(model, config["general"]["seed"] + session.state.epoch)
@@ -166,11 +168,12 @@ def _train(
 ) -> ResultDirectory:
     """Run the epochs that are left and finish the result; Ctrl-C finishes it early."""
     with ExitStack() as stack:
-        trackers = []
+        trackers: list[Tracker] = []
         if session.config["mlflow"]["enabled"]:
-            trackers.append(stack.enter_context(_tracked(session, writer, callback.tags if callback else {})))
+            trackers.append(stack.enter_context(_tracked(session, writer, callback)))
         try:
-            _run(session, trace, trackers, callback)
+            with tensorboard(session) as boards:
+                _run(session, trace, [*trackers, *boards], callback)
         except KeyboardInterrupt:
             if session.state.epoch and callback is None:
                 _say_how_to_resume(session, finish(session, writer, "interrupted"))
@@ -190,7 +193,7 @@ def finish(session: Session, writer: ResultWriter, status: str) -> ResultDirecto
     """Write weights, description, summary and curves from the best epoch, and reveal the result."""
     write_weights(session.folder, session, session.training)
     write_model_file(session.folder, session.model)
-    summary = summarise(session, status)
+    summary = summarise(session, status, writer.seconds)
     write_summary(session.folder, summary)
     write_curves(session.folder, session.records, session.config)
     writer.summary.update(summary)
@@ -199,8 +202,18 @@ def finish(session: Session, writer: ResultWriter, status: str) -> ResultDirecto
     return result
 
 
-def summarise(session: Session, status: str) -> dict[str, Any]:
-    """Return what ``summary.json`` holds: the run in a few values, with the figures of its best epoch."""
+def summarise(session: Session, status: str, seconds: float) -> dict[str, Any]:
+    """Return what ``summary.json`` holds: the run in a few values, with the figures of its best epoch.
+
+    Parameters
+    ----------
+    session
+        The training.
+    status
+        How it ended.
+    seconds
+        Wall time since the command began; epochs before a resumption are added [s].
+    """
     state = session.state
     records = [session.first_record, *session.records]
     best = next((record for record in records if record.get("epoch") == state.best_epoch), {})
@@ -215,7 +228,7 @@ def summarise(session: Session, status: str) -> dict[str, Any]:
         "device": str(session.device),
         "items_per_epoch": session.training.n_items,
         **{name: value for name, value in best.items() if _is_for_summary(name)},
-        "wall_s": round(sum(record["wall_s"] for record in session.records), 3),
+        "wall_s": round(session.earlier_s + seconds, 3),
     }
 
 
@@ -253,13 +266,15 @@ def parameters_of(config: ConfigDict) -> dict[str, Any]:
     }
 
 
-def _tracked(session: Session, writer: ResultWriter, further: Mapping[str, str]) -> Any:
+def _tracked(session: Session, writer: ResultWriter, callback: Callback | None) -> Any:
     """Return an MLflow run as a context that ends it with the right status and artifacts."""
     tracker = MlflowTracker(session.config, writer.component or "")
+    if callback is None:  # a sweep says it once, of its own run
+        tracker.say_how_to_look()
     tags = {
         "data_digest": writer.parents["preprocess"].digest,
         "result": writer.path.name.removeprefix(".partial-"),
-        **further,
+        **(callback.tags if callback else {}),
     }
     commit = git_commit(Path.cwd())
     tracker.start(parameters_of(session.config), tags | ({"git_commit": commit} if commit else {}))
@@ -270,7 +285,7 @@ def _tracked(session: Session, writer: ResultWriter, further: Mapping[str, str])
 def _say_how_to_resume(session: Session, result: ResultDirectory) -> None:
     """Tell the user what was kept and what to type."""
     _log.warning(
-        "interrupted after epoch %d; the best weights (epoch %d) are in %s; to go on:\n"
+        "interrupted after epoch %d; the best weights (epoch %d) are in %s; to resume:\n"
         "  chemnet train -c %s train.resume=%s",
         session.state.epoch,
         session.state.best_epoch,

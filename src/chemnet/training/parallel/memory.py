@@ -53,7 +53,7 @@ def within_memory(compute: Callable[..., dict[str, Tensor]], *batches: Tensor) -
     rows = len(batches[0])
     if rows < 2:
         raise out_of_memory()
-    _log.warning("out of memory with %d rows at a time: going on with two halves", rows)
+    _log.warning("out of memory with %d rows at a time: continuing with two halves", rows)
     parts = (slice(rows // 2), slice(rows // 2, None))
     halves = [within_memory(compute, *(one[part] for one in batches)) for part in parts]
     return {name: torch.cat([half[name] for half in halves]) for name in halves[0]}

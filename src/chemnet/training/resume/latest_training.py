@@ -49,7 +49,7 @@ def _latest(config: ConfigDict) -> Path:
     running = [path for path in candidates if states[path] == "running"]
     if running and not any(_is_open(path) for path in free):
         raise ResultsError(
-            f"{running[-1].name} is running still, and no other training broke off",
+            f"{running[-1].name} is still running, and no other training is unfinished",
             hint="wait for it; train.resume=NAME goes on with a finished training",
         )
     if not free:

@@ -109,7 +109,8 @@ def _warn_of_ignored(config: ConfigDict, resumed: Resumed) -> None:
     ]
     if ignored:
         _log.warning(
-            "%s goes on as it began; ignored: %s (train.model_weights_file starts a new run from weights)",
+            "%s is resumed with its own configuration; ignored: %s (train.model_weights_file starts a new "
+            "run from weights)",
             resumed.found.path.name,
             ", ".join(ignored),
         )

@@ -112,8 +112,8 @@ def test_a_solver_that_gives_up_is_flagged_and_told(surrogate, network, historie
     run = Fallback(surrogate, network, 0.0).emulate(physical, histories.abundance[:, 0], histories.dt)
     assert np.argwhere(run.failed).tolist() == [[0, 4]]
     assert np.isfinite(run.abundances).all()
-    assert "gave up on 1 steps, first cell 0, step 4" in caplog.text
-    assert "it gave up on 1 more" in str(run)
+    assert "failed in 1 steps, first in cell 0, step 4" in caplog.text
+    assert "it failed in 1 more" in str(run)
 
 
 def test_it_keeps_the_contract_of_a_predictor(surrogate, network, histories):

@@ -37,7 +37,7 @@ def test_a_batch_that_does_not_fit_into_memory_is_trained_on_in_parts(
     parts = train(config)
     for one, other in zip(without_times(whole), without_times(parts), strict=True):
         assert other == pytest.approx(one, rel=1e-3)
-    assert "batches are worked on in 4 parts from now on" in caplog.text
+    assert "batches are processed in 4 parts from now on" in caplog.text
 
 
 def test_a_single_row_that_does_not_fit_into_memory_ends_the_training(
@@ -78,7 +78,7 @@ def test_a_step_whose_gradient_is_not_finite_is_left_out_where_that_is_asked_for
 ) -> None:
     spoil_gradient(monkeypatch, range(3, 5))
     trained = train(tiny({"train.not_finite": "skip"}))
-    assert caplog.text.count("epoch 1: a step is left out, its gradient is nan") == 2
+    assert caplog.text.count("epoch 1: a step is skipped, because its gradient is nan") == 2
     assert all(bool(tensor.isfinite().all()) for tensor in weights_of(trained).values())
 
 

@@ -87,6 +87,8 @@ def test_a_run_is_tracked_in_a_local_store_with_parameters_metrics_and_artifacts
         "metrics.jsonl",
     }
     store.close()
+    log = (result.path / "log.txt").read_text(encoding="utf-8")
+    assert f"mlflow ui --backend-store-uri sqlite:///{results_dir / tracking.STORE_FILE}" in log
 
 
 @pytest.fixture
@@ -144,7 +146,7 @@ def test_a_training_outlives_its_tracking_server(
     trained = train(tiny({"mlflow.enabled": True, "mlflow.tracking_uri": address}))
     assert same(weights_of(trained), weights_of(alone))
     assert trained.directory.status == "done"
-    assert caplog.text.count(f"is lost to {address}") == 1
+    assert caplog.text.count(f"{address} can no longer be reached") == 1
 
 
 def test_a_training_outlives_its_tracking_store(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -165,7 +167,7 @@ def test_a_training_outlives_its_tracking_store(tmp_path: Path, caplog: pytest.L
         for epoch in (1, 2):
             tracker.epoch({"epoch": epoch, "loss": 1.0})
     assert len(calls) == 1
-    assert caplog.text.count("MLflow run r is lost to http://there: API request failed") == 1
+    assert caplog.text.count("MLflow run r: http://there can no longer be reached (API request failed") == 1
 
 
 def _answers(url: str) -> bool:

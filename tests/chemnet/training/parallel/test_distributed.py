@@ -119,7 +119,7 @@ def test_ctrl_c_under_torchrun_keeps_the_best_weights_once(group: Group) -> None
     assert [one.status for one in interrupted] == ["interrupted"]
     assert interrupted[0].summary["epochs"] >= 1
     assert not list(list_partial(group.workspace.results))
-    assert group.err.count("to go on:") == 1
+    assert group.err.count("to resume:") == 1
     assert not group.out
 
 

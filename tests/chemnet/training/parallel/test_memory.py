@@ -97,7 +97,7 @@ def test_a_batch_that_does_not_fit_is_halved_and_that_is_said(caplog: pytest.Log
     values = torch.arange(10.0)
     assert torch.equal(memory.within_memory(double, values)["twice"], 2 * values)
     assert given == [10, 5, 2, 3, 5, 2, 3]
-    assert "out of memory with 10 rows at a time: going on with two halves" in caplog.text
+    assert "out of memory with 10 rows at a time: continuing with two halves" in caplog.text
 
 
 def test_a_row_that_does_not_fit_ends_the_run() -> None:
