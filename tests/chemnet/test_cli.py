@@ -125,7 +125,7 @@ def test_explain_prints_every_key_of_a_table(capsys):
     printed = capsys.readouterr().out
     assert "simulate.end_time = 5.0  (float > 0) [yr]\n    default 1000000.0; set by command line" in printed
     assert "simulate.n_steps = 298  (int >= 2)\n    rows per generated tracer" in printed
-    assert "simulate.families, simulate.grain, simulate.rates" in printed
+    assert "simulate.families, simulate.uclchem, simulate.grain, simulate.rates" in printed
     assert "simulate.grain.radius" not in printed
     assert main(["config", "--explain", "model.LatentEmulator", "--json"]) == 0
     content = json.loads(capsys.readouterr().out)
