@@ -121,21 +121,32 @@ def run_trainings(plan: StudyPlan, variants: Sequence[Variant], folder: Path) ->
         When the training on everything failed: there is nothing to compare the others with.
     """
     file = folder / TRAININGS_FILE
-    records = {(one["study"], one["value"]): TrainingRecord(**one) for one in journal.entries(file)}
+    found = [TrainingRecord(**one) for one in journal.entries(file)]
+    # what failed is tried again: the disk may have been full
+    records = {(one.study, one.value): one for one in found if one.state == "done"}
     left = [one for one in variants if (one.study, one.value) not in records]
     # a training has no workers of its own
     alone = replace(plan, config=plan.config.replace({"general.dask": False}))
     with progress(total=len(variants), desc="study", unit="training") as bar:
         bar.n = bar.initial = len(variants) - len(left)
         with open_workers(plan.config, ThisThread) as workers:
-            for variant, record in completed(workers, train_and_judge, left, shared=[alone]):
-                journal.append(file, asdict(record))
-                records[variant.study, variant.value] = record
-                bar.update()
-    main = records[MAIN, 0]
-    if main.state == "failed":
-        raise RunFailedError(f"the training on everything failed: {main.reason}", hint="try `chemnet train`")
+            # without the first one the others are worth nothing
+            for tasks in (left[:1], left[1:]):
+                for variant, record in completed(workers, train_and_judge, tasks, shared=[alone]):
+                    journal.append(file, asdict(record))
+                    records[variant.study, variant.value] = record
+                    bar.update()
+                    _check_main(variant, record)
     return [records[one.study, one.value] for one in variants]
+
+
+def _check_main(variant: Variant, record: TrainingRecord) -> None:
+    """Refuse to go on where the training on everything failed."""
+    if variant.study == MAIN and record.state == "failed":
+        raise RunFailedError(
+            f"the training on everything failed: {record.reason}",
+            hint="try it alone: chemnet train; to go on: chemnet study study.resume=latest",
+        )
 
 
 def train_and_judge(plan: StudyPlan, variant: Variant) -> TrainingRecord:

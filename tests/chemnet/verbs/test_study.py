@@ -206,9 +206,12 @@ def test_a_training_that_fails_costs_the_study_nothing(tiny: Any, monkeypatch: p
 def test_without_the_training_on_everything_there_is_no_study(
     tiny: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    failing_at(monkeypatch, 1, RunFailedError("the loss is nan"))
-    with pytest.raises(RunFailedError, match="the training on everything failed: the loss is nan"):
-        study(tiny({**DIRECT, **FEW, "study.studies": ["batch_size"]}))
+    with monkeypatch.context() as patch:
+        steps = failing_at(patch, 1, RunFailedError("the loss is nan"))
+        with pytest.raises(RunFailedError, match="the training on everything failed: the loss is nan"):
+            study(tiny({**DIRECT, **FEW, "study.studies": ["batch_size"]}))
+    assert steps[0] == 1, "the others were not even tried"
+    assert study(tiny(), resume="latest").summary["failed"] == 0
 
 
 @pytest.mark.parametrize(
