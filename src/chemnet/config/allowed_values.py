@@ -140,10 +140,8 @@ class KeySpec:
                 return self._accept_list(value, where)
             if wanted is not None and type(value) is wanted:
                 return self._accept_text(value, kind, where)
-        message = (
-            f"{where}: {join_key(self.key)} = {value!r} is of type {_type_name(type(value))}; "
-            f"allowed: {self.allowed}"
-        )
+        name = _NAMES.get(type(value), type(value).__name__)
+        message = f"{where}: {join_key(self.key)} = {value!r} is of type {name}; allowed: {self.allowed}"
         if type(value) is str and "list" in self.kinds:
             raise ConfigError(message, hint=f'quote the items: \'{join_key(self.key)}=["a", "b"]\'')
         raise self._refused(message)
@@ -269,10 +267,6 @@ def _is_choice(value: Any, choice: str) -> bool:
 def _is_finite(value: Any) -> bool:
     """Return whether a value is neither infinite nor NaN; what is no float cannot be."""
     return not isinstance(value, float) or math.isfinite(value)
-
-
-def _type_name(kind: type) -> str:
-    return _NAMES.get(kind, kind.__name__)
 
 
 def _toml(value: Any) -> str:

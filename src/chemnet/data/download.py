@@ -205,6 +205,5 @@ def _append(reply: _Reply, part: Path, have: int) -> None:
 
 
 def _digest(path: Path) -> str:
-    """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -119,5 +119,4 @@ def _node(kind: str, version: str, **attributes: object) -> dict[str, object]:
 
 
 def _text(value: str) -> np.ndarray:
-    """Return an attribute that PyTables reads as text."""
     return np.array(value.encode(), dtype=h5py.string_dtype("utf-8", len(value)))

@@ -125,13 +125,11 @@ def _dial(surrogate: Surrogate, config: ConfigDict) -> dict[str, Surrogate]:
 
 
 def _is_implicit(surrogate: Surrogate) -> bool:
-    """Return whether a surrogate's emulator has an implicit step."""
     emulator = surrogate.parts.emulator
     return isinstance(emulator, ImplicitEmulator) and emulator.chemistry is not None
 
 
 def _rollout(surrogate: Surrogate) -> Callable[[Histories], Forecast]:
-    """Return the full rollout of a surrogate."""
     return lambda histories: rolled_out(surrogate.predictor, surrogate.device, histories)
 
 
@@ -158,7 +156,6 @@ def _implicit_ways(surrogate: Surrogate) -> Iterator[PricedWay]:
 
 
 def _solver_ways(network: Network, options: Mapping[str, Any], surrogate: Surrogate) -> Iterator[PricedWay]:
-    """Yield the solver at several tolerances."""
     order = [surrogate.species.index(name) for name in network.species_names]
 
     def solved(histories: Histories, rtol: float) -> Forecast:

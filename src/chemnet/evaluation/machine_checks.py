@@ -8,7 +8,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -46,10 +46,6 @@ class Check:
     state: str
     found: str
     advice: str = ""
-
-    def to_dict(self) -> dict[str, str]:
-        """Return plain values."""
-        return asdict(self)
 
 
 def machine_checks(config: ConfigDict, speed: bool = True) -> Iterator[Check]:
@@ -97,7 +93,6 @@ def _extras() -> Check:
 
 
 def _device(wanted: str) -> Check:
-    """The device that trainings would use."""
     import torch
 
     if torch.cuda.is_available():
@@ -148,7 +143,6 @@ def _writable(name: str, folder: Path) -> Check:
 
 
 def _disk(folder: Path) -> Check:
-    """Free space where results go."""
     existing = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
     free = shutil.disk_usage(existing).free / _GIGA
     if free < _LEAST_FREE:
@@ -159,7 +153,6 @@ def _disk(folder: Path) -> Check:
 
 
 def _hdf5() -> Check:
-    """The HDF5 library, and whether its locks work for readers of one file."""
     import h5py
 
     return Check("HDF5", OK, f"{h5py.version.hdf5_version}, h5py {h5py.version.version}")
@@ -198,7 +191,6 @@ def _rate(run: Callable[[], Any], amount: float) -> float:
 
 
 def _products() -> Check:
-    """Matrix products as a training does them."""
     import torch
 
     n = 512

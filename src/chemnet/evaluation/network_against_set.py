@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chemnet.chemistry.network.network import Network
+from chemnet.chemistry.network.report_text import Report, titled
 from chemnet.chemistry.solver.disagreement import RateDisagreement, rate_disagreement
 from chemnet.chemistry.solver.implicit_step import ImplicitStep
 from chemnet.chemistry.tracers import FURTHER_CONDITIONS, PHYSICAL_NAMES
@@ -28,7 +29,7 @@ _CUT_OFF = _FLOOR * (1.0 - 1e-9)
 
 
 @dataclass(frozen=True)
-class NetworkAgainstSet:
+class NetworkAgainstSet(Report):
     """What was found.
 
     Attributes
@@ -51,15 +52,6 @@ class NetworkAgainstSet:
     without_quirks: str
     quirks: bool
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Rebuild from `to_dict`'s values."""
-        return cls(**values)
-
     def __str__(self) -> str:
         word = str(self.quirks).lower()
         lines = (
@@ -76,7 +68,7 @@ class NetworkAgainstSet:
                 f"model.ImplicitEmulator.uclchem_compatible={word})",
             ),
         )
-        return "\n".join(f"{title:<16} {text}" for title, text in lines)
+        return titled(lines)
 
 
 def network_against_set(network: Network, dataset: ChemDataset, where: str) -> NetworkAgainstSet:

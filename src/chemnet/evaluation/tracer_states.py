@@ -140,7 +140,6 @@ def _network_behind(
 
 
 def _named(config: ConfigDict) -> Network | None:
-    """Return the network that ``analyse.network`` names, or None."""
     name = config["analyse"]["network"]
     if not name:
         return None
@@ -150,7 +149,6 @@ def _named(config: ConfigDict) -> Network | None:
 
 
 def _order(network: Network, species: Sequence[str]) -> NDArray[np.int64]:
-    """Return the position in `species` of each species of the network."""
     different = sorted(set(network.species_names) ^ set(species))
     if different:
         raise ResultsError(

@@ -206,7 +206,6 @@ def _implicit_step(surrogate: Surrogate) -> dict[str, Any]:
 
 
 def _digest(arrays: dict[str, Any]) -> str:
-    """Return a digest of all numbers of a surrogate, 32 hexadecimal digits."""
     found = hashlib.sha256()
     for name, values in arrays.items():
         found.update(name.encode())

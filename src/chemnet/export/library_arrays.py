@@ -14,7 +14,7 @@ from chemnet.chemistry.network.stoichiometry import charges
 from chemnet.errors import ModelError
 from chemnet.export.implicit_arrays import implicit_arrays
 from chemnet.models.emulators.implicit.implicit_emulator import ImplicitEmulator
-from chemnet.surrogate.engine.fused_codec import FusedDecoder, FusedEncoder
+from chemnet.surrogate.engine.fused_codec import FusedMap
 from chemnet.surrogate.engine.fused_rollouts import PerceptronRollout, RecurrentRollout
 from chemnet.surrogate.engine.perceptron_arrays import Layer, Packed, pack
 from chemnet.surrogate.surrogate import Surrogate
@@ -101,9 +101,8 @@ def _emulator(member: Any, prefix: str) -> dict[str, Any]:
 
 
 def _coders(member: Any, prefix: str) -> dict[str, Any]:
-    """Return encoder and decoder of one member."""
     encoder, decoder = member.encoder, member.decoder
-    if not isinstance(encoder, FusedEncoder) or not isinstance(decoder, FusedDecoder):
+    if not isinstance(encoder, FusedMap) or not isinstance(decoder, FusedMap):
         raise ModelError(
             "the autoencoder of this surrogate has no form that the C library computes",
             hint=_EXPORTED,

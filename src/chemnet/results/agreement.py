@@ -115,7 +115,9 @@ def agreement(
     lineage = result.lineage() if same_data else ()
     behind = [one for one in lineage if one.verb in _DETERMINING and one.keeps_config]
     data = [difference for one in behind for difference in _differences(one, config)]
-    wanted, found = config["train"]["component"], _component(result)
+    # of the result itself, or of the nearest that it was made by
+    found = next((one.component for one in result.lineage() if one.component is not None), None)
+    wanted = config["train"]["component"]
     other = names_component and wanted is not False and found not in (None, wanted)
     component = (Difference(_COMPONENT, found, wanted, chosen=True),) if other else ()
     return Agreement(tuple(data), component)
@@ -163,8 +165,3 @@ def _seen_from_results(config: ConfigDict, path: Any) -> str:
     """Return the way from the results to the data: the same where a project was moved as a whole."""
     results_dir = Path(config["general"]["results_dir"]).resolve()
     return os.path.relpath(Path(path).resolve(), results_dir) if path is not False else ""
-
-
-def _component(result: ResultDirectory) -> str | None:
-    """Return the component that a result is, or the nearest that it was made by."""
-    return next((one.component for one in result.lineage() if one.component is not None), None)

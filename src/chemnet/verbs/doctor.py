@@ -53,4 +53,4 @@ class Doctor(Verb[Answer]):
         text = "\n".join([*lines, "", summary_line(checks)])
         if any(one.state == PROBLEM for one in checks):
             raise RunFailedError(f"something is to be mended\n{text}")
-        return Answer({"checks": [one.to_dict() for one in checks]}, text)
+        return Answer({"checks": [vars(one) for one in checks]}, text)

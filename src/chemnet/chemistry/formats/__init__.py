@@ -158,7 +158,6 @@ def shipped_networks() -> list[str]:
 
 
 def _shipped_network(name: str) -> Path:
-    """Return the folder of the shipped network `name`."""
     if name not in shipped_networks():
         raise DataError(
             f"no file, folder or shipped network called {name!r}", hint=suggest(name, shipped_networks())

@@ -67,8 +67,8 @@ _EXAMINED = 20
 
 def matches(path: Path) -> bool:
     """Whether one of the first rows of `path` has numbers where KIDA has A, B and C."""
-    files = _files(path)
-    return bool(files) and any(_has_numbers(line) for _, line in data_lines(files[0], _COMMENTS)[:_EXAMINED])
+    lines = [line for file in _files(path)[:1] for _, line in data_lines(file, _COMMENTS)[:_EXAMINED]]
+    return any(all(is_number(line[place]) for place in _NUMBERS.values()) for line in lines)
 
 
 def read(path: Path, reading: Reading | None = None) -> tuple[list[NetworkSpecies], list[Reaction]]:
@@ -108,10 +108,6 @@ def _files(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     return [path / name for name in NAUTILUS_FILES if (path / name).is_file()]
-
-
-def _has_numbers(line: str) -> bool:
-    return all(is_number(line[place]) for place in _NUMBERS.values())
 
 
 def _reactions(reading: Reading, line: str, where: str) -> list[Reaction]:

@@ -264,7 +264,6 @@ def _krome_name(name: str) -> str:
 
 
 def _limits(row: list[tuple[str, str]], where: str) -> tuple[float, float]:
-    """Return the temperature range of a row [K]."""
     texts = dict(row)
     t_min = _limit(texts.get("tmin", ""), 0.0, "Tmin", where)
     t_max = _limit(texts.get("tmax", ""), math.inf, "Tmax", where)

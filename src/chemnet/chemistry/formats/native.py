@@ -119,7 +119,6 @@ def initial_abundances(path: Path) -> dict[str, float]:
 
 
 def _header_file(path: Path) -> Path:
-    """Return the `network.toml` that `path` stands for."""
     return path / HEADER if path.is_dir() else path
 
 

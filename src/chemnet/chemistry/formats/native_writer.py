@@ -59,7 +59,6 @@ def write(
 
 
 def _header_text(name: str, description: str, abundances: Mapping[str, float]) -> str:
-    """Return the text of `network.toml`."""
     lines = [f'format = "{FORMAT}"', f"version = {VERSION}", f"name = {_quoted(name)}"]
     lines += [f"description = {_quoted(description)}"] if description else []
     lines += ["", "[initial_abundances]"] if abundances else []

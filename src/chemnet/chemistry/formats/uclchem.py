@@ -100,7 +100,6 @@ def read(path: Path, reading: Reading | None = None) -> tuple[list[NetworkSpecie
 
 
 def _files(path: Path) -> tuple[Path, Path]:
-    """Return the two tables that `path` stands for."""
     if path.is_dir():
         return table_file(path, SPECIES_FILE), table_file(path, REACTIONS_FILE)
     return table_file(path.parent, SPECIES_FILE), path
@@ -119,7 +118,6 @@ def _canonical(name: str) -> str:
 
 
 def _plain(name: str) -> str:
-    """Return a name in small letters, with blanks for underscores."""
     return " ".join(name.lower().replace("_", " ").split())
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
+from chemnet.chemistry.network.report_text import Report
 from chemnet.chemistry.network.species import parse_species
 from chemnet.chemistry.network.species_and_reactions import Reaction
 from chemnet.chemistry.network.survey import net_change
@@ -35,7 +36,7 @@ class Neighbour:
 
 
 @dataclass(frozen=True)
-class Neighbourhood:
+class Neighbourhood(Report):
     """The surroundings of one species.
 
     Attributes
@@ -53,10 +54,6 @@ class Neighbourhood:
     n_destroying: int
     sources: tuple[Neighbour, ...]
     sinks: tuple[Neighbour, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain types for JSON."""
-        return asdict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Neighbourhood:

@@ -1,11 +1,26 @@
-"""How reports on networks are laid out as text, and what JSON makes of their tuples."""
+"""How reports on networks are laid out as text, and as plain values for JSON and back."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 _LISTED = 8
+
+
+@dataclass(frozen=True)
+class Report:
+    """Base of reports that are dataclasses."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain types for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Return the report that `to_dict` described, also after JSON made lists of its tuples."""
+        return cls(**with_tuples(values))
 
 
 def titled(rows: Iterable[tuple[str, str]]) -> str:

@@ -218,7 +218,6 @@ def _dissect(name: str) -> tuple[tuple[tuple[str, int], ...], int, str, str]:
 
 
 def _take_phase(name: str) -> tuple[str, str]:
-    """Split the marks of the phase off a name."""
     if name[:1] in ("#", "@"):
         return name[1:], "surface" if name[0] == "#" else "bulk"
     head, bar, tail = name.rpartition("_")

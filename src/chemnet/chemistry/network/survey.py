@@ -8,12 +8,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from chemnet.chemistry.network.balance import imbalance
 from chemnet.chemistry.network.network import Network
-from chemnet.chemistry.network.report_text import place, several, titled, with_tuples
+from chemnet.chemistry.network.report_text import Report, place, several, titled
 from chemnet.chemistry.network.species_and_reactions import NetworkSpecies, Reaction
 from chemnet.chemistry.network.stoichiometry import element_names
 from chemnet.chemistry.rates.temperature_ranges import JoinedRanges, join_ranges
@@ -24,7 +23,7 @@ TEMPERATURES = (10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
 
 
 @dataclass(frozen=True)
-class Survey:
+class Survey(Report):
     """Description of a network.
 
     Attributes
@@ -91,15 +90,6 @@ class Survey:
     def n_reactions(self) -> int:
         """Number of reactions."""
         return sum(self.kinds.values())
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain types for JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Survey:
-        """Return the survey that `to_dict` described, also after JSON made lists of its tuples."""
-        return cls(**with_tuples(values))
 
     def __str__(self) -> str:
         ions = f" ({self.phases['ions']} ions)"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chemnet.chemistry.network.network import Network
-from chemnet.chemistry.network.report_text import place, several, titled, with_tuples
+from chemnet.chemistry.network.report_text import Report, place, several, titled, with_tuples
 from chemnet.chemistry.rates.coefficients import rate_coefficients
 from chemnet.chemistry.rates.compiled_reactions import compile_reactions
 from chemnet.chemistry.rates.constants import CR_YIELD
@@ -51,7 +51,7 @@ class ChangedRate:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Report):
     """What the second of two networks changes.
 
     Attributes
@@ -76,10 +76,6 @@ class Comparison:
     n_same: int
     new_species: tuple[str, ...]
     lost_species: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain types for JSON."""
-        return asdict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Comparison:
@@ -174,5 +170,4 @@ def _change(
 
 
 def _size(ratio: float) -> float:
-    """Return how far a ratio is from 1, in both directions alike."""
     return float(abs(np.log(ratio))) if 0.0 < ratio < np.inf else np.inf

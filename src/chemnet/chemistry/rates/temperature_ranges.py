@@ -143,7 +143,6 @@ def _is_unlimited(reaction: Reaction) -> bool:
 
 
 def _limits(reaction: Reaction) -> tuple[float, float]:
-    """Return the range of a row [K]."""
     if reaction.kind == "PHOTON" and reaction.reactants[0] in SELF_SHIELDED:
         return 0.0, math.inf
     return max(reaction.t_min, 0.0), reaction.t_max

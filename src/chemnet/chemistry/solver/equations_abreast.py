@@ -216,7 +216,6 @@ def _fill_flux_derivatives(equations: Equations, abreast: Abreast) -> None:
 
 @inner(**UNCOUNTED)
 def _sum_terms(sums: SignedSum, terms: Array, output: Array) -> None:
-    """Evaluate all signed sums."""
     for e in range(sums.n_copied):
         store(output, LANES * e, load(terms, LANES * np.int64(sums.terms[e])))
     simple = sums.n_copied + sums.n_negated

@@ -193,14 +193,12 @@ def iterate_cells(
 
 @inner(**UNCOUNTED)
 def _copy(source: Array, target: Array) -> None:
-    """Copy."""
     for i in range(source.size):
         target[i] = source[i]
 
 
 @inner(**UNCOUNTED)
 def _fill_lane(lanes: Lanes, lane: int, cell: int, cells: Cells, k: Array, x: Array) -> None:
-    """Give a lane a cell."""
     for r in range(k.size):
         lanes.equations.k[LANES * r + lane] = k[r]
     for i in range(x.size):

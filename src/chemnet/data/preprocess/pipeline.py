@@ -68,7 +68,6 @@ def preprocess(dataset: ChemDataset, config: ConfigDict, folder: Path) -> dict[s
 def _preprocess(
     dataset: ChemDataset, config: ConfigDict, folder: Path, method: PreprocessingMethod, reader: BlockReader
 ) -> dict[str, Any]:
-    """Preprocess what `reader` reads."""
     seen = survey(dataset, method.labels, reader)
     understood = understand(dataset)
     check_plausible(dataset, seen, understood, config)
@@ -184,7 +183,6 @@ def _metadata(
     seen: Survey,
     writers: Sequence[SplitWriter],
 ) -> dict[str, Any]:
-    """Return what `metadata.json` holds."""
     named = dict(zip(SPLIT_NAMES, writers, strict=True))
     return {
         "species": list(dataset.species),

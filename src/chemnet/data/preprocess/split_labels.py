@@ -199,6 +199,5 @@ def _check_disjoint(splits: Mapping[str, Sequence[str]], file: Path) -> None:
 
 
 def _shorten(tracers: Sequence[str], shown: int = 3) -> str:
-    """Return the first few ids as text."""
     listed = ", ".join(f"'{tracer}'" for tracer in tracers[:shown])
     return f"{listed}, ..." if len(tracers) > shown else listed or "none"

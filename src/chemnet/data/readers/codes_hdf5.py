@@ -125,7 +125,6 @@ class CodesTable(TableSource):
     def _read_part(
         self, part: int, sample: np.ndarray, step: np.ndarray, columns: Sequence[int]
     ) -> np.ndarray:
-        """Return rows of one split."""
         first, last = int(sample[0]), int(sample[-1]) + 1
         with readable(self.path):
             values = self._parts[part][first:last]

@@ -167,7 +167,6 @@ def _unpacked(path: Path) -> bytes:
 
 
 def _open_hdf5(path: Path, options: ConfigDict) -> TableSource:
-    """Open the table in an HDF5 file."""
     file = open_hdf5(path)
     group = options["group"] or None
     tables = _tables(file)

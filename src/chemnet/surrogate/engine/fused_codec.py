@@ -5,7 +5,7 @@ Shapes: S species, L latents.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -48,60 +48,35 @@ class Coder(Protocol):
 
 
 @dataclass(frozen=True)
-class FusedEncoder:
-    """Latents of abundances.
+class FusedMap:
+    """Latents of abundances, or abundances of latents, by a perceptron.
 
     Attributes
     ----------
-    network, latent_dim
+    kernel, dtype
+        `encode`, which reads abundances in float64, or `decode`, which reads latents in float32.
+    network, width
         The perceptron, and how many of its outputs count.
     decades
         Between the abundance floor and 1.
     """
 
+    kernel: Callable[..., None]
+    dtype: torch.dtype
     network: Packed
-    latent_dim: int
+    width: int
     decades: float
 
     def __call__(self, values: Tensor, out: Tensor | None = None) -> Tensor:
-        """Return latents `(..., L)` of abundances `(..., S)`; see `Coder`."""
-        rows = values.reshape(-1, values.shape[-1]).double().contiguous().numpy()
-        result = _result(out, values.shape[:-1], self.latent_dim)
-        latents = result.view(-1, self.latent_dim).numpy()
+        """Return latents of abundances, or abundances of latents; see `Coder`."""
+        rows = values.reshape(-1, values.shape[-1]).to(self.dtype).contiguous().numpy()
+        result = _result(out, values.shape[:-1], self.width)
+        found = result.view(-1, self.width).numpy()
 
-        def encode(part: slice) -> None:
-            perceptron_kernels.encode(rows[part], *self.network, self.decades, latents[part])
+        def of_rows(part: slice) -> None:
+            self.kernel(rows[part], *self.network, self.decades, found[part])
 
-        in_blocks(len(rows), encode)
-        return result
-
-
-@dataclass(frozen=True)
-class FusedDecoder:
-    """Abundances of latents.
-
-    Attributes
-    ----------
-    network, n_species
-        The perceptron, and how many of its outputs count.
-    decades
-        Between the abundance floor and 1.
-    """
-
-    network: Packed
-    n_species: int
-    decades: float
-
-    def __call__(self, values: Tensor, out: Tensor | None = None) -> Tensor:
-        """Return abundances `(..., S)` of latents `(..., L)`; see `Coder`."""
-        rows = values.reshape(-1, values.shape[-1]).float().contiguous().numpy()
-        result = _result(out, values.shape[:-1], self.n_species)
-        abundances = result.view(-1, self.n_species).numpy()
-
-        def decode(part: slice) -> None:
-            perceptron_kernels.decode(rows[part], *self.network, self.decades, abundances[part])
-
-        in_blocks(len(rows), decode)
+        in_blocks(len(rows), of_rows)
         return result
 
 
@@ -148,7 +123,8 @@ def fused_encoder(autoencoder: Any, scaling: AbundanceScaling) -> Coder | None:
     gain = np.full(layers[0].matrix.shape[0], 1.0 / (scaling.decades * _LOG2_10))
     first = layers[0].after_inputs(gain, np.zeros_like(gain))
     packed = pack(filled([first, *layers[1:]]), None if skip is None else skip * gain[:, None])
-    return FusedEncoder(packed, layers[-1].matrix.shape[1], scaling.decades)
+    n_latents = layers[-1].matrix.shape[1]
+    return FusedMap(perceptron_kernels.encode, torch.float64, packed, n_latents, scaling.decades)
 
 
 def fused_decoder(
@@ -175,7 +151,7 @@ def fused_decoder(
     gain = np.full(len(chosen), scaling.decades * _LOG2_10)
     last = layers[-1].only(chosen).before_outputs(gain, -gain)
     packed = pack(filled([*layers[:-1], last]), None if skip is None else skip[:, chosen] * gain)
-    return FusedDecoder(packed, len(chosen), scaling.decades)
+    return FusedMap(perceptron_kernels.decode, torch.float32, packed, len(chosen), scaling.decades)
 
 
 def _network(autoencoder: Any, known: dict[type, Any]) -> Network | None:

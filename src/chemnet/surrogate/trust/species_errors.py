@@ -102,5 +102,4 @@ class SpeciesErrors:
 
 
 def _ranges(abundance: NDArray[np.floating], edges: tuple[float, ...]) -> NDArray[np.int64]:
-    """Return the range that each abundance is in."""
     return np.searchsorted(np.power(10.0, edges), abundance, side="right")

@@ -165,7 +165,6 @@ def _with_gradients(abundance: Tensor, totals: Tensor, elements: Elements, toler
 
 
 def _conserve(abundance: Tensor, totals: Tensor, elements: Elements, tolerance: float) -> Tensor:
-    """Correct some cells at once."""
     return _solve(elements.start(abundance.double(), totals), elements, tolerance)[0]
 
 

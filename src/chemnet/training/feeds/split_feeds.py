@@ -71,7 +71,8 @@ def make_feeds(
     table = config["train"]
     batch_size = _batch_size(table, kind)
     splits = {name: data.split(name) for name in ("train", "validate")}
-    needed = sum(_bytes_of(data, split) for split in splits.values())
+    row_bytes = 4 * (len(data.species) + len(data.physical_names) + 1)
+    needed = row_bytes * sum(split.n_rows for split in splits.values())
     resident = needed <= table["memory_share"] * free_memory(device)
     if not resident:
         _log.info("the splits need %.1f GB: batches are streamed from the files", needed / 1e9)
@@ -186,10 +187,6 @@ def _tracer_edges(offsets: np.ndarray, chunk_rows: int) -> np.ndarray:
     """Return the row edges of chunks of whole tracers, each of about `chunk_rows` rows."""
     targets = np.arange(0, offsets[-1], chunk_rows)
     return np.unique(np.append(offsets[np.searchsorted(offsets, targets)], offsets[-1]))
-
-
-def _bytes_of(data: PreprocessedData, split: Split) -> int:
-    return 4 * split.n_rows * (len(data.species) + len(data.physical_names) + 1)
 
 
 def _refuse_empty(training: Feed, validation: Feed, kind: str, monitor: str) -> None:

@@ -100,7 +100,6 @@ class Gradient:
         return loss, diagnostics
 
     def _of_part(self, batch: Batch, share: float | None) -> Losses:
-        """Add the gradient of some rows, weighted by their share of the batch."""
         session = self._session
         with precision(session.table["precision"], session.device):
             loss, diagnostics = self._trace.call("train_batch", session.model.train_batch, batch)

@@ -122,10 +122,8 @@ def shapes(value: Any) -> str:
 
 
 def _note_start(trace: Trace, starts: list[float]) -> Callable[..., None]:
-    """Return a hook that begins a layer's call."""
     return lambda layer, args: starts.append(trace._enter())
 
 
 def _note_end(trace: Trace, label: str, starts: list[float]) -> Callable[..., None]:
-    """Return a hook that ends a layer's call."""
     return lambda layer, args, result: trace._leave(label, args, result, starts.pop())

@@ -70,7 +70,6 @@ def _gathered(mine: Any) -> list[Any]:
 
 
 def _total(values: Tensor) -> Tensor:
-    """Return the sum over all processes, in place."""
     total = idist.all_reduce(values)
     assert isinstance(total, Tensor)
     return total

@@ -74,7 +74,6 @@ def call_each(
 
 
 def _part(argument: Any, axis: int | None, member: int) -> Any:
-    """Return a member's part of an argument."""
     if axis is None:
         return argument
     return {name: values[member] for name, values in argument.items()}

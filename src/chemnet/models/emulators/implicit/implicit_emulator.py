@@ -295,7 +295,6 @@ class ImplicitEmulator(ChemModel):
         )
 
     def _ended(self, update: Tensor) -> Tensor:
-        """Return for which cells `(B,)` the iterations ended."""
         return update <= self.table["update_tolerance"]
 
     def _integrate(
@@ -342,7 +341,6 @@ def consecutive_steps(training: TrainingRows) -> tuple[Tensor, Tensor, Tensor, T
 
 
 def _thinned(rows: Tensor) -> Tensor:
-    """Return some evenly spaced rows."""
     return rows[torch.linspace(0, len(rows) - 1, min(len(rows), _COMPARED_ROWS)).long()]
 
 

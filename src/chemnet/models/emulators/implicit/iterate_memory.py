@@ -58,6 +58,5 @@ class IterateMemory:
             self._place[key] = place
 
     def _row(self, place: int) -> NDArray[np.float32]:
-        """Return one row: scaled abundances, last update, number of iterations."""
         row: NDArray[np.float32] = self._blocks[place // _ROWS_PER_BLOCK][place % _ROWS_PER_BLOCK]
         return row

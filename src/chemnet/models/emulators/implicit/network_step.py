@@ -211,7 +211,6 @@ class ImplicitChemistry:
 
 
 def _numpy(values: Tensor) -> Array:
-    """Return values as an array."""
     return values.detach().double().cpu().numpy()
 
 
