@@ -96,13 +96,13 @@ def _beside_baselines(scores: Mapping[str, Any], data: Mapping[str, Any]) -> str
     better = sum(mine[tracer] < theirs[tracer] for tracer in mine)
     worse = sum(mine[tracer] > theirs[tracer] for tracer in mine)
     count = f"on {max(better, worse)} of {len(mine)} tracers"
-    begin = f"The best baseline without a network ({rival}) is off by {rivals[best]['mlae']:.3f} dex"
+    baseline, error = f"The best baseline without a network ({rival})", f"{rivals[best]['mlae']:.3f} dex"
     if chance_of(max(better, worse), better + worse) > _MOST_CHANCE:
-        return f"{begin}; {len(mine)} tracers do not tell which of the two is better."
+        return f"{baseline} has a mean error of {error}; {len(mine)} tracers do not tell which one is better."
     if better > worse:
         factor = rivals[best]["mlae"] / max(rollout["mlae"], 1e-9)
-        return f"{begin}, {factor:.1f} times as much; the surrogate is better {count}."
-    return f"{begin}: the surrogate is WORSE {count}."
+        return f"{baseline} has {factor:.1f} times this error, {error}; the surrogate is better {count}."
+    return f"{baseline} has a mean error of {error}: the surrogate is WORSE {count}."
 
 
 def chance_of(wins: int, games: int) -> float:
@@ -208,7 +208,7 @@ def _trust_words(trust: Mapping[str, Any] | None) -> list[str]:
     if by_species is not None and _is_worth_something(by_species):
         kept, share = by_species["at_coverage"]["0.8"], lae99_beside_all(by_species, "0.8")
         words.append(
-            "Species by species it finds more: without the 20 % of the values trusted least, mLAE is "
+            "Species by species, without the 20 % of the values that are trusted least, mLAE is "
             f"{kept['mlae']:.3f} and LAE99 {kept['lae99']:.2f} dex, {share:.2f} of that of all."
         )
     return words
