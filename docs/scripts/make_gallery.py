@@ -2,9 +2,9 @@
 
     python docs/scripts/make_gallery.py [--work FOLDER]
 
-runs `chemnet demo` and the commands that stand under the other pictures in an empty folder, which takes a few
 runs `chemnet demo` and the commands that stand under the other pictures in an empty folder, which takes some
-the tutorial show. Nothing in them is written by hand.
+minutes, and writes `docs/how-to/gallery.md`, `docs/how-to/gallery/*.png` and the output that the landing page
+shows. Nothing in them is written by hand.
 """
 
 from __future__ import annotations
@@ -154,15 +154,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(given or temporary).resolve()
         work.mkdir(parents=True, exist_ok=True)
-        write_output("demo", DEMO, work)
+        printed = run(DEMO, work).replace(f"{work}/", "")
+        (FOLDER / "demo.txt").write_text(f"$ {DEMO}\n{printed}", encoding="utf-8")
         made = newest(work)
         paths = {picture.command: made[picture.stage] for picture in PICTURES if picture.stage}
         for picture in PICTURES:
             if picture.command not in paths:
                 paths[picture.command] = Path(json.loads(run(f"{picture.command} --json", work))["path"])
             keep(paths[picture.command] / picture.file, picture.name)
-        write_output("results", f"chemnet results --tree -c {RECIPE}", work)
-        write_output("preprocess", f"chemnet preprocess -c {RECIPE}", work)
     PAGE.write_text("\n".join([HEAD, *map(section, PICTURES)]), encoding="utf-8")
 
 
@@ -170,12 +169,6 @@ def newest(work: Path) -> dict[str, Path]:
     """Return the demo's results by the component of a training, or by verb."""
     results = list_results(work / "chemnet_demo" / "results")
     return {(one.component or one.verb) if one.verb == "train" else one.verb: one.path for one in results}
-
-
-def write_output(name: str, command: str, work: Path) -> None:
-    """Run a command and keep what it prints, without the name of the folder."""
-    text = run(command, work).replace(f"{work}/", "")
-    (FOLDER / f"{name}.txt").write_text(f"$ {command}\n{text}", encoding="utf-8")
 
 
 def run(command: str, work: Path) -> str:

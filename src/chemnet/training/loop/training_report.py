@@ -95,8 +95,11 @@ def _draw_curves(axis: Axes, records: Sequence[Record], names: Sequence[str]) ->
     marker = "o" if len(epochs) == 1 else None
     for name in names:
         axis.plot(epochs, [record[name] for record in records], marker=marker, label=heading(name))
-    if names and all(record[name] > 0 for record in records for name in names):
+    values = {record[name] for record in records for name in names}
+    if values and min(values) > 0:
         _log_scale(axis)
+    if len(names) == len(values) == 1:  # a constant learning rate need not be 1, 2 or 5
+        axis.set_yticks(list(values), [f"{value:g}" for value in values])
 
 
 def _log_scale(axis: Axes) -> None:

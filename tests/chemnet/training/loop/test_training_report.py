@@ -27,3 +27,12 @@ def test_losses_have_labelled_ticks_and_epochs_are_whole(first: float, last: flo
     assert len([text for text in shown_ticks(loss, "y") if text]) >= 2
     assert all(float(text) == int(text) for text in shown_ticks(rate, "x"))
     assert shown_ticks(rate, "x")
+
+
+def test_a_constant_learning_rate_is_told() -> None:
+    records = [{"epoch": k, "train_loss": 1.0 / k, "validate_loss": 1.0 / k, "lr": 3e-3} for k in (1, 2, 3)]
+    figure = curves(records, "validate_loss")
+    figure.canvas.draw()
+    assert shown_ticks(figure.axes[1], "y") == ["0.003"]
+    heights = [axis.get_position().height for axis in figure.axes]
+    assert heights[1] < 0.5 * heights[0]
