@@ -352,6 +352,6 @@ def tooltip(words: str) -> str:
     """
     wanted = "step" if words.startswith("step ") else words
     for one in METRICS.values():
-        if one.heading == wanted:
+        if wanted in (one.heading, one.label):
             return f"{one.text} Unit: {one.unit}." if one.unit else one.text
     return ""

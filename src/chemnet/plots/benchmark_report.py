@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 import math
 import textwrap
@@ -22,6 +21,8 @@ from chemnet.plots.benchmark_tables import (
     speed_table,
     trust_table,
 )
+from chemnet.plots.report_page import embedded_picture, note, paragraph, report_page
+from chemnet.plots.report_page import heading as section_heading
 from chemnet.text_tables import Row, aligned, html_table, markdown_table
 
 #: what is compared in tables of their own: their title, and the methods in them
@@ -46,16 +47,6 @@ FIGURES = {
 _TEXT_WIDTH = 100
 # a difference between surrogate and baseline that equals would show more often than this is none
 _MOST_CHANCE = 0.05
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #222; }
-body { max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
-table { display: block; overflow-x: auto; }
-table { border-collapse: collapse; margin: .6rem 0 1.4rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .7rem; border-bottom: 1px solid #ddd; text-align: right; white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; }
-img { max-width: 100%; }
-p.note { color: #555; }
-"""
 
 
 @dataclass(frozen=True)
@@ -160,26 +151,17 @@ def as_html(metrics: Mapping[str, Any], folder: Path, figures: Sequence[str]) ->
     folder, figures
         Where the figures are, and their names.
     """
-    title = html.escape(f"Benchmark of {metrics['surrogate']['name']}")
-    body = [f"<h1>{title}</h1>", f"<p>{html.escape(_data_words(metrics))}</p>"]
-    body += [f"<p>{html.escape(sentence)}</p>" for sentence in verdict(metrics)]
-    body += [f'<p class="note">{html.escape(note)}</p>' for note in _notes(metrics)]
-    body.append('<p class="note">Point at a heading to read what it means.</p>')
+    title = f"Benchmark of {metrics['surrogate']['name']}"
+    body = [f"<h1>{html.escape(title)}</h1>", paragraph(_data_words(metrics))]
+    body += [*map(paragraph, verdict(metrics)), *map(note, _notes(metrics))]
+    body.append(note("Point at a heading, or at the name of a row, to read what it means."))
     for section in _whole(metrics):
-        body += [f"<h2>{html.escape(section.title)}</h2>", html_table(section.table, tooltip)]
-        body += [_embedded(folder / name) for name in section.figures if name in figures]
+        body += [section_heading(section.title), html_table(section.table, tooltip)]
+        body += [embedded_picture(folder / one, FIGURES[one]) for one in section.figures if one in figures]
     if metrics.get("next_steps"):
         items = "".join(f"<li>{html.escape(line)}</li>" for line in metrics["next_steps"])
-        body.append(f"<h2>What to try next</h2><ul>{items}</ul>")
-    head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-    head += f"<title>{title}</title><style>{_STYLE}</style>"
-    return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(body)}</body></html>\n'
-
-
-def _embedded(picture: Path) -> str:
-    """Return a picture inside the page."""
-    image = base64.b64encode(picture.read_bytes()).decode("ascii")
-    return f'<img alt="{html.escape(FIGURES[picture.name])}" src="data:image/png;base64,{image}">'
+        body.append(f"{section_heading('What to try next')}<ul>{items}</ul>")
+    return report_page(title, body)
 
 
 def _sections(metrics: Mapping[str, Any]) -> list[Section]:

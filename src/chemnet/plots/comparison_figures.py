@@ -10,8 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from chemnet.plots.benchmark_figures import draw_comparison, plain_log_ticks
-from chemnet.plots.figures import COLOURS, figure_style
+from chemnet.data.metric_meanings import METRICS
+from chemnet.figure_style import COLOURS, figure_style, paper_figure
+from chemnet.plots.benchmark_figures import draw_comparison
+from chemnet.plots.labels import plain_log_ticks, typeset_species
 
 # without the yellow, which is too pale for a line
 _LINES = tuple(colour for colour in COLOURS if colour != "#F0E442")
@@ -42,7 +44,7 @@ def _draw_trainings(values: Mapping[str, Any]) -> Figure:
     """Draw the figure that ranks trainings over epochs and over time; the best have colours of their own."""
     ranking, trainings = values["ranking"], values["trainings"]
     with figure_style():
-        figure = Figure(figsize=(10.0, 4.6), layout="constrained")
+        figure = paper_figure(85.0)
         left, right = figure.subplots(1, 2, sharey=True)
         curves = {name: one["curves"][ranking] for name, one in trainings.items()}
         _draw_lines(left, {name: (one["curves"]["epoch"], curves[name]) for name, one in trainings.items()})
@@ -61,12 +63,13 @@ def _draw_trainings(values: Mapping[str, Any]) -> Figure:
 def _draw_sweeps(values: Mapping[str, Any]) -> Figure:
     """Draw how low the score of each sweep was by then, and how its best trial learnt."""
     with figure_style():
-        figure = Figure(figsize=(10.0, 4.6), layout="constrained")
+        figure = paper_figure(85.0)
         left, right = figure.subplots(1, 2)
         _draw_lines(left, {name: (one["seconds"], one["reached"]) for name, one in values.items()}, step=True)
         curves = {name: one["best_curve"] for name, one in values.items()}
         _draw_lines(right, {name: (range(1, len(one) + 1), one) for name, one in curves.items()})
-        monitors = " or ".join(sorted({one["monitor"] for one in values.values()}))
+        ranking = sorted({one["monitor"] for one in values.values()})
+        monitors = " or ".join(METRICS[name].label if name in METRICS else name for name in ranking)
         left.set(xlabel="training time of all trials [s]", ylabel=f"lowest {monitors} so far")
         right.set(xlabel="epoch", ylabel=monitors, title="the best trial of each")
         _legend(figure, left)
@@ -82,14 +85,14 @@ def _draw_simulations(values: Mapping[str, Any]) -> Figure:
     }
     worst = sorted(largest, key=lambda name: (-largest[name], name))[:_SPECIES]
     with figure_style():
-        figure = Figure(figsize=(11.0, 4.6), layout="constrained")
+        figure = paper_figure(85.0)
         left, right = figure.subplots(1, 2, width_ratios=[2.2, 1.0])
         width = 0.8 / len(pairs)
         for number, (name, pair) in enumerate(pairs.items()):
             heights = [pair["by_species"].get(one, {"mean": 0.0})["mean"] for one in worst]
             place = np.arange(len(worst)) + (number - 0.5 * (len(pairs) - 1)) * width
             left.bar(place, heights, width, color=_LINES[number % len(_LINES)], label=name)
-        left.set_xticks(np.arange(len(worst)), worst, rotation=90, fontsize=8)
+        left.set_xticks(np.arange(len(worst)), [typeset_species(name) for name in worst], rotation=90)
         left.set(ylabel=f"mean difference from\n{values['first']} [dex]", xlim=(-0.7, len(worst) - 0.3))
         _draw_lines(right, {name: tuple(pair["by_step"].values()) for name, pair in pairs.items()})
         right.set(xlabel="step", ylabel="mean over species [dex]", ylim=(0.0, None))
@@ -107,12 +110,12 @@ def _draw_lines(
         axis.plot(
             x, y,
             color=_LINES[place] if own else _OTHERS,
-            linewidth=1.8 if own else 0.8,
+            linewidth=1.2 if own else 0.6,
             marker="o" if len(y) == 1 else None,
             drawstyle="steps-post" if step else "default",
             label=name if own else more,
         )  # fmt: skip
-    axis.grid(alpha=0.25)
+    axis.grid()
 
 
 def _legend(figure: Figure, axis: Axes) -> None:
@@ -120,4 +123,4 @@ def _legend(figure: Figure, axis: Axes) -> None:
     handles, labels = axis.get_legend_handles_labels()
     if handles and not hasattr(handles[0], "patches"):
         handles, labels = handles[::-1], labels[::-1]
-    figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=8)
+    figure.legend(handles, labels, loc="outside lower center", ncols=2)

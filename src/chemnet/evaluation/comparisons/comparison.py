@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from chemnet.data.metric_meanings import tooltip
 from chemnet.plots.report_page import embedded_picture, heading, note, report_page
 from chemnet.text_tables import Row, aligned, html_table, markdown_table
 
@@ -87,5 +88,5 @@ class Comparison:
         parts = [f"<h1>{html.escape(self.title)}</h1>", *map(note, self.notes)]
         parts.append(embedded_picture(picture, self.title))
         for one in self.sections:
-            parts += [heading(one.title), html_table(one.table)]
+            parts += [heading(one.title), html_table(one.table, tooltip)]
         return report_page(self.title, parts)

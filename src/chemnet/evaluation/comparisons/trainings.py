@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
+from chemnet.data.metric_meanings import METRICS
 from chemnet.errors import ResultsError
 from chemnet.evaluation.comparisons.changed_keys import RECIPE, changed_keys, keys_table, made_from
 from chemnet.evaluation.comparisons.comparison import Comparison, Section
@@ -15,10 +16,7 @@ from chemnet.training.loop.training_report import read_records
 
 #: figures of an epoch, the first that all trainings have ranks them
 FIGURES = {
-    "validate_mlae": "mLAE [dex]",
-    "validate_lae99": "LAE99 [dex]",
-    "validate_loss": "validation loss",
-    "train_loss": "training loss",
+    name: METRICS[name].label for name in ("validate_mlae", "validate_lae99", "validate_loss", "train_loss")
 }
 #: what an epoch takes, the first that all trainings have is the axis of their curves
 CLOCKS = {"cpu_s": "CPU seconds", "wall_s": "seconds by the clock"}
