@@ -103,7 +103,15 @@ def test_table_page_and_json_say_the_same(compared: CompareResult, trainings: li
         assert all(name in text for name in trainings)
         assert all(cell in text for cell in told[1])
     assert "data:image/png;base64," in page
+    assert f"<title>Comparison of {' and '.join(compared.comparison.names)} of chemnet train</title>" in page
     assert not re.search(r"(?:src|href)=\"?https?:", page)
+
+
+def test_a_comparison_of_an_older_chemnet_is_told_as_such(tmp_path: Path) -> None:
+    with ResultWriter(load_config([]).replace({"general.results_dir": str(tmp_path)}), "compare") as writer:
+        (writer.path / "comparison.json").write_text('{"emulator": {"scores": {}, "trust": null}}')
+    with pytest.raises(ResultsError, match="made by an older chemnet"):
+        str(VerbResult.load(writer.result.path))
 
 
 def test_many_trainings_keep_colours_for_the_best(compared: CompareResult) -> None:

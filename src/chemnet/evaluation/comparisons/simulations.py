@@ -62,6 +62,7 @@ def compare_simulations(results: Mapping[str, ResultDirectory], config: ConfigDi
         notes += _notes(pair, first, name)
     return Comparison(
         verb="simulate",
+        names=tuple(results),
         sections=tuple(sections),
         notes=tuple(notes),
         values={"first": first, "pairs": pairs},

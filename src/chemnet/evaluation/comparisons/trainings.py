@@ -54,6 +54,7 @@ def compare_trainings(results: Mapping[str, ResultDirectory]) -> Comparison:
         sections.append(Section("What sets them apart", keys_table(changed, order)))
     return Comparison(
         verb="train",
+        names=tuple(order),
         sections=tuple(sections),
         notes=tuple(_notes(ranked, ranking, clock, changed)),
         values={
