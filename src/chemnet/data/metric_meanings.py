@@ -299,6 +299,7 @@ _TRAINING = (
         "Norm of the gradient before it is clipped, mean over steps.", "",
     ),
     Meaning("wall_s", "wall time", "s", "Time that passed on the clock."),
+    Meaning("cpu_s", "CPU time", "s", "CPU time of all threads of the process, validation included."),
 )  # fmt: skip
 METRICS = {
     one.name: one

@@ -83,7 +83,8 @@ def _draw_simulations(values: Mapping[str, Any]) -> Figure:
         name: max(pair["by_species"].get(name, {"mean": 0.0})["mean"] for pair in pairs.values())
         for name in {name for pair in pairs.values() for name in pair["by_species"]}
     }
-    worst = sorted(largest, key=lambda name: (-largest[name], name))[:_SPECIES]
+    differing = [name for name in largest if largest[name]]
+    worst = sorted(differing, key=lambda name: (-largest[name], name))[:_SPECIES]
     with figure_style():
         figure = paper_figure(85.0)
         left, right = figure.subplots(1, 2, width_ratios=[2.2, 1.0])
@@ -96,6 +97,7 @@ def _draw_simulations(values: Mapping[str, Any]) -> Figure:
         left.set(ylabel=f"mean difference from\n{values['first']} [dex]", xlim=(-0.7, len(worst) - 0.3))
         _draw_lines(right, {name: tuple(pair["by_step"].values()) for name, pair in pairs.items()})
         right.set(xlabel="step", ylabel="mean over species [dex]", ylim=(0.0, None))
+        right.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         _legend(figure, left)
     return figure
 

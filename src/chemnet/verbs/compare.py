@@ -40,9 +40,14 @@ class CompareResult(VerbResult):
         """Tables, remarks and the numbers behind them."""
         from chemnet.evaluation.comparisons.comparison import Comparison
 
-        return Comparison.from_dict(
-            json.loads(self.directory.file(COMPARISON_FILE).read_text(encoding="utf-8"))
-        )
+        stored = json.loads(self.directory.file(COMPARISON_FILE).read_text(encoding="utf-8"))
+        try:
+            return Comparison.from_dict(stored)
+        except (KeyError, TypeError) as error:
+            raise ResultsError(
+                f"{self.path.name} was made by an older chemnet, which compared benchmarks alone",
+                hint="compare them again; its tables are in comparison.md",
+            ) from error
 
     @property
     def page(self) -> Path:

@@ -7,6 +7,8 @@ import json
 import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,10 +17,10 @@ from trainings import train
 from workspace import Workspace, make_workspace
 
 from chemnet.chemistry.tracers import generate_tracers
-from chemnet.config import load_config
+from chemnet.config import ConfigDict, load_config
 from chemnet.data.simulated_set import SimulatedWriter
 from chemnet.errors import ResultsError
-from chemnet.evaluation.comparisons.changed_keys import keys_table
+from chemnet.evaluation.comparisons.changed_keys import RECIPE, changed_keys, keys_table
 from chemnet.results import ResultDirectory, ResultWriter, VerbResult
 from chemnet.verbs.compare import Compare, CompareResult
 from chemnet.verbs.sweep import Sweep
@@ -68,12 +70,12 @@ def test_only_the_keys_that_differ_are_told(compared: CompareResult, trainings: 
 
 def test_curves_run_over_epochs_and_over_cpu_seconds(compared: CompareResult) -> None:
     values = compared.comparison.values
-    assert values["clock"] == "CPU seconds"
+    assert values["clock"] == "CPU time [s]"
     for one in values["trainings"].values():
         assert one["curves"]["epoch"] == [1, 2, 3]
         assert one["seconds"] == sorted(one["seconds"])
     left, right = compared.plot().axes
-    assert (left.get_xlabel(), right.get_xlabel()) == ("epoch", "CPU seconds")
+    assert (left.get_xlabel(), right.get_xlabel()) == ("epoch", "CPU time [s]")
     assert len(left.lines) == len(right.lines) == 3
 
 
@@ -89,7 +91,7 @@ def test_trainings_without_cpu_time_are_timed_by_the_clock(
     monkeypatch.setattr(module, "read_records", older)
     found = {name: ResultDirectory.open(workspace.results / name) for name in trainings}
     comparison = module.compare_trainings(found)
-    assert comparison.values["clock"] == "seconds by the clock"
+    assert comparison.values["clock"] == "wall time [s]"
     assert any("by the clock" in note for note in comparison.notes)
 
 
@@ -101,7 +103,15 @@ def test_table_page_and_json_say_the_same(compared: CompareResult, trainings: li
         assert all(name in text for name in trainings)
         assert all(cell in text for cell in told[1])
     assert "data:image/png;base64," in page
+    assert f"<title>Comparison of {' and '.join(compared.comparison.names)} of chemnet train</title>" in page
     assert not re.search(r"(?:src|href)=\"?https?:", page)
+
+
+def test_a_comparison_of_an_older_chemnet_is_told_as_such(tmp_path: Path) -> None:
+    with ResultWriter(load_config([]).replace({"general.results_dir": str(tmp_path)}), "compare") as writer:
+        (writer.path / "comparison.json").write_text('{"emulator": {"scores": {}, "trust": null}}')
+    with pytest.raises(ResultsError, match="made by an older chemnet"):
+        str(VerbResult.load(writer.result.path))
 
 
 def test_many_trainings_keep_colours_for_the_best(compared: CompareResult) -> None:
@@ -121,6 +131,30 @@ def test_a_table_of_keys_has_as_few_columns_as_may_be() -> None:
     assert tall[2] == ["b", "1", "-"]
     assert len(tall[3][2]) == 32
     assert keys_table({"a": [1, 2, 3]}, ["x", "y", "z"])[0] == ["", "a"]
+
+
+def made_result(digest: str, *behind: tuple[str, dict[str, Any]], lr: float = 1e-3) -> Any:
+    """Return what `changed_keys` reads of a result and of what is behind its data."""
+    config = {"optimizer": {"lr": lr}, "train": {"component": digest}, "general": {"seed": 1}}
+    result = SimpleNamespace(verb="train", config=ConfigDict(config))
+    result.parents = {"preprocess": SimpleNamespace(digest=digest)}
+    ancestors = [
+        SimpleNamespace(verb=verb, config=ConfigDict(one), keeps_config=True) for verb, one in behind
+    ]
+    result.lineage = lambda: [result, *ancestors]
+    return result
+
+
+def test_keys_behind_the_data_are_told_where_all_results_have_them() -> None:
+    def prepared(window: int) -> tuple[str, dict[str, Any]]:
+        return "preprocess", {"data_set": {"path": "x", "network": False}, "preprocess": {"window": window}}
+
+    simulated = ("simulate", {"simulate": {"rtol": 1e-4, "families": {"static": 1.0}}})
+    one, other = made_result("a", prepared(8), simulated), made_result("b", prepared(16), lr=1e-2)
+    changed = changed_keys({"one": one, "other": other}, RECIPE)
+    assert changed == {"optimizer.lr": [1e-3, 1e-2], "preprocess.window": [8, 16]}
+    # the same data: what made them does not matter
+    assert changed_keys({"one": one, "same": made_result("a", prepared(16))}, RECIPE) == {}
 
 
 def test_a_component_means_its_newest_result_of_the_verb_of_the_others(
@@ -201,7 +235,7 @@ def test_what_two_simulations_do_not_share_is_said(tmp_path: Path) -> None:
     config = load_config([]).replace({"general.results_dir": str(tmp_path)})
     result = Compare(config).run([first, other])
     (told,) = [note for note in result.comparison.notes if note.startswith("Not matched")]
-    assert "6 states of shared tracers" in told
+    assert "6 of the states of shared tracers" in told
     assert f"2 species of {first.name} (H2, #CO)" in told
     assert f"1 species of {other.name} (H2O)" in told
     assert f"No species of {other.name} differs from {first.name} where they are compared." in (

@@ -53,6 +53,7 @@ def compare_benchmarks(results: Mapping[str, ResultDirectory]) -> Comparison:
         notes.append(f"{alone} species are not in all of them; the figures of each are over its own species.")
     return Comparison(
         verb="benchmark",
+        names=tuple(results),
         sections=tuple(sections),
         notes=tuple(notes),
         values=values,

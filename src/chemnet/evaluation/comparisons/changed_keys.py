@@ -44,8 +44,14 @@ def changed_keys(results: Mapping[str, ResultDirectory], tables: Sequence[str]) 
     dict
         Dotted key -> one value per result; None where a result knows no such key.
     """
-    same_data = len({tuple(_data_digests(result)) for result in results.values()}) == 1
-    settings = [_settings(result, tables, same_data) for result in results.values()]
+    settings = [_settings(result, tables) for result in results.values()]
+    if len({tuple(_data_digests(result)) for result in results.values()}) > 1:
+        behind = [_settings_behind(result) for result in results.values()]
+        # what some know nothing of, sets of raw tables of a simulation, does not differ in them
+        shared = set.intersection(*(set(one) for one in behind))
+        for one, more in zip(settings, behind, strict=True):
+            for verb in sorted(shared):
+                one.update(more[verb])
     keys = dict.fromkeys(key for one in settings for key in one)
     values = {key: [one.get(key) for one in settings] for key in keys}
     return {join_key(key): each for key, each in values.items() if any(one != each[0] for one in each)}
@@ -75,23 +81,36 @@ def _data_digests(result: ResultDirectory) -> Iterator[str]:
     )
 
 
-def _settings(result: ResultDirectory, tables: Sequence[str], same_data: bool) -> dict[Key, Any]:
-    """Return the keys that may set a result apart."""
+def _settings(result: ResultDirectory, tables: Sequence[str]) -> dict[Key, Any]:
+    """Return the keys of a result's own configuration that may set it apart."""
     config = result.config.to_dict()
     # tables of classes have dots in their names
     kept = {name: table for name, table in config.items() if name in tables or "." in name}
     found = {key: value for key, value in _flat(kept) if key not in _INCIDENTAL}
-    found["general", "seed"] = config.get("general", {}).get("seed")
-    for one in () if same_data else result.lineage():
-        if one is not result and one.verb in ("preprocess", "simulate") and one.keeps_config:
-            found |= determining_settings(one.config, one.verb)
-    return found
+    return {**found, ("general", "seed"): config.get("general", {}).get("seed")}
+
+
+def _settings_behind(result: ResultDirectory) -> dict[str, dict[Key, Any]]:
+    """Return the keys that determined the data behind a result, by the verb that they were set for."""
+    return {
+        one.verb: dict(_flat(_nested(determining_settings(one.config, one.verb))))
+        for one in result.lineage()
+        if one is not result and one.verb in ("preprocess", "simulate") and one.keeps_config
+    }
+
+
+def _nested(settings: Mapping[Key, Any]) -> dict[str, dict[str, Any]]:
+    """Return keys of two segments as tables."""
+    tables: dict[str, dict[str, Any]] = {}
+    for (table, name), value in settings.items():
+        tables.setdefault(table, {})[name] = value
+    return tables
 
 
 def _flat(table: Mapping[str, Any], prefix: Key = ()) -> Iterator[tuple[Key, Any]]:
     """Yield every key of nested tables with its value."""
     for name, value in table.items():
-        if isinstance(value, Mapping) and value:
+        if isinstance(value, Mapping):
             yield from _flat(value, (*prefix, name))
         else:
             yield (*prefix, name), value

@@ -14,6 +14,8 @@ from chemnet.plots.report_page import embedded_picture, heading, note, report_pa
 from chemnet.text_tables import Row, aligned, html_table, markdown_table
 
 _TEXT_WIDTH = 100
+# more results than this are counted in the heading
+_MOST_NAMED = 4
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Comparison:
     ----------
     verb
         The verb that made the results.
+    names
+        What the results are called, in the order of the tables.
     sections
         The tables.
     notes
@@ -51,6 +55,7 @@ class Comparison:
     """
 
     verb: str
+    names: tuple[str, ...]
     sections: tuple[Section, ...]
     notes: tuple[str, ...]
     values: dict[str, Any]
@@ -59,7 +64,8 @@ class Comparison:
     @property
     def title(self) -> str:
         """The heading of the page."""
-        return f"Comparison of results of chemnet {self.verb}"
+        listed = " and ".join(self.names) if len(self.names) < _MOST_NAMED else f"{len(self.names)} results"
+        return f"Comparison of {listed} of chemnet {self.verb}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON can hold it."""
@@ -69,7 +75,8 @@ class Comparison:
     def from_dict(cls, stored: Mapping[str, Any]) -> Comparison:
         """Return what `to_dict` gave."""
         sections = tuple(Section(**section) for section in stored["sections"])
-        return cls(**{**stored, "sections": sections, "notes": tuple(stored["notes"])})
+        texts = {name: tuple(stored[name]) for name in ("names", "notes")}
+        return cls(**{**stored, **texts, "sections": sections})
 
     def as_text(self) -> str:
         """Return the tables for a terminal."""

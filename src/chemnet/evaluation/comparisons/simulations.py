@@ -62,6 +62,7 @@ def compare_simulations(results: Mapping[str, ResultDirectory], config: ConfigDi
         notes += _notes(pair, first, name)
     return Comparison(
         verb="simulate",
+        names=tuple(results),
         sections=tuple(sections),
         notes=tuple(notes),
         values={"first": first, "pairs": pairs},
@@ -126,9 +127,12 @@ def _notes(pair: Mapping[str, Any], first: str, name: str) -> list[str]:
         notes.append(f"No species of {name} differs from {first} where they are compared.")
     if any(lost.values()):
         counts = [
-            (lost["tracers_of_first"], f"tracers of {first}"),
-            (lost["tracers_of_other"], f"tracers of {name}"),
-            (lost["states_of_first"], f"states of shared tracers of {first}, whose times {name} lacks"),
+            (lost["tracers_of_first"], f"of the tracers of {first}"),
+            (lost["tracers_of_other"], f"of the tracers of {name}"),
+            (
+                lost["states_of_first"],
+                f"of the states of shared tracers of {first}, whose times {name} lacks",
+            ),
         ]
         told = [f"{count:,} {what}" for count, what in counts if count]
         told += [

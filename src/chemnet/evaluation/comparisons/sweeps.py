@@ -37,6 +37,7 @@ def compare_sweeps(results: Mapping[str, ResultDirectory]) -> Comparison:
         sections.append(Section("What else sets the sweeps apart", keys_table(changed, order)))
     return Comparison(
         verb="sweep",
+        names=tuple(order),
         sections=tuple(sections),
         notes=tuple(_notes(ranked, monitors)),
         values={name: values[name] for name in order},

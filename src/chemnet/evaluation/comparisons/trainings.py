@@ -19,7 +19,7 @@ FIGURES = {
     name: METRICS[name].label for name in ("validate_mlae", "validate_lae99", "validate_loss", "train_loss")
 }
 #: what an epoch takes, the first that all trainings have is the axis of their curves
-CLOCKS = {"cpu_s": "CPU seconds", "wall_s": "seconds by the clock"}
+CLOCKS = {name: METRICS[name].label for name in ("cpu_s", "wall_s")}
 
 
 def compare_trainings(results: Mapping[str, ResultDirectory]) -> Comparison:
@@ -54,6 +54,7 @@ def compare_trainings(results: Mapping[str, ResultDirectory]) -> Comparison:
         sections.append(Section("What sets them apart", keys_table(changed, order)))
     return Comparison(
         verb="train",
+        names=tuple(order),
         sections=tuple(sections),
         notes=tuple(_notes(ranked, ranking, clock, changed)),
         values={
@@ -121,6 +122,11 @@ def _notes(
         "Figures of the epoch whose weights were kept, on the validation split, the lowest "
         f"{FIGURES[ranking]} first."
     ]
+    if len({result.summary["role"] for result in results.values()}) > 1:
+        notes.append(
+            "They do different things, so their figures do not compare: an autoencoder is scored by what it "
+            "restores, an emulator by what it predicts."
+        )
     data = made_from(results, "preprocess")
     if len(data) > 1:
         notes.append(
@@ -129,7 +135,9 @@ def _notes(
     if ranking.endswith("loss") and any(key.startswith("criterion") for key in changed):
         notes.append("Ranked by losses that mean different things: their criterion is not the same.")
     if clock == "wall_s":
-        notes.append("Some hold no CPU time, which chemnet did not record before: seconds are by the clock.")
+        notes.append(
+            "Some hold no CPU time, which chemnet did not record before: they are timed by the clock."
+        )
     if not changed:
         notes.append("No key of the recipe, the model or the seed sets them apart.")
     return notes

@@ -23,9 +23,9 @@ from chemnet.training.loop.engines import make_evaluator, monitored, run_validat
 from chemnet.training.loop.epoch_means import EpochMeans
 from chemnet.training.loop.schedules import attach_schedule
 from chemnet.training.loop.session import Session, dropout_layers
+from chemnet.training.loop.training_report import METRICS_FILE
 from chemnet.training.resume.checkpoint import write_state
 
-METRICS_FILE = "metrics.jsonl"
 _log = get_logger(__name__)
 
 

@@ -26,7 +26,7 @@ from chemnet.training.feeds.split_feeds import batch_bytes, make_feeds, training
 from chemnet.training.feeds.truncation import with_truncation
 from chemnet.training.loop.early_stopping import Callback, stopped_early
 from chemnet.training.loop.engines import make_trainer, run_epochs
-from chemnet.training.loop.handlers import METRICS_FILE, Tracker, attach_all, write_weights
+from chemnet.training.loop.handlers import Tracker, attach_all, write_weights
 from chemnet.training.loop.schedules import with_schedule_length
 from chemnet.training.loop.session import Session, make_session
 from chemnet.training.loop.tensorboard import tensorboard
@@ -34,6 +34,7 @@ from chemnet.training.loop.trace import Trace
 from chemnet.training.loop.tracking import MlflowTracker, git_commit
 from chemnet.training.loop.training_report import (
     CURVES_FILE,
+    METRICS_FILE,
     SUMMARY_FILE,
     records_of,
     write_curves,

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from chemnet.config import ConfigDict
 from chemnet.data.metric_meanings import heading
 from chemnet.errors import ResultsError
-from chemnet.training.loop.handlers import METRICS_FILE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+METRICS_FILE = "metrics.jsonl"
 SUMMARY_FILE = "summary.json"
 CURVES_FILE = "curves.png"
 Record = dict[str, float]
