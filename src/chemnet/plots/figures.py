@@ -21,6 +21,8 @@ LOG_RATIO = 30.0
 PANEL_HEIGHT, PANEL_HEIGHT_3D = 52.0, 56.0  # [mm]
 # an embedding is shown between these quantiles and a margin beside them: few strays would shrink all else
 _VIEW, _VIEW_MARGIN = (0.002, 0.998), 0.25
+# sides of a map that keeps its aspect, at most
+_LONGEST = 8.0
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,8 @@ def _set_view(axis: Axes, view: tuple[np.ndarray, np.ndarray], names: Sequence[s
     if len(view[0]) == 3:
         axis.set_box_aspect(None, zoom=0.8)  # type: ignore[call-arg]
         axis.tick_params(pad=-2)
-    else:
+    elif (sides := view[1] - view[0] + 2.0 * room).max() < _LONGEST * sides.min():
+        # of a longer one nothing but a line would be left
         axis.set_aspect("equal")
 
 
