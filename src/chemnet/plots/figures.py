@@ -21,8 +21,6 @@ LOG_RATIO = 30.0
 PANEL_HEIGHT, PANEL_HEIGHT_3D = 52.0, 56.0  # [mm]
 # an embedding is shown between these quantiles and a margin beside them: few strays would shrink all else
 _VIEW, _VIEW_MARGIN = (0.002, 0.998), 0.25
-# sides of a map that keeps its aspect, at most
-_LONGEST = 8.0
 
 
 @dataclass(frozen=True)
@@ -78,13 +76,14 @@ def panels(
     figure = paper_figure(height * down, layout)
     if layout:
         figure.set_layout_engine("constrained", wspace=0.04, hspace=0.05)
-    grid = figure.add_gridspec(down, 2 * across)
     axes = []
-    for number in range(count):
-        row, column = divmod(number, across)
-        shift = across - min(across, count - row * across)
-        first = 2 * column + shift
-        axes.append(figure.add_subplot(grid[row, first : first + 2]))
+    # columns of its own for each row: labels of one row would else take their room from those of the other
+    for row, place in enumerate(figure.add_gridspec(down, 1)):
+        in_row = min(across, count - row * across)
+        edge = (across - in_row) / 2
+        widths = [edge, *[1.0] * in_row, edge] if edge else [1.0] * in_row
+        grid = place.subgridspec(1, len(widths), width_ratios=widths)
+        axes += [figure.add_subplot(grid[0, bool(edge) + column]) for column in range(in_row)]
     return figure, axes
 
 
@@ -140,8 +139,7 @@ def _set_view(axis: Axes, view: tuple[np.ndarray, np.ndarray], names: Sequence[s
     if len(view[0]) == 3:
         axis.set_box_aspect(None, zoom=0.8)  # type: ignore[call-arg]
         axis.tick_params(pad=-2)
-    elif (sides := view[1] - view[0] + 2.0 * room).max() < _LONGEST * sides.min():
-        # of a longer one nothing but a line would be left
+    else:
         axis.set_aspect("equal")
 
 
