@@ -155,3 +155,26 @@ def test_the_citation_and_the_changelog_name_the_version() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert f"\nversion: {project['version']}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     assert f"\n## {project['version']}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_a_build_finds_links_that_lead_nowhere_and_what_other_sites_would_be_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("sphinx")
+    monkeypatch.syspath_prepend(ROOT / "docs" / "_ext")
+    import links
+
+    there, here = tmp_path / "there.html", tmp_path / "here.html"
+    there.write_text('<h1 id="top">There</h1>')
+    here.write_text(
+        '<a href="there.html#top">good</a> <a href="https://example.org">elsewhere</a> <a href="#">up</a>'
+        '<a href="gone.html">gone</a> <a href="there.html#bottom">no such place</a>'
+        '<script src="https://cdn.example.org/mathjax.js"></script>'
+    )
+    pages = {path: links.read(path) for path in (here, there)}
+    assert links.faults(there, pages) == []
+    assert links.faults(here, pages) == [
+        "loads https://cdn.example.org/mathjax.js",
+        "gone.html leads to no page",
+        "there.html#bottom leads to no place on its page",
+    ]

@@ -76,13 +76,15 @@ def panels(
     figure = paper_figure(height * down, layout)
     if layout:
         figure.set_layout_engine("constrained", wspace=0.04, hspace=0.05)
-    grid = figure.add_gridspec(down, 2 * across)
     axes = []
-    for number in range(count):
-        row, column = divmod(number, across)
-        shift = across - min(across, count - row * across)
-        first = 2 * column + shift
-        axes.append(figure.add_subplot(grid[row, first : first + 2]))
+    # columns of its own for each row: labels of one row would else take their room from those of the other
+    rows = figure.add_gridspec(down, 1)
+    for row in range(down):
+        in_row = min(across, count - row * across)
+        edge = (across - in_row) / 2
+        widths = [edge, *[1.0] * in_row, edge] if edge else [1.0] * in_row
+        grid = rows[row].subgridspec(1, len(widths), width_ratios=widths)
+        axes += [figure.add_subplot(grid[0, bool(edge) + column]) for column in range(in_row)]
     return figure, axes
 
 

@@ -77,11 +77,19 @@ def test_no_panel_stays_empty_and_the_last_row_is_centred(count):
     figure, axes = panels(count)
     assert figure.axes == axes
     assert len(axes) == count
-    places = [axis.get_subplotspec() for axis in axes]
-    last = [place for place in places if place.rowspan.start == places[-1].rowspan.start]
-    assert last[0].colspan.start == places[0].get_gridspec().ncols - last[-1].colspan.stop
+    places = [axis.get_position() for axis in axes]
+    first, last = ([one for one in places if np.isclose(one.y0, places[end].y0)] for end in (0, -1))
+    assert last[0].x0 + last[-1].x1 == pytest.approx(first[0].x0 + first[-1].x1)
 
 
 def test_states_at_zero_that_a_logarithm_leaves_out_are_counted():
     figure = histograms({"Density": np.append(10 ** rng.uniform(3, 8, 200), [0.0, 0.0])}, "covered")
     assert figure.axes[0].get_title() == "2 states at zero are left out"
+
+
+def test_labels_of_one_row_of_panels_take_no_room_from_those_of_the_next() -> None:
+    figure, axes = panels(5)
+    for axis in axes:
+        axis.set(ylabel="pca 2", yticks=[0.0, 1.0], yticklabels=["-0.25", "a longer label"])
+    figure.draw_without_rendering()  # a layout that does not work out is a warning, and so an error here
+    assert min(axis.get_position().width for axis in axes) > 0.05
