@@ -56,6 +56,11 @@ def study_table(study: str, records: Sequence[Mapping[str, Any]]) -> list[Row]:
     return [head, *map(_study_row, records)]
 
 
+def failures(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a line for each training that failed, with the reason."""
+    return [f"{one['value']}: {one['reason']}" for one in records if one["state"] == "failed"]
+
+
 def ensemble_table(ensemble: Mapping[str, Any], main: Mapping[str, Any], name: str) -> list[Row]:
     """Return head and rows of the table of the deep ensemble, beside its first member alone."""
     told = {"members": str(ensemble["members"])}
@@ -86,7 +91,7 @@ def write_csv(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
 
 def _study_row(record: Mapping[str, Any]) -> Row:
     if record["state"] == "failed":
-        return [str(record["value"]), *["-"] * (len(_SHOWN) + 3), record["reason"]]
+        return [str(record["value"]), *["-"] * (len(_SHOWN) + 3), "failed"]
     errors = [_number(record["errors"][figure] * PUBLISHED[figure][2]) for figure in _SHOWN]
     counts = [str(record[name]) for name in ("value", "tracers", "rows")]
     return [*counts, *errors, str(record["epochs"]), f"{record['wall_s']:.1f}"]

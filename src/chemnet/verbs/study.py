@@ -65,8 +65,11 @@ class StudyResult(VerbResult):
     def __str__(self) -> str:
         from chemnet.text_tables import aligned
 
-        parts = [[title, *aligned(table)] for title, table in _tables(self.content).items()]
-        return "\n".join([line for part in parts for line in [*part, ""]] + [super().__str__()])
+        parts = [
+            [title, *aligned(table), *(f"  {line}" for line in _failures(title, self.content)), ""]
+            for title, table in _tables(self.content).items()
+        ]
+        return "\n".join([line for part in parts for line in part] + [super().__str__()])
 
 
 @chem_verb
@@ -217,7 +220,7 @@ def _finish(plan: StudyPlan, records: Sequence[TrainingRecord], writer: ResultWr
     lines = [
         line
         for title, table in _tables(content).items()
-        for line in [f"## {title}", "", *markdown_table(table), ""]
+        for line in [f"## {title}", "", *markdown_table(table), "", *_failures(title, content), ""]
     ]
     (writer.path / TABLES_FILE).write_text("\n".join(lines), encoding="utf-8")
     for study in content["studies"]:
@@ -281,6 +284,14 @@ def _tables(content: dict[str, Any]) -> dict[str, list[list[str]]]:
         of_ensemble = study == UNCERTAINTY
         tables[study] = ensemble_table(found, main, name) if of_ensemble else study_table(study, found)
     return tables
+
+
+def _failures(title: str, content: dict[str, Any]) -> list[str]:
+    """Return a line for each training of a study that failed."""
+    from chemnet.studies.tables import failures
+
+    found = content["studies"].get(title, [])
+    return failures(found) if isinstance(found, list) else []
 
 
 def _drawn(study: str, content: dict[str, Any]) -> Figure:
