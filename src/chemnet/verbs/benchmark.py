@@ -99,14 +99,8 @@ class Benchmark(Verb[BenchmarkResult]):
         config = self.with_arguments("benchmark", given)
         return BenchmarkResult(benchmark(config))
 
-    def plan(
-        self,
-        surrogate: str | Path | None = None,
-        preprocess_dir: str | Path | None = None,
-        split: str | None = None,
-    ) -> Answer:
-        """Return what `run` would read and make; nothing is written."""
-        given = {"surrogate": surrogate, "preprocess_dir": preprocess_dir, "split": split}
+    def plan(self, **given: Any) -> Answer:
+        """Return what `run` would read and make of its arguments; nothing is written."""
         config = self.with_arguments("benchmark", given)
         from chemnet.data.preprocessed import PreprocessedData
         from chemnet.evaluation.scored_data import data_for, surrogate_to_score

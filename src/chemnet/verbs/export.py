@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from chemnet.config import ConfigDict
 from chemnet.errors import ConfigError
@@ -78,7 +78,7 @@ class Export(Verb):
             When there is no such surrogate, it has no form that the library computes, or something else is
             where the bundle should be.
         """
-        config = self._settled(surrogate, output, embed, formats)
+        config = self._settled(surrogate=surrogate, output=output, embed=embed, formats=formats)
         table = config["export"]
         from chemnet.export.archive import unpacked
         from chemnet.export.bundle import write_bundle
@@ -107,15 +107,9 @@ class Export(Verb):
         )
         return Answer({"surrogate": loaded.name, "path": str(bundle), "files": sizes}, text, bundle)
 
-    def plan(
-        self,
-        surrogate: str | Path | None = None,
-        output: str | Path | None = None,
-        embed: bool | None = None,
-        formats: Sequence[str] | None = None,
-    ) -> Answer:
-        """Return what `run` would read and make; nothing is written."""
-        config = self._settled(surrogate, output, embed, formats)
+    def plan(self, **given: Any) -> Answer:
+        """Return what `run` would read and make of its arguments; nothing is written."""
+        config = self._settled(**given)
         from chemnet.surrogate.surrogate import Surrogate
 
         table = config["export"]
@@ -127,15 +121,8 @@ class Export(Verb):
             SECONDS,
         )
 
-    def _settled(
-        self,
-        surrogate: str | Path | None,
-        output: str | Path | None,
-        embed: bool | None,
-        formats: Sequence[str] | None,
-    ) -> ConfigDict:
+    def _settled(self, **given: Any) -> ConfigDict:
         """Return the configuration with the arguments of `run`; surrogate and output must be named."""
-        given = {"surrogate": surrogate, "output": output, "embed": embed, "formats": formats}
         config = self.with_arguments("export", given)
         for key in ("surrogate", "output"):
             if config["export"][key] is False:

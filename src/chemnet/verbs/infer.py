@@ -100,17 +100,9 @@ class Infer(Verb[InferResult]):
             config, begun = resumed(config)
         return InferResult(infer(*_with_inputs(config), begun))
 
-    def plan(
-        self,
-        model_dir: str | Path | None = None,
-        preprocess_dir: str | Path | None = None,
-        split: str | None = None,
-        source: str | None = None,
-        resume: str | None = None,
-    ) -> Answer:
-        """Return what `run` would read and make; nothing is written."""
-        given = {"model_dir": model_dir, "preprocess_dir": preprocess_dir, "split": split, "source": source}
-        config = self.with_arguments("infer", {**given, "resume": resume})
+    def plan(self, **given: Any) -> Answer:
+        """Return what `run` would read and make of its arguments; nothing is written."""
+        config = self.with_arguments("infer", given)
         refuse_resume(config, "infer.resume")
         config, parents = _with_inputs(config)
         from chemnet.models.model_file import data_of, role_of

@@ -12,7 +12,7 @@ from chemnet.errors import DataError, ResultsError
 from chemnet.registry import chem_verb
 from chemnet.results import Answer, ResultWriter, VerbResult
 from chemnet.verbs.dry_run import SECONDS, in_results, plan_answer
-from chemnet.verbs.verb import Verb
+from chemnet.verbs.verb import Verb, in_full
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -166,7 +166,7 @@ class Network(Verb[NetworkResult]):
         DataError
             The network cannot be read, it has no such species, or other rates made the tracers.
         """
-        config = self._settled(path, species, compare, against)
+        config = self._settled(path=path, species=species, compare=compare, against=against)
         options = config["network"]
 
         from chemnet.chemistry.formats import read_parts
@@ -186,15 +186,9 @@ class Network(Verb[NetworkResult]):
             _write(writer, found, around, options["neighbours"], compared, made)
         return NetworkResult(writer.result)
 
-    def plan(
-        self,
-        path: str | None = None,
-        species: str | Sequence[str] | None = None,
-        compare: str | None = None,
-        against: str | None = None,
-    ) -> Answer:
-        """Return what `run` would read and make; nothing is written."""
-        config = self._settled(path, species, compare, against)
+    def plan(self, **given: Any) -> Answer:
+        """Return what `run` would read and make of its arguments; nothing is written."""
+        config = self._settled(**given)
         options = config["network"]
         graphs = [f"the graph around {one}" for one in options["species"]]
         return plan_answer(
@@ -207,26 +201,11 @@ class Network(Verb[NetworkResult]):
             SECONDS if options["against"] is False else "seconds to a minute",
         )
 
-    def _settled(
-        self,
-        path: str | None,
-        species: str | Sequence[str] | None,
-        compare: str | None,
-        against: str | None,
-    ) -> ConfigDict:
+    def _settled(self, species: str | Sequence[str] | None = None, **paths: Any) -> ConfigDict:
         """Return the configuration with the arguments of `run`."""
-        given = {
-            "network.path": _absolute(path),
-            "network.compare": _absolute(compare),
-            "network.against": _absolute(against),
-            "network.species": [species] if isinstance(species, str) else species and list(species),
-        }
-        return self.config.replace({key: value for key, value in given.items() if value is not None})
-
-
-def _absolute(path: str | None) -> str | None:
-    """Return an existing path in full, as the configuration holds paths; names stay as they are."""
-    return str(Path(path).resolve()) if path is not None and Path(path).exists() else path
+        chosen = [species] if isinstance(species, str) else species and list(species)
+        full = {key: in_full(path) for key, path in paths.items()}
+        return self.with_arguments("network", {**full, "species": chosen})
 
 
 def _compared(parts: NetworkParts, other: str, reading: ReadingOptions) -> Comparison:

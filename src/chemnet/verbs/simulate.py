@@ -18,7 +18,7 @@ from chemnet.results import Answer, ResultWriter, VerbResult
 from chemnet.results.unfinished_runs import OwnedRun, unfinished
 from chemnet.verbs.dry_run import at_the_pace, in_results, plan_answer, refuse_resume
 from chemnet.verbs.simulate_plan import make_plan, provenance
-from chemnet.verbs.verb import Verb
+from chemnet.verbs.verb import Verb, in_full
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -106,7 +106,9 @@ class Simulate(Verb[SimulateResult]):
             A network, tracer or abundance that cannot be used; RunFailedError when no tracer could be
             integrated.
         """
-        config = self._settled(network, n_tracers, tracers, resume, cloud)
+        config = self._settled(
+            network=network, n_tracers=n_tracers, tracers=tracers, resume=resume, cloud=cloud
+        )
         unfinished_run = _unfinished_run(config)
         if unfinished_run is not None:
             config = _config_of(unfinished_run.path, config)
@@ -119,16 +121,9 @@ class Simulate(Verb[SimulateResult]):
             _finish(config, writer)
         return SimulateResult(writer.result)
 
-    def plan(
-        self,
-        network: str | None = None,
-        n_tracers: int | None = None,
-        tracers: str | None = None,
-        resume: str | None = None,
-        cloud: str | None = None,
-    ) -> Answer:
-        """Return what `run` would read and make; nothing is written."""
-        config = self._settled(network, n_tracers, tracers, resume, cloud)
+    def plan(self, **given: Any) -> Answer:
+        """Return what `run` would read and make of its arguments; nothing is written."""
+        config = self._settled(**given)
         refuse_resume(config, "simulate.resume")
         plan, table = make_plan(config), config["simulate"]["tracers"]
         chemistry, rows = plan.network, sum(map(len, plan.tracers))
@@ -144,28 +139,10 @@ class Simulate(Verb[SimulateResult]):
             ),
         )
 
-    def _settled(
-        self,
-        network: str | None,
-        n_tracers: int | None,
-        tracers: str | None,
-        resume: str | None,
-        cloud: str | None,
-    ) -> ConfigDict:
+    def _settled(self, **given: Any) -> ConfigDict:
         """Return the configuration with the arguments of `run`."""
-        given = {
-            "network": _absolute(network),
-            "n_tracers": n_tracers,
-            "tracers": _absolute(tracers),
-            "cloud": cloud,
-            "resume": resume,
-        }
-        return self.with_arguments("simulate", given)
-
-
-def _absolute(path: str | None) -> str | None:
-    """Return an existing path in full, as the configuration holds paths; names stay as they are."""
-    return str(Path(path).resolve()) if path is not None and Path(path).exists() else path
+        paths = {key: in_full(given.get(key)) for key in ("network", "tracers")}
+        return self.with_arguments("simulate", given | paths)
 
 
 def _unfinished_run(config: ConfigDict) -> OwnedRun | None:

@@ -135,23 +135,8 @@ class Train(Verb[TrainResult]):
         }
         return _train(self.with_arguments("train", given))
 
-    def plan(
-        self,
-        component: str | None = None,
-        epochs: int | None = None,
-        preprocess_dir: str | Path | None = None,
-        autoencoder_dir: str | Path | None = None,
-        resume: str | Path | None = None,
-        trace: int | None = None,
-    ) -> Answer:
-        """Return what `run` would read and make; nothing is written."""
-        given = {
-            "component": component,
-            "epochs": epochs,
-            "preprocess_dir": preprocess_dir,
-            "autoencoder_dir": autoencoder_dir,
-            "resume": resume,
-        }
+    def plan(self, **given: Any) -> Answer:
+        """Return what `run` would read and make of its arguments; nothing is written."""
         config = self.with_arguments("train", given)
         refuse_resume(config, "train.resume")
         config = _in_one_command(config)

@@ -94,6 +94,11 @@ class Verb(ABC, Generic[Result]):
         return self.plan(**_given(args))
 
 
+def in_full(path: str | None) -> str | None:
+    """Return an existing path in full, as the configuration holds paths; names stay as they are."""
+    return str(Path(path).resolve()) if path is not None and Path(path).exists() else path
+
+
 def _given(args: argparse.Namespace) -> dict[str, Any]:
     """Return the options that were given, as keyword arguments."""
     return {name: value for name, value in vars(args).items() if value is not None}
