@@ -297,6 +297,7 @@ def _overview() -> str:
             *lines,
             "",
             "chemnet VERB --help        options, inputs, examples and configuration keys of one verb",
+            "chemnet VERB --dry-run     what it would read and make, and about how long that takes",
             "chemnet config             every configuration key with its value",
             "chemnet demo               the whole chain on a small set",
             "",
