@@ -295,14 +295,15 @@ async function recolour() {
   for (const id of ["bar", "range"]) part(id).hidden = Boolean(colour.categories)
   if (!colour.categories) {
     const back = (value) => colour.species || colour.logarithmic ? 10 ** value : value
-    part("low").textContent = "≤ " + told(back(colour.low))
-    part("high").textContent = "≥ " + told(back(colour.high))
+    part("low").textContent = "≤ " + told(back(colour.low), 3)
+    part("high").textContent = "≥ " + told(back(colour.high), 3)
   }
   part("unit").textContent = colour.label
   const shown = shades.reduce((sum, shade) => sum + (shade !== HIDDEN), 0)
   part("shown").hidden = shown === count
   part("shown").textContent = `${grouped(shown)} of ${grouped(count)} states are shown; the others are filtered out, or have no value here`
   if (layerOf) part("legend").className = colour.categories ? "" : "plain"
+  if (selected.length) await writeSelection()
   draw()
 }
 
@@ -582,11 +583,15 @@ async function asTable(rows, title, write) {
   return [["tracer", "step", ...shown.map(title)], lines]
 }
 
+// what a filter hides is no part of table and file
+const seen = () => selected.filter((i) => shades[i] !== HIDDEN)
+
 async function writeSelection() {
   const box = part("selection")
-  box.hidden = !selected.length
-  if (!selected.length) return
-  const [head, rows] = await asTable(selected.slice(0, 100), (column) => column.label, words)
+  const there = seen()
+  box.hidden = !there.length
+  if (!there.length) return
+  const [head, rows] = await asTable(there.slice(0, 100), (column) => column.label, words)
   const save = document.createElement("button")
   save.textContent = "save as CSV"
   save.id = "csv"
@@ -599,12 +604,12 @@ async function writeSelection() {
   const frame = document.createElement("div")
   frame.className = "rows"
   frame.append(table(rows, head))
-  const more = selected.length > rows.length ? `, the first ${rows.length} below` : ""
-  box.replaceChildren(cell(`${grouped(selected.length)} states selected${more}`, "h2"), save, frame)
+  const more = there.length > rows.length ? `, the first ${rows.length} below` : ""
+  box.replaceChildren(cell(`${grouped(there.length)} states selected${more}`, "h2"), save, frame)
 }
 
 async function csv() {
-  const [head, rows] = await asTable(selected, (column) => column.name, exact)
+  const [head, rows] = await asTable(seen(), (column) => column.name, exact)
   return [head, ...rows].map((row) => row.map(quoted).join(",")).join("\n") + "\n"
 }
 

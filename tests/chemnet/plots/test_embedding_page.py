@@ -271,6 +271,10 @@ def test_a_lasso_selects_and_writes_csv(opened: Any) -> None:
     assert "Density [cm⁻³]" in text_of(opened, "selection")
     heights = "return [...document.querySelectorAll('#selection tr')].map((line) => line.offsetHeight)"
     assert max(opened.execute_script(heights)) < 40
+    # what a filter hides is not exported
+    opened.execute_script("return page.filter('gasTemp', 11, Infinity)")
+    assert opened.execute_script("return page.csv()").splitlines() == [lines[0], *lines[2:]]
+    assert "3 states selected" in text_of(opened, "selection")
 
 
 @pytest.mark.browser
