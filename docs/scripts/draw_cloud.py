@@ -17,6 +17,7 @@ from matplotlib.axes import Axes
 from chemnet.config import load_config
 from chemnet.data.simulated_set import SimulatedSet
 from chemnet.figure_style import COLOURS, figure_style, paper_figure, save_figure
+from chemnet.plots.labels import ABUNDANCE, typeset_species
 
 OVER_TIME = ("CO", "$CO", "H2O", "$H2O", "CH3OH")
 WITH_DEPTH = ("C+", "C", "CO", "H2O")
@@ -53,10 +54,11 @@ def draw_over_time(axes: Axes, simulated: SimulatedSet) -> None:
         time, rows = since_phase_2(simulated, point)
         abundances = np.maximum(simulated.abundances(point, OVER_TIME)[rows], LOWEST)
         for species, colour, values in zip(OVER_TIME, COLOURS, abundances.T, strict=False):
-            label = species.replace("$", "ice ") if point == 0 else None
+            ice = "ice " if species.startswith("$") else ""
+            label = ice + typeset_species(species.removeprefix("$")) if point == 0 else None
             axes.plot(time, values, style, color=colour, label=label)
     axes.set(xscale="log", yscale="log", xlim=(1e3, 1e6), ylim=(1e-10, 1e-3))
-    axes.set(xlabel="time in phase 2 [yr]", ylabel="abundance per H nucleus")
+    axes.set(xlabel="time in phase 2 [yr]", ylabel=ABUNDANCE)
     axes.set_title(f"point 1 (solid), {len(simulated)} (dashed)", fontsize=9)
     place_legend(axes)
 
@@ -66,8 +68,8 @@ def draw_with_depth(axes: Axes, simulated: SimulatedSet) -> None:
     depth = [simulated.physical(point)[-1, 2] for point in simulated]
     abundances = np.array([simulated.abundances(point, WITH_DEPTH)[-1] for point in simulated])
     for species, values in zip(WITH_DEPTH, np.maximum(abundances, LOWEST).T, strict=True):
-        axes.plot(depth, values, "o-", markersize=3, label=species)
-    axes.set(yscale="log", ylim=(1e-10, 1e-3), xlabel="Av [mag]", ylabel="abundance per H nucleus")
+        axes.plot(depth, values, "o-", markersize=3, label=typeset_species(species))
+    axes.set(yscale="log", ylim=(1e-10, 1e-3), xlabel="Av [mag]", ylabel=ABUNDANCE)
     axes.set_title("cloud at rest, 1 Myr", fontsize=9)
     place_legend(axes)
 

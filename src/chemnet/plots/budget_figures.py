@@ -90,13 +90,18 @@ def _draw_fluxes(
     """Draw the largest fluxes of one sign, and the sum of all."""
     shares = budget.shares()[0 if sign > 0 else 1]
     largest = [i for i in np.argsort(-shares)[:most] if shares[i] > 0.0]
+    equations = [_short(budget.reactions[i]) for i in largest]
     for number, i in enumerate(largest):
         values = np.where(sign * budget.fluxes[i] > 0.0, sign * budget.fluxes[i], np.nan)
         style = "-" if number < _OWN_COLOURS else "--"
         share = f"{100 * shares[i]:.0f} %" if shares[i] >= 0.005 else "< 1 %"
-        label = f"{typeset_reaction(_short(budget.reactions[i]))}  {share}"
+        kind = budget.reactions[i].removeprefix(equations[number])  # tells apart what reads the same
+        same = kind if equations.count(equations[number]) > 1 else ""
+        label = f"{typeset_reaction(equations[number])}{same}  {share}"
         axes.semilogy(time, values, style, color=f"C{number % _OWN_COLOURS}", label=label, linewidth=1.0)
-    axes.semilogy(time, np.where(total > 0.0, total, np.nan), "--", color=GREY, linewidth=1.0)
+    axes.semilogy(
+        time, np.where(total > 0.0, total, np.nan), "--", color=GREY, linewidth=1.0, label="all reactions"
+    )
     if total.max(initial=0.0) > 0.0:
         high = 10.0 ** np.ceil(np.log10(total.max()))
         axes.set_ylim(high * 10.0**-_DECADES, high)

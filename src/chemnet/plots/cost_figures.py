@@ -23,7 +23,7 @@ _STYLES = {
     "fallback": (COLOURS[4], "P", "--"),
     "nearest_neighbour": (COLOURS[1], "X", ""),
 }
-_PANELS = (("mlae", "all species"), ("mlae_abundant", "species above 1e-8 (benchmark.abundant)"))
+_PANELS = (("mlae", "all species"), ("mlae_abundant", "abundant species (benchmark.abundant)"))
 # how the setting is written beside the points of some kinds; slanted where these may stand close together
 _SLANTED: Any = {"ha": "left", "rotation_mode": "anchor"}
 _NAMED: Any = {

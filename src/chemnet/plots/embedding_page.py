@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from chemnet.data.parameter_units import with_unit
 from chemnet.errors import ConfigError
 from chemnet.plots.figures import COLOUR_MAP, COLOURS, Shade
+from chemnet.plots.labels import plain_species
 
 #: below this an abundance has the darkest colour
 ABUNDANCE_FLOOR = 1e-20
@@ -32,6 +34,8 @@ MISSING = np.int16(-32768)
 #: results that one map shows at most: more have no colours of their own
 MOST_LAYERS = len(COLOURS)
 _CENTIDEX = 100.0
+#: what an abundance of none becomes
+FLOOR = np.int16(round(_CENTIDEX * math.log10(ABUNDANCE_FLOOR)))
 _LATENT_STEPS = 2**16 - 1
 # scripts and styles of the page itself and nothing else; a page from a server may ask that server for numbers
 _EMBEDDED_POLICY = (
@@ -223,6 +227,7 @@ def _meta(data: PageData, columns: list[dict[str, Any]]) -> dict[str, Any]:
         "columns": columns,
         "readable": READABLE_VALUES,
         "missing": int(MISSING),
+        "floor": int(FLOOR),
     }
 
 
@@ -291,10 +296,15 @@ def _column(name: str, values: np.ndarray) -> dict[str, Any]:
 def _species(name: str, suffix: str, values: NDArray[np.int16]) -> dict[str, Any]:
     """Return how a species is turned into colours: by its logarithm, over the range that it really has."""
     there = values[values != MISSING]
+    if (
+        there > FLOOR
+    ).any():  # what is absent, as many species are at a tracer's start, does not stretch the scale
+        there = there[there > FLOOR]
     low, high = np.quantile(there, (0.01, 0.99)) / _CENTIDEX if there.size else (0.0, 0.0)
     return {
         "name": name + suffix,
-        "label": f"{name}{suffix} per H nucleus",
+        "typeset": plain_species(name),
+        "label": f"{plain_species(name)}{suffix} per H nucleus",
         "species": True,
         "predicted": bool(suffix),
         "low": float(low),

@@ -16,6 +16,12 @@ _DECLARED_FORMULA = re.compile(r"\{[^{}]*\}")
 _ISOTOPE = re.compile(r"\[(\d+)([A-Za-z]+)\]")
 _COUNT = re.compile(r"(?<=[A-Za-z)])\d+")
 _CHARGE = re.compile(r"\++$|-+$")
+_OWN_DOLLAR = "\0"
+# mathtext's lower and raised parts, and the characters that stand for theirs
+_PLACED = (
+    (re.compile(r"_\{([^{}]*)\}"), str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")),
+    (re.compile(r"\^\{([^{}]*)\}"), str.maketrans("0123456789+-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻")),
+)
 
 
 def typeset_species(name: str) -> str:
@@ -36,6 +42,20 @@ def typeset_species(name: str) -> str:
         raised = f"^{{{charge[0]}}}$"
         formula = formula.removesuffix("$") + raised if formula.endswith("}$") else f"{formula}${raised}"
     return rf"\${formula}" if name.startswith("$") else formula
+
+
+def plain_species(name: str) -> str:
+    """Return the same in Unicode, for pages and plain text.
+
+    Examples
+    --------
+    >>> plain_species("#H2O"), plain_species("H3+"), plain_species("$CO"), plain_species("E-")
+    ('#H₂O', 'H₃⁺', '$CO', 'e⁻')
+    """
+    text = typeset_species(name).replace(r"\$", _OWN_DOLLAR).replace("$", "").replace(_OWN_DOLLAR, "$")
+    for part, characters in _PLACED:
+        text = part.sub(lambda found, there=characters: found[1].translate(there), text)
+    return text
 
 
 def typeset_reaction(reaction: str) -> str:

@@ -5,6 +5,7 @@ const meta = JSON.parse(document.getElementById("meta").textContent)
 const count = meta.points
 const part = (id) => document.getElementById(id)
 const REACH = 10 // px around the pointer in which a point is meant
+const HINT = 23 // px at the lower edge that the words there take
 const HIDDEN = -1
 const ACCENT = "#d55e00"
 const NEAREST = 6 // known states that are listed beside a selected one
@@ -53,11 +54,23 @@ function valuesOf(column) {
 
 // a column's value as people read it: one notation for all
 const natural = (column, value) => !column.species ? value : value === meta.missing ? NaN : 10 ** (value / 100)
-const words = (column, value) => column.categories ? column.categories[value] : told(natural(column, value))
-function told(value) {
+const words = (column, value) => column.categories ? column.categories[value]
+  : column.species ? toldAbundance(value) : told(natural(column, value))
+// abundances are kept to a hundredth of a dex, which two digits stand for
+const toldAbundance = (value) =>
+  value === meta.missing ? "unknown" : value <= meta.floor ? "≤ " + told(10 ** (meta.floor / 100), 2) : told(10 ** (value / 100), 2)
+function told(value, digits = 4) {
   if (!Number.isFinite(value)) return "unknown"
   const size = Math.abs(value)
-  return size !== 0 && (size < 1e-2 || size >= 1e5) ? value.toExponential(2) : String(Number(value.toPrecision(4)))
+  if (size === 0 || (size >= 1e-2 && size < 1e5)) return String(Number(value.toPrecision(digits)))
+  const [factor, power] = value.toExponential(digits - 1).split("e")
+  return `${Number(factor)}×10` + String(Number(power)).replace(/./g, (sign) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(sign)])
+}
+// as programs read it: all that the page knows, and nothing where it knows nothing
+function exact(column, value) {
+  if (column.categories) return column.categories[value]
+  const known = natural(column, value)
+  return Number.isFinite(known) ? String(Number(known.toPrecision(column.species ? 3 : 7))) : ""
 }
 
 // ---- what is shown: places, shades (0 to 1 along the colours, HIDDEN where filtered out), and the view
@@ -72,6 +85,7 @@ const solid = meta.dimensions === 3
 const shades = new Float32Array(count)
 const filters = new Map()
 let colour = meta.columns[0]
+let followed = columns.get("CO") // the species whose history the card shows
 let chosen = -1
 let hovered = -1
 let selected = []
@@ -85,7 +99,7 @@ const view = { turn: [1, 0, 0, 0, 1, 0, 0, 0, 1], pan: [0, 0], scale: 1, wide: 1
 // px per unit of the map at which all of it is seen
 function wholeScale() {
   const [wide, high] = solid ? [2 * meta.radius, 2 * meta.radius] : meta.extent
-  return 0.92 * Math.min(view.wide / wide, view.high / high)
+  return 0.92 * Math.min(view.wide / wide, (view.high - 2 * HINT) / high)
 }
 
 function wholeView() {
@@ -212,10 +226,10 @@ function drawOver() {
     if (i >= 0) circle(onScreen(places, i), size, ACCENT, 2)
   }
   if (lasso) line(lasso, ACCENT, 1.5, true)
-  const hint = solid ? "drag turns, shift and drag moves, scroll zooms" : "component 1 to the right, component 2 upwards"
+  const hint = solid ? "drag turns, shift and drag moves, scroll zooms" : "component 1 to the right, component 2 upwards; drag moves, scroll zooms"
   pen.font = "12px sans-serif"
   pen.fillStyle = "#ffffffd0"
-  pen.fillRect(14, view.high - 23, pen.measureText(hint).width + 8, 18)
+  pen.fillRect(14, view.high - HINT, pen.measureText(hint).width + 8, 18)
   pen.fillStyle = "#57606a"
   pen.fillText(hint, 18, view.high - 10)
 }
@@ -281,16 +295,22 @@ async function recolour() {
   for (const id of ["bar", "range"]) part(id).hidden = Boolean(colour.categories)
   if (!colour.categories) {
     const back = (value) => colour.species || colour.logarithmic ? 10 ** value : value
-    part("low").textContent = "≤ " + told(back(colour.low))
-    part("high").textContent = "≥ " + told(back(colour.high))
+    part("low").textContent = "≤ " + told(back(colour.low), 3)
+    part("high").textContent = "≥ " + told(back(colour.high), 3)
   }
   part("unit").textContent = colour.label
+  const shown = shades.reduce((sum, shade) => sum + (shade !== HIDDEN), 0)
+  part("shown").hidden = shown === count
+  part("shown").textContent = `${grouped(shown)} of ${grouped(count)} states are shown; the others are filtered out, or have no value here`
+  if (layerOf) part("legend").className = colour.categories ? "" : "plain"
+  if (selected.length) await writeSelection()
   draw()
 }
 
 async function choose(name) {
   const wanted = columns.get(name)
   if (wanted) colour = wanted
+  if (colour.species) followed = colour
   part("colour").value = colour.name
   part("tip").hidden = true
   await recolour()
@@ -306,7 +326,8 @@ async function filter(name, from, to) {
 function listFilters() {
   part("filters").replaceChildren(...[...filters].map(([name, [from, to]]) => {
     const item = document.createElement("li")
-    const text = `${name}: ${from === -Infinity ? "" : told(from)} to ${to === Infinity ? "" : told(to)} `
+    const ends = from === -Infinity ? `≤ ${told(to)}` : to === Infinity ? `≥ ${told(from)}` : `from ${told(from)} to ${told(to)}`
+    const text = `${columns.get(name).label} ${ends} `
     const drop = document.createElement("button")
     drop.textContent = "×"
     drop.title = "show all again"
@@ -497,69 +518,80 @@ async function writeCard() {
   if (meta.latents) pieces.push(...await nearestTable(i))
   const species = meta.columns.filter((column) => column.species && !column.predicted)
   if (species.length && species.length * count <= meta.readable) {
-    const all = await Promise.all(species.map(async (column) => [column.name, (await valuesOf(column))[i]]))
+    const all = await Promise.all(species.map(async (column) => [column.typeset, (await valuesOf(column))[i]]))
     all.sort((one, other) => other[1] - one[1])
     if (all[0][1] !== meta.missing) pieces.push(cell("most abundant, per H nucleus", "h2"),
-      table(all.slice(0, 8).map(([name, value]) => [name, told(10 ** (value / 100))])))
+      table(all.slice(0, 8).map(([name, value]) => [name, toldAbundance(value)])))
   }
-  const followed = colour.species ? colour : species[0]
-  if (followed) pieces.push(cell(`${followed.name} along this tracer`, "h2"), await history(followed, tracerOf[i]))
+  followed ??= species[0]
+  if (followed) pieces.push(cell(`${followed.label} along this tracer`, "h2"), ...await history(followed, i))
   if (chosen === i) card.replaceChildren(...pieces)
 }
 
-// log10 of an abundance against time along the shown states of a tracer; what a surrogate predicted is dashed
-async function history(column, tracer) {
+// log10 of an abundance against time along the tracer of a state, which a line marks; what a surrogate predicted is dashed
+async function history(column, state) {
+  const tracer = tracerOf[state]
   const canvas = document.createElement("canvas")
-  canvas.width = 548
+  const wide = 2 * part("card").clientWidth // drawn twice as fine as shown
+  canvas.width = wide
   canvas.height = 260
   const rows = []
   for (let i = 0; i < count; i++) if (tracerOf[i] === tracer) rows.push(i)
-  const time = columns.has("time") ? await valuesOf(columns.get("time")) : stepOf
+  const [time, unit] = columns.has("time") ? [await valuesOf(columns.get("time")), " yr"] : [stepOf, ""]
   rows.sort((one, other) => time[one] - time[other])
   const twin = columns.get(column.name + " predicted")
   const curves = [await valuesOf(column), ...(twin ? [await valuesOf(twin)] : [])]
   const all = curves.flatMap((values) => rows.map((i) => values[i])).filter((value) => value !== meta.missing).map((value) => value / 100)
-  if (!all.length) return cell("its abundances are not known", "p")
-  const [low, high] = [Math.min(...all), Math.max(...all)]
+  if (!all.length) return [cell("its abundances are not known", "p")]
+  // what is as good as absent, as many species are at first, leaves the picture below
+  const present = all.filter((value) => value > meta.floor / 100)
+  const [low, high] = present.length ? [Math.min(...present), Math.max(...present)] : [all[0], all[0]]
   const [first, last] = [time[rows[0]], time[rows[rows.length - 1]]]
   const ink = canvas.getContext("2d")
   ink.font = "20px sans-serif"
   ink.fillStyle = "#57606a"
-  ink.fillText(told(10 ** high), 4, 22)
-  ink.fillText(told(10 ** low), 4, 226)
-  ink.fillText(told(first) + " yr", 100, 254)
+  const left = 120, right = wide - 8
+  const across = (i) => left + (right - left) * (last > first ? (time[i] - first) / (last - first) : 0.5)
+  ink.fillText(told(10 ** high, 2), 4, 22)
+  if (high > low) ink.fillText(told(10 ** low, 2), 4, 226)
+  ink.fillText(told(first) + unit, left, 254)
   ink.textAlign = "right"
-  ink.fillText(told(last) + " yr", 540, 254)
+  ink.fillText(told(last) + unit, right, 254)
+  ink.fillRect(across(state), 8, 2, 220)
   curves.forEach((values, number) => {
     ink.setLineDash(number ? [8, 6] : [])
     ink.strokeStyle = number ? ACCENT : "#0072b2"
     ink.lineWidth = 3
     ink.beginPath()
     rows.filter((i) => values[i] !== meta.missing).forEach((i, place) => {
-      const x = 100 + 440 * (last > first ? (time[i] - first) / (last - first) : 0.5)
-      const y = 220 - 205 * (high > low ? (values[i] / 100 - low) / (high - low) : 0.5)
-      place ? ink.lineTo(x, y) : ink.moveTo(x, y)
+      const y = 220 - 205 * (high > low ? Math.max(-0.04, (values[i] / 100 - low) / (high - low)) : 0.5)
+      place ? ink.lineTo(across(i), y) : ink.moveTo(across(i), y)
     })
     ink.stroke()
   })
-  return canvas
+  return [cell("logarithmic scale" + (twin ? "; solid: true, dashed: predicted" : ""), "small"), canvas]
 }
 
+const grouped = (number) => number.toLocaleString("en")
 const quoted = (text) => /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
-async function asTable(rows) {
+async function asTable(rows, title, write) {
   const shown = meta.columns.filter((column) => !column.species)
   if (colour.species) shown.push(colour)
   const values = await Promise.all(shown.map(valuesOf))
   const lines = rows.map((i) => [meta.tracers[tracerOf[i]], String(stepOf[i]),
-    ...shown.map((column, number) => words(column, values[number][i]))])
-  return [["tracer", "step", ...shown.map((column) => column.name)], lines]
+    ...shown.map((column, number) => write(column, values[number][i]))])
+  return [["tracer", "step", ...shown.map(title)], lines]
 }
+
+// what a filter hides is no part of table and file
+const seen = () => selected.filter((i) => shades[i] !== HIDDEN)
 
 async function writeSelection() {
   const box = part("selection")
-  box.hidden = !selected.length
-  if (!selected.length) return
-  const [head, rows] = await asTable(selected.slice(0, 100))
+  const there = seen()
+  box.hidden = !there.length
+  if (!there.length) return
+  const [head, rows] = await asTable(there.slice(0, 100), (column) => column.label, words)
   const save = document.createElement("button")
   save.textContent = "save as CSV"
   save.id = "csv"
@@ -572,12 +604,12 @@ async function writeSelection() {
   const frame = document.createElement("div")
   frame.className = "rows"
   frame.append(table(rows, head))
-  const more = selected.length > rows.length ? `, the first ${rows.length} below` : ""
-  box.replaceChildren(cell(`${selected.length} states selected${more}`, "h2"), save, frame)
+  const more = there.length > rows.length ? `, the first ${rows.length} below` : ""
+  box.replaceChildren(cell(`${grouped(there.length)} states selected${more}`, "h2"), save, frame)
 }
 
 async function csv() {
-  const [head, rows] = await asTable(selected)
+  const [head, rows] = await asTable(seen(), (column) => column.name, exact)
   return [head, ...rows].map((row) => row.map(quoted).join(",")).join("\n") + "\n"
 }
 
@@ -686,8 +718,10 @@ part("colour").onfocus = () => { part("colour").value = "" }
 part("colour").onblur = () => { part("colour").value = colour.name }
 part("colour").onchange = () => choose(part("colour").value)
 part("keep").onclick = () => {
-  const number = (id, none) => part(id).value.trim() === "" ? none : Number(part(id).value)
-  filter(colour.name, number("from", -Infinity), number("to", Infinity))
+  const number = (id, none) => part(id).value === "" ? none : Number(part(id).value)
+  // what is no number would hide everything
+  if (["from", "to"].some((id) => !part(id).reportValidity())) return
+  if (part("from").value || part("to").value) filter(colour.name, number("from", -Infinity), number("to", Infinity))
 }
 part("lasso").onclick = () => press(!drawn)
 part("reset").onclick = () => { selected = []; writeSelection(); wholeView() }

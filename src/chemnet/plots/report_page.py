@@ -14,7 +14,9 @@ h1 { overflow-wrap: anywhere; }
 table { display: block; overflow-x: auto; }
 table { border-collapse: collapse; margin: .6rem 0 1.4rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .7rem; border-bottom: 1px solid #ddd; text-align: right; white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; }
+th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: #fff; }
+figure { margin: 1rem 0 1.6rem; }
+figcaption { color: #555; }
 img { max-width: 100%; }
 p.note { color: #555; }
 """
@@ -45,6 +47,8 @@ def note(text: str) -> str:
 
 
 def embedded_picture(path: Path, words: str) -> str:
-    """Return a PNG inside the page; `words` stand for it where it cannot be seen."""
+    """Return a PNG inside the page; `words` stand below it, and for it where it cannot be seen."""
     data = base64.b64encode(path.read_bytes()).decode("ascii")
-    return f'<img alt="{html.escape(words)}" src="data:image/png;base64,{data}">'
+    words = html.escape(words)
+    picture = f'<img alt="{words}" src="data:image/png;base64,{data}">'
+    return f"<figure>{picture}<figcaption>{words}</figcaption></figure>"

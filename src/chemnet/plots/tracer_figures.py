@@ -25,6 +25,8 @@ _BANDS, _BAND_ROWS = (((0.05, 0.95), 0.15), ((0.16, 0.84), 0.25)), 120
 _ZERO = -99.0
 # a value that so many tracers end their range at is a limit
 _PINNED = 3
+# hides the lines behind words
+_BEHIND_WORDS: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.0}
 
 
 def draw_simulated(simulated: SimulatedSet, n_tracers: int = 40) -> Figure:
@@ -111,6 +113,6 @@ def _tell_limits(axis: Axes, values: Sequence[NDArray[np.floating]]) -> None:
         reached = np.array([extreme(curve) for curve in values])
         pinned = int((reached == extreme(reached)).sum())
         if _PINNED <= pinned < len(values):
-            words = f"{pinned} tracers at {10.0 ** float(extreme(reached)):.3g}"
+            words = f"{pinned} tracers stop at {10.0 ** float(extreme(reached)):.3g}"
             look: Any = {"transform": axis.transAxes, "ha": "right", "va": side, "fontsize": "small"}
-            axis.text(0.99, place, words, color=GREY, **look)
+            axis.text(0.99, place, words, color=GREY, bbox=_BEHIND_WORDS, **look)

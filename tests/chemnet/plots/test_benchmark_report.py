@@ -116,6 +116,13 @@ def test_every_metric_way_and_method_of_the_page_has_its_meaning_as_a_tooltip(tm
         assert (f"Unit: {METRICS[name].unit}." in found[1]) is bool(METRICS[name].unit)
 
 
+def test_a_picture_has_its_words_below(tmp_path: Path) -> None:
+    (tmp_path / "conservation.png").write_bytes(b"a picture")
+    page = as_html(made_metrics(BETTER, WORSE), tmp_path, ["conservation.png"])
+    assert page.count("<figure>") == 1
+    assert "<figcaption>Conservation of elements and charge</figcaption>" in page
+
+
 def test_definitions_stand_before_the_tables_and_each_picture_beside_its_own(tmp_path: Path) -> None:
     text = as_markdown(made_metrics(BETTER, WORSE), ["conservation.png", "error_by_step.png"])
     order = [

@@ -90,6 +90,14 @@ def test_a_page_without_species_can_be_made() -> None:
     assert "Density" in embedding_page(page)
 
 
+def test_the_colours_of_a_species_span_what_is_there() -> None:
+    none_at_first = centidex(np.repeat([[0.0], [1e-8], [1e-4]], 20, axis=0))
+    page = dataclasses.replace(made_page(), species=("#H2O",), abundance=none_at_first, predicted=None)
+    column = page_blocks(page)[0]["columns"][-1]
+    assert (column["low"], column["high"]) == (-8.0, -4.0)
+    assert column["label"] == "#H₂O per H nucleus"
+
+
 def test_abundances_are_kept_to_a_hundredth_of_a_dex() -> None:
     assert centidex(np.array([0.0, 1e-20, 1e-5, 3.0e-5, 1.0])).tolist() == [-2000, -2000, -500, -452, 0]
 
@@ -204,10 +212,10 @@ def test_a_species_is_found_by_typing_and_its_value_is_told(opened: Any) -> None
     choose(opened, "CO")
     assert text_of(opened, "unit") == "CO per H nucleus"
     click(opened, 5)
-    assert "3.16e-7" in text_of(opened, "card")
+    assert "3.2×10⁻⁷" in text_of(opened, "card")
     point_at(opened, on_stage(opened, 5))
     wait_until(opened, "!document.getElementById('tip').hidden")
-    assert "3.16e-7" in text_of(opened, "tip")
+    assert "3.2×10⁻⁷" in text_of(opened, "tip")
 
 
 @pytest.mark.browser
@@ -258,6 +266,15 @@ def test_a_lasso_selects_and_writes_csv(opened: Any) -> None:
     lines = opened.execute_script("return page.csv()").splitlines()
     assert lines[0] == "tracer,step,Density,gasTemp,time"
     assert lines[1] == "</script>,0,1000,10,0"
+    # programs get the numbers as they are, readers get them with units, one line each
+    assert lines[2].split(",")[2] == "2154.435"
+    assert "Density [cm⁻³]" in text_of(opened, "selection")
+    heights = "return [...document.querySelectorAll('#selection tr')].map((line) => line.offsetHeight)"
+    assert max(opened.execute_script(heights)) < 40
+    # what a filter hides is not exported
+    opened.execute_script("return page.filter('gasTemp', 11, Infinity)")
+    assert opened.execute_script("return page.csv()").splitlines() == [lines[0], *lines[2:]]
+    assert "3 states selected" in text_of(opened, "selection")
 
 
 @pytest.mark.browser
@@ -268,8 +285,18 @@ def test_a_filter_hides_what_is_outside_and_can_be_dropped(opened: Any) -> None:
     opened.find_element("id", "keep").click()
     wait_until(opened, "document.querySelectorAll('#filters li').length === 1")
     assert opened.execute_script("return page.shades.filter((shade) => shade >= 0).length") == 3 * N_TRACERS
+    assert "gasTemp [K] from 12 to 14" in text_of(opened, "filters")
+    assert text_of(opened, "shown").startswith("12 of 48 states are shown")
     opened.find_element("css selector", "#filters button").click()
     wait_until(opened, "page.shades.every((shade) => shade >= 0)")
+    assert opened.execute_script("return document.getElementById('shown').hidden")
+
+
+@pytest.mark.browser
+def test_an_empty_range_filters_nothing(opened: Any) -> None:
+    opened.find_element("id", "keep").click()
+    assert text_of(opened, "filters") == ""
+    assert opened.execute_script("return page.shades.every((shade) => shade >= 0)")
 
 
 @pytest.mark.browser
@@ -409,7 +436,7 @@ def test_a_served_page_draws_and_asks_nobody_else(browser: Any, served: PageServ
     choose(browser, "CO")
     click(browser, 5)
     wait_until(browser, "document.querySelectorAll('#card table').length > 1")
-    assert "3.16e-7" in text_of(browser, "card")
+    assert "3.2×10⁻⁷" in text_of(browser, "card")
     asked_for = requested_over_network(browser)
     assert asked_for
     assert all(url.startswith(served.url) for url in asked_for)

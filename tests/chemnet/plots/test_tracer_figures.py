@@ -54,5 +54,5 @@ def test_a_rare_species_leaves_the_panel_and_is_not_lifted() -> None:
 
 def test_a_limit_at_which_tracers_stop_is_said() -> None:
     texts = [text.get_text() for text in panels()["log gasTemp [K]"].texts]
-    assert texts == ["4 tracers at 10"]
+    assert texts == ["4 tracers stop at 10"]
     assert not panels()["log CO"].texts

@@ -55,8 +55,8 @@ def compare_simulations(results: Mapping[str, ResultDirectory], config: ConfigDi
         sections.append(Section("What sets the simulations apart", keys_table(changed, list(results))))
     notes = [
         f"|log10 of the ratio| of abundances, where the larger one is above {thresholds.visible:g} (or "
-        f"{thresholds.abundant:g}); lower ones than {thresholds.floor:g} count as that. Signed: + where "
-        f"{first} has less."
+        f"{thresholds.abundant:g}); those below {thresholds.floor:g} count as {thresholds.floor:g}. "
+        f"Signed: + where {first} has less."
     ]
     for name, pair in pairs.items():
         notes += _notes(pair, first, name)

@@ -90,5 +90,5 @@ def _notes(results: Mapping[str, ResultDirectory], monitors: set[str]) -> list[s
         )
     data = made_from(results, "preprocess")
     if len(data) > 1:
-        notes.append(f"Trained on different data, so scores compare with care: {', '.join(data)}.")
+        notes.append(f"Trained on different data, so compare their scores with care: {', '.join(data)}.")
     return notes

@@ -130,14 +130,12 @@ def _notes(
     data = made_from(results, "preprocess")
     if len(data) > 1:
         notes.append(
-            f"Trained and validated on different data, so figures compare with care: {', '.join(data)}."
+            f"Trained and validated on different data, so compare their figures with care: {', '.join(data)}."
         )
     if ranking.endswith("loss") and any(key.startswith("criterion") for key in changed):
         notes.append("Ranked by losses that mean different things: their criterion is not the same.")
     if clock == "wall_s":
-        notes.append(
-            "Some hold no CPU time, which chemnet did not record before: they are timed by the clock."
-        )
+        notes.append("Some were trained before chemnet recorded CPU time: all are shown against wall time.")
     if not changed:
         notes.append("No key of the recipe, the model or the seed sets them apart.")
     return notes
