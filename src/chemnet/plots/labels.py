@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -54,8 +55,12 @@ def plain_species(name: str) -> str:
     """
     text = typeset_species(name).replace(r"\$", _OWN_DOLLAR).replace("$", "").replace(_OWN_DOLLAR, "$")
     for part, characters in _PLACED:
-        text = part.sub(lambda found, there=characters: found[1].translate(there), text)
+        text = part.sub(partial(_placed, characters), text)
     return text
+
+
+def _placed(characters: Mapping[int, str], found: re.Match[str]) -> str:
+    return found[1].translate(characters)
 
 
 def typeset_reaction(reaction: str) -> str:
