@@ -59,7 +59,7 @@ def plain_species(name: str) -> str:
     return text
 
 
-def _placed(characters: Mapping[int, str], found: re.Match[str]) -> str:
+def _placed(characters: dict[int, int], found: re.Match[str]) -> str:
     return found[1].translate(characters)
 
 
