@@ -409,6 +409,11 @@ def test_a_quick_look_reads_neither_large_files_nor_the_configuration(make, monk
         result.verify(every_byte=False)
         with pytest.raises(ResultsError, match=f"{name} changed after"):
             result.verify()
+    small = make(content="weights")
+    (small.path / "file.txt").write_text("another")
+    monkeypatch.setattr("chemnet.results.directory._QUICK_DIGEST_LIMIT", len("weights"))
+    with pytest.raises(ResultsError, match=r"file\.txt changed after"):
+        small.verify(every_byte=False)
 
 
 def test_an_older_result_that_has_no_digest_of_its_configuration_is_whole_without_it(make):
