@@ -20,6 +20,7 @@ from collapse import RADIUS, START
 from numpy.typing import NDArray
 
 import chemnet
+from chemnet.plots.labels import ABUNDANCE, typeset_species
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -67,13 +68,13 @@ def draw_profiles(runs: dict[str, Run], radius: Array, species: list[str], path:
         for label, style in styles.items():
             values = runs[label]["abundances"][-1][:, species.index(name)]
             axis.plot(radius, values, style, lw=2, label=label)
-        axis.set(yscale="log", title=name)
+        axis.set(yscale="log", title=typeset_species(name))
         low, high = axis.get_ylim()
-        axis.set_ylim(min(low, high / 100.0), high)
+        axis.set_ylim(min(low, high / 10.0), high)
     for axis in axes[1]:
         axis.set_xlabel("radius [pc]")
     for axis in axes[:, 0]:
-        axis.set_ylabel("abundance per H")
+        axis.set_ylabel(ABUNDANCE)
     axes[0, 0].legend(fontsize=8)
     figure.savefig(path, dpi=110)
 
@@ -100,7 +101,7 @@ def draw_trust(run: Run, error: Array, radius: Array, time: Array, path: Path) -
     axes[0].plot(radius[places[:, 1]], time[places[:, 0]], "r.", ms=3, label="sent to the solver")
     axes[0].set_ylabel("time [kyr]")
     axes[0].legend(loc="lower right", fontsize=8)
-    bar = figure.colorbar(mesh, ax=axes, ticks=np.log10([0.02, 0.05, 0.1, 0.2, 0.5]))
+    bar = figure.colorbar(mesh, ax=axes, ticks=np.log10([0.02, 0.05, 0.1, 0.2, 0.5]), extend="both")
     bar.ax.set_yticklabels(["0.02", "0.05", "0.1", "0.2", "0.5"])
     bar.set_label("dex, mean over species")
     figure.savefig(path, dpi=110)

@@ -47,7 +47,7 @@ def draw_budget(budget: SpeciesBudget, truth: SpeciesBudget | None = None, most:
         if truth is not None:
             top.semilogy(time, truth.abundance, color=GREY, linestyle=":", label="truth")
             top.legend()
-        top.set_ylabel(ABUNDANCE)
+        top.set_ylabel(ABUNDANCE.replace(" ", "\n", 1))  # no panel is as high as the words are long
         _draw_fluxes(middle, time, budget, budget.formation, 1.0, most)
         _draw_fluxes(low, time, budget, budget.destruction, -1.0, most)
         middle.set_ylabel("formation\n[s$^{-1}$ per H nucleus]")

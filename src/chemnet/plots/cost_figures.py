@@ -24,13 +24,12 @@ _STYLES = {
     "nearest_neighbour": (COLOURS[1], "X", ""),
 }
 _PANELS = (("mlae", "all species"), ("mlae_abundant", "abundant species (benchmark.abundant)"))
-# how the setting is written beside the points of some kinds; slanted where these may stand close together
-_SLANTED: Any = {"ha": "left", "rotation_mode": "anchor"}
+# how the setting is written beside the points of some kinds; not level where these may stand close together
 _NAMED: Any = {
-    "solver": {**_SLANTED, "xytext": (3, 2), "va": "bottom", "rotation": 50},
+    "solver": {"xytext": (3, 2), "ha": "left", "va": "bottom", "rotation": 50, "rotation_mode": "anchor"},
     "dial": {"xytext": (-6, 0), "ha": "right", "va": "center"},
     "surrogate": {"xytext": (-3, -5), "ha": "left", "va": "top"},
-    "fallback": {**_SLANTED, "xytext": (3, -2), "va": "top", "rotation": -50},
+    "fallback": {"xytext": (0, -5), "ha": "center", "va": "top", "rotation": 90},
 }
 
 
