@@ -159,7 +159,7 @@ def test_solver_dial_and_iterations_are_priced_side_by_side(chain: ConfigDict, d
     rows = {(way["kind"], way["setting"]): way for way in priced["rows"]}
     assert rows["solver", "rtol 1e-4"]["mlae"] < 0.05 < rows["persistence", ""]["mlae"]
     assert rows["solver", "rtol 1e-4"]["solver_share"] == rows["dial", "exact"]["solver_share"] == 1.0
-    assert "network collapse" in priced["note"]
+    assert "network 'collapse'" in priced["note"]
 
 
 def test_the_configuration_turns_the_dial_too(dial: Path) -> None:
