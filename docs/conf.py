@@ -47,4 +47,4 @@ napoleon_preprocess_types = False
 default_role = "code"
 # a short name in an annotation may be that of two classes (Network, the class, and Network, the verb);
 # a list of pages ends with a pattern, so that none is forgotten
-suppress_warnings = ["ref.python", "toc.empty_glob"]
+suppress_warnings = ["ref.python"]
