@@ -27,6 +27,7 @@ from chemnet.results import (
     list_results,
     resolve_input,
 )
+from chemnet.results.directory import broken_results
 from chemnet.results.unfinished_runs import list_partial, unfinished
 
 
@@ -302,7 +303,9 @@ def test_one_damaged_result_is_left_out_and_named_and_hides_no_other(config, mak
 def test_a_folder_that_is_no_result_is_no_damaged_one(make, caplog):
     result = make()
     (result.path.parent / "notes").mkdir()
+    (result.path.parent / "20260102-030405-train-abcdef").touch()
     assert len(list_results(result.path.parent)) == 1
+    assert list(broken_results(result.path.parent)) == []
     assert not caplog.text
 
 

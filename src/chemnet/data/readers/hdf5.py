@@ -12,6 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from chemnet.data.readers.global_heaps import refuse_endless_heaps
 from chemnet.data.readers.table_source import Segments, TableSource, tracer_label
 from chemnet.errors import DataError
 from chemnet.extras import is_installed, require
@@ -36,6 +37,7 @@ def open_hdf5(path: Path) -> h5py.File:
         When the file is truncated or damaged.
     """
     try:
+        refuse_endless_heaps(path)
         return h5py.File(path, "r")
     except OSError as error:
         raise damaged(path, error) from error

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from chemnet.config import load_config
+from chemnet.data.readers.global_heaps import refuse_endless_heaps
 from chemnet.data.readers.tracer_table import TracerTable
 from chemnet.errors import DataError
 
@@ -63,3 +64,24 @@ def test_a_group_where_an_array_belongs_is_told(tmp_path: Path) -> None:
 
     with pytest.raises(DataError, match="not laid out"):
         opened(tmp_path, write)
+
+
+def test_texts_whose_place_is_damaged_are_refused_where_the_library_would_look_for_ever(
+    tmp_path: Path,
+) -> None:
+    def write(file: h5py.File) -> None:
+        file.attrs["pandas_type"] = "frame"
+        file.create_group("df").attrs["pandas_type"] = "frame"
+
+    file = tmp_path / "table.h5"
+    with h5py.File(file, "w") as whole:
+        write(whole)
+    content = file.read_bytes()
+    refuse_endless_heaps(file)
+    heap = content.index(b"GCOL")
+    # the sizes of an object and of what is free, so large that the next place is the same one
+    for place in (heap + 16, content.index(b"frame", heap) + 8):
+        huge = content[: place + 8] + b"\xff" * 7 + b"\x16" + content[place + 16 :]
+        file.write_bytes(huge)
+        with pytest.raises(DataError, match=f"the heap at byte {heap} is damaged"):
+            TracerTable(load_config([], [f"data_set.path={file}"]))
