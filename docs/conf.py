@@ -45,6 +45,5 @@ napoleon_use_rtype = False
 napoleon_preprocess_types = False
 # STYLE.md's literals: `name` in a docstring is code
 default_role = "code"
-# a short name in an annotation may be that of two classes (Network, the class, and Network, the verb);
-# a list of pages ends with a pattern, so that none is forgotten
+# a short name in an annotation may be that of two classes (Network, the class, and Network, the verb)
 suppress_warnings = ["ref.python"]
