@@ -108,6 +108,7 @@ def test_outside_the_last_limit_the_policy_decides(policy, below, above):
 
 def test_a_row_without_a_lower_limit_counts_below_one_kelvin():
     assert coefficient([row(0, 300, 1e-9)], 0.5) == 1e-9
+    assert coefficient([row(0, math.inf, 1e-9, beta=1.0)], 0.5) == pytest.approx(1e-9 * 0.5 / 300)
     assert coefficient([row(0, math.inf, 1e-9), row(0, math.inf, 2e-9)], 0.5) == pytest.approx(3e-9)
 
 
@@ -119,6 +120,8 @@ def test_a_fit_that_would_run_away_below_its_range_keeps_its_rate_there():
     for outside in ("zero", "extrapolate"):
         asked_by_the_file = row(100, 300, 1e-9, extrapolate=True, outside=outside, **fields)
         assert coefficient([asked_by_the_file], 10.0) == pytest.approx(1e-9 * math.exp(30.0))
+        joined = [asked_by_the_file, row(301, 1000, 1e-9, outside=outside)]
+        assert coefficient(joined, 50.0) == pytest.approx(1e-9 * math.exp(6.0))
 
 
 def test_cosmic_ray_photons_keep_their_rate_at_the_limit_too():
