@@ -54,7 +54,7 @@ def draw_error_against_cost(priced: Mapping[str, Any]) -> Figure:
             plain_log_ticks(axis.yaxis)
             axis.grid()
         handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=3)
+        figure.legend(handles, labels, loc="outside lower center", ncols=2)
         figure.suptitle(f"What an error costs: {priced['tracers']} tracers over {priced['steps']} steps")
     return figure
 
