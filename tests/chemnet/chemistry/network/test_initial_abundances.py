@@ -80,7 +80,7 @@ def test_impossible_abundances_are_refused(given: dict[str, Any], words: str) ->
 
 @pytest.mark.parametrize(
     ("given", "warned"),
-    [({"H2": 0.5, "H": 0.5}, "hold 1.5 H nuclei"), ({"H2": 0.5}, ""), ({"H": 0.5, "H2": 0.25}, "")],
+    [({"H2": 0.5, "H": 0.5}, "contain 1.5 H nuclei"), ({"H2": 0.5}, ""), ({"H": 0.5, "H2": 0.25}, "")],
 )
 def test_hydrogen_that_does_not_add_up_is_warned_of(
     given: dict[str, float], warned: str, caplog: pytest.LogCaptureFixture
