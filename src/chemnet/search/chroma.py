@@ -15,6 +15,7 @@ from chemnet.config import ConfigDict
 from chemnet.errors import ChemNetError, NotFoundError, ResultsError
 from chemnet.extras import require
 from chemnet.registry import VECTOR_DBS
+from chemnet.results.locks import one_at_a_time
 from chemnet.search.vector_database import Matches, VectorDatabase
 
 COLLECTION_FILE = "collection.json"
@@ -50,7 +51,7 @@ class ChromaDatabase(VectorDatabase):
             "folder": folder,
             "latent_dim": latent_dim,
         }
-        self._client = self._open_client(Path(folder or self.path / self.living_folder))
+        self._client = self._open_alone(Path(folder or self.path / self.living_folder))
         graph = {name: self._table[name] for name in ("ef_construction", "max_neighbors", "ef_search")}
         self._collection = self._client.create_collection(
             place["collection"], embedding_function=None, configuration={"hnsw": {"space": "l2", **graph}}
@@ -141,6 +142,13 @@ class ChromaDatabase(VectorDatabase):
             f"the Chroma collection of {self.path} is gone: {what}",
             hint="run `chemnet save_to_database` again",
         )
+
+    def _open_alone(self, folder: Path) -> Any:
+        """Return a client, one process at a time: two would make the tables of a new shared folder."""
+        if self._table["host"]:
+            return self._open_client(folder)
+        with one_at_a_time(folder / ".chemnet.lock"):
+            return self._open_client(folder)
 
     def _open_client(self, folder: Path) -> Any:
         """Return a client of the configured server or, without one, of the files in a folder."""
